@@ -1,0 +1,1 @@
+"""SE(3), frames, twists and wrenches."""

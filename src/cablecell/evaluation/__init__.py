@@ -1,0 +1,1 @@
+"""Benchmarks, trials and scoring."""

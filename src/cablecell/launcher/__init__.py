@@ -1,0 +1,1 @@
+"""Runs `*.launch.xml` files where there is no `ros2 launch`."""

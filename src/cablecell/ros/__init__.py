@@ -1,0 +1,1 @@
+"""ROS adapters: the only place that imports rclpy and message packages."""

@@ -1,0 +1,1 @@
+"""Node executables, one short file a node."""

@@ -1,0 +1,1 @@
+"""Predicates, fixtures and probes shared by the test tiers."""
