@@ -1,0 +1,95 @@
+"""Typed errors of the cell: one class per fault, one code per class.
+
+Codes go in families by hundreds: 100 kinematics, 200 planning, 300 execution, 400 insertion, 500 fusion,
+600 supervision, 700 teleop, 800 hardware, 900 configuration; 0 is success and x00 is "unknown in this family".
+Action and service results carry the code; `cablecell.ros.error_codes` maps classes to results.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WorkcellError(Exception):
+    """Base of every fault of the cell.
+
+    Attributes:
+        code: Number that identifies the class in results and in the ledger.
+        quantity: What was out of order, for example `rate_hz`.
+        value: The offending value, as text.
+        limit: The limit or the valid alternatives, as text.
+        unit: SI unit of value and limit; empty for a pure number or a name.
+        frame: Frame the quantity is expressed in; empty where there is none.
+    """
+
+    code: ClassVar[int] = 600
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        quantity: str = "",
+        value: object = "",
+        limit: object = "",
+        unit: str = "",
+        frame: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.quantity = quantity
+        self.value = str(value)
+        self.limit = str(limit)
+        self.unit = unit
+        self.frame = frame
+
+
+class SupervisionError(WorkcellError):
+    """A fault of supervision that has no class of its own."""
+
+    code = 600
+
+
+class LinkLostError(SupervisionError):
+    """The other side of a link is silent for longer than its limit."""
+
+    code = 601
+
+
+class LinkRequestError(SupervisionError):
+    """A link request asks for more than the responder's limits allow; nothing was done."""
+
+    code = 602
+
+
+class CancelledError(SupervisionError):
+    """The client cancelled the goal before it was reached."""
+
+    code = 603
+
+
+class NotActiveError(SupervisionError):
+    """The node got a request while it was not in the active state; nothing was done."""
+
+    code = 604
+
+
+class ConfigurationError(WorkcellError):
+    """A fault of configuration that has no class of its own."""
+
+    code = 900
+
+
+class ParameterError(ConfigurationError):
+    """A parameter has an unknown name, a wrong type or a value outside its range; nothing was changed."""
+
+    code = 901
+
+
+def all_error_classes() -> list[type[WorkcellError]]:
+    """Return every error class, ordered by code and name."""
+    found: list[type[WorkcellError]] = []
+    waiting: list[type[WorkcellError]] = [WorkcellError]
+    while waiting:
+        cls = waiting.pop()
+        found.append(cls)
+        waiting.extend(cls.__subclasses__())
+    return sorted(found, key=lambda cls: (cls.code, cls.__name__))

@@ -1,0 +1,1 @@
+"""Supervision: link health, and later PackML, jobs, recovery and OEE."""

@@ -1,0 +1,134 @@
+"""Detect a set-up that is out of date, interrupted or half broken.
+
+Two records are written as the very last act of a set-up: a *stamp* (what it was made from) and a *manifest* (every
+installed file with its size). Checking both costs some tens of milliseconds, so it is done at every start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cablecell.installation.layout import Layout
+
+_INPUTS = ("pyproject.toml", "requirements.lock", "setup.py", "package.xml")
+_INPUT_TREES = ("interfaces", "rospip")
+_LINKED_TREES = ("launch", "config", "urdf")
+_SKIPPED_FOLDERS = {"__pycache__", ".cablecell", "build", "dist"}
+
+
+def fingerprint(root: Path) -> str:
+    """Return a hash of everything in the checkout that decides what gets installed."""
+    digest = hashlib.sha256()
+    for path in _input_files(root):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for name in _LINKED_TREES:
+        digest.update(f"{name}:{(root / name).is_dir()}".encode())
+    return digest.hexdigest()
+
+
+def write_stamp(layout: Layout) -> None:
+    """Record that the environment is complete; the stamp is renamed into place after the manifest is on disk."""
+    layout.state.mkdir(parents=True, exist_ok=True)
+    lines = [f"{size}\t{name}\n" for name, size in _installed_files(layout.venv)]
+    (layout.state / "manifest").write_text("".join(lines), encoding="utf-8")
+    part = layout.state / "stamp.part"
+    part.write_text(json.dumps(_identity(layout), indent=2), encoding="utf-8")
+    part.replace(layout.state / "stamp")
+
+
+def find_fault(layout: Layout) -> str | None:
+    """Return why the environment must be made again, or None when it is whole and up to date.
+
+    The answer starts with `changed:` when the checkout asks for other contents (an update in place will do), and
+    with `broken:` when what is on disk cannot be trusted (it is made anew).
+    """
+    stamp = layout.state / "stamp"
+    if not layout.venv.is_dir():
+        return "new: there is no environment yet"
+    try:
+        recorded = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return f"broken: an earlier set-up of {layout.venv.name} did not finish"
+    identity = _identity(layout)
+    for key in ("root", "interpreter", "ros"):
+        if recorded.get(key) != identity[key]:
+            return f"broken: {key} is now {identity[key]}, it was {recorded.get(key)}"
+    missing = _find_damage(layout)
+    if missing:
+        return f"broken: {missing}"
+    if recorded.get("fingerprint") != identity["fingerprint"]:
+        return "changed: the checkout asks for other packages or interfaces"
+    return None
+
+
+def _identity(layout: Layout) -> dict[str, str]:
+    python = layout.python.resolve()
+    try:
+        status = python.stat()
+        interpreter = f"{python} ({status.st_size} bytes)"
+    except OSError:
+        interpreter = "missing"
+    return {
+        "root": str(layout.root),
+        "interpreter": interpreter,
+        "ros": str(layout.ros_prefix or "wheels"),
+        "fingerprint": fingerprint(layout.root),
+    }
+
+
+def _find_damage(layout: Layout) -> str | None:
+    try:
+        manifest = (layout.state / "manifest").read_text(encoding="utf-8")
+    except OSError:
+        return "the list of installed files is gone"
+    venv = str(layout.venv)
+    faults: list[str] = []
+    for line in manifest.splitlines():
+        size, _, name = line.partition("\t")
+        try:
+            status = os.stat(f"{venv}/{name}")
+        except OSError:
+            faults.append(f"{name} is missing")
+            continue
+        if size and status.st_size != int(size):
+            faults.append(f"{name} has {status.st_size} bytes, not {size}")
+    if not faults:
+        return None
+    return faults[0] + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else "")
+
+
+def _installed_files(venv: Path) -> Iterator[tuple[str, str]]:
+    """Yield (name relative to the environment, size); the size is empty for a link out of the environment.
+
+    Links to folders lead into the checkout, whose files a developer edits: only that the link leads somewhere is
+    checked for those.
+    """
+    base = str(venv)
+    for folder, folders, names in os.walk(base):
+        folders[:] = sorted(d for d in folders if d not in _SKIPPED_FOLDERS)
+        for name in sorted(folders):
+            if os.path.islink(f"{folder}/{name}"):
+                yield f"{folder}/{name}"[len(base) + 1 :], ""
+        for name in sorted(names):
+            path = f"{folder}/{name}"
+            if name.endswith((".pyc", ".log")):
+                continue
+            outward = os.path.islink(path) and not os.path.realpath(path).startswith(base)
+            yield path[len(base) + 1 :], "" if outward else str(os.stat(path).st_size)
+
+
+def _input_files(root: Path) -> Iterator[Path]:
+    for name in _INPUTS:
+        if (root / name).is_file():
+            yield root / name
+    # Everything set-up itself does is an input too: a changed step must run.
+    yield from sorted((root / "src" / "cablecell" / "installation").glob("*.py"))
+    for tree in _INPUT_TREES:
+        for folder, folders, names in os.walk(root / tree):
+            folders[:] = sorted(d for d in folders if d not in _SKIPPED_FOLDERS and not d.endswith(".egg-info"))
+            yield from (Path(folder) / name for name in sorted(names) if not name.endswith(".pyc"))

@@ -1,0 +1,82 @@
+"""What `./cell test` does: the gates (style, types, layering, spelling, packages), then the test suite."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parents[3]
+
+GATES: dict[str, tuple[str, ...]] = {
+    "format": ("ruff", "format", "--check", "."),
+    "lint": ("ruff", "check", "."),
+    "types": ("mypy",),
+    "layering": ("lint-imports",),
+    "spelling": ("codespell", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "src", "interfaces", "rospip"),
+    "packages": ("python", "-m", "pip", "check"),
+}
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """Outcome of one gate.
+
+    Attributes:
+        name: Name in `GATES`.
+        passed: Whether its exit code was 0.
+        output: What it printed.
+        duration_s: Wall time, s.
+    """
+
+    name: str
+    passed: bool
+    output: str
+    duration_s: float
+
+
+def run(pytest_arguments: Sequence[str]) -> int:
+    """Run the gates and the tests, or only the tests asked for; return the exit code.
+
+    Args:
+        pytest_arguments: Passed to pytest as they are. When there are any, the gates are left out.
+    """
+    if not (ROOT / "tests").is_dir():
+        Console(stderr=True).print("cell test needs a checkout: this installation has no tests folder", markup=False)
+        return 2
+    failed = [] if pytest_arguments else [result.name for result in run_gates() if not result.passed]
+    environ = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run([sys.executable, "-m", "pytest", *pytest_arguments], cwd=ROOT, env=environ, check=False)
+    if failed:
+        Console(stderr=True).print(f"gates failed: {', '.join(failed)}", style="red", markup=False)
+        return done.returncode or 1
+    return done.returncode
+
+
+def run_gates() -> list[GateResult]:
+    """Run every gate, two at a time, print one line each and the output of those that fail."""
+    console = Console(highlight=False)
+    results = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for result in pool.map(_run_gate, GATES):
+            results.append(result)
+            verdict = "ok" if result.passed else "FAILED"
+            console.print(f"{result.name:<10} {verdict:<7} {result.duration_s:6.1f} s", markup=False)
+            if not result.passed:
+                console.print(result.output, markup=False)
+    return results
+
+
+def _run_gate(name: str) -> GateResult:
+    words = list(GATES[name])
+    words[0] = str(Path(sys.prefix) / "bin" / words[0])
+    begun = time.monotonic()
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    return GateResult(name, done.returncode == 0, done.stdout + done.stderr, time.monotonic() - begun)
