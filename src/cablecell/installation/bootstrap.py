@@ -186,7 +186,7 @@ def _check(layout: Layout) -> None:
     if layout.ros_prefix:
         return  # the packages of the distribution's own Python are not ours to check
     _run(layout, [str(layout.python), "-m", "pip", "check"])
-    _run(layout, [str(layout.python), "-c", "import rclpy, cablecell_interfaces.msg, tf2_ros, cablecell.cli"])
+    _run(layout, [str(layout.python), "-c", "import rclpy, cablecell_interfaces.msg"])
 
 
 def _link(link: Path, target: Path) -> None:

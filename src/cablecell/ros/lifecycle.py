@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
@@ -40,12 +42,17 @@ class CellNode(LifecycleNode, Generic[S]):
         """
         super().__init__(name)
         self._is_active = False
+        self._is_ending = False
         self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_active)
 
     @property
     def is_active(self) -> bool:
-        """Whether the node is in the active state."""
-        return self._is_active
+        """Whether the node is in the active state and not about to end; long callbacks watch this."""
+        return self._is_active and not self._is_ending
+
+    def announce_end(self) -> None:
+        """Tell running callbacks that the process is about to end."""
+        self._is_ending = True
 
     def setup(self) -> None:
         """Create publishers, services and actions; called on configuration."""
@@ -99,6 +106,7 @@ class CellNode(LifecycleNode, Generic[S]):
             self.get_logger().error(f"{what} refused, code {error.code}: {error}")
             undo()
             return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f"{what} done")
         return TransitionCallbackReturn.SUCCESS
 
 
@@ -114,31 +122,39 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
         0 after a signal, 2 when the configuration was refused.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    # SIGTERM ends the process in the same orderly way as Ctrl-C; both raise here, in the thread that spins.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    node = None
+    # A flag, not an exception: a signal must not tear a callback apart. Ctrl-C and SIGTERM end the node alike.
+    stop_requested = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop_requested.set())
     try:
-        try:
-            node = make()
-        except WorkcellError as error:
-            sys.stderr.write(f"code {error.code}: {error}\n")
-            return 2
+        node = make()
+    except WorkcellError as error:
+        sys.stderr.write(f"code {error.code}: {error}\n")
+        rclpy.try_shutdown()
+        return 2
+    try:
         executor = MultiThreadedExecutor(num_threads=4) if blocking_actions else EventsExecutor()
         executor.add_node(node)
         if getattr(node.parameters.values, autostart_parameter, False):
             node.trigger_configure()
             node.trigger_activate()
         # EventsExecutor.spin() does not return on a signal; a bounded spin_once does.
-        while rclpy.ok():
-            executor.spin_once(timeout_sec=0.2)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        while rclpy.ok() and not stop_requested.is_set():
+            executor.spin_once(timeout_sec=0.1)
+        # First let running callbacks end, then take away what they use. `Executor.shutdown` would destroy the
+        # guard conditions that callbacks in other threads are about to trigger, so it is left to the very end.
+        node.announce_end()
+        executor.remove_node(node)
+        _wait_for_idle(executor)
+        node.trigger_shutdown()
     finally:
-        # A second Ctrl-C must not interrupt the orderly end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.trigger_shutdown()
-            node.destroy_node()
+        node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _wait_for_idle(executor: Any, deadline_s: float = 2.0) -> None:
+    """Let the callbacks that are running in other threads come to their end."""
+    end_s = time.monotonic() + deadline_s
+    while time.monotonic() < end_s and any(not future.done() for future in getattr(executor, "_futures", ())):
+        time.sleep(0.01)
