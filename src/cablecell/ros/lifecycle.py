@@ -43,6 +43,7 @@ class CellNode(LifecycleNode, Generic[S]):
         super().__init__(name)
         self._is_active = False
         self._is_ending = False
+        self._refuse_illegal_transitions()
         self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_active)
 
     @property
@@ -98,6 +99,31 @@ class CellNode(LifecycleNode, Generic[S]):
         if state.label in ("active", "inactive"):
             self.teardown()
         return TransitionCallbackReturn.SUCCESS
+
+    def _refuse_illegal_transitions(self) -> None:
+        """Answer an illegal transition request with `success: false`.
+
+        rclpy lets the error of its state machine escape from the service callback: the client never gets an answer,
+        and with some executors the node ends. A client's mistake must not do that.
+        """
+        service = self._service_change_state
+        change_state = service.callback
+
+        def guarded(request: Any, response: Any) -> Any:
+            available = {transition[1] if request.transition.label else transition[0] for transition in self._legal()}
+            if (request.transition.label or request.transition.id) not in available:
+                wanted = request.transition.label or request.transition.id
+                here = self._state_machine.current_state[1]
+                legal = ", ".join(f"{name} ({number})" for number, name in self._legal())
+                self.get_logger().warning(f"transition {wanted} refused in state {here}; legal are {legal}")
+                response.success = False
+                return response
+            return change_state(request, response)
+
+        service.callback = guarded
+
+    def _legal(self) -> list[tuple[int, str]]:
+        return [(number, label) for number, label, *_ in self._state_machine.available_transitions]
 
     def _attempt(self, what: str, hook: Callable[[], None], undo: Callable[[], None]) -> TransitionCallbackReturn:
         try:

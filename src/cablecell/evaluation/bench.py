@@ -1,0 +1,134 @@
+"""The benchmark contract: seeded trials, raw rows, a flat summary in SI units, JSON with the machine described.
+
+Each benchmark is a function `run(*, n, seed, workers)` that returns raw rows and a summary. The unit of a summary
+value is the end of its key (`_s`, `_m`, `_n`, `_rad`, `_hz`, `_bytes`); a rate comes with n and a Wilson interval.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Rows = list[dict[str, Any]]
+Summary = dict[str, float]
+
+BENCHMARKS: dict[str, tuple[str, str]] = {
+    "startup": ("cablecell.evaluation.bench_startup:run", "import, bring-up and memory of the link nodes"),
+    "tf2": ("cablecell.evaluation.bench_tf2:run", "transform lookups and the cost of a 500 Hz listener"),
+}
+
+
+def run_from_cli(name: str, *, n: int, seed: int, workers: int, json_file: str) -> int:
+    """Run one benchmark, print its summary, write its JSON; return the exit code.
+
+    Args:
+        name: Name in `BENCHMARKS`, or `list`.
+        n: Number of trials.
+        seed: Seed of everything random.
+        workers: Processes that run trials.
+        json_file: Where to write the result; empty for nowhere.
+    """
+    console = Console(highlight=False)
+    if name == "list":
+        for known, (_, purpose) in BENCHMARKS.items():
+            console.print(f"{known:<12} {purpose}", markup=False)
+        return 0
+    if name not in BENCHMARKS:
+        Console(stderr=True).print(f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}", markup=False)
+        return 2
+    result = run(name, n=n, seed=seed, workers=workers)
+    table = Table(box=None, pad_edge=False, title=f"{name}: n = {n}, seed = {seed}", title_justify="left")
+    table.add_column("summary")
+    table.add_column("value", justify="right")
+    for key, value in result["summary"].items():
+        table.add_row(key, f"{value:.6g}")
+    console.print(table)
+    if json_file:
+        Path(json_file).write_text(json.dumps(result, indent=2), encoding="utf-8")
+    return 0
+
+
+def run(name: str, *, n: int, seed: int, workers: int) -> dict[str, Any]:
+    """Run one benchmark and return what its JSON file holds.
+
+    Raises:
+        KeyError: There is no benchmark of this name.
+    """
+    module, _, function = BENCHMARKS[name][0].partition(":")
+    begun = time.monotonic()
+    rows, summary = getattr(importlib.import_module(module), function)(n=n, seed=seed, workers=workers)
+    return {
+        "name": name,
+        "version": version("cablecell"),
+        "machine": describe_machine(),
+        "settings": {"n": n, "seed": seed, "workers": workers, "duration_s": time.monotonic() - begun},
+        "results": rows,
+        "summary": summary,
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what a reader needs to compare numbers from two machines."""
+    model = platform.processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass  # not Linux: the platform's own word has to do
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "load_1min": os.getloadavg()[0],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "ros_distro": os.environ.get("ROS_DISTRO", ""),
+    }
+
+
+def percentile(values: Sequence[float], fraction: float) -> float:
+    """Return the nearest-rank percentile; NaN for no values."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(fraction * len(ordered)) - 1)] if ordered else math.nan
+
+
+def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the Wilson score interval of a success rate.
+
+    Args:
+        successes: Number of successes.
+        n: Number of trials, > 0.
+        z: Normal quantile; the default gives 95 %.
+
+    Raises:
+        ValueError: n is not positive, or successes is not within 0 to n.
+
+    Source:
+        E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if n <= 0 or not 0 <= successes <= n:
+        raise ValueError(f"successes {successes} of n {n}: need n > 0 and 0 <= successes <= n")
+    rate = successes / n
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def summarise(rows: Sequence[Mapping[str, Any]], key: str) -> Summary:
+    """Return median, 95th and 99th percentile of one column, under keys that keep the unit at the end."""
+    values = [float(row[key]) for row in rows]
+    stem, _, unit = key.rpartition("_")
+    return {
+        f"{stem}_{statistic}_{unit}": percentile(values, fraction)
+        for statistic, fraction in (("median", 0.5), ("p95", 0.95), ("p99", 0.99))
+    }
