@@ -140,6 +140,8 @@ def link_package(work: Workspace, tools: Toolchain, package: str, needed: Sequen
     """
     out = work.output() / package
     shutil.copytree(work.generated("py") / package, out, ignore=shutil.ignore_patterns("*.c"))
+    # The generator leaves this one to its CMake macros.
+    (out / "__init__.py").touch()
     own = [work.output() / name for name in needed if (work.output() / name).is_dir()]
     libraries = list(_RUNTIME_LIBRARIES)
     for name in needed:

@@ -13,6 +13,7 @@ __all__ = [
     "InterfaceError",
     "ManifestError",
     "RosidlPipError",
+    "WorkerError",
 ]
 
 
@@ -54,3 +55,7 @@ class GenerationError(RosidlPipError):
 
 class CompilationError(RosidlPipError):
     """The compiler or linker rejected generated code; the text carries its first messages."""
+
+
+class WorkerError(RosidlPipError):
+    """A worker process disappeared without an error of its own, in practice because memory ran out."""

@@ -73,7 +73,7 @@ def prepare_worker() -> None:
 
     Must run before a generator is imported: they bind the parser's function at import.
     """
-    parser = importlib.import_module("rosidl_parser.parser")
+    parser: Any = importlib.import_module("rosidl_parser.parser")
     parse = parser.parse_idl_file
 
     def parse_once(locator: Any, *arguments: Any, **options: Any) -> Any:

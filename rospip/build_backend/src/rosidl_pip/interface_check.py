@@ -5,6 +5,9 @@ The generators themselves stop with a trace-back through a template and no line 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -60,8 +63,7 @@ def field_types(package: str, relative: str, path: Path) -> list[tuple[int, str,
     Raises:
         InterfaceError: A line cannot be parsed, a name is there twice, or the number of sections is wrong.
     """
-    from rosidl_adapter import parser
-
+    parser = importlib.import_module("rosidl_adapter.parser")
     kind = relative.split("/")[0]
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -79,7 +81,9 @@ def field_types(package: str, relative: str, path: Path) -> list[tuple[int, str,
             seen = {}
             continue
         try:
-            specification = parser.parse_message_string(package, Path(relative).stem, line)
+            # It writes to the terminal what it raises, too.
+            with contextlib.redirect_stderr(io.StringIO()):
+                specification = parser.parse_message_string(package, Path(relative).stem, line)
         except Exception as error:  # its parser raises a dozen unrelated types, among them IndexError and ValueError
             raise InterfaceError(f"{path}:{number}: {line.strip()!r}: {type(error).__name__}: {error}") from error
         for name in (*(f.name for f in specification.fields), *(c.name for c in specification.constants)):

@@ -102,7 +102,7 @@ def closure(package: InterfacePackage, packages: Iterable[InterfacePackage], sha
     Raises:
         DependencyError: A package is neither in the project nor installed.
     """
-    own = {item.name: item for item in packages}
+    own = {item.name: item for item in (*packages, package)}
     needed: dict[str, bool] = {}
     queue = [(name, package.name) for name in (*package.dependencies, *IMPLICIT_DEPENDENCIES)]
     while queue:

@@ -6,8 +6,11 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
+
+from rosidl_pip.errors import WorkerError
 
 __all__ = ["Task", "run_tasks", "worker_count"]
 
@@ -47,6 +50,7 @@ def run_tasks(tasks: Iterable[Task], workers: int, initializer: Callable[[], Non
 
     Raises:
         ValueError: A task needs one that is not listed before it.
+        WorkerError: A worker process was killed.
         Exception: Whatever the first failing task raised; tasks not yet started are dropped.
     """
     waiting: dict[str, Task] = {}
@@ -67,8 +71,13 @@ def run_tasks(tasks: Iterable[Task], workers: int, initializer: Callable[[], Non
                     running[pool.submit(task.function, *task.arguments)] = task.name
                     del waiting[task.name]
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    done.add(running.pop(future))
                     future.result()
+                    done.add(running.pop(future))
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                f"A worker process was killed during one of: {', '.join(sorted(running.values()))}. "
+                f"If memory ran out ({workers} workers), use fewer, for example `taskset -c 0 pip install …`."
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
