@@ -15,7 +15,9 @@ from tf2_py import (
     TransformException,
 )
 
+from tf2_ros import geometry_conversions  # also registers the message types
 from tf2_ros.buffer import Buffer
+from tf2_ros.buffer_client import BufferClient
 from tf2_ros.buffer_interface import (
     BufferInterface,
     ConvertRegistration,
@@ -32,6 +34,7 @@ from tf2_ros.transform_listener import TransformListener
 
 __all__ = [
     "Buffer",
+    "BufferClient",
     "BufferCore",
     "BufferInterface",
     "ConnectivityException",
@@ -52,4 +55,5 @@ __all__ = [
     "TransformRegistration",
     "TypeException",
     "convert",
+    "geometry_conversions",
 ]
