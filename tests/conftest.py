@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cablecell.installation import environment
 
+from cablecell.installation import environment
 from tests.support.domains import private_domain
 
 

@@ -9,6 +9,7 @@ import importlib
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -63,7 +64,7 @@ def launch(ctx: typer.Context) -> None:
     if not environment.uses_wheels() and shutil.which("ros2"):
         words = list(ctx.args)
         positional = [w for w in words if not w.startswith("-") and ":=" not in w]
-        if len(positional) == 1 and not os.path.exists(positional[0]):
+        if len(positional) == 1 and not Path(positional[0]).exists():
             words.insert(words.index(positional[0]), "cablecell")
         os.execvp("ros2", ["ros2", "launch", *words])
     from cablecell.launcher.cli import main as run_launch

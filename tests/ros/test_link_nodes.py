@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from cablecell.ros import qos
 from cablecell_interfaces.action import ExerciseLink
 from cablecell_interfaces.msg import LinkHeartbeat
 from cablecell_interfaces.srv import PingLink
@@ -14,9 +13,10 @@ from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.action import ActionClient
-
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
+
+from cablecell.ros import qos
 
 BIN = Path(sys.prefix) / "bin"
 
@@ -173,7 +173,9 @@ def test_parameters_are_described_and_guarded(client, responder):
     assert described[2].read_only
 
     def set_rate(value):
-        parameter = Parameter(name="rate_hz", value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value))
+        parameter = Parameter(
+            name="rate_hz", value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+        )
         request = SetParameters.Request(parameters=[parameter])
         return client.call(SetParameters, "/link_responder/set_parameters", request).results[0]
 

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 10.0, what: str = "", poll_s: float = 0.02) -> None:
+def wait_until(
+    condition: Callable[[], object], *, timeout_s: float = 10.0, what: str = "", poll_s: float = 0.02
+) -> None:
     """Return as soon as `condition()` is true.
 
     Raises:

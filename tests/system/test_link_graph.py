@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.support.domains import private_domain
 from tests.support.graph import GraphClient, Process, processes_in_session
 from tests.support.link_assertions import assert_graph_works
@@ -71,19 +70,24 @@ def processes_in_session_tree(name, namespace):
 
 
 def test_two_cells_at_once_do_not_hear_each_other():
-    with private_domain() as other, GraphClient() as mine, GraphClient(domain_id=other) as theirs:
-        with _launch() as first, _launch(ROS_DOMAIN_ID=str(other)) as second:
-            assert_graph_works(mine, "")
-            assert_graph_works(theirs, "")
-            for client in (mine, theirs):
-                publishers = client.node.get_publishers_info_by_topic("/link/heartbeat")
-                assert len(publishers) == 1, "a publisher of the other domain is visible"
-            first.send(signal.SIGINT)
-            assert first.wait() == 0
-            wait_until(lambda: not mine.node.get_publishers_info_by_topic("/link/heartbeat"), what="the first to go")
-            assert len(theirs.node.get_publishers_info_by_topic("/link/heartbeat")) == 1
-            second.send(signal.SIGINT)
-            assert second.wait() == 0
+    with (
+        private_domain() as other,
+        GraphClient() as mine,
+        GraphClient(domain_id=other) as theirs,
+        _launch() as first,
+        _launch(ROS_DOMAIN_ID=str(other)) as second,
+    ):
+        assert_graph_works(mine, "")
+        assert_graph_works(theirs, "")
+        for client in (mine, theirs):
+            publishers = client.node.get_publishers_info_by_topic("/link/heartbeat")
+            assert len(publishers) == 1, "a publisher of the other domain is visible"
+        first.send(signal.SIGINT)
+        assert first.wait() == 0
+        wait_until(lambda: not mine.node.get_publishers_info_by_topic("/link/heartbeat"), what="the first to go")
+        assert len(theirs.node.get_publishers_info_by_topic("/link/heartbeat")) == 1
+        second.send(signal.SIGINT)
+        assert second.wait() == 0
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

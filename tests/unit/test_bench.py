@@ -5,6 +5,7 @@ import math
 import random
 
 import pytest
+
 from cablecell.evaluation import bench
 
 

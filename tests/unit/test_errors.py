@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from cablecell.core.errors import WorkcellError, all_error_classes
 from cablecell.ros.error_codes import UNEXPECTED, fill_result
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from cablecell.installation import integrity, system
 from cablecell.installation.domain import CHECKOUT_DOMAINS, claim_domain
 from cablecell.installation.layout import Layout, SetupError, find_layout
@@ -179,5 +180,7 @@ class TestSystem:
 
     def test_nothing_may_be_installed(self, monkeypatch):
         monkeypatch.setattr(system, "_find_privilege", lambda: None)
-        with pytest.raises(SetupError, match=r"lacks a thing, and .*ask an administrator for `apt-get install a-thing`"):
+        with pytest.raises(
+            SetupError, match=r"lacks a thing, and .*ask an administrator for `apt-get install a-thing`"
+        ):
             system.provide([system.Need("a thing", "a-thing")], lambda _: None)

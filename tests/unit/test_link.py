@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+
 from cablecell.core.errors import LinkRequestError
 from cablecell.core.supervision.exercise import Exercise, ExerciseLimits, check_payload
 from cablecell.core.supervision.link import LinkState, LinkStatistics

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from cablecell.core.config.link import LinkMonitorParameters, LinkResponderParameters
 from cablecell.core.config.parameters import describe, validate
 from cablecell.core.errors import ParameterError

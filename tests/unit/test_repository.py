@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from cablecell.installation.environment import TRANSPORTS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -138,7 +138,9 @@ def _install_locked(layout: Layout, section: str) -> None:
 
 def _install_messages(layout: Layout) -> None:
     reinstall = ("install", "--no-deps", "--force-reinstall", "--no-build-isolation")
-    _pip(layout, *reinstall, str(layout.root / "rospip" / "build_backend"))
+    backend = layout.root / "rospip" / "build_backend"
+    shutil.rmtree(backend / "build", ignore_errors=True)  # setuptools would pack files that were deleted since
+    _pip(layout, *reinstall, str(backend))
     # Without isolation the generators just installed are used, and ROS is not downloaded a second time.
     _pip(layout, *reinstall, str(layout.root / "interfaces"), str(layout.root / "rospip" / "standard"))
 
@@ -186,7 +188,14 @@ def _check(layout: Layout) -> None:
     if layout.ros_prefix:
         return  # the packages of the distribution's own Python are not ours to check
     _run(layout, [str(layout.python), "-m", "pip", "check"])
-    _run(layout, [str(layout.python), "-c", "import rclpy, cablecell_interfaces.msg"])
+    _run(
+        layout,
+        [
+            str(layout.python),
+            "-c",
+            "import rclpy, cablecell_interfaces.msg, tf2_ros, interactive_markers, cablecell.cli",
+        ],
+    )
 
 
 def _link(link: Path, target: Path) -> None:

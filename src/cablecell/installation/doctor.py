@@ -112,14 +112,18 @@ def _examine_installation() -> Iterator[Finding]:
     name = environment.distribution()
     source = "wheels" if environment.uses_wheels() else "install"
     supported = name in DISTRIBUTIONS
-    yield Finding("ROS 2", f"{name} ({source})", supported, "" if supported else f"supported: {', '.join(DISTRIBUTIONS)}")
+    yield Finding(
+        "ROS 2", f"{name} ({source})", supported, "" if supported else f"supported: {', '.join(DISTRIBUTIONS)}"
+    )
     if not (root / "cell").is_file() or not environment.uses_wheels():
         return
     try:
         fault = find_fault(find_layout(root, {**os.environ, "CELL_ROS": "wheels"}))
     except SetupError as error:
         fault = str(error)
-    yield Finding("environment", str(environment.prefix()), fault is None, f"{fault}: run ./cell again" if fault else "")
+    yield Finding(
+        "environment", str(environment.prefix()), fault is None, f"{fault}: run ./cell again" if fault else ""
+    )
     wrong = list(_find_deviations(root / "requirements.lock", name))
     advice = f"{'; '.join(wrong[:3])}: run ./cell again" if wrong else ""
     yield Finding("lock file", f"{len(read_lock(root / 'requirements.lock', name))} pins", not wrong, advice)
@@ -189,7 +193,9 @@ def _examine_middleware() -> Iterator[Finding]:
         yield Finding("shared memory", "", False, "mount a tmpfs on /dev/shm")
         return
     enough = free > SHARED_MEMORY_NEEDED_BYTES
-    yield Finding("shared memory", f"{free / 1e6:.0f} MB free", enough, "" if enough else "`fastdds shm clean` frees it")
+    yield Finding(
+        "shared memory", f"{free / 1e6:.0f} MB free", enough, "" if enough else "`fastdds shm clean` frees it"
+    )
 
 
 def _examine_graph(name: str) -> Finding:

@@ -46,8 +46,8 @@ def claim_domain(root: Path, registry: Path) -> int:
 def default_registry(environ: Mapping[str, str] | None = None) -> Path:
     """Return the folder of domain claims of the current user."""
     env = os.environ if environ is None else environ
-    cache = env.get("XDG_CACHE_HOME") or os.path.join(env.get("HOME") or "/tmp", ".cache")
-    return Path(cache) / "cablecell" / "domains"
+    home = Path(env.get("HOME") or "/tmp")
+    return Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "cablecell" / "domains"
 
 
 def _read_holder(claim: Path) -> str | None:

@@ -33,7 +33,7 @@ class Layout:
 
     @property
     def venv(self) -> Path:
-        """The virtual environment: `.venv` for the default, `.venv-<distribution>` or `.venv-ros-<distribution>` else."""
+        """The environment: `.venv` by default, else `.venv-<distribution>` or `.venv-ros-<distribution>`."""
         if self.ros_prefix is not None:
             return self.root / f".venv-ros-{self.distribution}"
         return self.root / (".venv" if self.distribution == DISTRIBUTIONS[0] else f".venv-{self.distribution}")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from cablecell.installation.executables import find_executable
 
@@ -30,7 +31,9 @@ class LinkCheck:
     values: dict[str, str]
 
 
-def check_link(*, deadline_s: float = 20.0, exercise_count: int = 200, memory: dict[str, int] | None = None) -> LinkCheck:
+def check_link(
+    *, deadline_s: float = 20.0, exercise_count: int = 200, memory: dict[str, int] | None = None
+) -> LinkCheck:
     """Start `link_responder` and `link_monitor`, wait for their exercise, and end them again.
 
     The nodes run in a namespace of their own, so a cell that is already running is not disturbed.
@@ -120,7 +123,7 @@ def _end(process: subprocess.Popen[str]) -> str:
 
 def _resident_bytes(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as stream:
-            return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
     except OSError:
-        return 0
+        return 0  # the process has just ended
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
