@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.tf2_messages import at
 from tf2_ros import BufferCore
 
 from cablecell.evaluation.bench_tf2 import (
@@ -18,6 +17,7 @@ from cablecell.evaluation.bench_tf2 import (
     random_trees,
     reference_answers,
 )
+from tests.support.tf2_messages import at
 
 TREES = 10_000
 TOLERANCE = 1e-9

@@ -13,10 +13,10 @@ from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.action import ActionClient
-from tests.support.graph import GraphClient, Process
-from tests.support.wait import wait_until
 
 from cablecell.ros import qos
+from tests.support.graph import GraphClient, Process
+from tests.support.wait import wait_until
 
 BIN = Path(sys.prefix) / "bin"
 

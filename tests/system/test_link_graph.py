@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.support.domains import private_domain
 from tests.support.graph import GraphClient, Process, processes_in_session
 from tests.support.link_assertions import assert_graph_works

@@ -18,6 +18,7 @@ def test_each_class_has_its_own_code_in_a_family():
     shared = {code: n for code, n in Counter(cls.code for cls in classes).items() if n > 1}
     assert not shared
     assert all(100 <= cls.code < 1000 for cls in classes)
+    assert WorkcellError.code == 1
     assert all("code" in vars(cls) for cls in all_error_classes()), "a class inherits the code of its parent"
 
 

@@ -10,7 +10,6 @@ import math
 import pytest
 import yaml
 from builtin_interfaces.msg import Time as TimeMessage
-from tests.support.tf2_messages import LATEST, about_z, at, lasting, stamp_of, transform, xyz_of, xyzw_of
 from tf2_ros import (
     Buffer,
     BufferCore,
@@ -21,6 +20,8 @@ from tf2_ros import (
     TimeoutException,
     TransformException,
 )
+
+from tests.support.tf2_messages import LATEST, about_z, at, lasting, stamp_of, transform, xyz_of, xyzw_of
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from geometry_msgs.msg import (
     Vector3Stamped,
 )
 from std_msgs.msg import Header
-from tests.support.tf2_messages import LATEST, about_z, at, transform
 from tf2_ros import Buffer, ConvertRegistration, LookupException, TransformRegistration, TypeException, convert
+
+from tests.support.tf2_messages import LATEST, about_z, at, transform
 
 if importlib.util.find_spec("tf2_geometry_msgs") is not None:
     importlib.import_module("tf2_geometry_msgs")

@@ -9,8 +9,9 @@ import threading
 import time
 
 import pytest
-from tests.support.tf2_messages import LATEST, at, lasting, stamp_of, transform, xyz_of
 from tf2_ros import Buffer, ExtrapolationException, LookupException
+
+from tests.support.tf2_messages import LATEST, at, lasting, stamp_of, transform, xyz_of
 
 LIMIT_S = 10.0
 

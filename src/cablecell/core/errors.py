@@ -1,7 +1,8 @@
 """Typed errors of the cell: one class per fault, one code per class.
 
 Codes go in families by hundreds: 100 kinematics, 200 planning, 300 execution, 400 insertion, 500 fusion,
-600 supervision, 700 teleop, 800 hardware, 900 configuration; 0 is success and x00 is "unknown in this family".
+600 supervision, 700 teleop, 800 hardware, 900 configuration; 0 is success, 1 a fault outside every family (a bug), and
+x00 is "unknown in this family".
 Action and service results carry the code; `cablecell.ros.error_codes` maps classes to results.
 """
 
@@ -22,7 +23,7 @@ class WorkcellError(Exception):
         frame: Frame the quantity is expressed in; empty where there is none.
     """
 
-    code: ClassVar[int] = 600
+    code: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -46,12 +47,6 @@ class SupervisionError(WorkcellError):
     """A fault of supervision that has no class of its own."""
 
     code = 600
-
-
-class LinkLostError(SupervisionError):
-    """The other side of a link is silent for longer than its limit."""
-
-    code = 601
 
 
 class LinkRequestError(SupervisionError):
