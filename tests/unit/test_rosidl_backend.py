@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import rosidl_pip
 from rosidl_pip.distribution import find_installation
 from rosidl_pip.errors import DistributionError, GeneratorsMissingError
 
@@ -73,7 +74,12 @@ def call(project: Path, hook: str, folder: Path, **environment: str) -> subproce
     return subprocess.run(
         [sys.executable, "-c", HOOK, hook, str(folder)],
         cwd=project,
-        env={**os.environ, "XDG_CACHE_HOME": str(project.parent / "cache"), **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(rosidl_pip.__file__).parents[1]),
+            "XDG_CACHE_HOME": str(project.parent / "cache"),
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=300,

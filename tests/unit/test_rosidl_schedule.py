@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import rosidl_pip
 from rosidl_pip.schedule import Task, run_tasks
+
+# A child process uses the same copy of the backend as this one, installed or not.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(rosidl_pip.__file__).parents[1])}
 
 # The pool forks, and forking a process with threads (a test session may have some) is not what a build does.
 PROGRAM = """
@@ -37,8 +43,12 @@ print(len(order))
 
 
 def run_program(*arguments: str) -> list[str]:
-    command = [sys.executable, "-c", PROGRAM, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    return run_code(PROGRAM, *arguments).stdout.split()
+
+
+def run_code(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_every_task_runs_once_and_after_those_it_needs(tmp_path) -> None:
@@ -53,8 +63,8 @@ def test_failure_is_raised_and_nothing_that_needs_it_runs(tmp_path) -> None:
 
 def test_killed_worker_is_reported_with_what_it_did() -> None:
     program = "import os; from rosidl_pip.schedule import *; run_tasks([Task('compile x', os._exit, (9,))], 2)"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert "WorkerError: A worker process was killed during one of: compile x." in result.stderr
+    expected = "WorkerError: A worker process was killed during one of: compile x."
+    assert expected in run_code(program).stderr
 
 
 def test_task_must_come_after_those_it_needs() -> None:

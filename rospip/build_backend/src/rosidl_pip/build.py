@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rosidl_pip.compilation import UNITS, compile_unit, find_toolchain, link_package
+from rosidl_pip.compilation import UNITS, Toolchain, compile_unit, find_toolchain, link_package
 from rosidl_pip.generation import GENERATORS, Workspace, adapt, describe, generate, prepare_worker
 from rosidl_pip.interface_check import check_interfaces
 from rosidl_pip.packages import InterfacePackage, closure
@@ -46,7 +46,7 @@ def build_tree(packages: Sequence[InterfacePackage], prefix: Path, destination: 
             _install_share(package, work, destination / "share")
 
 
-def plan_tasks(packages: Sequence[InterfacePackage], work: Workspace, tools: object) -> list[Task]:
+def plan_tasks(packages: Sequence[InterfacePackage], work: Workspace, tools: Toolchain) -> list[Task]:
     """Lists the steps of a build in the order of their urgency, each with the steps it needs.
 
     Args:
