@@ -17,7 +17,10 @@ from typing import TypeAlias
 from builtin_interfaces.msg import Time as TimeMessage
 from geometry_msgs.msg import Pose
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.service import Service
+from rclpy.subscription import Subscription
 from rclpy.time import Time
 from std_msgs.msg import Header
 from visualization_msgs.msg import (
@@ -102,13 +105,13 @@ class InteractiveMarkerServer:
         self._lock = Lock()
         self._shown: dict[str, _Shown] = {}
         self._pending: dict[str, _Pending] = {}
-        self.get_interactive_markers_srv = node.create_service(
+        self.get_interactive_markers_srv: Service | None = node.create_service(
             GetInteractiveMarkers, f"{namespace}/get_interactive_markers", self._answer_all_markers
         )
-        self.update_pub = node.create_publisher(
+        self.update_pub: Publisher | None = node.create_publisher(
             InteractiveMarkerUpdate, f"{namespace}/update", update_pub_qos or QoSProfile(depth=100)
         )
-        self.feedback_sub = node.create_subscription(
+        self.feedback_sub: Subscription | None = node.create_subscription(
             InteractiveMarkerFeedback,
             f"{namespace}/feedback",
             self.processFeedback,
@@ -117,15 +120,17 @@ class InteractiveMarkerServer:
 
     def shutdown(self) -> None:
         """Erase all markers at the clients and leave the graph; call it before the node is destroyed."""
-        if self.update_pub is None:
-            return
         if self.node.context.ok():
             self.clear()
             self.applyChanges()
-        self.node.destroy_service(self.get_interactive_markers_srv)
-        self.node.destroy_publisher(self.update_pub)
-        self.node.destroy_subscription(self.feedback_sub)
-        self.get_interactive_markers_srv = self.update_pub = self.feedback_sub = None
+        with self._lock:
+            if self.get_interactive_markers_srv is not None:
+                self.node.destroy_service(self.get_interactive_markers_srv)
+            if self.update_pub is not None:
+                self.node.destroy_publisher(self.update_pub)
+            if self.feedback_sub is not None:
+                self.node.destroy_subscription(self.feedback_sub)
+            self.get_interactive_markers_srv = self.update_pub = self.feedback_sub = None
 
     def insert(
         self,
@@ -213,7 +218,7 @@ class InteractiveMarkerServer:
             return bool(known)
 
     def applyChanges(self) -> None:  # noqa: N802 - upstream name
-        """Send all changes since the last call to the clients, as one update."""
+        """Send all changes since the last call to the clients, as one update; after `shutdown` nobody is told."""
         with self._lock:
             update = InteractiveMarkerUpdate(type=InteractiveMarkerUpdate.UPDATE)
             for name, pending in self._pending.items():
@@ -228,7 +233,7 @@ class InteractiveMarkerServer:
                 elif self._shown.pop(name, None) is not None:
                     update.erases.append(name)
             self._pending.clear()
-            if not (update.markers or update.poses or update.erases):
+            if self.update_pub is None or not (update.markers or update.poses or update.erases):
                 return
             # Numbered and sent under the lock: a client takes updates out of order for a gap and starts again.
             self.seq_num += 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from typing import TypeAlias
 
 from tf2_py.exceptions import ExtrapolationException
-from tf2_py.rigid_transform import Rigid, interpolate, normalised
-
-Sample: TypeAlias = tuple[str, Rigid]
-"""Parent frame and pose of the child in it; the quaternion as received, normalised when it is read."""
+from tf2_py.rigid_transform import IDENTITY, Rigid, interpolate, normalised
 
 NS_PER_S = 1_000_000_000
 _CUT_SAMPLES = 256
@@ -28,9 +26,10 @@ def display_time(stamp_ns: int) -> str:
 class DynamicHistory:
     """Samples of a moving frame, ascending in time, no longer kept than the cache time.
 
-    Appending the newest sample, the case that occurs 500 times a second, costs two list appends; a late one is
-    inserted by bisection. Old samples are skipped by moving ``_first`` and cut off in blocks, so that nothing is
-    shifted per message.
+    Appending the newest sample, the case that occurs 500 times a second, extends three flat sequences; a late one
+    is inserted by bisection. Old samples are skipped by moving ``_first`` and cut off in blocks, so that nothing is
+    shifted per message. Flat arrays of numbers keep ten seconds of a 500 Hz frame in 0.4 MB; tuples of floats took
+    six times as much.
 
     Args:
         cache_ns: How much older than the newest a sample may be, ns.
@@ -41,8 +40,9 @@ class DynamicHistory:
     def __init__(self, cache_ns: int) -> None:
         self.authority = ""
         self._cache_ns = cache_ns
-        self._stamps: list[int] = []
-        self._samples: list[Sample] = []
+        self._stamps = array("q")
+        self._parents: list[str] = []
+        self._poses = array("d")  # seven numbers a sample
         self._first = 0
 
     def __len__(self) -> int:
@@ -61,12 +61,11 @@ class DynamicHistory:
     @property
     def latest_parent(self) -> str | None:
         """Parent in the newest sample; None when there is none."""
-        return self._samples[-1][0] if len(self) else None
+        return self._parents[-1] if len(self) else None
 
     def clear(self) -> None:
         """Forget all samples."""
-        self._stamps.clear()
-        self._samples.clear()
+        del self._stamps[:], self._parents[:], self._poses[:]
         self._first = 0
 
     def insert(self, stamp_ns: int, parent: str, transform: Rigid) -> bool:
@@ -80,32 +79,19 @@ class DynamicHistory:
         Returns:
             False when the sample is older than the cache reaches and was not stored.
         """
-        stamps, samples = self._stamps, self._samples
-        if self._first == len(stamps):
-            stamps.append(stamp_ns)
-            samples.append((parent, transform))
-            return True
-        latest = stamps[-1]
-        horizon = latest - self._cache_ns
-        if stamps[self._first] < horizon:
-            self._drop_before(horizon)
-        if stamp_ns > latest:
-            newest_parent = samples[-1][0]
-            # one string object for thousands of samples
-            samples.append((newest_parent if newest_parent == parent else parent, transform))
-            stamps.append(stamp_ns)
-            return True
-        if stamp_ns < horizon:
-            return False
-        sample = (parent, transform)
-        position = bisect_right(stamps, stamp_ns, self._first)
-        index = position - 1
-        while index >= self._first and stamps[index] == stamp_ns:
-            if samples[index] == sample:
-                return True
-            index -= 1
-        stamps.insert(position, stamp_ns)
-        samples.insert(position, sample)
+        stamps = self._stamps
+        if self._first < len(stamps):
+            latest = stamps[-1]
+            horizon = latest - self._cache_ns
+            if stamps[self._first] < horizon:
+                self._drop_before(horizon)
+            if stamp_ns <= latest:
+                return stamp_ns >= horizon and self._insert_late(stamp_ns, parent, transform)
+            if parent == self._parents[-1]:
+                parent = self._parents[-1]  # one string object for thousands of samples
+        stamps.append(stamp_ns)
+        self._parents.append(parent)
+        self._poses.extend(transform)
         return True
 
     def locate(self, time_ns: int) -> int:
@@ -147,7 +133,7 @@ class DynamicHistory:
         Args:
             index: From `locate`.
         """
-        return self._samples[index][0]
+        return self._parents[index]
 
     def transform_at(self, index: int, time_ns: int) -> Rigid:
         """Return the pose in the parent, interpolated towards the next sample unless that one has another parent.
@@ -156,22 +142,36 @@ class DynamicHistory:
             index: From `locate` of the same time.
             time_ns: Requested time, ns; 0 for the newest sample.
         """
-        parent, transform = self._samples[index]
-        older = normalised(transform)
+        older = normalised(self._pose(index))
         stamp = self._stamps[index]
-        if time_ns <= stamp or index + 1 == len(self._samples):
+        newer = index + 1
+        if time_ns <= stamp or newer == len(self._stamps) or self._parents[newer] != self._parents[index]:
             return older
-        next_parent, next_transform = self._samples[index + 1]
-        if next_parent != parent:
-            return older
-        ratio = (time_ns - stamp) / (self._stamps[index + 1] - stamp)
-        return interpolate(older, normalised(next_transform), ratio)
+        ratio = (time_ns - stamp) / (self._stamps[newer] - stamp)
+        return interpolate(older, normalised(self._pose(newer)), ratio)
+
+    def _pose(self, index: int) -> Rigid:
+        x, y, z, qx, qy, qz, qw = self._poses[7 * index : 7 * index + 7]
+        return (x, y, z, qx, qy, qz, qw)
+
+    def _insert_late(self, stamp_ns: int, parent: str, transform: Rigid) -> bool:
+        position = bisect_right(self._stamps, stamp_ns, self._first)
+        index = position - 1
+        while index >= self._first and self._stamps[index] == stamp_ns:
+            if self._parents[index] == parent and self._pose(index) == transform:
+                return True  # known already
+            index -= 1
+        self._stamps.insert(position, stamp_ns)
+        self._parents.insert(position, parent)
+        self._poses[7 * position : 7 * position] = array("d", transform)
+        return True
 
     def _drop_before(self, horizon_ns: int) -> None:
         self._first = bisect_left(self._stamps, horizon_ns, self._first)
         if self._first >= _CUT_SAMPLES:
             del self._stamps[: self._first]
-            del self._samples[: self._first]
+            del self._parents[: self._first]
+            del self._poses[: 7 * self._first]
             self._first = 0
 
 
@@ -184,7 +184,8 @@ class StaticHistory:
 
     def __init__(self) -> None:
         self.authority = ""
-        self._sample: Sample = ("", (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+        self._parent = ""
+        self._pose = IDENTITY
 
     def __len__(self) -> int:
         return 1
@@ -192,7 +193,7 @@ class StaticHistory:
     @property
     def latest_parent(self) -> str | None:
         """Parent of the frame."""
-        return self._sample[0]
+        return self._parent
 
     def clear(self) -> None:
         """Keep the pose: clearing a buffer forgets what moved, not what is bolted together."""
@@ -205,7 +206,8 @@ class StaticHistory:
             parent: Frame the transform is expressed in.
             transform: Pose of this frame in the parent.
         """
-        self._sample = (parent, transform)
+        self._parent = parent
+        self._pose = normalised(transform)
         return True
 
     def locate(self, time_ns: int) -> int:
@@ -222,7 +224,7 @@ class StaticHistory:
         Args:
             index: From `locate`.
         """
-        return self._sample[0]
+        return self._parent
 
     def transform_at(self, index: int, time_ns: int) -> Rigid:
         """Return the pose in the parent.
@@ -231,7 +233,7 @@ class StaticHistory:
             index: From `locate`.
             time_ns: Requested time, ns.
         """
-        return normalised(self._sample[1])
+        return self._pose
 
 
 FrameHistory: TypeAlias = DynamicHistory | StaticHistory

@@ -15,7 +15,7 @@ _JOIN_S = 2.0
 
 
 class ListenerThread:
-    """Spins a node on the events executor until its owner is gone, the context is shut down or the process ends.
+    """Spins a node on the events executor until its owner or node is gone, the context shut down or the process over.
 
     The events executor costs about half of the default one per message. Its own ``spin`` does not return when the
     context shuts down, hence the loop around ``spin_once``.
@@ -38,7 +38,8 @@ class ListenerThread:
 def _spin(executor: Executor, node: Node, stop: threading.Event) -> None:
     executor.add_node(node)
     try:
-        while not stop.is_set() and node.context.ok():
+        # without its node (the executor was shut down, or another one took it over) there is nothing left to do
+        while not stop.is_set() and node.context.ok() and executor.get_nodes():
             executor.spin_once(timeout_sec=_WAKE_S)
     except ExternalShutdownException:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
+from rclpy.subscription import Subscription
 from tf2_msgs.msg import TFMessage
 
 from tf2_ros.buffer import Buffer
@@ -56,7 +57,7 @@ class TransformListener:
         self.node = node
         # A mutually exclusive group would keep the listener silent while another callback of the node waits for it.
         self.group = ReentrantCallbackGroup()
-        self.tf_sub = None
+        self.tf_sub: Subscription | None = None
         if not static_only:
             raw = self._reads_raw("callback", "set_transform")
             self.tf_sub = node.create_subscription(
@@ -64,7 +65,7 @@ class TransformListener:
                 callback_group=self.group, raw=raw,
             )  # fmt: skip
         raw = self._reads_raw("static_callback", "set_transform_static")
-        self.tf_static_sub = node.create_subscription(
+        self.tf_static_sub: Subscription | None = node.create_subscription(
             TFMessage, tf_static_topic, self._raw_static_callback if raw else self.static_callback, static_qos,
             callback_group=self.group, raw=raw,
         )  # fmt: skip
