@@ -12,6 +12,7 @@ Keys of an expectation, all optional except `about`:
         `exit` (default 0), `env` (null: not set), `cwd`, `program`. The value after `--params-file` is the parsed
         content for a file made by the engine, else the path.
     log: Texts of `<log>` elements, in order.
+    died: Exit codes by label of processes that are not probes.
     screen: Lines of process output on the screen, in any order.
     warning: Regular expressions that the screen of our engine has to match.
     exit_code: Of our engine (default 0).
@@ -39,6 +40,7 @@ import cablecell
 DATA = Path(__file__).parents[1] / "data" / "launch"
 ENGINE = os.environ.get("CABLECELL_LAUNCH_ENGINE", "cablecell")
 TIMEOUT_S = 60.0
+KEYS = set("about arguments environment processes log screen warning died exit_code error ros2".split())
 _STARTED = re.compile(r"\[INFO\] \[(?P<label>\S+)\]: process started with pid \[(?P<pid>\d+)\]")
 _DIED = re.compile(r"\[ERROR\] \[(?P<label>\S+)\]: process has died \[pid \d+, exit code (?P<code>-?\d+), cmd")
 _LOG = re.compile(r"\[INFO\] \[launch\.user\]: (.*)")
@@ -171,9 +173,7 @@ def run_case(corpus: Corpus, name: str) -> tuple[dict[str, Any], Outcome]:
     """Run a case; return its expectation, with the paths filled in, and the outcome."""
     text = (DATA / f"{name}.yaml").read_text()
     expected = yaml.safe_load(text.replace("{data}", str(DATA)).replace("{prefix}", str(corpus.prefix)))
-    unknown = set(expected) - {
-        "about", "arguments", "environment", "processes", "log", "screen", "warning", "exit_code", "error", "ros2",
-    }  # fmt: skip
+    unknown = set(expected) - KEYS
     assert not unknown, f"{name}.yaml: unknown keys {unknown}"
     arguments = {key: str(value) for key, value in expected.get("arguments", {}).items()}
     environment = {key: str(value) for key, value in expected.get("environment", {}).items()}
@@ -223,7 +223,8 @@ def _assert_effects(expected: dict[str, Any], outcome: Outcome) -> None:
             assert record["env"].get(variable) == value, f"{variable} of {process['label']}"
         for key in ("cwd", "program"):
             assert key not in process or record[key] == process[key], f"{key} of {process['label']}: {record[key]}"
-    assert outcome.died == {process["label"]: process["exit"] for process in wanted if process.get("exit")}, report
+    died = {process["label"]: process["exit"] for process in wanted if process.get("exit")}
+    assert outcome.died == died | expected.get("died", {}), report
     assert outcome.log == expected.get("log", []), report
     if "screen" in expected:
         assert outcome.screen == sorted(expected["screen"]), report

@@ -157,3 +157,6 @@ def _run(plan: LaunchPlan, directory: Path) -> int:
         return Supervisor(plan, log).run()
     finally:
         log.close()
+        if log.screen_closed:
+            # What is still in the buffer of stdout cannot be written any more; Python would complain when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

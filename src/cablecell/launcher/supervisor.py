@@ -75,12 +75,13 @@ class Supervisor:
     # -- the plan --------------------------------------------------------------------------------------------------
 
     def _start_plan(self) -> None:
+        """Begin; what is due at one moment happens as in ros2 launch: messages, then processes, then shutdowns."""
         start = time.monotonic()
-        at_start = [step.action for step in self._plan.steps if step.at_s == 0.0]
-        for action in sorted(at_start, key=lambda action: not isinstance(action, MessagePlan)):
-            self._carry_out(action)
-        for step in self._plan.steps:
-            if step.at_s > 0.0:
+        order = (MessagePlan, ProcessPlan, ShutdownPlan)
+        for step in sorted(self._plan.steps, key=lambda step: (step.at_s, order.index(type(step.action)))):
+            if step.at_s == 0.0:
+                self._carry_out(step.action)
+            else:
                 self._pending += 1
                 self._at(start + step.at_s, self._planned(step.action))
 
