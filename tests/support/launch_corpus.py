@@ -40,7 +40,19 @@ import cablecell
 DATA = Path(__file__).parents[1] / "data" / "launch"
 ENGINE = os.environ.get("CABLECELL_LAUNCH_ENGINE", "cablecell")
 TIMEOUT_S = 60.0
-KEYS = set("about arguments environment processes log screen warning died exit_code error ros2".split())
+KEYS = {
+    "about",
+    "arguments",
+    "environment",
+    "processes",
+    "log",
+    "screen",
+    "warning",
+    "died",
+    "exit_code",
+    "error",
+    "ros2",
+}
 _STARTED = re.compile(r"\[INFO\] \[(?P<label>\S+)\]: process started with pid \[(?P<pid>\d+)\]")
 _DIED = re.compile(r"\[ERROR\] \[(?P<label>\S+)\]: process has died \[pid \d+, exit code (?P<code>-?\d+), cmd")
 _LOG = re.compile(r"\[INFO\] \[launch\.user\]: (.*)")
