@@ -8,11 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cablecell.launcher.arguments import static_arguments
+from cablecell.launcher.elements import LaunchFile
 from cablecell.launcher.errors import LaunchError, PackageError, UsageError
 from cablecell.launcher.log import LaunchLog, log_directory
 from cablecell.launcher.packages import Packages
 from cablecell.launcher.plan import LaunchPlan
-from cablecell.launcher.planner import LaunchFile, Planner, static_arguments
+from cablecell.launcher.planner import Planner
 from cablecell.launcher.show import arguments_text, plan_text, tree_text
 from cablecell.launcher.supervisor import Supervisor
 
@@ -126,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         directory = log_directory(environment)
         planner = Planner(environment, directory)
         if options.show_args:
-            sys.stdout.write(arguments_text(static_arguments(path, planner)) + "\n")
+            sys.stdout.write(arguments_text(static_arguments(path, planner.context)) + "\n")
             return 0
         if options.print:
             sys.stdout.write(tree_text(LaunchFile(path).root) + "\n")
@@ -157,3 +159,6 @@ def _run(plan: LaunchPlan, directory: Path) -> int:
         return Supervisor(plan, log).run()
     finally:
         log.close()
+        if log.screen_closed:
+            # What is still in the buffer of stdout cannot be written any more; Python would complain when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

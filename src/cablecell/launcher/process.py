@@ -17,20 +17,29 @@ from cablecell.launcher.plan import ProcessPlan
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+#: Signals to the launcher that end the launch.
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _READ_SIZE = 65536
 _MAX_DRAIN_READS = 32
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _tie_to_parent(parent: int) -> Callable[[], None]:
-    """Return what a child does before it runs its program: ask the kernel for SIGTERM when the launcher dies."""
+def _before_program(parent: int, mask: set[signal.Signals | int]) -> Callable[[], None]:
+    """Return what a child does before it runs its program.
 
-    def tie() -> None:
+    It asks the kernel for SIGTERM when the launcher dies, and takes signals by itself: until here it has the handlers
+    of the launcher, which would report a signal to the launcher.
+    """
+
+    def prepare() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
+        for number in INTERRUPTS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    return tie
+    return prepare
 
 
 def adopt_orphans(adopt: bool) -> None:
@@ -92,7 +101,7 @@ class SupervisedProcess:
     Attributes:
         plan: What to run.
         command: The command line, once started.
-        group: Process group of the last start, which is the process id of the child; None before the first start.
+        group: Process group of the last start, which is the process id of the child; None when there is none any more.
         restarts: How often it has been started again.
         exit_code: Of the last run; negative for a signal; None while it runs.
     """
@@ -118,16 +127,19 @@ class SupervisedProcess:
         return [stream.descriptor for stream in self._streams]
 
     def start(self) -> None:
-        """Start the process in a session of its own.
+        """Start the process in a session of its own; what an earlier run has left behind is killed before.
 
         Raises:
             OSError: The program cannot be run.
         """
+        if self.has_group():
+            self.signal(signal.SIGKILL)
         if not self.command:
             self.command = [
                 self._write(part) if isinstance(part, ParameterText) else part for part in self.plan.command
             ]
         outputs, ours = self._open_outputs()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
         try:
             self._child = subprocess.Popen(
                 " ".join(self.command) if self.plan.shell else self.command,
@@ -138,13 +150,14 @@ class SupervisedProcess:
                 cwd=self.plan.directory,
                 env=self.plan.environment,
                 start_new_session=True,
-                preexec_fn=_tie_to_parent(os.getpid()),  # the launcher has no threads
+                preexec_fn=_before_program(os.getpid(), mask),  # the launcher has no threads
             )
         except BaseException:
             for descriptor in ours:
                 os.close(descriptor)
             raise
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for descriptor in outputs:
                 os.close(descriptor)
         self._streams = [_Stream(name, descriptor) for name, descriptor in zip(("stdout", "stderr"), ours, strict=True)]
@@ -181,8 +194,13 @@ class SupervisedProcess:
         return True
 
     def has_group(self) -> bool:
-        """Tell whether the child, or anything it has started in its group, is still there."""
-        return self.group is not None and (self.running or group_exists(self.group))
+        """Tell whether the child, or anything it has started in its group, is still there.
+
+        A group that has been found empty is forgotten: its number may be given to somebody else.
+        """
+        if self.group is not None and not self.running and not group_exists(self.group):
+            self.group = None
+        return self.group is not None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole process group."""

@@ -16,11 +16,10 @@ from pathlib import Path
 
 from cablecell.launcher.log import LaunchLog
 from cablecell.launcher.plan import LaunchPlan, MessagePlan, ProcessPlan, ShutdownPlan
-from cablecell.launcher.process import SupervisedProcess, adopt_orphans
+from cablecell.launcher.process import INTERRUPTS, SupervisedProcess, adopt_orphans
 
 DEFAULT_TIMEOUT_S = 5.0
 _GROUP_POLL_S = 0.05
-_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 
 
@@ -75,12 +74,13 @@ class Supervisor:
     # -- the plan --------------------------------------------------------------------------------------------------
 
     def _start_plan(self) -> None:
+        """Begin; what is due at one moment happens as in ros2 launch: messages, then processes, then shutdowns."""
         start = time.monotonic()
-        at_start = [step.action for step in self._plan.steps if step.at_s == 0.0]
-        for action in sorted(at_start, key=lambda action: not isinstance(action, MessagePlan)):
-            self._carry_out(action)
-        for step in self._plan.steps:
-            if step.at_s > 0.0:
+        order = (MessagePlan, ProcessPlan, ShutdownPlan)
+        for step in sorted(self._plan.steps, key=lambda step: (step.at_s, order.index(type(step.action)))):
+            if step.at_s == 0.0:
+                self._carry_out(step.action)
+            else:
                 self._pending += 1
                 self._at(start + step.at_s, self._planned(step.action))
 
@@ -111,7 +111,7 @@ class Supervisor:
             if process.plan.shutdown_on_exit:
                 self._stop(f"process[{process.plan.label}] was required")
             return
-        self._tell_guardian("+", process)
+        self._tell_guardian("+", process.group)
         for descriptor in process.descriptors:
             self._selector.register(descriptor, selectors.EVENT_READ, process)
 
@@ -144,7 +144,7 @@ class Supervisor:
 
     def _on_signals(self, numbers: bytes) -> None:
         for number in numbers:
-            if number in _INTERRUPTS:
+            if number in INTERRUPTS:
                 self._interrupt(signal.Signals(number))
 
     def _interrupt(self, number: signal.Signals) -> None:
@@ -165,8 +165,11 @@ class Supervisor:
 
     def _reap(self) -> None:
         for process in self._processes:
-            descriptors = process.descriptors
-            if process.poll():
+            descriptors, group = process.descriptors, process.group
+            ended = process.poll()
+            if group is not None and not process.has_group():
+                self._tell_guardian("-", group)
+            if ended:
                 for descriptor in descriptors:
                     self._selector.unregister(descriptor)
                 self._on_exit(process)
@@ -177,8 +180,6 @@ class Supervisor:
             self._respawn_later(process)
         elif not self._stopping and process.exit_code != 0:
             self._failed.append(f"{plan.label} (exit code {process.exit_code})")
-        if not process.has_group():
-            self._tell_guardian("-", process)
         if plan.shutdown_on_exit and not self._stopping:
             self._log.event("INFO", "launch", f"process[{plan.label}] was required: shutting down launched system")
             self._stop(f"process[{plan.label}] was required")
@@ -238,10 +239,10 @@ class Supervisor:
     def _kill_all(self) -> None:
         """Leave nothing behind when the loop ends by an error of ours."""
         for process in self._processes:
+            group = process.group
             if process.has_group():
                 process.signal(signal.SIGKILL)
-                process.poll()
-            self._tell_guardian("-", process)
+            self._tell_guardian("-", group)
 
     # -- surroundings ----------------------------------------------------------------------------------------------
 
@@ -251,7 +252,7 @@ class Supervisor:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         old_wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        numbers = (*_INTERRUPTS, signal.SIGCHLD)
+        numbers = (*INTERRUPTS, signal.SIGCHLD)
         old_handlers = [signal.signal(number, lambda *_: None) for number in numbers]
         try:
             yield reading
@@ -281,10 +282,10 @@ class Supervisor:
                     self._guardian.stdin.close()
             self._guardian.wait()
 
-    def _tell_guardian(self, sign: str, process: SupervisedProcess) -> None:
-        if self._guardian is None or self._guardian.stdin is None or process.group is None:
+    def _tell_guardian(self, sign: str, group: int | None) -> None:
+        if self._guardian is None or self._guardian.stdin is None or group is None:
             return
         # Without its guardian (somebody killed it) a launch goes on: the children are tied to us by the kernel too.
         with contextlib.suppress(BrokenPipeError):
-            self._guardian.stdin.write(f"{sign}{process.group}\n".encode())
+            self._guardian.stdin.write(f"{sign}{group}\n".encode())
             self._guardian.stdin.flush()

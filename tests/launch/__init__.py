@@ -1,0 +1,1 @@
+"""Tests that launch processes."""
