@@ -9,9 +9,6 @@ import pytest
 from geometry_msgs.msg import Pose
 from interactive_markers import InteractiveMarkerServer, MenuHandler
 from std_msgs.msg import Header
-from tests.support.tf2_fake_rviz import FakeRViz
-from tests.support.tf2_graph import graph, wait_until
-from tests.support.tf2_messages import at
 from visualization_msgs.msg import (
     InteractiveMarker,
     InteractiveMarkerControl,
@@ -19,6 +16,10 @@ from visualization_msgs.msg import (
     InteractiveMarkerUpdate,
     MenuEntry,
 )
+
+from tests.support.tf2_fake_rviz import FakeRViz
+from tests.support.tf2_graph import graph, wait_until
+from tests.support.tf2_messages import at
 
 NAMESPACE = "cell/teleop"
 

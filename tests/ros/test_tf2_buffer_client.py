@@ -12,8 +12,6 @@ from rclpy.action import ActionServer
 from rclpy.duration import Duration
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.time import Time
-from tests.support.tf2_graph import graph, wait_until
-from tests.support.tf2_messages import LATEST, at, lasting, transform, xyz_of
 from tf2_msgs.action import LookupTransform
 from tf2_msgs.msg import TF2Error
 from tf2_ros import (
@@ -26,6 +24,9 @@ from tf2_ros import (
     TimeoutException,
     TransformException,
 )
+
+from tests.support.tf2_graph import graph, wait_until
+from tests.support.tf2_messages import LATEST, at, lasting, transform, xyz_of
 
 CODES = {
     LookupException: TF2Error.LOOKUP_ERROR,

@@ -14,11 +14,12 @@ import rclpy
 from geometry_msgs.msg import TransformStamped
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from tests.support.tf2_graph import graph, wait_until
-from tests.support.tf2_messages import LATEST, about_z, at, lasting, transform, xyz_of, xyzw_of
 from tf2_msgs.msg import TFMessage
 from tf2_msgs.srv import FrameGraph
 from tf2_ros import Buffer, StaticTransformBroadcaster, TransformBroadcaster, TransformListener
+
+from tests.support.tf2_graph import graph, wait_until
+from tests.support.tf2_messages import LATEST, about_z, at, lasting, transform, xyz_of, xyzw_of
 
 tf2_ros = pytest.importorskip("tf2_ros")
 

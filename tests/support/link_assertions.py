@@ -23,4 +23,5 @@ def assert_graph_works(client: GraphClient, namespace: str) -> None:
     assert values()["exercise"] == "sent 50"
     assert int(values()["received"]) >= 50
     assert values()["lost"] == "0"
-    assert reports[-1].status[0].level == b"\x00"
+    # A machine under load may be slow (DEGRADED), but no link may be lost.
+    assert reports[-1].status[0].level in (b"\x00", b"\x01"), reports[-1].status[0].message

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
-from tests.support.tf2_messages import transform
 from tf2_msgs.msg import TFMessage
+
+from tests.support.tf2_messages import transform
 
 wire = pytest.importorskip("tf2_ros.tf_message_wire", reason="the real tf2_ros reads message objects")
 
