@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cablecell.installation import integrity, system
+from cablecell.installation import environment, integrity, system
 from cablecell.installation.domain import CHECKOUT_DOMAINS, claim_domain
 from cablecell.installation.layout import Layout, SetupError, find_layout
 from cablecell.installation.lock import read_lock
@@ -184,3 +184,50 @@ class TestSystem:
             SetupError, match=r"lacks a thing, and .*ask an administrator for `apt-get install a-thing`"
         ):
             system.provide([system.Need("a thing", "a-thing")], lambda _: None)
+
+
+class TestEnvironment:
+    @pytest.fixture
+    def prefix(self, tmp_path):
+        (tmp_path / "share" / "rclpy").mkdir(parents=True)
+        (tmp_path / "share" / "rclpy" / "package.xml").touch()
+        (tmp_path / ".cablecell").mkdir()
+        (tmp_path / ".cablecell" / "domain").write_text("17\n")
+        return tmp_path
+
+    def test_what_a_setup_script_would_set(self, prefix):
+        env = {"PATH": "/bin"}
+        environment.apply(env, prefix)
+        assert env["AMENT_PREFIX_PATH"] == str(prefix)
+        assert env["PATH"] == f"{prefix}/bin:/bin"
+        assert env["ROS_DOMAIN_ID"] == "17"
+        assert env["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+        assert env["FASTDDS_BUILTIN_TRANSPORTS"] == environment.TRANSPORTS
+        again = dict(env)
+        environment.apply(again, prefix)
+        assert again == env
+
+    def test_what_the_user_set_stays(self, prefix):
+        chosen = {
+            "ROS_DOMAIN_ID": "5",
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET",
+            "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
+            "AMENT_PREFIX_PATH": "/overlay",
+        }
+        env = dict(chosen)
+        environment.apply(env, prefix)
+        assert env["AMENT_PREFIX_PATH"] == f"{prefix}:/overlay"
+        assert {key: env[key] for key in chosen if key != "AMENT_PREFIX_PATH"} == {
+            key: value for key, value in chosen.items() if key != "AMENT_PREFIX_PATH"
+        }
+
+    def test_without_loopback_shared_memory_carries_everything(self, prefix, monkeypatch):
+        monkeypatch.setattr(environment, "has_loopback", lambda: False)
+        env: dict[str, str] = {}
+        environment.apply(env, prefix)
+        assert (env["FASTDDS_BUILTIN_TRANSPORTS"], env["ROS_AUTOMATIC_DISCOVERY_RANGE"]) == ("SHM", "SUBNET")
+
+    def test_a_ros_install_keeps_its_own_paths(self, tmp_path):
+        env = {"AMENT_PREFIX_PATH": "/opt/ros/jazzy"}
+        environment.apply(env, tmp_path)
+        assert env["AMENT_PREFIX_PATH"] == "/opt/ros/jazzy"

@@ -61,7 +61,8 @@ def run(*, with_graph: bool, json_file: str = "") -> int:
         json_file: Where to write the findings; empty for nowhere.
     """
     findings = list(examine(with_graph=with_graph))
-    console = Console(highlight=False)
+    # A file or a pipe has no width: wide enough that a line stays a line.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     table = Table(box=None, pad_edge=False)
     for column in ("part", "version", "", "what to do"):
         table.add_column(column, overflow="fold")
@@ -187,6 +188,8 @@ def _examine_middleware() -> Iterator[Finding]:
     yield Finding("ROS domain", os.environ.get("ROS_DOMAIN_ID", "0"))
     reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     yield Finding("discovery range", reach, reach != "OFF", "" if reach != "OFF" else "nodes cannot find each other")
+    carrier = "up" if environment.has_loopback() else "down: shared memory only, no other machine is reached"
+    yield Finding("loopback", carrier)
     try:
         free = shutil.disk_usage("/dev/shm").free
     except OSError:

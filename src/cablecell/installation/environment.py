@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -40,11 +41,26 @@ def apply(environ: MutableMapping[str, str] | None = None, where: Path | None = 
         env.setdefault("ROS_VERSION", "2")
         env.setdefault("ROS_PYTHON_VERSION", "3")
         env["ROS_DISTRO"] = distribution(base)
+    if not has_loopback() and "FASTDDS_BUILTIN_TRANSPORTS" not in env:
+        # A container without any network, not even its own: shared memory carries discovery too, and cannot leave
+        # the machine, so the wider discovery range it needs is as local as the loopback.
+        env["FASTDDS_BUILTIN_TRANSPORTS"] = "SHM"
+        env["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
     env.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     env.setdefault("FASTDDS_BUILTIN_TRANSPORTS", TRANSPORTS)
     domain = base / ".cablecell" / "domain"
     if "ROS_DOMAIN_ID" not in env and domain.is_file():
         env["ROS_DOMAIN_ID"] = domain.read_text(encoding="utf-8").strip()
+
+
+def has_loopback() -> bool:
+    """Return whether 127.0.0.1 can be reached; it cannot where the loopback interface is down."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("127.0.0.1", 9))  # looks up the route; sends nothing
+        except OSError:
+            return False
+    return True
 
 
 def distribution(where: Path | None = None) -> str:
