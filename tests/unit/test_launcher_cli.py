@@ -159,6 +159,11 @@ def test_usage_error_is_one_clear_line(package, capfd, words, message):
     assert not (package.parents[2] / "log").exists()
 
 
+def test_options_may_stand_between_the_words(package, capfd):
+    assert main(["other", "once.launch.xml", "--dry-run", "x:=given"]) == 0
+    assert capfd.readouterr().out == "log: given\n"
+
+
 def test_argument_that_is_only_read_is_accepted(package, capfd):
     assert main(["other", "once.launch.xml", "x:=given"]) == 0
     assert "[INFO] [launch.user]: given" in capfd.readouterr().out

@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 if everything ended cleanly or by an interrupt, 1 if a process died, 2 if nothing could be started.
     """
-    options = build_parser().parse_args(argv)
+    options = build_parser().parse_intermixed_args(argv)
     environment = dict(os.environ)
     try:
         names, arguments = split_words(options.words)

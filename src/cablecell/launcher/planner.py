@@ -12,7 +12,7 @@ from pathlib import Path
 from cablecell.launcher.actions import Action
 from cablecell.launcher.context import RESERVED_CONFIGURATIONS, Context
 from cablecell.launcher.elements import LaunchFile
-from cablecell.launcher.errors import LaunchError, LaunchFileError, UsageError, ValueTypeError
+from cablecell.launcher.errors import UsageError, ValueTypeError
 from cablecell.launcher.plan import Action as PlannedAction
 from cablecell.launcher.plan import LaunchPlan, ProcessPlan, Step
 from cablecell.launcher.values import coerce
@@ -105,12 +105,7 @@ class Planner:
         for name, value in arguments:
             key = name.expand(self.context)
             values[key] = self.context.configurations[key] = value.expand(self.context)
-        try:
-            self._include(path, values)
-        except LaunchFileError:
-            raise
-        except LaunchError as error:
-            raise element.error(str(error)) from error
+        self._include(path, values)
         self.context.file = file
 
     def _include(self, path: Path, arguments: Mapping[str, str]) -> None:

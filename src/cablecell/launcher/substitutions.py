@@ -35,6 +35,7 @@ class Call:
 
     def expand(self, context: Context) -> str:
         """Evaluate the arguments and the substitution."""
+        # Here, because the functions take templates as their arguments: the two modules need each other.
         from cablecell.launcher.substitution_functions import evaluate
 
         return evaluate(self, context)
