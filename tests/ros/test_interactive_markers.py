@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from geometry_msgs.msg import Pose
 from interactive_markers import InteractiveMarkerServer, MenuHandler
+from rclpy.qos import QoSProfile
 from std_msgs.msg import Header
 from visualization_msgs.msg import (
     InteractiveMarker,
@@ -165,7 +166,9 @@ def test_a_stamped_marker_takes_the_header_of_the_drag(ros, server):
     wait_until(lambda: rviz.markers["tcp"].header == header, "the new header")
 
 
-def test_a_second_client_is_ignored_while_the_first_one_drags(ros, server):
+def test_a_second_client_is_ignored_while_the_first_one_drags(ros):
+    # deep enough that what the second client sends is heard before the first one's next message replaces it
+    server = InteractiveMarkerServer(ros.node("cell"), NAMESPACE, feedback_sub_qos=QoSProfile(depth=100))
     heard: list[InteractiveMarkerFeedback] = []
     server.insert(marker("tcp"), feedback_callback=heard.append)
     server.insert(marker("other"), feedback_callback=heard.append)
@@ -187,6 +190,7 @@ def test_a_second_client_is_ignored_while_the_first_one_drags(ros, server):
     insist(second, "other", InteractiveMarkerFeedback.MOUSE_DOWN, heard)  # another marker is free
     insist(second, "tcp", InteractiveMarkerFeedback.MOUSE_DOWN, heard)  # and this one after a second of silence
     assert heard[-1].client_id == "rviz_2"
+    server.shutdown()
 
 
 def test_unknown_markers_are_refused(ros, server):

@@ -21,14 +21,14 @@ def test_lookups_are_timed_and_right():
 
 def test_a_listener_at_500_hz_costs_at_most_a_tenth_of_a_core():
     is_ours = importlib.util.find_spec("tf2_ros.tf_message_wire") is not None
-    for attempt in range(3):
+    measured = []
+    for _ in range(3):  # busy neighbours share caches and cores and only ever add to the cost: the best of three counts
         cpu_fraction, message_hz = bench_tf2.measure_listener(listen_s=3.0)
-        assert message_hz > 400.0
         assert cpu_fraction > 0.005  # it did something
-        # busy neighbours share caches and cores and only ever add to the cost, so the least of three counts
-        if cpu_fraction <= BUDGET or not is_ours:
+        if message_hz > 450.0 and (cpu_fraction <= BUDGET or not is_ours):
             return
-    pytest.fail(f"{attempt + 1} measurements above {BUDGET:.0%} of a core, the last one {cpu_fraction:.1%}")
+        measured.append(f"{cpu_fraction:.1%} of a core at {message_hz:.0f} Hz")
+    pytest.fail(f"the budget is {BUDGET:.0%} of a core at 500 Hz, measured: {', '.join(measured)}")
 
 
 def test_no_queries_is_an_error():

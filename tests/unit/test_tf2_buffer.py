@@ -6,6 +6,7 @@ Only upstream's public names are used, so the same file holds for the real ``tf2
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import pytest
 import yaml
@@ -73,6 +74,32 @@ def test_time_zero_means_the_latest_time_all_frames_share(buffer):
     assert stamp_of(answer) == 2.5
     assert xyz_of(answer) == pytest.approx((2.5, 2.5, 0.0))
     assert buffer.get_latest_common_time("w", "b") == at(2.5)
+
+
+def test_the_slower_branch_decides_the_latest_common_time(buffer):
+    fill(buffer, *(transform("w", "left", stamp) for stamp in (1.0, 2.0)))
+    fill(buffer, *(transform("w", "right", stamp, (stamp, 0.0, 0.0)) for stamp in (1.0, 2.0, 3.0)))
+    assert buffer.get_latest_common_time("left", "right") == at(2.0)
+    assert buffer.get_latest_common_time("right", "left") == at(2.0)
+    assert xyz_of(buffer.lookup_transform("left", "right", LATEST))[0] == 2.0
+    assert xyz_of(buffer.lookup_transform("right", "left", LATEST))[0] == -2.0
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("xyzw", "leading"),
+    [
+        ((0.1, -0.7, 0.1, 0.7), "w"), ((0.5, 0.5, 0.4, 0.6), "w"), ((0.8, -0.4, 0.3, 0.3), "x"),
+        ((-0.4, 0.8, 0.3, -0.3), "y"), ((0.3, 0.4, 0.8, 0.1), "z"),
+    ],
+)  # fmt: skip
+def test_both_signs_of_a_quaternion_give_the_same_answer(buffer, xyzw, leading, sign):
+    """As after a rotation matrix: w is positive where it is above 1/2, else the largest of the others is."""
+    length = math.sqrt(sum(value * value for value in xyzw))
+    unit = [value / length for value in xyzw]
+    fill(buffer, transform("w", "a", 1.0, xyzw=[sign * value for value in unit]))
+    flip = 1.0 if xyzw["xyzw".index(leading)] > 0.0 else -1.0
+    assert xyzw_of(buffer.lookup_transform("w", "a", at(1.0))) == pytest.approx([flip * value for value in unit])
 
 
 def test_samples_may_arrive_in_any_order(buffer):
@@ -266,6 +293,28 @@ def test_samples_are_kept_for_ten_seconds(buffer):
     with pytest.raises(ExtrapolationException, match="into the past"):
         buffer.lookup_transform("w", "a", at(18.5))
     assert xyz_of(buffer.lookup_transform("w", "a", at(20.5)))[0] == pytest.approx(20.5)
+
+
+def test_a_long_stream_stays_right_and_small():
+    """Fifty times the cache length goes by; a lookup inside the cache is exact all the way, and nothing piles up."""
+    buffer = Buffer(cache_time=lasting(2.0))
+    message = transform("w", "a")
+    tracemalloc.start()
+    try:
+        for step in range(20_000):
+            stamp = 1.0 + 0.005 * step
+            message.header.stamp = at(stamp).to_msg()
+            message.transform.translation.x = 2.0 * stamp
+            buffer.set_transform(message, "test")
+            if step % 97 == 0 and step > 400:
+                for age in (0.0, 0.0025, 1.0, 1.9975):
+                    assert xyz_of(buffer.lookup_transform("w", "a", at(stamp - age)))[0] == pytest.approx(
+                        2 * (stamp - age)
+                    )
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
+    assert yaml.safe_load(buffer.all_frames_as_yaml())["a"]["rate"] == pytest.approx(200.0, rel=0.01)
 
 
 @pytest.mark.parametrize("cache_s", [0.5, 40.0])

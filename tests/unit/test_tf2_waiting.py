@@ -25,7 +25,9 @@ def later(delay_s: float, action) -> threading.Timer:
 def test_a_lookup_waits_for_its_data():
     buffer = Buffer()
     timer = later(0.1, lambda: buffer.set_transform(transform("w", "a", 1.0, (5.0, 0.0, 0.0)), "test"))
+    started = time.monotonic()
     assert xyz_of(buffer.lookup_transform("w", "a", at(1.0), lasting(LIMIT_S)))[0] == 5.0
+    assert 0.05 < time.monotonic() - started < 0.5 * LIMIT_S
     timer.join()
 
 

@@ -329,7 +329,12 @@ def _publish() -> None:
         stamp = node.get_clock().now().to_msg()
         for transform in message.transforms:
             transform.header.stamp = stamp
-        publisher.publish(message)
+        try:
+            publisher.publish(message)
+        except RuntimeError:
+            if rclpy.ok():
+                raise
+            return  # told to end between the check and the publication
         due += 1.0 / STREAM_HZ
         time.sleep(max(0.0, due - time.monotonic()))
 

@@ -1,6 +1,6 @@
 """Transforms over ROS topics for machines where the real ``tf2_ros`` is not installed.
 
-The names are upstream's Python ones; the code is our own. See ``COVERAGE.md`` for what is covered.
+The names are upstream's Python ones; the code is our own. ``rospip/README.md`` tells what is covered.
 """
 
 from rclpy.duration import Duration
