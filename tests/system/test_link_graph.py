@@ -35,7 +35,7 @@ def test_verbs_see_the_graph():
         def verb(*words):
             return subprocess.run([CABLECELL, *words], capture_output=True, text=True, check=True, timeout=30).stdout
 
-        assert verb("node", "list").split() == ["/seen/link_monitor", "/seen/link_responder"]
+        assert verb("node", "list").split() == ["/seen/link_monitor", "/seen/link_responder", "/test_client"]
         assert "/seen/link/heartbeat [cablecell_interfaces/msg/LinkHeartbeat]" in verb("topic", "list", "-t")
         assert "node_name: /seen/link_responder" in verb("topic", "echo", "/seen/link/heartbeat", "--once")
         assert verb("lifecycle", "get", "/seen/link_monitor").strip() == "active [3]"

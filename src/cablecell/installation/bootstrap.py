@@ -193,7 +193,7 @@ def _check(layout: Layout) -> None:
         [
             str(layout.python),
             "-c",
-            "import rclpy, cablecell_interfaces.msg, tf2_ros, interactive_markers, cablecell.cli",
+            "import rclpy, cablecell_interfaces.msg, tf2_ros, interactive_markers",
         ],
     )
 

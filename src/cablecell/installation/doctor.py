@@ -31,7 +31,7 @@ MESSAGE_PACKAGES = (
     "control_msgs",
     "tf2_msgs",
 )
-PYTHON_PACKAGES = ("tf2_ros", "interactive_markers")
+PYTHON_PACKAGES = ("tf2_ros", "tf2_geometry_msgs", "interactive_markers")
 DISK_NEEDED_BYTES = 1_000_000_000
 SHARED_MEMORY_NEEDED_BYTES = 64_000_000
 
