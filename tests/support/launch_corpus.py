@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -52,6 +53,7 @@ KEYS = {
     "exit_code",
     "error",
     "ros2",
+    "needs",
 }
 _STARTED = re.compile(r"\[INFO\] \[(?P<label>\S+)\]: process started with pid \[(?P<pid>\d+)\]")
 _DIED = re.compile(r"\[ERROR\] \[(?P<label>\S+)\]: process has died \[pid \d+, exit code (?P<code>-?\d+), cmd")
@@ -179,6 +181,22 @@ def launcher_environment(prefix: Path, log: Path) -> dict[str, str]:
 def case_names() -> list[str]:
     """Return the names of the cases."""
     return sorted(path.name.removesuffix(".yaml") for path in DATA.glob("*.yaml"))
+
+
+def load_expectation(name: str) -> dict[str, Any]:
+    """Return the expectation of a case as it is written."""
+    return dict(yaml.safe_load((DATA / f"{name}.yaml").read_text()))
+
+
+def has_pseudo_terminals() -> bool:
+    """Return whether this machine can open a pseudo terminal; minimal containers often cannot."""
+    try:
+        ends = pty.openpty()
+    except OSError:
+        return False
+    for end in ends:
+        os.close(end)
+    return True
 
 
 def run_case(corpus: Corpus, name: str) -> tuple[dict[str, Any], Outcome]:

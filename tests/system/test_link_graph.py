@@ -1,5 +1,6 @@
 """The first graph, through the launch file and seen with the verbs: up, working, down, nothing left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_killed_node_ends_the_launch_with_an_error():
     with GraphClient() as client, _launch("namespace:=killed") as launch:
         assert_graph_works(client, "/killed")
         victim = next(line for line in processes_in_session_tree("link_responder", "/killed"))
-        subprocess.run(["kill", "-9", victim], check=True)
+        os.kill(int(victim), signal.SIGKILL)
         launch.wait_for_output("process has died")
         launch.send(signal.SIGINT)
         assert launch.wait() != 0

@@ -214,8 +214,19 @@ class SupervisedProcess:
 
     def _open_outputs(self) -> tuple[list[int], list[int]]:
         """Return the descriptors for the child's stdout and stderr, and our reading ends."""
-        pairs = [pty.openpty() if self.plan.emulate_tty else os.pipe() for _ in range(2)]
+        pairs = self._open_terminals() or [os.pipe() for _ in range(2)]
         return [pair[1] for pair in pairs], [pair[0] for pair in pairs]
+
+    def _open_terminals(self) -> list[tuple[int, int]]:
+        """Return a pair of pseudo terminals where they are asked for and the machine has any."""
+        if not self.plan.emulate_tty:
+            return []
+        try:
+            return [pty.openpty() for _ in range(2)]
+        except OSError as error:
+            # Containers are often built without them; a process without colours is better than none.
+            self._log.event("WARNING", self.plan.label, f"no pseudo terminal on this machine ({error}): using pipes")
+            return []
 
     def _pass_on(self, stream: _Stream) -> bool:
         """Log the next piece of a stream; return False at its end."""
