@@ -15,6 +15,7 @@ from cablecell.core.geometry.rotation import (
     skew,
 )
 from cablecell.core.geometry.se3 import (
+    PoseLine,
     compose,
     exp_se3,
     interpolate_pose,
@@ -30,6 +31,7 @@ from cablecell.core.geometry.se3 import (
 from cablecell.core.geometry.spatial import adjoint, rotate_six, transform_twist, transform_wrench
 
 __all__ = [
+    "PoseLine",
     "adjoint",
     "angle_between",
     "compose",

@@ -112,14 +112,28 @@ def pose_difference(X_AB: ArrayLike, X_AC: ArrayLike) -> Array:
     return np.concatenate([C[:3, 3] - B[:3, 3], log_so3(C[:3, :3] @ B[:3, :3].T)])
 
 
-def interpolate_pose(X_A0: ArrayLike, X_A1: ArrayLike, fraction: float) -> Array:
-    """Return the pose at a fraction of the way: straight line in position, shortest turn at constant rate in rotation.
+class PoseLine:
+    """The way from one pose to another: straight in position, shortest turn at constant rate in rotation.
 
-    Args:
-        X_A0: Pose at fraction 0.
-        X_A1: Pose at fraction 1.
-        fraction: Any number; outside [0, 1] it extrapolates.
+    Attributes:
+        difference: `pose_difference` of the ends, shape (6,): what is travelled, m and rad.
     """
-    start = np.asarray(X_A0, dtype=float)
-    difference = pose_difference(start, X_A1)
-    return make_pose(exp_so3(fraction * difference[3:]) @ start[:3, :3], start[:3, 3] + fraction * difference[:3])
+
+    def __init__(self, X_A0: ArrayLike, X_A1: ArrayLike) -> None:
+        """Lay the line from fraction 0 to fraction 1."""
+        self._start = np.array(X_A0, dtype=float)
+        self.difference = pose_difference(self._start, X_A1)
+        self._is_turning = bool(np.any(self.difference[3:]))
+
+    def at(self, fraction: float) -> Array:
+        """Return the pose at a fraction of the way; outside [0, 1] the line goes on."""
+        X = self._start.copy()
+        X[:3, 3] += fraction * self.difference[:3]
+        if self._is_turning:
+            X[:3, :3] = exp_so3(fraction * self.difference[3:]) @ self._start[:3, :3]
+        return X
+
+
+def interpolate_pose(X_A0: ArrayLike, X_A1: ArrayLike, fraction: float) -> Array:
+    """Return the pose at a fraction of the line between two poses; for many fractions of one line keep a `PoseLine`."""
+    return PoseLine(X_A0, X_A1).at(fraction)
