@@ -28,20 +28,20 @@ def random_configurations(count: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("margin_m", "count"), [(0.0, 2000), (0.01, 400)])
 def test_the_broad_phase_agrees_with_checking_every_pair(margin_m: float, count: int) -> None:
-    checker = CollisionChecker(motion.geometry(), motion.scene(1).with_attached(motion.held_plug()), margin_m)
+    checker = CollisionChecker(motion.geometry(), motion.scene(3).with_attached(motion.held_plug()), margin_m)
     assert checker.pair_count > 1000
     hits = 0
     for q in random_configurations(count, 21):
         is_free = checker.is_free(q)
         hits += not is_free
         assert is_free == (not checker.colliding_pairs(q)), q
-    assert 0.25 < hits / count < 0.95
+    assert 0.2 < hits / count < 0.95
 
 
 def test_free_means_a_distance_above_the_margin() -> None:
     """The distance is computed by another algorithm than the collision."""
     checker = CollisionChecker(motion.geometry(), motion.scene(1), 0.0)
-    for q in random_configurations(600, 22):
+    for q in random_configurations(400, 22):
         distance = checker.nearest(q).distance_m
         if abs(distance) > 1e-6:
             assert checker.is_free(q) == (distance > 0.0), (q, distance)
