@@ -9,10 +9,10 @@ import numpy as np
 
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES, HomeJoints
+from cablecell.core.geometry.scalar import Vec3, add, norm, rotate, subtract
 from cablecell.ports import ArmState, CommandMode, GripperState, JointCommand, WrenchSample
 from cablecell.simulation.drives import gravity_torques
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
-from cablecell.simulation.rigid import Vec, add, norm, rotate, subtract
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState, observe_scene
 from cablecell.simulation.truth import Truth
@@ -63,7 +63,7 @@ class SimulatedArm:
         self._period_s = DEFAULT_PERIOD_S
         self._state: ArmState | None = None
         self._is_protective_stopped = False
-        self._payload: tuple[float, Vec] = (0.0, (0.0, 0.0, 0.0))
+        self._payload: tuple[float, Vec3] = (0.0, (0.0, 0.0, 0.0))
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -125,7 +125,11 @@ class SimulatedArm:
             if self._mode is not CommandMode.POSITION:
                 self._reference = [float(v) for v in self.read().q]
             limited = [
-                min(max(v, joint.lower, r - joint.velocity * self._period_s), joint.upper, r + joint.velocity * self._period_s)
+                min(
+                    max(v, joint.lower, r - joint.velocity * self._period_s),
+                    joint.upper,
+                    r + joint.velocity * self._period_s,
+                )
                 for v, r, joint in zip(values, self._reference, world.joint_limits, strict=True)
             ]
         self._mode, self._values = command.mode, limited
@@ -213,7 +217,10 @@ class SimulatedArm:
         if mode not in self.command_modes:
             valid = ", ".join(sorted(m.value for m in self.command_modes))
             raise MachineCommandError(
-                f"mode '{mode.value}' is not available; valid are {valid}", quantity="mode", value=mode.value, limit=valid
+                f"mode '{mode.value}' is not available; valid are {valid}",
+                quantity="mode",
+                value=mode.value,
+                limit=valid,
             )
         if len(values) != len(JOINT_NAMES):
             raise MachineCommandError(
@@ -224,7 +231,9 @@ class SimulatedArm:
             )
         for name, value in zip(JOINT_NAMES, values, strict=True):
             if not math.isfinite(value):
-                raise MachineCommandError(f"command of {name} is {value}; it must be finite", quantity=name, value=value)
+                raise MachineCommandError(
+                    f"command of {name} is {value}; it must be finite", quantity=name, value=value
+                )
 
 
 class SimulatedGripper:
@@ -299,7 +308,9 @@ class SimulatedGripper:
 
     def _connected(self) -> World:
         if self._world is None:
-            raise MachineNotConnectedError("the simulated gripper is not connected; call connect first", quantity="gripper")
+            raise MachineNotConnectedError(
+                "the simulated gripper is not connected; call connect first", quantity="gripper"
+            )
         return self._world
 
 
@@ -317,9 +328,13 @@ class SimulatedWrenchSensor:
             MachineNotConnectedError: Not connected (code 851).
         """
         if self._world is None:
-            raise MachineNotConnectedError("the simulated force sensor is not connected; call connect first", quantity="wrench")
+            raise MachineNotConnectedError(
+                "the simulated force sensor is not connected; call connect first", quantity="wrench"
+            )
         sensor = self._world.sensor
-        return WrenchSample(self._clock.stamp_s(sensor.stamp_s), np.array(sensor.reading[:3]), np.array(sensor.reading[3:]))
+        return WrenchSample(
+            self._clock.stamp_s(sensor.stamp_s), np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
+        )
 
     def tare(self) -> bool:
         """Return False: this sensor has no zeroing of its own."""
@@ -418,7 +433,9 @@ class SimulatedMachine:
             MachineNotConnectedError: Not connected (code 851).
         """
         if self._world is None:
-            raise MachineNotConnectedError("the simulated machine is not connected; call connect first", quantity="machine")
+            raise MachineNotConnectedError(
+                "the simulated machine is not connected; call connect first", quantity="machine"
+            )
         return self._world
 
     @property
@@ -429,7 +446,9 @@ class SimulatedMachine:
             MachineNotConnectedError: Not connected (code 851).
         """
         if self._truth is None:
-            raise MachineNotConnectedError("the simulated machine is not connected; call connect first", quantity="machine")
+            raise MachineNotConnectedError(
+                "the simulated machine is not connected; call connect first", quantity="machine"
+            )
         return self._truth
 
     def scene_state(self) -> SceneState:
@@ -449,7 +468,7 @@ class SimulatedMachine:
         self.wrench_sensor.attach(world)
 
 
-def _believed_payload(world: World) -> tuple[float, Vec]:
+def _believed_payload(world: World) -> tuple[float, Vec3]:
     """Return mass and centre of mass in `tcp` of the gripped plug, with the errors of the payload model."""
     if world.scene.plug is None or world.grasp is None:
         return 0.0, (0.0, 0.0, 0.0)
