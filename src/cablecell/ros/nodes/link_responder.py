@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+import rclpy.action
 from cablecell_interfaces.action import ExerciseLink
 from cablecell_interfaces.msg import LinkHeartbeat
 from cablecell_interfaces.srv import PingLink
