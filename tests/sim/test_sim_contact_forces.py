@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pybullet as p
 import pytest
-
 from tests.support.sim_rig import (
     HALF_WIDTH_M,
     HOLE_M,

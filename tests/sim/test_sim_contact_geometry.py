@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pybullet as p
 import pytest
+from tests.support.sim_cell import connected
 
 from cablecell.core.config.simulation import PhysicsSettings
 from cablecell.simulation.bodies import PLUG_FRICTION, add_plug, add_port, open_client
 from cablecell.simulation.files import load_connectors
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
-from tests.support.sim_cell import connected
 
 DEEP_M = {"sfp": 0.030, "sc": 0.0145}
 """A depth at which all mating parts are below the lead-in."""
@@ -38,7 +38,10 @@ def expected_gaps(connector):
     for wall in connector.port.walls:
         distances = []
         for part in connector.plug.parts:
-            low, high = np.array(part.centre_m) - np.array(part.size_m) / 2, np.array(part.centre_m) + np.array(part.size_m) / 2
+            low, high = (
+                np.array(part.centre_m) - np.array(part.size_m) / 2,
+                np.array(part.centre_m) + np.array(part.size_m) / 2,
+            )
             if low[2] + DEEP_M[connector.name] > connector.port.wall_end_m or high[2] + DEEP_M[connector.name] < 2e-3:
                 continue
             dx = max(wall.x_m[0] - high[0], low[0] - wall.x_m[1], 0.0)

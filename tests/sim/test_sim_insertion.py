@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support.sim_cell import StraightInserter, connected, hold, scene
 
 from cablecell.simulation.render_scene import RenderScene
 from cablecell.simulation.scene_state import SceneState
 from cablecell.simulation.visual_scene import add_scene, link_poses, show_state
-from tests.support.sim_cell import StraightInserter, connected, hold, scene
 
 WEIGHT_BEHIND_SENSOR_KG = 1.0 + 1e-3 + 0.08  # gripper, sensor frame, plug
 
@@ -63,7 +63,9 @@ def test_a_plug_beside_its_port_lands_on_the_rim_and_is_not_seated():
     inserter.push(0.0022, 0.01)
     inserter.wait(0.1)
     where = machine.truth.plug_in_port()
-    assert abs(where.depth_m - machine.world.scene.ports[machine.world.scene.target].connector.port.rim_depth_m) < 0.15e-3
+    assert (
+        abs(where.depth_m - machine.world.scene.ports[machine.world.scene.target].connector.port.rim_depth_m) < 0.15e-3
+    )
     assert machine.truth.contact_force_n() > 2.0
     assert not machine.truth.is_seated
     machine.disconnect()

@@ -1,4 +1,4 @@
-"""A simulated cell for tests: scenes of the sample trials, an arm's kinematics, and straight motions with true poses."""
+"""A simulated cell for tests: scenes of the sample trials, kinematics, straight motions with true poses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cablecell.simulation.visual_scene import link_poses
 
 PERIOD_S = 0.002
 STIFFNESS = np.array([2000.0, 2000.0, 2000.0, 500.0, 500.0, 300.0])
-DAMPING = np.array([200.0, 200.0, 200.0, 20.0, 20.0, 10.0])
+DAMPING = np.array([150.0, 150.0, 100.0, 10.0, 10.0, 5.0])
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """A plug on a spring above a hole, without a robot: the scene of the closed forms.
 
-The plug is 8 × 4 × 30 mm in a hole with a 45° lead-in; its support is a spring at a point above the tip that moves down at
-a constant speed. Gravity is off.
+The plug is 8 × 4 × 30 mm in a hole with a 45° lead-in; its support is a spring at a point above the
+tip that moves down at a constant speed. Gravity is off.
 """
 
 from __future__ import annotations
@@ -80,7 +80,11 @@ class Rig:
         self.support = np.array([offset_m, 0.0, start_m - SUPPORT_M])
         self.plug = add_plug(self.client, data, Pose(tuple(self.support), self.q))
         settings = GraspSettings(
-            stiffness_n_per_m=K_N_PER_M, stiffness_nm_per_rad=K_NM_PER_RAD, damping_ratio=0.5, error_m=0.0, error_rad=0.0
+            stiffness_n_per_m=K_N_PER_M,
+            stiffness_nm_per_rad=K_NM_PER_RAD,
+            damping_ratio=0.5,
+            error_m=0.0,
+            error_rad=0.0,
         )
         self.spring = GraspSpring(settings, MASS_KG, 5.0e-5, IDENTITY)
 

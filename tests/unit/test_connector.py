@@ -66,7 +66,7 @@ def test_the_plug_fits_its_port_and_nothing_overlaps_when_seated(connectors):
         for wall in connector.port.walls:
             corners = np.array(wall_vertices(wall, connector.port))
             for part in connector.plug.parts:
-                centre = np.array(part.centre_m) + [0.0, 0.0, seat]
+                centre = np.array(part.centre_m) + np.array([0.0, 0.0, seat])
                 low, high = centre - np.array(part.size_m) / 2, centre + np.array(part.size_m) / 2
                 assert not overlaps(corners, low, high), (connector.name, wall.name, part.name)
 

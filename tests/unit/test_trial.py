@@ -52,8 +52,12 @@ def test_recorder_settings_of_the_published_file_are_read(sample):
 
 def test_limits_inside_a_trial_are_applied(sample):
     data = copy.deepcopy(sample)
-    data["trials"]["trial_1"]["task_board_limits"] = {"nic_rail": {"min_translation": -0.0215, "max_translation": 0.0234}}
-    with pytest.raises(DocumentError, match=r"nic_rail_0\.entity_pose\.translation = 0\.036 m is outside \[-0\.0215, 0\.0234\]"):
+    data["trials"]["trial_1"]["task_board_limits"] = {
+        "nic_rail": {"min_translation": -0.0215, "max_translation": 0.0234}
+    }
+    with pytest.raises(
+        DocumentError, match=r"nic_rail_0\.entity_pose\.translation = 0\.036 m is outside \[-0\.0215, 0\.0234\]"
+    ):
         parse_trials(data, "x")
 
 
@@ -67,15 +71,35 @@ BOARD = ("trials", "trial_1", "scene", "task_board")
 TASK = ("trials", "trial_1", "tasks", "task_1")
 MISTAKES = [
     ((*BOARD, "nic_rial_0"), {"entity_present": False}, r"unknown key '.*nic_rial_0' .*did you mean 'nic_rail_0'"),
-    ((*BOARD, "nic_rail_0", "entity_pose", "tranlation"), 0.01, r"unknown key '.*tranlation' .*did you mean 'translation'"),
-    ((*BOARD, "nic_rail_0", "entity_pose", "translation"), 0.04, r"translation = 0\.04 m is outside \[-0\.048, 0\.036\] m"),
+    (
+        (*BOARD, "nic_rail_0", "entity_pose", "tranlation"),
+        0.01,
+        r"unknown key '.*tranlation' .*did you mean 'translation'",
+    ),
+    (
+        (*BOARD, "nic_rail_0", "entity_pose", "translation"),
+        0.04,
+        r"translation = 0\.04 m is outside \[-0\.048, 0\.036\] m",
+    ),
     ((*BOARD, "nic_rail_0", "entity_pose", "translation"), "1e-3", r"translation = '1e-3' is refused: .*1\.0e-3"),
     ((*BOARD, "nic_rail_0", "entity_pose", "yaw"), 10, r"yaw = 10 rad is above the maximum of 6\.2832 rad"),
     ((*BOARD, "nic_rail_0", "entity_pose", "yaw"), float("nan"), r"yaw = nan is refused"),
     ((*BOARD, "nic_rail_1", "entity_present"), "yes", r"nic_rail_1\.entity_present = 'yes' is refused"),
-    ((*BOARD, "nic_rail_1", "entity_present"), True, r"nic_rail_1: entity_present = True needs entity_name and entity_pose"),
-    ((*TASK, "port_name"), "sfp_port_2", r"port_name = 'sfp_port_2' is not a port of nic_card_mount_0; valid are sfp_port_0"),
-    ((*TASK, "target_module_name"), "nic_card_mount_3", r"'nic_card_mount_3' is not mounted; valid are nic_card_mount_0"),
+    (
+        (*BOARD, "nic_rail_1", "entity_present"),
+        True,
+        r"nic_rail_1: entity_present = True needs entity_name and entity_pose",
+    ),
+    (
+        (*TASK, "port_name"),
+        "sfp_port_2",
+        r"port_name = 'sfp_port_2' is not a port of nic_card_mount_0; valid are sfp_port_0",
+    ),
+    (
+        (*TASK, "target_module_name"),
+        "nic_card_mount_3",
+        r"'nic_card_mount_3' is not mounted; valid are nic_card_mount_0",
+    ),
     ((*TASK, "cable_name"), "cable_7", r"cable_name = 'cable_7' is not in the scene; valid are cable_0"),
     ((*TASK, "plug_type"), "sc", r"plug_type = 'sc', but a sfp_sc_cable is gripped at its sfp end"),
     ((*TASK, "time_limit"), 0, r"time_limit = 0 s is not above 0 s"),
@@ -98,7 +122,9 @@ def test_a_mistake_is_one_line_with_file_key_and_limit(sample, path, value, mess
 def test_a_missing_key_is_named(sample):
     data = copy.deepcopy(sample)
     del data["trials"]["trial_2"]["tasks"]["task_1"]["port_name"]
-    with pytest.raises(DocumentError, match=r"broken\.yaml: key 'trials\.trial_2\.tasks\.task_1\.port_name' is missing"):
+    with pytest.raises(
+        DocumentError, match=r"broken\.yaml: key 'trials\.trial_2\.tasks\.task_1\.port_name' is missing"
+    ):
         parse_trials(data, "broken.yaml")
 
 
