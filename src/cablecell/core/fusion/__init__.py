@@ -1,0 +1,1 @@
+"""Estimates on SE(3) from many looks, with honest covariance."""
