@@ -17,7 +17,7 @@ from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.fiducials import build_patches, parse
 
 ROOT = Path(__file__).resolve().parents[2]
-FIDUCIALS = parse(yaml.safe_load((ROOT / "config/perception/fiducials.yaml").read_text()))
+FIDUCIALS = parse(yaml.safe_load((ROOT / "config/perception/fiducials.yaml").read_text()), "fiducials.yaml")
 PATCHES = build_patches(FIDUCIALS)
 
 # AIC sheet: optical frames in gripper/tcp, tool straight down at home, the board of sample trial 1.

@@ -8,14 +8,14 @@ import pytest
 from tests.support.board_scene import FIDUCIALS, PATCHES
 
 from cablecell.core.config.perception import DetectionSettings
-from cablecell.core.errors import ParameterError
+from cablecell.core.config.documents import DocumentError
 from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import FiducialError, build_patches, extent, parse
 from cablecell.core.perception.outcome import NoEstimate, Reason
 from cablecell.ports import Frame, Region
 
 PATCH = {"name": "a", "columns": 4, "rows": 6, "first_marker": 0, "centre_m": [0.1, -0.05, 0.012], "yaw_rad": 0.3}
-ONE = parse({"patches": [PATCH]})
+ONE = parse({"patches": [PATCH]}, "f.yaml")
 
 
 def drawing(scale=40, size=(640, 480), at=(200, 100)):
@@ -89,7 +89,7 @@ def test_a_half_covered_patch_gives_the_right_half():
 
 
 def test_markers_of_another_board_are_ignored():
-    other = parse({"patches": [{**PATCH, "first_marker": 60}]})
+    other = parse({"patches": [{**PATCH, "first_marker": 60}]}, "f.yaml")
     assert isinstance(find_corners(frame(drawing()), build_patches(other)), NoEstimate)
 
 
@@ -107,20 +107,20 @@ def test_the_shipped_fiducials_stay_on_the_board_and_off_the_slots():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"square_mm": 18}, "unknown parameter 'square_mm'; valid are dictionary, square_m"),
+        ({"square_mm": 18}, "f.yaml: unknown key 'square_mm' = 18; did you mean 'square_m'?"),
         ({"marker_m": 0.02}, "marker_m = 0.02 m must be below square_m = 0.018 m"),
         ({"square_m": 18.0}, r"square_m = 18.0 m is above the maximum of 0.2 m"),
         ({"patches": [PATCH, {**PATCH, "name": "b", "first_marker": 5}]}, "marker 5 is on patch 'a' and on patch 'b'"),
     ],
 )
 def test_bad_configuration_is_refused(change, message):
-    with pytest.raises(ParameterError, match=message):
-        parse({"patches": [PATCH], **change})
+    with pytest.raises(DocumentError, match=message):
+        parse({"patches": [PATCH], **change}, "f.yaml")
 
 
 def test_unknown_dictionaries_and_missing_markers_are_refused():
     with pytest.raises(FiducialError, match="dictionary = 'DICT_9X9' is unknown; valid are DICT_4X4_100") as caught:
-        build_patches(parse({"patches": [PATCH], "dictionary": "DICT_9X9"}))
+        build_patches(parse({"patches": [PATCH], "dictionary": "DICT_9X9"}, "f.yaml"))
     assert caught.value.code == 921
     with pytest.raises(FiducialError, match="patch 'a' needs marker 61; DICT_4X4_50 ends at 49"):
-        build_patches(parse({"patches": [{**PATCH, "first_marker": 50}], "dictionary": "DICT_4X4_50"}))
+        build_patches(parse({"patches": [{**PATCH, "first_marker": 50}], "dictionary": "DICT_4X4_50"}, "f.yaml"))

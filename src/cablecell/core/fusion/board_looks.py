@@ -22,6 +22,7 @@ from cablecell.core.geometry import adjoint, angle_between, exp_se3, interpolate
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.fiducials import Patch
 from cablecell.core.perception.reprojection import project
+from cablecell.ports import Region
 
 Matrix = NDArray[np.float64]
 
@@ -210,3 +211,32 @@ def _in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> NDArray[np.bo
         normals = -normals
     outward = np.einsum("eij,ej->ei", pixels[None, :, :] - hull[:, None, :], normals)
     return np.asarray(np.all(outward < margin_px, axis=0))
+
+
+def fiducial_region(
+    viewer: Viewer, camera: str, X_base_tcp: Matrix, X_base_board: Matrix, patches: Sequence[Patch], margin_px: int
+) -> Region | None:
+    """Return the part of an image that shows the fiducials, or None when it should show none.
+
+    Rendering or transferring only this part saves most of the time of a look.
+
+    Args:
+        viewer: Cameras and tool.
+        camera: Name of the camera.
+        X_base_tcp: Pose of the tool.
+        X_base_board: Where the board is thought to be.
+        patches: The fiducials.
+        margin_px: Added on all sides, for what is not exactly known.
+    """
+    intrinsics = viewer.intrinsics[camera]
+    X_optical_board = invert_pose(X_base_tcp @ viewer.rig.mounts[camera]) @ X_base_board
+    corners = viewer.visible(camera, X_base_tcp, X_base_board, patches, LookSettings(margin_px=0.0))
+    if len(corners.pixels) == 0:
+        return None
+    # A corner needs the squares around it: one square more on every side.
+    square = float(np.linalg.norm(patches[0].corners[1] - patches[0].corners[0]))
+    depth = float(np.min((corners.points @ X_optical_board[:3, :3].T + X_optical_board[:3, 3])[:, 2]))
+    reach = margin_px + 1.5 * square * intrinsics.fx / depth
+    low = np.maximum(np.floor(corners.pixels.min(axis=0) - reach), 0.0).astype(int)
+    high = np.minimum(np.ceil(corners.pixels.max(axis=0) + reach) + 1.0, (intrinsics.width, intrinsics.height))
+    return Region(int(low[0]), int(low[1]), int(high[0]) - int(low[0]), int(high[1]) - int(low[1]))
