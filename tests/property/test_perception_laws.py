@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import chi2
@@ -127,7 +129,7 @@ def test_every_look_from_a_new_place_makes_the_port_more_certain():
     for index, X in enumerate(look_poses(rng, 5)):
         state = update(state, [cell.look(float(index), X)], settings).state
         sigmas.append(port_sigma(state, PORTS[1]))
-    assert all(later < earlier for earlier, later in zip(sigmas, sigmas[1:], strict=False))
+    assert all(later < earlier for earlier, later in itertools.pairwise(sigmas))
 
 
 def test_one_after_the_other_equals_all_at_once():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.support.board_scene import FIDUCIALS, PATCHES
 
-from cablecell.core.config.perception import DetectionSettings
 from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.perception import DetectionSettings
 from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import FiducialError, build_patches, extent, parse
 from cablecell.core.perception.outcome import NoEstimate, Reason

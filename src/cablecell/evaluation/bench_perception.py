@@ -18,15 +18,19 @@ from scipy.stats import chi2
 
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import EstimatorSettings, LookSettings
+from cablecell.core.config.plug_vision import PlugVisionSettings
 from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard
 from cablecell.core.fusion.board_looks import Viewer, choose_looks, fiducial_region
 from cablecell.core.fusion.board_state import BoardState, Look
 from cablecell.core.fusion.ports import PortEstimate, port_estimate
-from cablecell.core.geometry import angle_between, invert_pose, log_se3
+from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
+from cablecell.core.geometry import angle_between, invert_pose, log_se3, transform_point
 from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, load_fiducials
+from cablecell.ports import Frame, Region
 
 Matrix = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -67,6 +71,7 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
         expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
         estimator = BoardEstimator(scene.rig, settings, expected)
         spent = {"render": 0.0, "estimate": 0.0}
+        of_plug: dict[str, list[Frame]] = {name: [] for name in CAMERAS}
         counts = {"frames": 0, "corners": 0}
         waiting = [scene.X_base_home]
         first: PortEstimate | NoEstimate | None = None
@@ -91,6 +96,10 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
                 if isinstance(found, Corners):
                     seen[name] = found
                     counts["corners"] += len(found.pixels)
+            for name, frames in of_plug.items():
+                region = _plug_region(scene, name)
+                if region is not None:
+                    frames.append(scene.capture(name, region))
             begun = time.perf_counter()
             estimator.add(Look(0.0, X, seen))
             spent["estimate"] += time.perf_counter() - begun
@@ -111,7 +120,9 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
             row["first_look_error_m"] = judge(first, scene)["error_m"]
         if isinstance(estimate, NoEstimate):
             return {**row, "outcome": estimate.reason.value}
-        return {**row, "outcome": "estimated", **judge(estimate, scene)}
+        board = estimator.estimate(0.0)
+        assert isinstance(board, BoardState)
+        return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(board, of_plug, scene, settings)}
     finally:
         scene.close()
 
@@ -131,6 +142,38 @@ def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
         "nees": float(error @ np.linalg.solve(estimate.covariance, error)),
         "is_right_port": min(distances, key=lambda name: distances[name]) == estimate.name,
     }
+
+
+def judge_plug(
+    board: BoardState, of_plug: dict[str, list[Frame]], scene: PerceptionScene, settings: EstimatorSettings
+) -> dict[str, Any]:
+    """Return how far the port is from where it is thought to be as seen from the plug's tip, in front of the port."""
+    vision = PlugVisionSettings()
+    X_stage = _goal(board, scene)
+    X_true = invert_pose(X_stage @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
+    nominal = nominal_plug(scene.X_tcp_tip_nominal, board, vision)
+    outline = {name: transform_point(invert_pose(X), _palm()) for name, X in scene.rig.mounts.items()}
+    size = (CameraIntrinsics().width, CameraIntrinsics().height)
+    images = {name: PlugImages(tuple(frames), outline[name], size) for name, frames in of_plug.items() if frames}
+    begun = time.perf_counter()
+    answer = see_plug(nominal, scene.plug_boxes, images, vision)
+    row: dict[str, Any] = {"plug": "seen", "plug_s": time.perf_counter() - begun}
+    plug = nominal
+    if isinstance(answer, NoEstimate):
+        row["plug"] = answer.reason.value
+    else:
+        plug = answer[0]
+    for stage, state in (("nominal", nominal), ("seen", plug)):
+        X, covariance = port_in_tip(state, X_stage, scene.layout[scene.target], settings)
+        error = log_se3(invert_pose(X) @ X_true)
+        offset = (invert_pose(X_true) @ X)[:3, 3]
+        row |= {
+            f"tip_{stage}_lateral_error_m": float(np.linalg.norm(offset[:2])),
+            f"tip_{stage}_error_m": float(np.linalg.norm(offset)),
+            f"tip_{stage}_angle_error_rad": angle_between(X[:3, :3], X_true[:3, :3]),
+            f"tip_{stage}_nees": float(error @ np.linalg.solve(covariance, error)),
+        }
+    return row
 
 
 def summarise(rows: Rows) -> Summary:
@@ -153,6 +196,14 @@ def summarise(rows: Rows) -> Summary:
         stem, _, unit = name.rpartition("_")
         summary[f"{stem}_median_{unit}"] = float(np.median(values))
         summary[f"{stem}_p95_{unit}"] = float(np.percentile(values, 95))
+    for stage in ("nominal", "seen"):
+        for quantity, unit in (("error", "m"), ("lateral_error", "m"), ("angle_error", "rad")):
+            values = [row[f"tip_{stage}_{quantity}_{unit}"] for row in good]
+            summary[f"tip_{stage}_{quantity}_median_{unit}"] = float(np.median(values))
+            summary[f"tip_{stage}_{quantity}_p95_{unit}"] = float(np.percentile(values, 95))
+        summary[f"tip_{stage}_nees_mean"] = float(np.mean([row[f"tip_{stage}_nees"] for row in good]))
+    summary["plug_seen_rate"] = sum(row["plug"] == "seen" for row in good) / n
+    summary["plug_s"] = float(np.median([row["plug_s"] for row in good]))
     nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)
     nees = float(np.mean([row["nees"] for row in good]))
     summary |= {
@@ -167,7 +218,9 @@ def summarise(rows: Rows) -> Summary:
     return summary
 
 
-def _port(board: BoardState | NoEstimate, scene: PerceptionScene, settings: EstimatorSettings) -> PortEstimate | NoEstimate:
+def _port(
+    board: BoardState | NoEstimate, scene: PerceptionScene, settings: EstimatorSettings
+) -> PortEstimate | NoEstimate:
     if isinstance(board, NoEstimate):
         return board
     return port_estimate(board, scene.layout[scene.target], settings)
@@ -178,6 +231,13 @@ def _goal(board: BoardState, scene: PerceptionScene) -> Matrix:
     mouth = board.X_base_board @ scene.layout[scene.target].X_board_entrance
     X[:3, 3] = mouth[:3, 3] - _STANDOFF_M * mouth[:3, 2]
     return X
+
+
+def _plug_region(scene: PerceptionScene, camera: str) -> Region | None:
+    intrinsics = CameraIntrinsics()
+    X_optical_tip = invert_pose(scene.rig.mounts[camera]) @ scene.X_tcp_tip_nominal
+    size = (intrinsics.width, intrinsics.height)
+    return plug_region(scene.plug_boxes, X_optical_tip, intrinsics.matrix(), size, _MARGIN_PX)
 
 
 def _mouths(scene: PerceptionScene) -> list[tuple[str, Matrix]]:

@@ -20,14 +20,16 @@ from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.perception import FiducialSet
 from cablecell.core.config.trial import Trial
 from cablecell.core.fusion.board_state import CameraRig, kinematics_covariance
-from cablecell.core.geometry import exp_se3, invert_pose
+from cablecell.core.geometry import exp_se3, invert_pose, quat_from_rotation
 from cablecell.core.perception.fiducials import parse
 from cablecell.core.perception.layout import NominalPort, read_layout
+from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
 from cablecell.simulation.files import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.visual_scene import link_poses, show_state
 
@@ -69,6 +71,9 @@ class PerceptionScene:
         X_base_board_expected: Where the board is put in the unvaried trial.
         X_base_board: Truth.
         X_base_entrance: Truth, by port.
+        X_tcp_tip_nominal: Where the plug should be in the gripper.
+        X_tcp_tip: Truth.
+        plug_boxes: The plug by design, along the axes of its tip.
     """
 
     def __init__(self, index: int, seed: int, settings: EstimatorSettings, variation: Variation | None = None) -> None:
@@ -99,6 +104,8 @@ class PerceptionScene:
         self.X_base_home = invert_pose(self._X_world_base) @ self._X_world_tcp
         mounts = {name: invert_pose(self._X_world_tcp) @ frame(f"{name}_camera_optical_frame") for name in CAMERAS}
         self.rig = CameraRig.calibrated(mounts, settings)
+        self.X_tcp_tip = self._tool["plug"]
+        self.X_tcp_tip_nominal, self.plug_boxes = self._nominal_plug(scene)
         self.layout = read_layout(load_task_board_description(**slot_arguments(trial.scene.task_board)))
         self.X_base_board = invert_pose(self._X_world_base) @ scene.board.matrix()
         expected = load_scene(template, load_connectors()).board.matrix()
@@ -152,6 +159,15 @@ class PerceptionScene:
             for name, X in self._render.poses().items()
             if name in names or name.startswith("cable/")
         }
+
+    def _nominal_plug(self, scene: Scene) -> tuple[Matrix, tuple[BodyBox, ...]]:
+        if scene.plug is None:
+            raise ValueError("every trial of this benchmark must start with a plug in the gripper")
+        X, parts = self._X_world_tcp, scene.plug.connector.plug.parts
+        x, y, z = X[:3, 3].tolist()
+        qx, qy, qz, qw = quat_from_rotation(X[:3, :3]).tolist()
+        nominal = scene.plug.nominal_grasp(Pose((x, y, z), (qx, qy, qz, qw)))
+        return nominal.matrix(), tuple(BodyBox(np.array(part.centre_m), np.array(part.size_m)) for part in parts)
 
     def _misplace_modules(self, scene: Scene) -> dict[str, Matrix]:
         """Move every module by a draw from the layout tolerance; return where the ports are then."""

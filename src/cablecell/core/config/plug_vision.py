@@ -18,13 +18,16 @@ class PlugVisionSettings(ParameterSchema):
         0.25, "Independent error of one sample of an edge.", unit="px", minimum=0.01, maximum=5.0
     )
     shared_sigma_px: float = parameter(
-        0.2, "Error shared by all samples of an edge in one camera.", unit="px", minimum=0.0, maximum=5.0
+        0.3, "Error shared by all samples of an edge in one camera.", unit="px", minimum=0.0, maximum=5.0
     )
     min_strength: float = parameter(
         0.8, "Weakest change of brightness that counts as an edge, grey levels per pixel.", minimum=0.1, maximum=50.0
     )
-    first_range_px: float = parameter(
-        22.0, "How far edges are looked for at first.", unit="px", minimum=4.0, maximum=100.0
+    start_range_px: float = parameter(
+        16.0, "How far edges are looked for at first.", unit="px", minimum=4.0, maximum=100.0
+    )
+    min_part_m: float = parameter(
+        0.003, "Parts of the plug that are smaller along any axis are ignored.", unit="m", minimum=0.0, maximum=0.05
     )
     min_edges: int = parameter(4, "Fewest different edges over all cameras.", minimum=3, maximum=100)
     min_cameras: int = parameter(2, "Fewest cameras that see edges of the plug.", minimum=1, maximum=10)

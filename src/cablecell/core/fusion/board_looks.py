@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from cablecell.core.fusion.board_update import update
 from cablecell.core.geometry import adjoint, angle_between, exp_se3, interpolate_pose, invert_pose
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.fiducials import Patch
+from cablecell.core.perception.plug_edges import in_hull
 from cablecell.core.perception.reprojection import project
 from cablecell.ports import Region
 
@@ -76,7 +76,7 @@ class Viewer:
         size = np.array([intrinsics.width, intrinsics.height]) - 1.0
         inside = np.all((pixels > settings.margin_px) & (pixels < size - settings.margin_px), axis=1)
         outline, _ = project(self.tool_outline, X_optical_tcp, K)
-        inside &= ~_in_hull(outline, pixels, settings.margin_px)
+        inside &= ~in_hull(outline, pixels, settings.margin_px)
         return Corners(0.0, camera, K, pixels[inside], points[inside], groups[inside])
 
 
@@ -201,16 +201,6 @@ def _in_order(
         state = update(state, [look], estimator).state
         poses.append(LookPose(look.X_base_tcp, fewest, port_sigma(state, X_board_port)))
     return poses
-
-
-def _in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> NDArray[np.bool_]:
-    hull = cv2.convexHull(outline.astype(np.float32)).reshape(-1, 2).astype(np.float64)
-    edges = np.roll(hull, -1, axis=0) - hull
-    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1) / np.linalg.norm(edges, axis=1, keepdims=True)
-    if float(np.mean(np.einsum("ij,ij->i", hull.mean(axis=0) - hull, normals))) > 0.0:
-        normals = -normals
-    outward = np.einsum("eij,ej->ei", pixels[None, :, :] - hull[:, None, :], normals)
-    return np.asarray(np.all(outward < margin_px, axis=0))
 
 
 def fiducial_region(

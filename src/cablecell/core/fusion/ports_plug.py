@@ -7,7 +7,7 @@ so board, mounts and plug share one covariance, and much of the error cancels in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,16 @@ from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge
 
 Matrix = NDArray[np.float64]
 
-_SCHEDULE = ((1.0, 2.0, 4), (0.5, 1.5, 4), (0.25, 1.0, 4), (0.15, 0.8, 6))  # share of range, blur px, iterations
+_SCHEDULE = ((8.0, 1.5, 4), (5.0, 1.0, 4), (3.0, 0.8, 6))  # range px, blur px, iterations
+_START_TURN = 1.3  # of the grasp's sigma: where further starts are
+_INFLATION = 1.5  # of the shared error, over what the means of the edges show after the fit has absorbed some of it
+
+
+@dataclass(frozen=True)
+class _Search:
+    range_px: float
+    blur_px: float
+    shared_px: float
 
 
 @dataclass(frozen=True)
@@ -90,23 +99,28 @@ def see_plug(
         The state and how the edges agree, or `NoEstimate` (TOO_FEW_CORNERS, INCONSISTENT_VIEWS).
     """
     settings = settings or PlugVisionSettings()
-    n = len(prior.covariance)
-    information = np.linalg.inv(prior.covariance)
-    board, X_tip = prior.board, prior.X_tcp_tip
-    for share, blur_px, iterations in _SCHEDULE:
-        range_px = max(3.0, share * settings.first_range_px)
-        for _ in range(iterations):
-            H, g, seen = _normal_equations(board, X_tip, n, boxes, images, settings, range_px, blur_px)
-            deviation = np.concatenate(
-                [board.difference(prior.board), log_se3(invert_pose(prior.X_tcp_tip) @ X_tip)]
-            )
-            step = np.asarray(np.linalg.solve(H + information, g - information @ deviation), dtype=np.float64)
-            board, X_tip = board.moved(step[:-6]), X_tip @ exp_se3(step[-6:])
-    H, _, seen = _normal_equations(board, X_tip, n, boxes, images, settings, range_px, blur_px)
-    problem = _judge(seen, prior, X_tip, settings)
-    if problem is not None:
-        return problem
-    P = np.linalg.inv(H + information)
+    boxes = [box for box in boxes if float(box.size.min()) >= settings.min_part_m]
+    shared_px = settings.shared_sigma_px
+    problem = _Problem(prior, boxes, images, settings)
+    coarse = _Search(settings.start_range_px, 1.5, shared_px)
+    candidates = []
+    for X_start in _starts(prior.X_tcp_tip, settings):
+        board, X_tip = problem.refine(prior.board, X_start, coarse, 4)
+        candidates.append((problem.cost(board, X_tip, coarse), board, X_tip))
+    _, board, X_tip = min(candidates, key=lambda candidate: candidate[0])
+    for range_px, blur_px, iterations in _SCHEDULE:
+        search = _Search(range_px, blur_px, shared_px)
+        board, X_tip = problem.refine(board, X_tip, search, iterations)
+    _, _, seen = problem.equations(board, X_tip, search)
+    # Edges that still disagree say how far the model of shared errors was too small.
+    means = [mean for edge in seen.values() for mean in edge.means_px]
+    if means:
+        search = replace(search, shared_px=max(shared_px, _INFLATION * float(np.sqrt(np.mean(np.square(means))))))
+    H, _, seen = problem.equations(board, X_tip, search)
+    doubt = _judge(seen, prior, X_tip, settings)
+    if doubt is not None:
+        return doubt
+    P = np.linalg.inv(H + problem.information)
     cameras = ", ".join(name for name, edge in seen.items() if edge.samples)
     state = PlugState(X_tip, _with_covariance(board, P[:-6, :-6]), P, (*prior.sources, f"plug edges in {cameras}"))
     return state, PlugReport(seen)
@@ -136,29 +150,70 @@ def port_in_tip(
     return X_tip_entrance, M @ plug.covariance @ M.T + tolerance
 
 
-def _normal_equations(
-    board: BoardState,
-    X_tcp_tip: Matrix,
-    n: int,
-    boxes: Sequence[BodyBox],
-    images: Mapping[str, PlugImages],
-    settings: PlugVisionSettings,
-    range_px: float,
-    blur_px: float,
-) -> tuple[Matrix, Matrix, dict[str, EdgeInformation]]:
-    H, g = np.zeros((n, n)), np.zeros(n)
-    seen = {}
-    for camera, taken in images.items():
-        X_optical_tip = invert_pose(board.mounts[camera]) @ X_tcp_tip
-        edge = edge_information(taken, boxes, X_optical_tip, settings, range_px=range_px, blur_px=blur_px)
-        M = np.zeros((6, n))
-        M[:, -6:] = np.eye(6)
-        column = 6 + 6 * list(board.mounts).index(camera)
-        M[:, column : column + 6] = -adjoint(invert_pose(X_optical_tip))
-        H += M.T @ edge.H @ M
-        g += M.T @ edge.g
-        seen[camera] = edge
-    return H, g, seen
+class _Problem:
+    """The least squares problem of one call of `see_plug`."""
+
+    def __init__(
+        self,
+        prior: PlugState,
+        boxes: Sequence[BodyBox],
+        images: Mapping[str, PlugImages],
+        settings: PlugVisionSettings,
+    ) -> None:
+        self._prior, self._boxes, self._images, self._settings = prior, boxes, images, settings
+        self.information = np.linalg.inv(prior.covariance)
+
+    def refine(
+        self, board: BoardState, X_tcp_tip: Matrix, search: _Search, iterations: int
+    ) -> tuple[BoardState, Matrix]:
+        for _ in range(iterations):
+            H, g, _ = self.equations(board, X_tcp_tip, search)
+            g = g - self.information @ self._deviation(board, X_tcp_tip)
+            step = np.asarray(np.linalg.solve(H + self.information, g), dtype=np.float64)
+            board, X_tcp_tip = board.moved(step[:-6]), X_tcp_tip @ exp_se3(step[-6:])
+        return board, X_tcp_tip
+
+    def cost(self, board: BoardState, X_tcp_tip: Matrix, search: _Search) -> float:
+        _, _, seen = self.equations(board, X_tcp_tip, search)
+        deviation = self._deviation(board, X_tcp_tip)
+        return sum(edge.cost for edge in seen.values()) + float(deviation @ self.information @ deviation)
+
+    def equations(
+        self, board: BoardState, X_tcp_tip: Matrix, search: _Search
+    ) -> tuple[Matrix, Matrix, dict[str, EdgeInformation]]:
+        n = len(self.information)
+        H, g = np.zeros((n, n)), np.zeros(n)
+        seen = {}
+        for camera, taken in self._images.items():
+            X_optical_tip = invert_pose(board.mounts[camera]) @ X_tcp_tip
+            edge = edge_information(
+                taken,
+                self._boxes,
+                X_optical_tip,
+                self._settings,
+                range_px=search.range_px,
+                blur_px=search.blur_px,
+                shared_px=search.shared_px,
+            )
+            M = np.zeros((6, n))
+            M[:, -6:] = np.eye(6)
+            column = 6 + 6 * list(board.mounts).index(camera)
+            M[:, column : column + 6] = -adjoint(invert_pose(X_optical_tip))
+            H += M.T @ edge.H @ M
+            g += M.T @ edge.g
+            seen[camera] = edge
+        return H, g, seen
+
+    def _deviation(self, board: BoardState, X_tcp_tip: Matrix) -> Matrix:
+        tip = log_se3(invert_pose(self._prior.X_tcp_tip) @ X_tcp_tip)
+        return np.concatenate([board.difference(self._prior.board), tip])
+
+
+def _starts(X_tcp_tip: Matrix, settings: PlugVisionSettings) -> list[Matrix]:
+    """Return the grasp before looking, and turned about each axis of `tcp`: neighbouring edges are easily confused."""
+    turn = _START_TURN * settings.grasp_sigma_rad
+    steps = [np.zeros(6)] + [sign * turn * np.eye(6)[axis] for axis in (3, 4, 5) for sign in (-1.0, 1.0)]
+    return [exp_se3(step) @ X_tcp_tip for step in steps]
 
 
 def _judge(
@@ -191,6 +246,4 @@ def _judge(
 
 
 def _with_covariance(board: BoardState, covariance: Matrix) -> BoardState:
-    return BoardState(
-        board.stamp_s, board.X_base_board, board.mounts, covariance, board.looks, board.seen_s
-    )
+    return BoardState(board.stamp_s, board.X_base_board, board.mounts, covariance, board.looks, board.seen_s)

@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.core.perception.reprojection import project
+
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -71,8 +73,14 @@ class EdgeOffsets:
 
 
 def visible_edges(
-    boxes: Sequence[BodyBox], X_optical_body: Matrix, K: Matrix, outline: Matrix, size_px: tuple[int, int], *,
-    step_px: float = 2.0, margin_px: float = 6.0,
+    boxes: Sequence[BodyBox],
+    X_optical_body: Matrix,
+    K: Matrix,
+    outline: Matrix,
+    size_px: tuple[int, int],
+    *,
+    step_px: float = 2.0,
+    margin_px: float = 6.0,
 ) -> EdgeSamples:
     """Return samples on the edges of a body that a camera should see.
 
@@ -92,7 +100,7 @@ def visible_edges(
         others = [other for i, other in enumerate(boxes) if i != index]
         for ends in _edges_towards(box, eye):
             number += 1
-            pixels = _project(ends, X_optical_body, K)[0]
+            pixels = project(ends, X_optical_body, K)[0]
             length = float(np.linalg.norm(pixels[1] - pixels[0]))
             count = int(length * (1.0 - 2.0 * _ENDS) / step_px)
             if count < 3:
@@ -106,15 +114,13 @@ def visible_edges(
     if not points:
         return EdgeSamples(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, dtype=np.intp))
     p, number_of, along = np.vstack(points), np.concatenate(edges), np.vstack(directions)
-    pixels, _ = _project(p, X_optical_body, K)
-    ahead, _ = _project(p + 1e-4 * along / np.linalg.norm(along, axis=1, keepdims=True), X_optical_body, K)
+    pixels, _ = project(p, X_optical_body, K)
+    ahead, _ = project(p + 1e-4 * along / np.linalg.norm(along, axis=1, keepdims=True), X_optical_body, K)
     tangent = (ahead - pixels) / np.linalg.norm(ahead - pixels, axis=1, keepdims=True)
     normals = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
     inside = np.all((pixels > margin_px) & (pixels < np.array(size_px) - 1.0 - margin_px), axis=1)
     if len(outline):
-        hull = cv2.convexHull(outline.astype(np.float32))
-        distance = [cv2.pointPolygonTest(hull, (float(u), float(v)), True) for u, v in pixels]
-        inside &= np.array(distance) < -margin_px
+        inside &= ~in_hull(outline, pixels, margin_px)
     return EdgeSamples(p[inside], pixels[inside], normals[inside], number_of[inside])
 
 
@@ -137,9 +143,7 @@ def find_edges(
     slopes = []
     for image, corner in images:
         local = (places - corner).astype(np.float32)
-        profile = cv2.remap(
-            image, local[:, :, 0], local[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        profile = cv2.remap(image, local[:, :, 0], local[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         slopes.append(np.abs(np.gradient(np.asarray(profile, dtype=np.float64), _STEP_PX, axis=1)))
     stack = np.stack(slopes)
     strength = 0.75 * stack.min(axis=0) + 0.25 * stack.mean(axis=0)
@@ -156,10 +160,15 @@ def find_edges(
     return EdgeOffsets(kept, found[keep], at[keep])
 
 
-def _project(points: Matrix, X_optical_body: Matrix, K: Matrix) -> tuple[Matrix, Matrix]:
-    in_camera = points @ X_optical_body[:3, :3].T + X_optical_body[:3, 3]
-    homogeneous = in_camera @ K.T
-    return homogeneous[:, :2] / homogeneous[:, 2:], in_camera
+def in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> Flags:
+    """Return which pixels, shape (n, 2), lie in the convex hull of an outline, shape (m, 2), or near it."""
+    hull = cv2.convexHull(outline.astype(np.float32)).reshape(-1, 2).astype(np.float64)
+    edges = np.roll(hull, -1, axis=0) - hull
+    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1) / np.linalg.norm(edges, axis=1, keepdims=True)
+    if float(np.mean(np.einsum("ij,ij->i", hull.mean(axis=0) - hull, normals))) > 0.0:
+        normals = -normals
+    outward = np.einsum("eij,ej->ei", pixels[None, :, :] - hull[:, None, :], normals)
+    return np.asarray(np.all(outward < margin_px, axis=0))
 
 
 def _edges_towards(box: BodyBox, eye: Matrix) -> list[Matrix]:
