@@ -90,6 +90,7 @@ class RenderScene:
         self._textures = tempfile.TemporaryDirectory(prefix="cablecell-render-")
         self._bodies: dict[str, list[tuple[int, Matrix]]] = {}
         self._robots: dict[str, tuple[int, dict[str, int]]] = {}
+        self._poses: dict[str, Matrix] = {}
 
     def __enter__(self) -> RenderScene:
         return self
@@ -111,11 +112,16 @@ class RenderScene:
         """Names of everything that `place` can move."""
         return (*self._bodies, *self._robots)
 
+    def poses(self) -> dict[str, Matrix]:
+        """Return where every body is, X_world_body, shape (4, 4)."""
+        return dict(self._poses)
+
     def add_body(self, name: str, visuals: Sequence[Visual], X_world_body: Matrix | None = None) -> None:
         """Add a rigid body made of visuals."""
         X = np.eye(4) if X_world_body is None else X_world_body
         parts = [(self._create(visual, X), visual.X_body_visual) for visual in visuals]
         self._bodies.setdefault(name, []).extend(parts)
+        self._poses[name] = X
 
     def add_urdf(self, name: str, path: Path, *, fixed: bool = True) -> None:
         """Add the visual shapes of a URDF file; its joints are set by `articulate`."""
@@ -125,6 +131,7 @@ class RenderScene:
             info = pybullet.getJointInfo(body, index, physicsClientId=self._client)
             joints[info[1].decode()] = index
         self._robots[name] = (body, joints)
+        self._poses[name] = np.eye(4)
 
     def place(self, poses: Mapping[str, Matrix]) -> None:
         """Move bodies to new poses X_world_body, shape (4, 4).
@@ -141,6 +148,7 @@ class RenderScene:
                 limit=self.body_names,
             )
         for name, X_world_body in poses.items():
+            self._poses[name] = X_world_body
             if name in self._robots:
                 self._move(self._robots[name][0], X_world_body)
             for part, X_body_visual in self._bodies.get(name, ()):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from cablecell.core.config.parameters import ParameterSchema, parameter
 
 
@@ -103,4 +107,39 @@ class EstimatorSettings(ParameterSchema):
     )
     max_age_s: float = parameter(
         120.0, "A board that was not seen for longer is not reported.", unit="s", minimum=0.1, maximum=86_400.0
+    )
+
+
+class LookSettings(ParameterSchema):
+    """How look poses are chosen: candidates, the price of a detour, and what counts as visible."""
+
+    min_looks: int = parameter(2, "Fewest looks, where candidates allow.", minimum=1, maximum=10)
+    max_looks: int = parameter(4, "Most looks.", minimum=1, maximum=20)
+    min_corners: int = parameter(6, "Fewest corners that make a camera useful.", minimum=4, maximum=1000)
+    min_gain_m: float = parameter(
+        2e-5, "A further look must lower the cost by more.", unit="m", minimum=0.0, maximum=0.01
+    )
+    detour_price: float = parameter(
+        0.001, "Port sigma that is worth one metre of detour.", unit="m/m", minimum=0.0, maximum=1.0
+    )
+    turn_length_m_per_rad: float = parameter(
+        0.2, "Detour that a turn of the tool counts for.", unit="m/rad", minimum=0.0, maximum=10.0
+    )
+    way_fractions: Annotated[tuple[float, ...], Field(strict=False)] = parameter(
+        (0.0, 0.2, 0.4), "Where on the straight way candidates are, start 0, goal 1."
+    )
+    shift_m: float = parameter(0.03, "Sideways shift of candidates.", unit="m", minimum=0.0, maximum=0.3)
+    tilt_rad: float = parameter(0.12, "Tilt of candidates.", unit="rad", minimum=0.0, maximum=0.6)
+    board_sigma_m: float = parameter(
+        0.005, "How far the board may be from where it is thought.", unit="m", minimum=0.0, maximum=0.2
+    )
+    board_sigma_rad: float = parameter(
+        0.03, "How far the board may be turned from what is thought.", unit="rad", minimum=0.0, maximum=1.0
+    )
+    margin_px: float = parameter(
+        12.0, "Distance a corner keeps from image border and tool.", unit="px", minimum=0.0, maximum=200.0
+    )
+    min_depth_m: float = parameter(0.1, "Nearest useful corner.", unit="m", minimum=0.01, maximum=1.0)
+    max_incidence_rad: float = parameter(
+        1.1, "Most oblique useful view of the board.", unit="rad", minimum=0.1, maximum=1.5
     )

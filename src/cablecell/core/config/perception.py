@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from cablecell.core.config.documents import DocumentSchema
 from cablecell.core.config.parameters import ParameterSchema, parameter
 
 Vector3 = Annotated[tuple[float, float, float], Field(strict=False)]
 
 
-class FiducialPatch(ParameterSchema):
+class FiducialPatch(DocumentSchema):
     """One ChArUco pattern glued flat on the task board, readable from above."""
 
     name: str = parameter("patch", "Name of the patch.")
@@ -33,7 +34,7 @@ class FiducialPatch(ParameterSchema):
         return self.columns * self.rows // 2
 
 
-class FiducialSet(ParameterSchema):
+class FiducialSet(DocumentSchema):
     """All patches on the task board; they share a dictionary and their sizes."""
 
     dictionary: str = parameter("DICT_4X4_100", "Marker dictionary of OpenCV.")

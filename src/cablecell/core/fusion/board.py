@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board_state import BoardState, CameraRig, Look, drifted, wide_prior
 from cablecell.core.fusion.board_update import Solution, innovation, update
-from cablecell.core.geometry import invert_pose, log_se3
+from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.initial_pose import candidate_poses
 from cablecell.core.perception.outcome import NoEstimate, Reason
 
@@ -45,6 +45,36 @@ class LookReport:
     problem: NoEstimate | None = None
 
 
+@dataclass(frozen=True)
+class ExpectedBoard:
+    """Where the board is put, roughly; an estimate elsewhere is not believed.
+
+    The wrist cameras are arranged so evenly that swapped streams can agree with each other on a board turned by 60
+    degrees. Nothing in the images tells; this does.
+
+    Attributes:
+        X_base_board: Nominal pose, shape (4, 4).
+        radius_m: Largest believable distance of the board's origin from there, m.
+        turn_rad: Largest believable rotation against it, rad.
+    """
+
+    X_base_board: Matrix
+    radius_m: float
+    turn_rad: float
+
+    def problem(self, X_base_board: Matrix) -> NoEstimate | None:
+        """Return why a pose is not believed, or None."""
+        distance = float(np.linalg.norm(X_base_board[:3, 3] - self.X_base_board[:3, 3]))
+        turn = angle_between(self.X_base_board[:3, :3], X_base_board[:3, :3])
+        if distance <= self.radius_m and turn <= self.turn_rad:
+            return None
+        return NoEstimate(
+            Reason.UNEXPECTED_POSE,
+            f"the board would be {distance:.3f} m and {turn:.3f} rad from where it is put, "
+            f"limits {self.radius_m:.3f} m and {self.turn_rad:.3f} rad",
+        )
+
+
 class BoardEstimator:
     """Estimates X_base_board and the camera mounts from looks at the fiducials.
 
@@ -53,8 +83,18 @@ class BoardEstimator:
     been knocked): the estimate is dropped rather than dragged along, and the next look starts afresh.
     """
 
-    def __init__(self, rig: CameraRig, settings: EstimatorSettings | None = None) -> None:
+    def __init__(
+        self, rig: CameraRig, settings: EstimatorSettings | None = None, expected: ExpectedBoard | None = None
+    ) -> None:
+        """Start without an estimate.
+
+        Args:
+            rig: Where the cameras sit, and how surely.
+            settings: Sizes of errors and gates.
+            expected: Where the board is put, where that is known.
+        """
         self._rig = rig
+        self._expected = expected
         self._settings = settings or EstimatorSettings()
         self._state: BoardState | None = None
         self._views: list[Matrix] = []
@@ -92,17 +132,23 @@ class BoardEstimator:
         return drifted(self._state, now_s, self._settings)
 
     def _start(self, look: Look) -> LookReport:
-        result = solve_look(look, self._rig, self._settings)
+        result = self._solve(look)
         if isinstance(result, NoEstimate) and len(look.corners) > 2:
             # One bad camera among three can be told from the other two; one among two cannot.
             for camera in look.corners:
                 fewer = replace(look, corners={name: c for name, c in look.corners.items() if name != camera})
-                without = solve_look(fewer, self._rig, self._settings)
+                without = self._solve(fewer)
                 if isinstance(without, Solution):
                     return self._accept(without.state, look, Use.STARTED, {}, (camera,))
         if isinstance(result, NoEstimate):
             return self._reject({}, tuple(look.corners), result)
         return self._accept(result.state, look, Use.STARTED, {}, ())
+
+    def _solve(self, look: Look) -> Solution | NoEstimate:
+        result = solve_look(look, self._rig, self._settings)
+        if isinstance(result, NoEstimate) or self._expected is None:
+            return result
+        return self._expected.problem(result.state.X_base_board) or result
 
     def _continue(self, state: BoardState, look: Look) -> LookReport:
         settings = self._settings

@@ -18,7 +18,8 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 _MAX_ITERATIONS = 25
-_STEP_TOLERANCE = 1e-8  # m and rad, far below any corner noise
+_STEP_TOLERANCE = 1e-6  # m and rad, far below what any corner noise leaves
+_DAMPED_FROM = 8  # iteration from which steps are halved: the robust weights can swing between two sets of outliers
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def update(
     information = np.linalg.inv(prior.covariance)
     state = start or prior
     has_converged = False
-    for _ in range(_MAX_ITERATIONS):
+    for iteration in range(_MAX_ITERATIONS):
         H, g, _, _ = _normal_equations(state, looks, settings)
         H = H + information
         g = g - information @ state.difference(prior)
@@ -81,6 +82,8 @@ def update(
         size = float(np.abs(step[:6]).max())
         if size > 0.3:  # a start far away: walk, do not jump over the region where the projection is almost linear
             step = step * (0.3 / size)
+        elif iteration >= _DAMPED_FROM:
+            step = 0.5 * step
         state = state.moved(step)
         if size < _STEP_TOLERANCE:
             has_converged = True

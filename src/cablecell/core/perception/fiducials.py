@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.core.config.documents import validate_document
 from cablecell.core.config.perception import FiducialPatch, FiducialSet
 from cablecell.core.errors import ConfigurationError
 
@@ -107,12 +107,14 @@ def extent(patches: tuple[Patch, ...]) -> Matrix:
     return np.vstack(outlines)
 
 
-def parse(values: Mapping[str, object]) -> FiducialSet:
+def parse(data: object, source: str) -> FiducialSet:
     """Return the fiducials described by the contents of a YAML file.
 
-    Raises:
-        ParameterError: An unknown key, a wrong type or a value out of range (code 901).
-    """
-    from cablecell.core.config.parameters import validate
+    Args:
+        data: The parsed document.
+        source: Name of the file, for the message.
 
-    return validate(FiducialSet, values)
+    Raises:
+        DocumentError: An unknown key, a wrong type or a value out of range (code 910).
+    """
+    return validate_document(FiducialSet, data, source)

@@ -14,6 +14,7 @@ class Reason(Enum):
     DEGENERATE_CORNERS = "degenerate_corners"
     REPROJECTION_TOO_HIGH = "reprojection_too_high"
     INCONSISTENT_VIEWS = "inconsistent_views"
+    UNEXPECTED_POSE = "unexpected_pose"
     UNCERTAIN = "uncertain"
     STALE = "stale"
     NOT_CONVERGED = "not_converged"

@@ -1,0 +1,207 @@
+"""Edges of a boxy body in an image: which can be seen, and where in the image they really are.
+
+The plug in the gripper has no fiducial, but its straight edges are known from the connector's description. An edge
+is visible when one of its faces looks at the camera and neither the rest of the plug nor the tool hides it; it is
+found as the strongest change of brightness along its normal. Cameras move with the gripper, so from look to look the
+plug's edges stay in the image while everything behind them moves: strengths are combined over looks, which leaves the
+edges of the background behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cablecell.core.perception.reprojection import project
+
+Matrix = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_FACES = ((0, -1), (0, 1), (1, -1), (1, 1), (2, -1), (2, 1))
+_ENDS = 0.06  # share of an edge that is left out at both ends, where other edges meet it
+_STEP_PX = 0.5  # between samples of a profile
+_SURFACE_M = 1e-4  # how far inside another box a point must be to count as hidden
+
+
+@dataclass(frozen=True)
+class BodyBox:
+    """One box of a body, along the body's axes.
+
+    Attributes:
+        centre: Centre, shape (3,), m.
+        size: Full lengths, shape (3,), m.
+    """
+
+    centre: Matrix
+    size: Matrix
+
+
+@dataclass(frozen=True)
+class EdgeSamples:
+    """Points on visible edges and where to look for them.
+
+    Attributes:
+        points: In the body's frame, shape (n, 3), m.
+        pixels: Predicted places in the full image, shape (n, 2).
+        normals: Unit normals of the projected edges, shape (n, 2).
+        edges: Number of the edge of each sample, shape (n,).
+    """
+
+    points: Matrix
+    pixels: Matrix
+    normals: Matrix
+    edges: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class EdgeOffsets:
+    """How far from the prediction the edges were found.
+
+    Attributes:
+        samples: What was looked for and found.
+        offset_px: Signed distance along the normals, shape (n,).
+        strength: Change of brightness per pixel there, grey levels, shape (n,).
+    """
+
+    samples: EdgeSamples
+    offset_px: Matrix
+    strength: Matrix
+
+
+def visible_edges(
+    boxes: Sequence[BodyBox],
+    X_optical_body: Matrix,
+    K: Matrix,
+    outline: Matrix,
+    size_px: tuple[int, int],
+    *,
+    step_px: float = 2.0,
+    margin_px: float = 6.0,
+) -> EdgeSamples:
+    """Return samples on the edges of a body that a camera should see.
+
+    Args:
+        boxes: The body.
+        X_optical_body: Where it is thought to be, shape (4, 4).
+        K: Intrinsics of the full image, shape (3, 3), pixels.
+        outline: Projected outline of what hides the body, shape (m, 2), pixels; its convex hull is opaque.
+        size_px: Width and height of the full image.
+        step_px: Distance of samples along an edge.
+        margin_px: Kept from the outline and from the border of the image.
+    """
+    eye = -X_optical_body[:3, :3].T @ X_optical_body[:3, 3]
+    points, edges, directions = [], [], []
+    number = 0
+    for index, box in enumerate(boxes):
+        others = [other for i, other in enumerate(boxes) if i != index]
+        for ends in _edges_towards(box, eye):
+            number += 1
+            pixels = project(ends, X_optical_body, K)[0]
+            length = float(np.linalg.norm(pixels[1] - pixels[0]))
+            count = int(length * (1.0 - 2.0 * _ENDS) / step_px)
+            if count < 3:
+                continue
+            share = np.linspace(_ENDS, 1.0 - _ENDS, count)[:, None]
+            on_edge = ends[0] * (1.0 - share) + ends[1] * share
+            on_edge = on_edge[~_hidden(on_edge, eye, others)]
+            points.append(on_edge)
+            edges.append(np.full(len(on_edge), number, dtype=np.intp))
+            directions.append(np.tile(ends[1] - ends[0], (len(on_edge), 1)))
+    if not points:
+        return EdgeSamples(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, dtype=np.intp))
+    p, number_of, along = np.vstack(points), np.concatenate(edges), np.vstack(directions)
+    pixels, _ = project(p, X_optical_body, K)
+    ahead, _ = project(p + 1e-4 * along / np.linalg.norm(along, axis=1, keepdims=True), X_optical_body, K)
+    tangent = (ahead - pixels) / np.linalg.norm(ahead - pixels, axis=1, keepdims=True)
+    normals = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+    inside = np.all((pixels > margin_px) & (pixels < np.array(size_px) - 1.0 - margin_px), axis=1)
+    if len(outline):
+        inside &= ~in_hull(outline, pixels, margin_px)
+    return EdgeSamples(p[inside], pixels[inside], normals[inside], number_of[inside])
+
+
+def find_edges(
+    images: Sequence[tuple[NDArray[np.float32], Matrix]], samples: EdgeSamples, *, range_px: float, min_strength: float
+) -> EdgeOffsets:
+    """Return where the edges are, from images in which the body is at the same place.
+
+    The strength at an offset is the weakest over the images (what is behind the body moves, the body does not) plus a
+    little of the mean; it falls off towards the end of the range.
+
+    Args:
+        images: Smoothed grey images with the pixel (x, y) of their top left corner in the full image.
+        samples: Where to look.
+        range_px: How far to look to either side.
+        min_strength: Weakest change of brightness per pixel that counts, grey levels.
+    """
+    offsets = np.arange(-range_px - 1.0, range_px + 1.0 + 1e-9, _STEP_PX)
+    places = samples.pixels[:, None, :] + offsets[None, :, None] * samples.normals[:, None, :]
+    slopes = []
+    for image, corner in images:
+        local = (places - corner).astype(np.float32)
+        profile = cv2.remap(image, local[:, :, 0], local[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        slopes.append(np.abs(np.gradient(np.asarray(profile, dtype=np.float64), _STEP_PX, axis=1)))
+    stack = np.stack(slopes)
+    strength = 0.75 * stack.min(axis=0) + 0.25 * stack.mean(axis=0)
+    window = np.exp(-0.5 * (offsets / (0.7 * range_px)) ** 2)
+    weighted = strength * window
+    best = np.argmax(weighted[:, 1:-1], axis=1) + 1
+    rows = np.arange(len(best))
+    before, at, after = strength[rows, best - 1], strength[rows, best], strength[rows, best + 1]
+    bend = before - 2.0 * at + after
+    shift = np.where(bend < -1e-9, 0.5 * (before - after) / np.where(bend < -1e-9, bend, -1.0), 0.0)
+    found = offsets[best] + _STEP_PX * np.clip(shift, -1.0, 1.0)
+    keep = (at > min_strength) & (np.abs(found) <= range_px)
+    kept = EdgeSamples(samples.points[keep], samples.pixels[keep], samples.normals[keep], samples.edges[keep])
+    return EdgeOffsets(kept, found[keep], at[keep])
+
+
+def in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> Flags:
+    """Return which pixels, shape (n, 2), lie in the convex hull of an outline, shape (m, 2), or near it."""
+    hull = cv2.convexHull(outline.astype(np.float32)).reshape(-1, 2).astype(np.float64)
+    edges = np.roll(hull, -1, axis=0) - hull
+    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1) / np.linalg.norm(edges, axis=1, keepdims=True)
+    if float(np.mean(np.einsum("ij,ij->i", hull.mean(axis=0) - hull, normals))) > 0.0:
+        normals = -normals
+    outward = np.einsum("eij,ej->ei", pixels[None, :, :] - hull[:, None, :], normals)
+    return np.asarray(np.all(outward < margin_px, axis=0))
+
+
+def _edges_towards(box: BodyBox, eye: Matrix) -> list[Matrix]:
+    """Return the edges, shape (2, 3), of a box that touch a face looking at the eye."""
+    half = 0.5 * box.size
+    relative = eye - box.centre
+    looking = {(axis, sign) for axis, sign in _FACES if sign * relative[axis] > half[axis]}
+    found = []
+    for axis in range(3):
+        first, second = (a for a in range(3) if a != axis)
+        for s1 in (-1, 1):
+            for s2 in (-1, 1):
+                if (first, s1) not in looking and (second, s2) not in looking:
+                    continue
+                ends = np.tile(box.centre, (2, 1))
+                ends[:, first] += s1 * half[first]
+                ends[:, second] += s2 * half[second]
+                ends[0, axis] -= half[axis]
+                ends[1, axis] += half[axis]
+                found.append(ends)
+    return found
+
+
+def _hidden(points: Matrix, eye: Matrix, boxes: Sequence[BodyBox]) -> Flags:
+    """Return which points another box hides from the eye, or has inside it."""
+    hidden = np.zeros(len(points), dtype=bool)
+    ray = eye - points
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for box in boxes:
+            half = 0.5 * box.size - _SURFACE_M
+            near = (box.centre - half - points) / ray
+            far = (box.centre + half - points) / ray
+            enters = np.nanmax(np.minimum(near, far), axis=1)
+            leaves = np.nanmin(np.maximum(near, far), axis=1)
+            hidden |= (leaves > np.maximum(enters, 0.0)) & (enters < 1.0)
+    return hidden
