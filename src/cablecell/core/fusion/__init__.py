@@ -1,0 +1,1 @@
+"""Sensor fusion: poses with covariance and the contact wrench."""

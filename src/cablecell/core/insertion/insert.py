@@ -1,0 +1,138 @@
+"""The insertion phase: soft in rotation, nulling side forces and moments, guarding against stalls and false catches."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from cablecell.core.control.frames import Array
+from cablecell.core.insertion.outcome import Outcome, Phase
+from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
+
+_PROGRESS_M = 1.0e-4
+"""Advance that counts as progress."""
+
+_LATERAL_LIMIT_M = 2.0e-3
+"""Largest shift of the lateral target from where the plug was caught."""
+
+_BACKOFF_FORCE_N = 3.0
+"""Pull that frees a stalled plug."""
+
+_BACKOFF_S = 0.15
+"""How long it pulls."""
+
+_KEPT_CORRECTION = 0.3
+"""Share of the angular correction kept after a stall: the rest was probably what jammed it."""
+
+
+def null(value: float, dead_band: float) -> float:
+    """Return what exceeds the dead band, with its sign."""
+    if value > dead_band:
+        return value - dead_band
+    return value + dead_band if value < -dead_band else 0.0
+
+
+class Insert(PhaseStep):
+    """Push along the axis and follow what the hole asks for."""
+
+    phase: ClassVar[Phase] = Phase.INSERT
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._anchor = m.p.copy()
+        self._shift = np.zeros(2)
+        self._rotvec = job.correction.copy()
+        self._start_s = m.time_s
+        self._best_m = job.depth_m(m)
+        self._progress_s = m.time_s
+        self._pull_until_s = -math.inf
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Advance the compliance by one period and decide."""
+        depth = job.depth_m(m)
+        if depth > self._best_m + _PROGRESS_M:
+            self._best_m, self._progress_s = depth, m.time_s
+        self._follow(job, m, depth)
+        return self._setpoint(job, m, depth), self._decide(job, m, depth)
+
+    def _follow(self, job: Job, m: Measurement, depth: float) -> None:
+        settings, plan = job.settings, job.plan
+        for axis in (0, 1):
+            rate = settings.lateral_gain * null(float(m.force[axis]), settings.force_dead_band_n)
+            self._shift[axis] = min(max(self._shift[axis] + rate * m.dt_s, -_LATERAL_LIMIT_M), _LATERAL_LIMIT_M)
+        # At the rim a single edge carries the plug and its moment points the wrong way: tilt is nulled only inside.
+        axes = (0, 1, 2) if depth - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3 else (2,)
+        for axis in axes:
+            rate = settings.rotation_gain * null(float(m.moment[axis]), settings.moment_dead_band_nm)
+            self._rotvec[axis] += rate * m.dt_s
+        tilt = math.hypot(self._rotvec[0], self._rotvec[1])
+        if tilt > plan.tilt_limit_rad:
+            self._rotvec[:2] *= plan.tilt_limit_rad / tilt
+        self._rotvec[2] = min(max(self._rotvec[2], -plan.yaw_limit_rad), plan.yaw_limit_rad)
+        job.correction = self._rotvec.copy()
+
+    def _setpoint(self, job: Job, m: Measurement, depth: float) -> Setpoint:
+        settings, plan = job.settings, job.plan
+        is_near_stop = depth > job.profile.depth_m - settings.seat_zone_m - self._depth_unknown(job)
+        speed = settings.seat_speed if is_near_stop else settings.insert_speed
+        push = -_BACKOFF_FORCE_N if m.time_s < self._pull_until_s else plan.insert_force_n
+        p = np.array([self._anchor[0] + self._shift[0], self._anchor[1] + self._shift[1], m.depth_m])
+        return soft_setpoint(job, p, self._rotvec, push, plan.insert_force_n / speed)
+
+    def _decide(self, job: Job, m: Measurement, depth: float) -> Go | End | None:
+        settings, plan, profile = job.settings, job.plan, job.profile
+        if depth > profile.depth_m - settings.seat_zone_m:
+            return Go(Phase.SEAT, f"{1e3 * depth:.1f} of {1e3 * profile.depth_m:.1f} mm deep")
+        if m.time_s < self._pull_until_s:
+            return None
+        entered = depth - profile.rim_m > plan.entered_m
+        if not entered and job.land_m is not None:
+            if m.time_s - self._start_s > settings.false_catch_s:
+                return Go(Phase.SEARCH, f"false catch: {1e3 * (depth - profile.rim_m):.2f} mm below the land")
+            return None
+        if m.time_s - self._progress_s > settings.stall_s:
+            return self._stall(job, m, depth)
+        return None
+
+    def _stall(self, job: Job, m: Measurement, depth: float) -> Go | End | None:
+        job.stalls += 1
+        job.total_stalls += 1
+        limit = job.settings.stall_limit
+        if job.stalls >= limit:
+            if job.searches >= 2 or job.land_m is None:
+                return End(
+                    Outcome.JAMMED,
+                    f"stuck {1e3 * depth:.1f} mm deep after {job.total_stalls} stalls; the limit is {limit}",
+                )
+            job.stalls = 0
+            job.spiral = None
+            return Go(Phase.RECOVER, f"stuck {1e3 * depth:.1f} mm deep after {limit} stalls: search again")
+        self._pull_until_s = m.time_s + _BACKOFF_S
+        self._progress_s = self._pull_until_s
+        self._best_m = -math.inf
+        self._rotvec *= _KEPT_CORRECTION
+        self._anchor = m.p.copy()
+        self._shift = np.zeros(2)
+        return None
+
+    def _depth_unknown(self, job: Job) -> float:
+        return job.depth_tolerance_m[1]
+
+
+def soft_setpoint(job: Job, p: Array, rotvec: Array, push_n: float, axial_damping: float) -> Setpoint:
+    """Return the setpoint of a plug in the hole: axial force through a damper, soft sideways and in rotation."""
+    plan, settings = job.plan, job.settings
+    stiffness = np.array(
+        [
+            settings.stiffness_insert,
+            settings.stiffness_insert,
+            0.0,
+            plan.tilt_stiffness,
+            plan.tilt_stiffness,
+            plan.yaw_stiffness,
+        ]
+    )
+    damping = np.zeros(6)
+    damping[2] = axial_damping
+    return Setpoint(p, rotvec.copy(), stiffness, damping, force=np.array([0.0, 0.0, push_n]))
