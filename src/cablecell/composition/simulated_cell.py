@@ -1,0 +1,50 @@
+"""Put descriptions, trial and connectors together into a simulated scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from cablecell.composition.robot_description import (
+    XacroValue,
+    load_enclosure_description,
+    load_robot_description,
+    load_task_board_description,
+)
+from cablecell.core.config.connector import Connector
+from cablecell.core.config.trial import TaskBoard, Trial
+from cablecell.simulation.scene import CellDescriptions, Scene, build_scene
+
+
+def load_scene(trial: Trial, connectors: Mapping[str, Connector]) -> Scene:
+    """Return the scene of a trial with the cell's own arm, enclosure and task board."""
+    return build_scene(trial, describe_cell(trial.scene.task_board), connectors)
+
+
+def describe_cell(board: TaskBoard) -> CellDescriptions:
+    """Return the URDF texts of the cell with one task board."""
+    return CellDescriptions(_robot(), _enclosure(), load_task_board_description(**slot_arguments(board)))
+
+
+def slot_arguments(board: TaskBoard) -> dict[str, XacroValue]:
+    """Return the arguments of the task board's description for what a trial mounts on its rails."""
+    arguments: dict[str, XacroValue] = {}
+    for rail_name, rail in board.rails():
+        if not rail.entity_present or rail.entity_pose is None:
+            continue
+        slot = rail_name.replace("nic_rail", "nic_card_mount").replace("sc_rail", "sc_port")
+        pose = rail.entity_pose
+        arguments[f"{slot}_present"] = True
+        for key in ("translation", "roll", "pitch", "yaw"):
+            arguments[f"{slot}_{key}"] = float(getattr(pose, key))
+    return arguments
+
+
+@lru_cache(maxsize=1)
+def _robot() -> str:
+    return load_robot_description(with_enclosure=False)
+
+
+@lru_cache(maxsize=1)
+def _enclosure() -> str:
+    return load_enclosure_description()

@@ -1,0 +1,120 @@
+"""Configuration documents: parsed YAML checked against a schema, with one line per mistake.
+
+Reading the file is the caller's work, so that this stays free of input and output; the caller passes the name of the
+file so that the line can say where the mistake is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cablecell.core.errors import ConfigurationError
+
+S = TypeVar("S", bound="DocumentSchema")
+
+_RELATIONS = {
+    "greater_than_equal": ("ge", "below the minimum of"),
+    "greater_than": ("gt", "not above"),
+    "less_than_equal": ("le", "above the maximum of"),
+    "less_than": ("lt", "not below"),
+}
+
+
+class DocumentError(ConfigurationError):
+    """A configuration file has an unknown key, a missing key, a wrong type or a value outside its range."""
+
+    code = 910
+
+
+class DocumentSchema(BaseModel):
+    """Base of document schemas: immutable, unknown keys refused, no NaN, infinity or silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def validate_document(schema: type[S], data: object, source: str) -> S:
+    """Return `data` as `schema`.
+
+    Args:
+        schema: What the document must be.
+        data: The parsed document.
+        source: Name of the file, for the message.
+
+    Raises:
+        DocumentError: The first mistake, as "file: key = value …limit" (code 910).
+    """
+    if not isinstance(data, Mapping):
+        raise DocumentError(f"{source}: a mapping of keys is expected, not {type(data).__name__}", value=data)
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        raise _explain(schema, error, source) from error
+
+
+def _explain(schema: type[DocumentSchema], error: ValidationError, source: str) -> DocumentError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    value, kind = first["input"], first["type"]
+    if kind == "extra_forbidden":
+        valid = _valid_keys(schema, first["loc"][:-1])
+        close = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        message = f"{source}: unknown key '{key}' = {_short(value)}{hint} valid are {', '.join(valid)}"
+        return DocumentError(message.replace("? valid", "? Valid"), quantity=key, value=value, limit=", ".join(valid))
+    if kind == "missing":
+        return DocumentError(f"{source}: key '{key}' is missing", quantity=key, limit="required")
+    if kind in _RELATIONS:
+        name, relation = _RELATIONS[kind]
+        limit = first["ctx"][name]
+        unit = unit_of(key)
+        suffix = f" {unit}" if unit else ""
+        message = f"{source}: {key} = {_short(value)}{suffix} is {relation} {limit}{suffix}"
+        return DocumentError(message, quantity=key, value=value, limit=limit, unit=unit)
+    if kind == "value_error":  # a check across fields speaks for itself
+        where = f"{key}: " if key else ""
+        text = first["msg"].removeprefix("Value error, ")
+        return DocumentError(f"{source}: {where}{text}", quantity=key, value=_short(value))
+    text = first["msg"][0].lower() + first["msg"][1:]
+    if kind == "float_type" and isinstance(value, str):
+        text = "not a number; YAML needs a dot and a signed exponent, as in 1.0e-3"
+    return DocumentError(f"{source}: {key} = {_short(value)} is refused: {text}", quantity=key, value=value, limit=text)
+
+
+def unit_of(key: str) -> str:
+    """Return the SI unit that the suffix of a key names, or nothing."""
+    last = next((part for part in reversed(key.split(".")) if not part.isdigit()), "")
+    suffixes = {
+        "_kg_m2": "kg·m²", "_n_per_m": "N/m", "_nm_per_rad": "N·m/rad", "_rad": "rad", "_hz": "Hz", "_kg": "kg", "_nm": "N·m",
+        "_n": "N", "_m": "m", "_s": "s", "translation": "m", "roll": "rad", "pitch": "rad", "yaw": "rad",
+        "time_limit": "s",
+    }  # fmt: skip
+    return next((unit for suffix, unit in suffixes.items() if last.endswith(suffix)), "")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _valid_keys(schema: type[BaseModel], location: Iterable[int | str]) -> list[str]:
+    """Return the keys allowed at a place inside a document; the schema's own where it cannot be followed."""
+    current: type[BaseModel] = schema
+    for part in location:
+        field = current.model_fields.get(str(part))
+        if field is None:
+            continue  # an index or a free name inside a collection: the model of its items is already current
+        found = _models(field.annotation)
+        if not found:
+            break
+        current = found[0]
+    return sorted(current.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for item in get_args(annotation) for model in _models(item)]

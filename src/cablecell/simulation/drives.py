@@ -1,0 +1,108 @@
+"""The arm's drives: joint torques with gravity compensation, or joint positions followed by stiff motors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pybullet as p
+
+from cablecell.simulation.rigid import Vec
+
+
+class Drives:
+    """What moves the joints of one arm in a PyBullet client.
+
+    Attributes:
+        torques: Torques applied in effort mode, N·m; None while positions are followed.
+    """
+
+    def __init__(
+        self, client: int, body: int, joints: Sequence[int], effort_limits: Sequence[float], position_gain: float
+    ) -> None:
+        self._client, self._body, self._joints = client, body, list(joints)
+        self._limits = list(effort_limits)
+        n = len(self._joints)
+        self._gains, self._velocity_gains, self._none = [position_gain] * n, [1.0] * n, [0.0] * n
+        self._from: list[float] = [0.0] * n
+        self._to: list[float] = [0.0] * n
+        self._velocity: list[float] = [0.0] * n
+        self._steps, self._step = 1, 0
+        self.torques: list[float] | None = None
+
+    def apply_torques(self, torques: Sequence[float]) -> None:
+        """Apply these torques in every step from now on, N·m."""
+        if self.torques is None:
+            p.setJointMotorControlArray(
+                self._body,
+                self._joints,
+                p.VELOCITY_CONTROL,
+                targetVelocities=self._none,
+                forces=self._none,
+                physicsClientId=self._client,
+            )
+        self.torques = list(torques)
+
+    def follow(self, start: Sequence[float], end: Sequence[float], steps: int, dt_s: float) -> None:
+        """Follow a straight line of joint positions over the next steps, then hold its end.
+
+        Targets that jump once per control period would ring in the force sensor, so they are set in every step.
+
+        Args:
+            start: Positions now, rad.
+            end: Positions after `steps`, rad.
+            steps: Number of physics steps.
+            dt_s: Length of one, s.
+        """
+        self.torques = None
+        self._from, self._to = list(start), list(end)
+        self._steps, self._step = steps, 0
+        self._velocity = [(b - a) / (steps * dt_s) for a, b in zip(start, end, strict=True)]
+
+    def before_step(self) -> None:
+        """Set the motors for the next physics step."""
+        if self.torques is not None:
+            p.setJointMotorControlArray(
+                self._body, self._joints, p.TORQUE_CONTROL, forces=self.torques, physicsClientId=self._client
+            )
+            return
+        self._step += 1
+        if self._step > self._steps:
+            targets, velocities = self._to, self._none
+        else:
+            s = self._step / self._steps
+            targets = [a + s * (b - a) for a, b in zip(self._from, self._to, strict=True)]
+            velocities = self._velocity
+        p.setJointMotorControlArray(
+            self._body,
+            self._joints,
+            p.POSITION_CONTROL,
+            targetPositions=targets,
+            targetVelocities=velocities,
+            forces=self._limits,
+            positionGains=self._gains,
+            velocityGains=self._velocity_gains,
+            physicsClientId=self._client,
+        )
+
+
+def gravity_torques(
+    client: int, body: int, positions: Sequence[float], hand: int, payload_kg: float, payload_com: Vec, gravity: float
+) -> list[float]:
+    """Return the torques that hold an arm and a payload still, N·m, one per movable joint.
+
+    Args:
+        client: Where the arm is.
+        body: The arm.
+        positions: Positions of all movable joints, rad and m.
+        hand: Link that carries the payload.
+        payload_kg: Mass the arm believes it carries, kg.
+        payload_com: Centre of that mass relative to the hand's centre of mass, m.
+        gravity: m/s².
+    """
+    still = [0.0] * len(positions)
+    torques = list(p.calculateInverseDynamics(body, list(positions), still, still, physicsClientId=client))
+    if payload_kg > 0.0:
+        linear, _ = p.calculateJacobian(body, hand, payload_com, list(positions), still, still, physicsClientId=client)
+        weight = payload_kg * gravity
+        torques = [t + weight * j for t, j in zip(torques, linear[2], strict=True)]
+    return torques

@@ -1,0 +1,29 @@
+"""Faults of the simulated machine (hardware family, 850 to 859)."""
+
+from __future__ import annotations
+
+from cablecell.core.errors import WorkcellError
+
+
+class SimulatedMachineError(WorkcellError):
+    """A fault of the simulated machine that has no class of its own."""
+
+    code = 850
+
+
+class MachineNotConnectedError(SimulatedMachineError):
+    """The machine was used before `connect` or after `disconnect`."""
+
+    code = 851
+
+
+class MachineCommandError(SimulatedMachineError):
+    """A command has a wrong size, a value that is not finite, or a mode the arm does not have; nothing was changed."""
+
+    code = 852
+
+
+class SceneError(SimulatedMachineError):
+    """A scene asks for a connector, port or plug that does not exist."""
+
+    code = 853

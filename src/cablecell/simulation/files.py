@@ -1,0 +1,83 @@
+"""Read configuration files of the simulation: trials, connectors and settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from cablecell.core.config.connector import Connector, parse_connector
+from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.simulation import SimulationSettings, parse_simulation
+from cablecell.core.config.trial import TrialFile, parse_trials
+from cablecell.core.errors import ConfigurationError
+
+
+def config_folder() -> Path:
+    """Return the folder `config/`: of the checkout this module is in, or of the installed package.
+
+    Raises:
+        ConfigurationError: There is no such folder; the message lists where it was looked for.
+    """
+    prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    candidates = [Path(__file__).resolve().parents[3] / "config", *(p / "share" / "cablecell" / "config" for p in prefixes)]
+    for folder in candidates:
+        if (folder / "connectors").is_dir():
+            return folder
+    looked = ", ".join(str(folder) for folder in candidates)
+    raise ConfigurationError(f"no folder holds connectors/; looked in {looked}", quantity="config", limit=looked)
+
+
+def load_trials(path: Path | None = None) -> TrialFile:
+    """Return the trials of a file; of `config/trials/aic_sample.yaml` by default.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    path = path or config_folder() / "trials" / "aic_sample.yaml"
+    return parse_trials(_read(path), path.name)
+
+
+def load_connector(path: Path) -> Connector:
+    """Return the connector of a file.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    return parse_connector(_read(path), path.name)
+
+
+def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
+    """Return all connectors of a folder by name; of `config/connectors` by default.
+
+    Raises:
+        DocumentError: A file has a mistake, or two files have the same name (code 910).
+    """
+    found: dict[str, Connector] = {}
+    for path in sorted((folder or config_folder() / "connectors").glob("*.yaml")):
+        connector = load_connector(path)
+        if connector.name in found:
+            raise DocumentError(f"{path.name}: connector '{connector.name}' exists already", quantity="name")
+        found[connector.name] = connector
+    return found
+
+
+def load_simulation(path: Path | None = None) -> SimulationSettings:
+    """Return the settings of a file; of `config/simulation/default.yaml` by default.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    path = path or config_folder() / "simulation" / "default.yaml"
+    return parse_simulation(_read(path), path.name)
+
+
+def _read(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error.strerror}", quantity="file", value=path) from error
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise DocumentError(f"{path.name} is not YAML: {line}", quantity="file", value=path) from error

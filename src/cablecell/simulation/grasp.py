@@ -1,0 +1,98 @@
+"""The compliant grasp: a spring and damper in six directions between gripper and plug.
+
+It stands for pad, jaw and wrist compliance. Contact itself is hard; without this spring a position-controlled arm would
+push with hundreds of newtons for a few hundredths of a millimetre. The explicit form is stable while ω·dt < 0.6,
+which bounds stiffness and the plug's mass (the connector schema enforces that).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+from cablecell.core.config.simulation import GraspSettings
+from cablecell.simulation.rigid import (
+    Pose,
+    Quat,
+    Vec,
+    add,
+    conjugate,
+    cross,
+    from_rotation_vector,
+    multiply,
+    rotate,
+    rotation_vector,
+    scale,
+)
+
+
+class GraspSpring:
+    """Spring between a frame of the hand and a frame of the plug.
+
+    Attributes:
+        X_tcp_com: Pose of the plug's centre of mass in `tcp` when the spring is at rest.
+        force: Newest force on the plug, in `world`, N.
+        torque: Newest torque on the plug about its centre of mass, in `world`, N·m.
+    """
+
+    def __init__(self, settings: GraspSettings, mass_kg: float, inertia_kg_m2: float, X_tcp_com: Pose) -> None:
+        self._k = settings.stiffness_n_per_m
+        self._k_angular = settings.stiffness_nm_per_rad
+        self._d = 2.0 * settings.damping_ratio * math.sqrt(self._k * mass_kg)
+        self._d_angular = 2.0 * settings.damping_ratio * math.sqrt(self._k_angular * inertia_kg_m2)
+        self.force: Vec = (0.0, 0.0, 0.0)
+        self.torque: Vec = (0.0, 0.0, 0.0)
+        self.X_tcp_com = X_tcp_com
+        # The plug is held at the origin of tcp: forces act there.
+        self._hold = X_tcp_com.inverse().p
+        self._q_rest = X_tcp_com.q
+
+    def update(
+        self, tcp: Vec, q_hand: Quat, v_tcp: Vec, w_hand: Vec, com: Vec, q_plug: Quat, v_com: Vec, w_plug: Vec
+    ) -> tuple[Vec, Vec, Vec]:
+        """Return the force on the plug, the torque on it about the point it is held at, and that point.
+
+        Args:
+            tcp: Origin of `tcp` in `world`, m.
+            q_hand: Orientation of `tcp` in `world`.
+            v_tcp: Velocity of that origin, m/s.
+            w_hand: Angular velocity of the hand, rad/s.
+            com: Centre of mass of the plug, m.
+            q_plug: Orientation of the plug.
+            v_com: Velocity of its centre of mass, m/s.
+            w_plug: Its angular velocity, rad/s.
+        """
+        ax, ay, az = rotate(q_plug, self._hold)
+        wx, wy, wz = w_plug
+        k, d = self._k, self._d
+        fx = k * (tcp[0] - com[0] - ax) + d * (v_tcp[0] - v_com[0] - wy * az + wz * ay)
+        fy = k * (tcp[1] - com[1] - ay) + d * (v_tcp[1] - v_com[1] - wz * ax + wx * az)
+        fz = k * (tcp[2] - com[2] - az) + d * (v_tcp[2] - v_com[2] - wx * ay + wy * ax)
+        # Rotation from the plug's orientation to its rest orientation, in world.
+        turn = rotation_vector(multiply(multiply(q_hand, self._q_rest), conjugate(q_plug)))
+        ka, da = self._k_angular, self._d_angular
+        tx = ka * turn[0] + da * (w_hand[0] - wx)
+        ty = ka * turn[1] + da * (w_hand[1] - wy)
+        tz = ka * turn[2] + da * (w_hand[2] - wz)
+        self.force = (fx, fy, fz)
+        self.torque = add((tx, ty, tz), cross((ax, ay, az), self.force))
+        return self.force, (tx, ty, tz), (com[0] + ax, com[1] + ay, com[2] + az)
+
+
+def grasp_error(settings: GraspSettings, rng: random.Random) -> Pose:
+    """Return a random displacement of the plug in the gripper, uniform in a ball of each kind.
+
+    Args:
+        settings: Radii of the balls, m and rad.
+        rng: Source of randomness.
+    """
+    return Pose(
+        scale(_direction(rng), settings.error_m * rng.random() ** (1 / 3)),
+        from_rotation_vector(scale(_direction(rng), settings.error_rad * rng.random() ** (1 / 3))),
+    )
+
+
+def _direction(rng: random.Random) -> Vec:
+    x, y, z = rng.gauss(0, 1), rng.gauss(0, 1), rng.gauss(0, 1)
+    n = math.sqrt(x * x + y * y + z * z)
+    return (x / n, y / n, z / n)

@@ -1,0 +1,49 @@
+"""The latch: a force along the port's axis with a memory.
+
+A force field instead of a tooth: it costs one comparison per step and has exactly the engaging and retaining force
+that the connector's data state.
+"""
+
+from __future__ import annotations
+
+from cablecell.core.config.connector import Latch
+
+
+class LatchField:
+    """Force of one latch as a function of depth and of whether it has engaged.
+
+    Attributes:
+        is_engaged: True after the click, until the retaining force was exceeded.
+    """
+
+    def __init__(self, latch: Latch, stop_depth_m: float) -> None:
+        self._latch = latch
+        self._stop = stop_depth_m
+        self.is_engaged = False
+
+    def force(self, depth_m: float) -> float:
+        """Return the force on the plug along the port's inward axis, N, and update the state.
+
+        Args:
+            depth_m: Depth of the plug's tip below the entrance, m.
+        """
+        latch = self._latch
+        to_go = self._stop - depth_m
+        if self.is_engaged:
+            stretch = to_go - latch.play_m
+            if stretch <= 0.0:
+                return 0.0
+            pull = latch.retention_stiffness_n_per_m * stretch
+            if pull <= latch.retention_n:
+                return pull
+            self.is_engaged = False
+            return 0.0
+        if to_go >= latch.start_m:
+            return 0.0
+        if to_go >= latch.peak_m:
+            return -latch.engage_n * (latch.start_m - to_go) / (latch.start_m - latch.peak_m)
+        over = latch.peak_m - to_go
+        if over < latch.snap_m:
+            return -latch.engage_n * (1.0 - over / latch.snap_m)
+        self.is_engaged = True
+        return 0.0

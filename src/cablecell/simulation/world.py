@@ -1,0 +1,338 @@
+"""The physics of one trial: arm, scene, gripped plug, cable, latch and force sensor, stepped at a fixed rate.
+
+The code of a step uses plain numbers and tuples: at this size numpy would cost more than the physics.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+from collections.abc import Sequence
+
+import pybullet as p
+
+from cablecell.core.config.simulation import SimulationSettings
+from cablecell.core.config.trial import JOINT_NAMES
+from cablecell.simulation.bodies import add_arm, add_plug, add_port, add_shapes, open_client
+from cablecell.simulation.cable import CablePull
+from cablecell.simulation.drives import Drives
+from cablecell.simulation.encoders import EncoderErrors
+from cablecell.simulation.grasp import GraspSpring, grasp_error
+from cablecell.simulation.latch import LatchField
+from cablecell.simulation.rigid import Pose, Vec, add, conjugate, cross, dot, rotate, scale, subtract
+from cablecell.simulation.scene import Scene
+from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
+
+FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
+FINGER_FORCE_N = 130.0
+FINGER_SPEED_M_PER_S = 0.05
+LATCH_REACH_M = 0.06
+"""Depth below an entrance down to which a port's latch is looked at."""
+
+
+class World:
+    """One scene in one PyBullet client.
+
+    Attributes:
+        scene: What was built.
+        client: PyBullet client, for truth and tests.
+        arm: Body of the arm.
+        joints: Joint indices of the arm by name.
+        plug: Body of the plug, or None.
+        ports: Bodies of every port by name; the floor is last.
+        statics: Body of every static body, with its description.
+        steps: Physics steps done.
+        time_s: Time since the start, s.
+        grasp: Spring that holds the plug; None while it is released.
+        latches: By port.
+        cable: Pull of the cable, or None.
+        drives: Motors of the arm.
+        sensor: What the force sensor reports.
+        encoders: What the joint encoders report.
+        true_wrench: Newest mean wrench at `ft_frame` without errors.
+    """
+
+    def __init__(self, scene: Scene, settings: SimulationSettings, seed: int, home_rad: Sequence[float]) -> None:
+        self.scene, self.settings, self.seed = scene, settings, seed
+        physics = settings.physics
+        self.dt_s = 1.0 / physics.rate_hz
+        self.client = open_client(physics)
+        self.steps, self.time_s = 0, 0.0
+        self._add_arm(home_rad)
+        self.statics = {
+            add_shapes(self.client, body.collisions, body.X_WB): body for body in scene.statics if body.collisions
+        }
+        self.ports = {
+            name: add_port(self.client, port.connector, port.X_WE, physics.friction_scale)
+            for name, port in scene.ports.items()
+        }
+        self.latches = {
+            name: LatchField(port.connector.latch, port.connector.port.stop_depth_m)
+            for name, port in scene.ports.items()
+            if settings.has_latch and port.connector.latch is not None
+        }
+        self.plug: int | None = None
+        self.grasp: GraspSpring | None = None
+        self.cable: CablePull | None = None
+        if scene.plug is not None:
+            self._add_plug()
+        self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
+        self.sensor = WrenchErrors(settings.wrench_sensor, self.random("wrench_sensor"))
+        self.true_wrench: Wrench = (0.0,) * 6
+        self._wrench_sum = [0.0] * 6
+        self._wrench_every = physics.rate_hz // settings.wrench_sensor.rate_hz
+        self._cable_every = physics.rate_hz // settings.cable.rate_hz
+        self._near_port: str | None = None
+        self.advance(self._wrench_every)
+        self.steps, self.time_s = 0, 0.0
+
+    def random(self, name: str) -> random.Random:
+        """Return the seeded source of randomness of one error model."""
+        return random.Random(f"{self.seed}/{name}")
+
+    def close(self) -> None:
+        """Free the client."""
+        if p.isConnected(physicsClientId=self.client):
+            p.disconnect(physicsClientId=self.client)
+
+    # ------------------------------------------------------------------ building
+
+    def _add_arm(self, home_rad: Sequence[float]) -> None:
+        settings, robot = self.settings, self.scene.robot
+        rotors = dict(zip(JOINT_NAMES, settings.arm.rotor_inertia_kg_m2, strict=True))
+        self.arm, self.joints = add_arm(self.client, robot, rotors)
+        self.arm_joints = [self.joints[name] for name in JOINT_NAMES]
+        self._fingers = [self.joints[name] for name in FINGER_JOINTS]
+        limits = {joint.name: joint for joint in robot.joints}
+        self.joint_limits = [limits[name] for name in JOINT_NAMES]
+        for joint, value in zip(self.arm_joints, home_rad, strict=True):
+            p.resetJointState(self.arm, joint, value, physicsClientId=self.client)
+        self._ft_joint = self.joints["ft_frame_joint"]
+        p.enableJointForceTorqueSensor(self.arm, self._ft_joint, True, physicsClientId=self.client)
+        self._hand = self.joints["gripper_base_link_joint"]
+        hand, self._X_hand_tcp = robot.frames["tcp"]
+        if hand != "gripper_base_link":
+            raise ValueError(f"frame tcp is on '{hand}', not on gripper_base_link")
+        self._link_of = {joint.child: self.joints[joint.name] for joint in robot.joints}
+        self.drives = Drives(
+            self.client,
+            self.arm,
+            self.arm_joints,
+            [joint.effort for joint in self.joint_limits],
+            settings.arm.position_gain,
+        )
+        self.drives.follow(home_rad, home_rad, 1, self.dt_s)
+        held = self.scene.plug
+        self.move_fingers(held.connector.grasp.width_m if held else 0.05, FINGER_FORCE_N)
+        for finger in self._fingers:
+            width = held.connector.grasp.width_m if held else 0.05
+            p.resetJointState(self.arm, finger, width / 2.0, physicsClientId=self.client)
+
+    def _add_plug(self) -> None:
+        held = self.scene.plug
+        assert held is not None
+        settings, plug = self.settings, held.connector.plug
+        self._com: Vec = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
+        X_tip_com = Pose(self._com, (0.0, 0.0, 0.0, 1.0))
+        X_world_tcp = self.tcp()
+        self.X_tcp_tip_nominal = held.nominal_grasp(X_world_tcp)
+        error = grasp_error(settings.grasp, self.random("grasp"))
+        nominal = self.X_tcp_tip_nominal
+        # The error turns the plug about the point it is held at, and shifts it.
+        turned = Pose(add(rotate(error.q, nominal.p), error.p), (Pose((0.0, 0.0, 0.0), error.q) @ nominal).q)
+        X_tcp_com = turned @ X_tip_com
+        self.plug = add_plug(self.client, held.connector, X_world_tcp @ X_tcp_com)
+        inertia = min(plug.inertia_kg_m2)
+        self._spring = (settings.grasp, plug.mass_kg, inertia)
+        self.grasp = GraspSpring(*self._spring, X_tcp_com)
+        self._held_point = X_tcp_com.inverse().p
+        for link in range(-1, p.getNumJoints(self.arm, physicsClientId=self.client)):
+            # The spring stands for the contact between pads and plug.
+            p.setCollisionFilterPair(self.arm, self.plug, link, -1, 0, physicsClientId=self.client)
+        exit_point = plug.cable_exit_m
+        self._boot = subtract((exit_point[0], exit_point[1], exit_point[2]), self._com)
+        if settings.cable.is_present:
+            away = rotate(self.plug_com().q, (0.0, 0.0, -1.0))
+            self.cable = CablePull(
+                held.connector.cable,
+                table_height_m=self.scene.board.p[2],
+                gravity=settings.physics.gravity_m_per_s2,
+                time_constant_s=settings.cable.time_constant_s,
+                boot=self.boot(),
+                away=away,
+            )
+
+    # ------------------------------------------------------------------ state
+
+    def joint_states(self) -> tuple[list[float], list[float], list[float]]:
+        """Return true positions, rad, velocities, rad/s, and motor torques, N·m, of the arm's joints."""
+        states = p.getJointStates(self.arm, self.arm_joints, physicsClientId=self.client)
+        return [s[0] for s in states], [s[1] for s in states], [s[3] for s in states]
+
+    def finger_width(self) -> float:
+        """Return the distance between the pads, m."""
+        states = p.getJointStates(self.arm, self._fingers, physicsClientId=self.client)
+        return states[0][0] + states[1][0]
+
+    def all_positions(self) -> list[float]:
+        """Return the positions of every movable joint in PyBullet's order, rad and m."""
+        indices = [*self.arm_joints, *self._fingers]
+        return [s[0] for s in p.getJointStates(self.arm, indices, physicsClientId=self.client)]
+
+    def frame(self, name: str) -> Pose:
+        """Return the true pose of a frame of the arm in `world`.
+
+        Raises:
+            LookupError: The arm has no such frame.
+        """
+        frames = self.scene.robot.frames
+        if name not in frames:
+            raise LookupError(f"the arm has no frame '{name}'; it has {', '.join(sorted(frames))}")
+        body, X_BF = frames[name]
+        if body not in self._link_of:
+            return X_BF
+        state = p.getLinkState(self.arm, self._link_of[body], 0, 1, physicsClientId=self.client)
+        return Pose(state[4], state[5]) @ X_BF
+
+    def tcp(self) -> Pose:
+        """Return the true pose of `tcp` in `world`."""
+        return self.frame("tcp")
+
+    def plug_com(self) -> Pose:
+        """Return the pose of the plug's centre of mass, with the axes of its tip.
+
+        Raises:
+            LookupError: The scene has no plug.
+        """
+        if self.plug is None:
+            raise LookupError("the scene has no plug")
+        return Pose(*p.getBasePositionAndOrientation(self.plug, physicsClientId=self.client))
+
+    def plug_tip(self) -> Pose:
+        """Return the true pose of the plug's tip in `world`."""
+        return self.plug_com() @ Pose(scale(self._com, -1.0), (0.0, 0.0, 0.0, 1.0))
+
+    def in_hand_link(self, point_tcp: Vec) -> Vec:
+        """Return a point of `tcp` as an offset from the hand link's frame, m."""
+        return self._X_hand_tcp.apply(point_tcp)
+
+    def held_point(self) -> Vec:
+        """Return the point of the plug that was between the fingers when it was gripped first, in `world`, m."""
+        return self.plug_com().apply(self._held_point)
+
+    def boot(self) -> Vec:
+        """Return where the cable leaves the plug, in `world`, m."""
+        com, q = self.plug_com()
+        return add(com, rotate(q, self._boot))
+
+    def state_hash(self) -> str:
+        """Return a hash of everything that decides how the simulation goes on."""
+        q, dq, _ = self.joint_states()
+        values = [*q, *dq, self.finger_width(), *self.true_wrench, *self.sensor.reading, float(self.steps)]
+        if self.plug is not None:
+            pose, velocity = self.plug_com(), p.getBaseVelocity(self.plug, physicsClientId=self.client)
+            values += [*pose.p, *pose.q, *velocity[0], *velocity[1]]
+        if self.cable is not None:
+            values += [*self.cable.force, *self.cable.torque, *self.cable.anchor]
+        values += [float(latch.is_engaged) for latch in self.latches.values()]
+        return hashlib.sha256(struct.pack(f"<{len(values)}d", *values)).hexdigest()
+
+    # ------------------------------------------------------------------ acting
+
+    def move_fingers(self, width_m: float, force_n: float) -> None:
+        """Move the fingers towards a width, m, with at most a force, N."""
+        for finger in self._fingers:
+            p.setJointMotorControl2(
+                self.arm,
+                finger,
+                p.POSITION_CONTROL,
+                targetPosition=width_m / 2.0,
+                force=min(force_n, FINGER_FORCE_N),
+                maxVelocity=FINGER_SPEED_M_PER_S / 2.0,
+                physicsClientId=self.client,
+            )
+
+    def release_plug(self) -> None:
+        """Let the plug go: nothing holds it any more."""
+        self.grasp = None
+
+    def grip_plug(self) -> None:
+        """Hold the plug where it is now, without moving it."""
+        self.grasp = GraspSpring(*self._spring, self.tcp().inverse() @ self.plug_com())
+
+    def advance(self, steps: int) -> None:
+        """Do physics steps with the drives as they are set."""
+        client, arm, ft_joint, total = self.client, self.arm, self._ft_joint, self._wrench_sum
+        before_step, step, joint_state = self.drives.before_step, p.stepSimulation, p.getJointState
+        has_plug = self.plug is not None
+        for _ in range(steps):
+            before_step()
+            if has_plug:
+                self._push_plug()
+            step(client)
+            fx, fy, fz, tx, ty, tz = joint_state(arm, ft_joint, client)[2]
+            total[0] += fx
+            total[1] += fy
+            total[2] += fz
+            total[3] += tx
+            total[4] += ty
+            total[5] += tz
+            self.steps += 1
+            self.time_s = self.steps * self.dt_s
+            if self.steps % self._wrench_every == 0:
+                self._sample_wrench()
+            if has_plug and self.steps % self._cable_every == 0:
+                if self.cable is not None:
+                    self.cable.update(self.boot(), self._cable_every * self.dt_s)
+                self._near_port = self._find_near_port()
+
+    def _sample_wrench(self) -> None:
+        # Bullet reports the joint's reaction on the tool; a sensor reads what the tool exerts on it, weight included.
+        n = -float(self._wrench_every)
+        s = self._wrench_sum
+        self.true_wrench = (s[0] / n, s[1] / n, s[2] / n, s[3] / n, s[4] / n, s[5] / n)
+        self._wrench_sum[:] = (0.0,) * 6
+        self.sensor.update(self.time_s, self.true_wrench)
+
+    def _push_plug(self) -> None:
+        """Apply grasp, cable and latch to the plug, and the reaction of the grasp to the hand."""
+        client, plug = self.client, self.plug
+        assert plug is not None
+        com, q = p.getBasePositionAndOrientation(plug, client)
+        force, torque = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+        if self.grasp is not None:
+            # Without fresh kinematics the link's pose is one step old, and the spring would gain energy.
+            hand = p.getLinkState(self.arm, self._hand, 1, 1, client)
+            q_hand, w_hand = hand[5], hand[7]
+            tcp = add(hand[4], rotate(q_hand, self._X_hand_tcp.p))
+            v_tcp = add(hand[6], cross(w_hand, subtract(tcp, hand[0])))
+            v, w = p.getBaseVelocity(plug, client)
+            (fx, fy, fz), (tx, ty, tz), point = self.grasp.update(tcp, q_hand, v_tcp, w_hand, com, q, v, w)
+            p.applyExternalForce(self.arm, self._hand, (-fx, -fy, -fz), point, p.WORLD_FRAME, client)
+            p.applyExternalTorque(self.arm, self._hand, (-tx, -ty, -tz), p.WORLD_FRAME, client)
+            force, torque = self.grasp.force, self.grasp.torque
+        if self.cable is not None:
+            pull = self.cable.force
+            lever = rotate(q, self._boot)
+            force = add(force, pull)
+            torque = add(torque, add(self.cable.torque, cross(lever, pull)))
+        if self._near_port is not None and self._near_port in self.latches:
+            X_WE = self.scene.ports[self._near_port].X_WE
+            axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
+            tip = subtract(com, rotate(q, self._com))
+            latch = self.latches[self._near_port].force(dot(subtract(tip, X_WE.p), axis))
+            if latch != 0.0:
+                force = add(force, scale(axis, latch))
+                torque = add(torque, cross(subtract(tip, com), scale(axis, latch)))
+        p.applyExternalForce(plug, -1, force, com, p.WORLD_FRAME, client)
+        p.applyExternalTorque(plug, -1, torque, p.WORLD_FRAME, client)
+
+    def _find_near_port(self) -> str | None:
+        """Return the port the plug's tip is in or just above, if any."""
+        tip = self.plug_tip()
+        for name, port in self.scene.ports.items():
+            x, y, z = rotate(conjugate(port.X_WE.q), subtract(tip.p, port.X_WE.p))
+            if abs(x) < 5.0e-3 and abs(y) < 5.0e-3 and -5.0e-3 < z < LATCH_REACH_M:
+                return name
+        return None
