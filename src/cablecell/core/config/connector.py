@@ -134,7 +134,9 @@ class Latch(DocumentSchema):
     @model_validator(mode="after")
     def _stages_are_in_order(self) -> Latch:
         if not self.start_m > self.peak_m > self.snap_m:
-            raise ValueError(f"start_m = {self.start_m}, peak_m = {self.peak_m} and snap_m = {self.snap_m} m must decrease")
+            raise ValueError(
+                f"start_m = {self.start_m}, peak_m = {self.peak_m} and snap_m = {self.snap_m} m must decrease"
+            )
         return self
 
 

@@ -102,7 +102,7 @@ class InsertionSettings(ParameterSchema):
     )
     seat_ramp: float = parameter(40.0, "Rise of the seating force.", unit="N/s", minimum=1.0, maximum=500.0)
     seat_force_limit_n: float = parameter(
-        15.0,
+        16.0,
         "Highest seating push, unless the connector's latch is allowed more.",
         unit="N",
         minimum=2.0,
@@ -125,6 +125,13 @@ class InsertionSettings(ParameterSchema):
     false_catch_s: float = parameter(
         0.7, "Time in which a catch must turn into depth.", unit="s", minimum=0.1, maximum=5.0
     )
+    stuck_catch_s: float = parameter(
+        0.2,
+        "Time without progress after which a catch that has not entered is taken to be false.",
+        unit="s",
+        minimum=0.02,
+        maximum=5.0,
+    )
     stall_s: float = parameter(
         0.4,
         "Time without a tenth of a millimetre of progress that counts as a stall.",
@@ -139,6 +146,11 @@ class InsertionSettings(ParameterSchema):
     pull_test_share: float = parameter(
         0.4, "Pull that proves the latch, relative to its retention force.", minimum=0.1, maximum=0.8
     )
+    pull_test_limit_n: float = parameter(10.0, "Highest pull of that test.", unit="N", minimum=1.0, maximum=100.0)
+    hold_s: float = parameter(
+        1.2, "Time a proven seat is kept pressed before it is reported.", unit="s", minimum=0.0, maximum=10.0
+    )
+    hold_push_n: float = parameter(4.0, "Push with which a seat is held.", unit="N", minimum=0.5, maximum=20.0)
     retreat_distance_m: float = parameter(
         0.03,
         "Where the tip ends in front of the believed entrance after a failure or a release.",
@@ -147,7 +159,7 @@ class InsertionSettings(ParameterSchema):
         maximum=0.2,
     )
     retreat_speed: float = parameter(0.08, "Speed of the retreat.", unit="m/s", minimum=0.005, maximum=0.3)
-    retreat_force_n: float = parameter(15.0, "Highest pull of a retreat.", unit="N", minimum=1.0, maximum=60.0)
+    retreat_force_n: float = parameter(12.0, "Highest pull of a retreat.", unit="N", minimum=1.0, maximum=60.0)
     retreat_limit_s: float = parameter(4.0, "Longest time of a retreat.", unit="s", minimum=0.5, maximum=30.0)
     release_when_seated: bool = parameter(False, "Open the gripper and move away after a proven seat.")
 

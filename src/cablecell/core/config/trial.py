@@ -161,7 +161,9 @@ class Scene(DocumentSchema):
     def _one_cable_is_gripped(cls, cables: dict[str, Cable]) -> dict[str, Cable]:
         gripped = [name for name, cable in cables.items() if cable.attach_cable_to_gripper]
         if len(gripped) > 1:
-            raise ValueError(f"attach_cable_to_gripper = True for {', '.join(gripped)}; at most one cable can be gripped")
+            raise ValueError(
+                f"attach_cable_to_gripper = True for {', '.join(gripped)}; at most one cable can be gripped"
+            )
         return cables
 
 
@@ -206,7 +208,9 @@ class Trial(DocumentSchema):
         for name, task in self.tasks.items():
             if task.cable_name not in self.scene.cables:
                 valid = ", ".join(self.scene.cables)
-                raise ValueError(f"tasks.{name}.cable_name = '{task.cable_name}' is not in the scene; valid are {valid}")
+                raise ValueError(
+                    f"tasks.{name}.cable_name = '{task.cable_name}' is not in the scene; valid are {valid}"
+                )
             cable = self.scene.cables[task.cable_name]
             if cable.attach_cable_to_gripper and task.plug_type != cable.gripped_plug:
                 raise ValueError(

@@ -326,9 +326,7 @@ class ArmController:
             X_reference = self._interpolator.X_base_reference
             R = X_reference[:3, :3]
             feedback = self._wrench_feedback(setpoint, R.T @ dynamics.X_base_tcp[:3, :3], wrench_tcp)
-            out = self._impedance.step(
-                dynamics, dq, setpoint, X_reference, rotate6(R.T, self._interpolator.twist), feedback
-            )
+            out = self._impedance.step(dynamics, dq, setpoint, X_reference, self._twist(setpoint, R), feedback)
             tau, is_limited = out.tau, out.is_limited
             reference = X_reference @ inverse(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
@@ -363,7 +361,7 @@ class ArmController:
             if wrench_tcp is not None:
                 at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
                 wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
-            twist = self._admittance.step(setpoint, X_reference, rotate6(R.T, self._interpolator.twist), wrench)
+            twist = self._admittance.step(setpoint, X_reference, self._twist(setpoint, R), wrench)
             commanded = self._model.dynamics(self._q_command)
             X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
             X_wanted = self._admittance.X_base_commanded
@@ -397,6 +395,17 @@ class ArmController:
             self._q_hold = (q if self._q_command is None else self._q_command).copy()
         zero = np.zeros_like(q)
         return Reference(self._q_hold, zero, zero)
+
+    def _twist(self, setpoint: ComplianceCommand, R: Array) -> Array:
+        """Return the velocity reference in target axes.
+
+        An axis without stiffness has no position reference: there the interpolated target may only follow the arm,
+        and its velocity would cancel the damping that limits the speed of a force-controlled motion.
+        """
+        reference = rotate6(R.T, self._interpolator.twist)
+        is_stiff = np.diag(setpoint.stiffness) > 0.0
+        twist: Array = np.where(is_stiff, reference, setpoint.twist)
+        return twist
 
     def _wrench_feedback(
         self, setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array | None

@@ -136,7 +136,7 @@ class Contact(PhaseStep):
 def guarded_start(job: Job) -> float:
     """Return the depth at which the guarded move starts, m; negative is before the entrance."""
     sigma = 3.0 * job.plan.uncertainty.axial_sigma_m
-    return job.profile.rim_m - sigma - job.settings.contact_margin_m
+    return job.profile.rim_m - job.profile.nose_m - sigma - job.settings.contact_margin_m
 
 
 def guarded_end(job: Job) -> float:
@@ -147,7 +147,7 @@ def guarded_end(job: Job) -> float:
 
 def after_contact(job: Job, m: Measurement) -> Go:
     """Choose between pushing at once and searching first."""
-    job.land_m = m.depth_m
+    job.land_m = m.depth_m + (job.nose_before(m) if job.land_m is None else 0.0)
     where = f"contact of {m.push_n:.1f} N at {1e3 * m.depth_m:.2f} mm"
     if job.plan.is_direct and job.searches == 0:
         return Go(Phase.INSERT, f"{where}; the error is within the lead-in")

@@ -48,7 +48,9 @@ class Search(PhaseStep):
         self._target = m.p.copy()
         # Where the land will be once the grasp has given way to the full push.
         give = max(settings.search_force_n - max(m.push_n, 0.0), 0.0) / settings.grasp_stiffness
-        self._land_m = (m.depth_m if job.land_m is None else job.land_m) + give
+        # Where the plug stands on its nose, the land of its body is deeper by the nose.
+        self._nose_m = job.nose_before(m)
+        self._land_m = (m.depth_m if job.land_m is None else job.land_m - self._nose_m) + give
         self._is_settled = False
         self._is_resumed = job.spiral is not None
         if job.spiral is None:
@@ -90,11 +92,13 @@ class Search(PhaseStep):
             # From here on the height is known exactly. After a false catch it is what the plug rests on now.
             self._is_settled = True
             self._land_m = m.depth_m
-            job.land_m = m.depth_m if job.land_m is None or not self._is_resumed else min(job.land_m, m.depth_m)
+            land = m.depth_m + self._nose_m
+            job.land_m = land if job.land_m is None or not self._is_resumed else min(job.land_m, land)
         if m.depth_m < self._land_m:
             # The land rises under a tilted axis, or the first contact was already in the chamfer.
             self._land_m = m.depth_m
-            job.land_m = min(m.depth_m, job.land_m if job.land_m is not None else m.depth_m)
+            land = m.depth_m + self._nose_m
+            job.land_m = land if job.land_m is None else min(land, job.land_m)
         drop = m.depth_m - self._land_m
         if drop > plan.catch_drop_m:
             return Go(

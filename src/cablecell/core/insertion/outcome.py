@@ -20,7 +20,8 @@ class Phase(IntEnum):
     RECOVER = 10
     PREPARE = 11
     SEAT = 12
-    DONE = 13
+    HOLD = 13
+    DONE = 14
 
 
 class Outcome(IntEnum):

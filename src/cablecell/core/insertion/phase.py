@@ -12,7 +12,7 @@ from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.frames import Array, rotation_from_rotvec, transform
 from cablecell.core.insertion.outcome import Outcome, Phase
-from cablecell.core.insertion.plan import InsertionPlan
+from cablecell.core.insertion.plan import RADIAL_95, InsertionPlan
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.search import SpiralSearch
 
@@ -134,6 +134,8 @@ class Job:
         decision: How the insertion ended, once that is known.
         stalls: Stalls in the hole, since the last search.
         total_stalls: Stalls altogether.
+        seats: Seating ramps started.
+        is_backing_off: True when the next insertion has to begin with a pull.
         is_latched: True when the pull test proved the latch.
         has_snapped: True when a snap was felt.
         is_gripper_open: True when the plug is to be let go.
@@ -150,6 +152,8 @@ class Job:
     decision: End | None = None
     stalls: int = 0
     total_stalls: int = 0
+    seats: int = 0
+    is_backing_off: bool = False
     is_latched: bool = False
     has_snapped: bool = False
     is_gripper_open: bool = False
@@ -174,6 +178,24 @@ class Job:
             return tolerance + sigma, tolerance + sigma + give
         corner = 0.5 * max(profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
         return tolerance + profile.chamfer_m, tolerance + corner + give
+
+    def nose_before(self, m: Measurement) -> float:
+        """Return the length of the nose if the plug stands on it rather than on its body, m; otherwise 0.
+
+        Once a land is known its depth tells. Before, it is the likelier of two stories: the axis is so far off that the
+        nose missed the opening, or the port is nearer than believed.
+        """
+        nose = self.profile.nose_m
+        if nose <= 0.0:
+            return 0.0
+        if self.land_m is not None:
+            return nose if m.depth_m < self.land_m - 0.5 * nose else 0.0
+        uncertainty = self.plan.uncertainty
+        sigma_lateral, sigma = uncertainty.lateral_95_m / RADIAL_95, max(uncertainty.axial_sigma_m, 1e-6)
+        log_missed = -0.5 * (self.profile.nose_play_m / max(sigma_lateral, 1e-6)) ** 2
+        on_nose = log_missed - 0.5 * ((m.depth_m - self.profile.rim_m + nose) / sigma) ** 2
+        on_body = -0.5 * ((m.depth_m - self.profile.rim_m) / sigma) ** 2
+        return nose if on_nose > on_body else 0.0
 
     def stiff(self, translation: float, rotation: float) -> Array:
         """Return an isotropic stiffness diagonal, shape (6,)."""

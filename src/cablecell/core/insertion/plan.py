@@ -12,7 +12,7 @@ from cablecell.core.control.frames import Array
 from cablecell.core.insertion import theory
 from cablecell.core.insertion.profile import ConnectorProfile
 
-_RADIAL_95 = 2.448
+RADIAL_95 = 2.448
 """95 % of a circular Gaussian lies within this many sigma."""
 
 _LINEAR_95 = 1.96
@@ -45,9 +45,9 @@ def combine_uncertainty(port_covariance: Array, tip_covariance: Array, R_port_ti
     lateral = float(np.linalg.eigvalsh(total[:2, :2])[-1])
     tilt = float(np.linalg.eigvalsh(total[3:5, 3:5])[-1])
     return Uncertainty(
-        lateral_95_m=_RADIAL_95 * math.sqrt(lateral),
+        lateral_95_m=RADIAL_95 * math.sqrt(lateral),
         axial_sigma_m=math.sqrt(float(total[2, 2])),
-        tilt_95_rad=_RADIAL_95 * math.sqrt(tilt),
+        tilt_95_rad=RADIAL_95 * math.sqrt(tilt),
         yaw_95_rad=_LINEAR_95 * math.sqrt(float(total[5, 5])),
     )
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from cablecell.core.control.frames import Array
 from cablecell.core.insertion.outcome import Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 
@@ -20,13 +21,12 @@ _CLOSE_ENOUGH_M = 1.0e-3
 
 
 class Recover(PhaseStep):
-    """Pull back along the insertion axis, soft sideways, never harder than the limit, plug held."""
+    """Pull back along the insertion axis, soft sideways in the hole, never harder than the limit, plug held."""
 
     phase: ClassVar[Phase] = Phase.RECOVER
 
     def __init__(self, job: Job, m: Measurement) -> None:
         self._start_s = m.time_s
-        self._begin_m = m.depth_m
         self._p = m.p.copy()
         self._rotvec = m.rotvec.copy()
         land = job.land_m if job.land_m is not None else job.profile.rim_m
@@ -34,27 +34,36 @@ class Recover(PhaseStep):
         self._goal_m = land - _CLEAR_M if job.decision is None else min(-retreat, m.depth_m)
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
-        """Move the target back at the retreat speed, on a leash that bounds the pull."""
-        settings = job.settings
-        elapsed = m.time_s - self._start_s
-        wanted = max(self._begin_m - settings.retreat_speed * elapsed, self._goal_m)
-        leash = settings.retreat_force_n / settings.stiffness_approach
-        self._p[2] = max(wanted, m.depth_m - leash)
+        """Pull with a bounded force through a damper: free it moves at the retreat speed, held it only pulls."""
         # In the hole stay soft: the walls guide. In front of it hold the plug straight again.
         is_outside = m.depth_m < (job.land_m if job.land_m is not None else job.profile.rim_m)
-        lateral = settings.stiffness_approach if is_outside else settings.stiffness_insert
-        rotation = settings.rotation_stiffness_free if is_outside else job.plan.tilt_stiffness
-        velocity = np.zeros(3)
-        if wanted > self._goal_m:
-            velocity[2] = -settings.retreat_speed
-        stiffness = np.array([lateral, lateral, settings.stiffness_approach, rotation, rotation, rotation])
-        setpoint = Setpoint(self._p.copy(), self._rotvec, stiffness, velocity=velocity)
+        setpoint = _pull(job, m, self._p, self._rotvec, is_soft=not is_outside)
         is_there = m.depth_m < self._goal_m + _CLOSE_ENOUGH_M
         if is_there and job.decision is None:
             return setpoint, Go(Phase.APPROACH, f"free {1e3 * m.depth_m:.1f} mm from the believed entrance")
-        if is_there or elapsed > settings.retreat_limit_s:
+        if is_there or m.time_s - self._start_s > job.settings.retreat_limit_s:
             return setpoint, Go(Phase.DONE, f"retreated to {1e3 * m.depth_m:.1f} mm")
         return setpoint, None
+
+
+def _pull(job: Job, m: Measurement, p: Array, rotvec: Array, *, is_soft: bool) -> Setpoint:
+    """Return the setpoint of a bounded pull away from the port."""
+    settings = job.settings
+    target = p.copy()
+    target[2] = m.depth_m
+    if is_soft:
+        lateral, rotation = settings.stiffness_insert, job.plan.tilt_stiffness
+    else:
+        lateral, rotation = settings.stiffness_approach, settings.rotation_stiffness_free
+    damping = np.zeros(6)
+    damping[2] = settings.retreat_force_n / settings.retreat_speed
+    return Setpoint(
+        target,
+        rotvec,
+        np.array([lateral, lateral, 0.0, rotation, rotation, rotation]),
+        damping,
+        force=np.array([0.0, 0.0, -settings.retreat_force_n]),
+    )
 
 
 class Retreat(PhaseStep):
@@ -75,15 +84,9 @@ class Retreat(PhaseStep):
         settings = job.settings
         elapsed = m.time_s - self._start_s - _RELEASE_S
         stiffness = job.stiff(settings.stiffness_approach, settings.rotation_stiffness_free)
-        velocity = np.zeros(3)
         if elapsed < 0.0:
             return Setpoint(self._p.copy(), self._rotvec, stiffness), None
-        wanted = max(self._begin_m - settings.retreat_speed * elapsed, self._goal_m)
-        if wanted > self._goal_m:
-            velocity[2] = -settings.retreat_speed
-        leash = settings.retreat_force_n / settings.stiffness_approach
-        self._p[2] = max(wanted, m.depth_m - leash)
-        setpoint = Setpoint(self._p.copy(), self._rotvec, stiffness, velocity=velocity)
+        setpoint = _pull(job, m, self._p, self._rotvec, is_soft=False)
         if m.depth_m < self._goal_m + _CLOSE_ENOUGH_M or elapsed > settings.retreat_limit_s:
             return setpoint, Go(Phase.DONE, f"let go and moved {1e3 * (self._begin_m - m.depth_m):.1f} mm away")
         return setpoint, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import ClassVar
 
-from cablecell.core.insertion.insert import soft_setpoint
+from cablecell.core.insertion.insert import Compliance, soft_setpoint
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 
@@ -23,6 +23,9 @@ _SNAP_DROP_N = 1.5
 
 _SEAT_LIMIT_S = 2.5
 """Longest time of the ramp and its evaluation."""
+
+_RETRY_FORCE_N = 2.0
+"""Added to the seating push on each retry."""
 
 _RELAXED_SHARE = 0.3
 """Share of the seating push that is kept while the stiffness of the seat is checked."""
@@ -42,9 +45,6 @@ _PULL_SPEED = 0.05
 _PULL_MARGIN_M = 1.0e-3
 """Motion in the pull test beyond grasp and latch play that a latched plug does not show."""
 
-_HOLD_PUSH_N = 3.0
-"""Push that keeps a plug without a latch at its stop after the verification."""
-
 
 class Seat(PhaseStep):
     """Raise the push until a snap or its limit, then wait for rest and look at the depth."""
@@ -52,29 +52,34 @@ class Seat(PhaseStep):
     phase: ClassVar[Phase] = Phase.SEAT
 
     def __init__(self, job: Job, m: Measurement) -> None:
-        self._p = m.p.copy()
-        self._rotvec = job.correction.copy()
+        self._compliance = Compliance(job, m)
         self._start_s = m.time_s
         self._push_n = job.plan.insert_force_n
+        # Each retry may push a little harder, within the limit.
+        wanted = job.plan.seat_force_n + _RETRY_FORCE_N * job.seats
+        self._limit_n = min(wanted, max(job.settings.seat_force_limit_n, job.plan.seat_force_n))
+        job.seats += 1
         self._history: deque[tuple[float, float]] = deque()
         self._pushes: deque[tuple[float, float]] = deque()
         self._is_ramp_over = False
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Advance the ramp by one period and evaluate."""
-        settings, plan = job.settings, job.plan
+        settings = job.settings
         if not self._is_ramp_over:
-            self._push_n = min(self._push_n + settings.seat_ramp * m.dt_s, plan.seat_force_n)
-            # Axial damping grows with the push, so that the free speed stays the seating speed.
-            self._is_ramp_over = self._push_n >= plan.seat_force_n
+            self._push_n = min(self._push_n + settings.seat_ramp * m.dt_s, self._limit_n)
+            self._is_ramp_over = self._push_n >= self._limit_n
         self._history.append((m.time_s, m.depth_m))
         while self._history[0][0] < m.time_s - _DWELL_S:
             self._history.popleft()
         if job.profile.has_latch and self._has_snapped(job, m):
             job.has_snapped = True
             self._is_ramp_over = True
-        self._p[2] = m.depth_m
-        setpoint = soft_setpoint(job, self._p.copy(), self._rotvec, self._push_n, self._push_n / settings.seat_speed)
+        self._compliance.follow(job, m)
+        # Axial damping grows with the push, so that the free speed stays the seating speed.
+        setpoint = soft_setpoint(
+            job, self._compliance.target(m), self._compliance.rotvec, self._push_n, self._push_n / settings.seat_speed
+        )
         return setpoint, self._decide(job, m)
 
     def _has_snapped(self, job: Job, m: Measurement) -> bool:
@@ -110,8 +115,9 @@ class Seat(PhaseStep):
         job.stalls += 1
         job.total_stalls += 1
         needed = job.profile.depth_m - job.depth_tolerance_m[0]
-        if job.stalls >= job.settings.stall_limit // 2:
+        if job.seats >= job.settings.stall_limit:
             return End(Outcome.NOT_SEATED, f"{what}; {1e3 * needed:.2f} mm is needed")
+        job.is_backing_off = True
         return Go(Phase.INSERT, f"{what}; {1e3 * needed:.2f} mm is needed: try again")
 
 
@@ -142,9 +148,7 @@ class Verify(PhaseStep):
             )
         if job.profile.has_latch:
             return setpoint, Go(Phase.PULL_TEST, f"stays within {1e3 * moved:.2f} mm without push")
-        return setpoint, End(
-            Outcome.SEATED, f"{1e3 * job.depth_m(m):.2f} mm deep, stays within {1e3 * abs(moved):.2f} mm without push"
-        )
+        return setpoint, Go(Phase.HOLD, f"stays within {1e3 * abs(moved):.2f} mm without push")
 
 
 class PullTest(PhaseStep):
@@ -155,7 +159,8 @@ class PullTest(PhaseStep):
     def __init__(self, job: Job, m: Measurement) -> None:
         self._p = m.p.copy()
         self._start_s = m.time_s
-        self._pull_n = job.settings.pull_test_share * job.profile.retention_force_n
+        settings = job.settings
+        self._pull_n = min(settings.pull_test_share * job.profile.retention_force_n, settings.pull_test_limit_n)
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Pull, compare, decide."""
@@ -176,7 +181,34 @@ class PullTest(PhaseStep):
         if m.time_s - self._start_s < _PULL_S:
             return setpoint, None
         job.is_latched = True
-        return setpoint, End(Outcome.SEATED, f"held a pull of {self._pull_n:.1f} N with {1e3 * moved:.2f} mm of motion")
+        return setpoint, Go(Phase.HOLD, f"held a pull of {self._pull_n:.1f} N with {1e3 * moved:.2f} mm of motion")
+
+
+class Hold(PhaseStep):
+    """Press gently for a while: a seat must last before it is reported."""
+
+    phase: ClassVar[Phase] = Phase.HOLD
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._p = m.p.copy()
+        self._start_s = m.time_s
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Press, then look at the depth again."""
+        p = self._p.copy()
+        p[2] = m.depth_m
+        push, elapsed = job.settings.hold_push_n, m.time_s - self._start_s
+        setpoint = soft_setpoint(job, p, job.correction, push, push / job.settings.seat_speed)
+        if elapsed < job.settings.hold_s:
+            return setpoint, None
+        depth, needed = job.depth_m(m), job.profile.depth_m - job.depth_tolerance_m[0] - _PULL_MARGIN_M
+        if depth < needed:
+            return setpoint, End(
+                Outcome.NOT_SEATED,
+                f"only {1e3 * depth:.2f} mm deep after {elapsed:.1f} s; {1e3 * needed:.2f} mm is needed",
+            )
+        proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"
+        return setpoint, End(Outcome.SEATED, f"{1e3 * depth:.2f} mm deep, {proof}, held for {elapsed:.1f} s")
 
 
 class Done(PhaseStep):
@@ -198,4 +230,5 @@ class Done(PhaseStep):
             return Setpoint(self._p, self._rotvec, stiffness), None
         p = self._p.copy()
         p[2] = m.depth_m
-        return soft_setpoint(job, p, job.correction, _HOLD_PUSH_N, _HOLD_PUSH_N / settings.seat_speed), None
+        push = settings.hold_push_n
+        return soft_setpoint(job, p, job.correction, push, push / settings.seat_speed), None

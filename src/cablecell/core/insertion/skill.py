@@ -18,11 +18,11 @@ from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep,
 from cablecell.core.insertion.plan import combine_uncertainty, make_plan
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.retreat import Recover, Retreat
-from cablecell.core.insertion.seat import Done, PullTest, Seat, Verify
+from cablecell.core.insertion.seat import Done, Hold, PullTest, Seat, Verify
 
 _PHASES: dict[Phase, type[PhaseStep]] = {
     cls.phase: cls
-    for cls in (Prepare, Approach, Contact, Search, Insert, Seat, Verify, PullTest, Retreat, Recover, Done)
+    for cls in (Prepare, Approach, Contact, Search, Insert, Seat, Verify, PullTest, Hold, Retreat, Recover, Done)
 }
 
 _BEFORE_CONTACT = (Phase.PREPARE, Phase.APPROACH, Phase.CONTACT)
