@@ -87,8 +87,8 @@ def _expand(name: str, xacro_args: Mapping[str, XacroValue]) -> str:
                 limit=", ".join(valid),
             )
     mappings = {key: _argument_text(name, key, value) for key, value in xacro_args.items()}
-    # Parsing drops the comments (xacro writes the path of its source into one, which would differ between machines), and
-    # PyBullet cannot read a long line.
+    # Parsing drops the comments: xacro writes the path of its source into one, which would differ between machines.
+    # The indentation is for PyBullet, which cannot read a long line.
     robot = ElementTree.fromstring(xacro.process_file(str(path), mappings=mappings).toxml())
     ElementTree.indent(robot)
     return ElementTree.tostring(robot, encoding="unicode") + "\n"

@@ -1,0 +1,159 @@
+"""The three moves of the cell, from a wish to a checked trajectory: to joints, to a pose, along a straight line."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cablecell.core.motion.collision import RobotGeometry
+from cablecell.core.motion.errors import NoIkSolutionError, PathCollisionError, StartInCollisionError
+from cablecell.core.motion.ik import InverseKinematics
+from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
+from cablecell.core.motion.scene import Scene
+from cablecell.core.motion.timing import LineLimits, time_joint_path, time_line
+from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory
+
+Array = NDArray[np.float64]
+
+
+class MovePlanner:
+    """Plans, times and checks moves of one arm.
+
+    The object holds working memory: one per thread.
+
+    Attributes:
+        model: The arm.
+        limits: What moves may use of the joints.
+        planner: Finds the joint paths.
+    """
+
+    def __init__(
+        self,
+        model: RobotModel,
+        limits: MotionLimits,
+        *,
+        geometry: RobotGeometry | None = None,
+        settings: PlannerSettings | None = None,
+    ) -> None:
+        """Prepare a planner; without a geometry the model is sampled, which takes about a quarter of a second.
+
+        Raises:
+            ValueError: A velocity limit is above the description's.
+        """
+        too_fast = np.flatnonzero(limits.velocity > model.limits.velocity + 1e-9)
+        if too_fast.size:
+            i = int(too_fast[0])
+            raise ValueError(
+                f"velocity limit of {model.joint_names[i]} is {limits.velocity[i]:.3f} rad/s; "
+                f"the description allows {model.limits.velocity[i]:.3f} rad/s"
+            )
+        self.model = model
+        self.limits = limits
+        self._settings = settings or PlannerSettings()
+        self.planner = RrtConnectPlanner(geometry or RobotGeometry(model), self._settings)
+        self._ik: dict[str, InverseKinematics] = {}
+
+    def ik(self, tip_frame: str) -> InverseKinematics:
+        """Return the inverse kinematics of a frame, made on first use."""
+        if tip_frame not in self._ik:
+            self._ik[tip_frame] = InverseKinematics(self.model, tip_frame)
+        return self._ik[tip_frame]
+
+    def move_to_joints(
+        self, q_start: ArrayLike, q_goal: ArrayLike, scene: Scene, margin_m: float, *, speed_scale: float = 1.0
+    ) -> Trajectory:
+        """Return a collision-free trajectory to joint positions.
+
+        Args:
+            q_start: Present positions, rad.
+            q_goal: Wanted positions, rad.
+            scene: What must not be touched.
+            margin_m: Smallest distance to keep, m.
+            speed_scale: Factor on the limits of velocity and acceleration, in (0, 1].
+
+        Raises:
+            WorkcellError: Families 100 and 200, as the planner raises them.
+        """
+        path = self.planner.plan(q_start, [q_goal], scene, margin_m)
+        return self._time(path.waypoints, speed_scale)
+
+    def move_to_pose(
+        self,
+        q_start: ArrayLike,
+        X_base_tip: ArrayLike,
+        scene: Scene,
+        margin_m: float,
+        *,
+        tip_frame: str = "tcp",
+        speed_scale: float = 1.0,
+    ) -> Trajectory:
+        """Return a collision-free trajectory to a pose, on the nearest branch of the arm that can be reached.
+
+        Raises:
+            NoIkSolutionError: No configuration reaches the pose.
+            WorkcellError: Families 100 and 200, as the planner raises them.
+        """
+        ik = self.ik(tip_frame)
+        goals = ik.solve_all(X_base_tip, q_start)
+        if not goals:
+            ik.solve(X_base_tip, q_start)  # says why there is none
+            raise NoIkSolutionError(f"no joint configuration reaches the pose of {tip_frame}")
+        path = self.planner.plan(q_start, goals, scene, margin_m)
+        return self._time(path.waypoints, speed_scale)
+
+    def move_linear(
+        self,
+        q_start: ArrayLike,
+        X_base_tip: ArrayLike,
+        line: LineLimits,
+        scene: Scene,
+        margin_m: float,
+        *,
+        tip_frame: str = "tcp",
+    ) -> Trajectory:
+        """Return a straight line of the tool to a pose, checked at every sample.
+
+        Raises:
+            StartInCollisionError: The start does not keep the margin.
+            PathCollisionError: A later configuration does not; the message names the bodies and how far along.
+            WorkcellError: Family 100, as the timing raises it.
+        """
+        trajectory = time_line(self.ik(tip_frame), q_start, X_base_tip, line, self.limits)
+        self.check_free(trajectory, scene, margin_m)
+        return trajectory
+
+    def check_free(self, trajectory: Trajectory, scene: Scene, margin_m: float) -> None:
+        """Check a timed trajectory for collision in steps of at most the planner's final resolution.
+
+        Raises:
+            StartInCollisionError: Its start does not keep the margin.
+            PathCollisionError: A later configuration does not.
+        """
+        checker = self.planner.checker(scene, margin_m)
+        resolution = self._settings.final_resolution_rad
+        checked: Array | None = None
+        for time, q in zip(*trajectory.sample_every(0.002)[:2], strict=True):
+            is_last = time == trajectory.duration_s
+            if checked is not None and not is_last and float(np.abs(q - checked).max()) < 0.5 * resolution:
+                continue
+            if not checker.is_free(q):
+                reason = checker.describe(q)
+                if time == 0.0:
+                    raise StartInCollisionError(
+                        f"the start is in collision: {reason}", quantity="start", value=reason, limit=margin_m, unit="m"
+                    )
+                raise PathCollisionError(
+                    f"the path is in collision after {time:.3f} s of {trajectory.duration_s:.3f} s: {reason}",
+                    quantity="time_s",
+                    value=float(time),
+                    limit=margin_m,
+                    unit="m",
+                )
+            checked = q
+
+    def _time(self, waypoints: Array, speed_scale: float) -> Trajectory:
+        limits = self.limits.scaled(speed_scale)
+        trajectory = time_joint_path(waypoints, limits, self.model.joint_names)
+        check_trajectory(trajectory, limits, self.model.limits.lower, self.model.limits.upper)
+        return trajectory
