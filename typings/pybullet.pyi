@@ -1,3 +1,4 @@
+# ruff: noqa: N802
 """The part of PyBullet's API that the simulation uses."""
 
 from collections.abc import Sequence
@@ -76,6 +77,8 @@ def createVisualShape(
     length: float = ...,
     vertices: Sequence[_Vec] = ...,
     indices: Sequence[int] = ...,
+    uvs: Sequence[_Vec] = ...,
+    normals: Sequence[_Vec] = ...,
     rgbaColor: _Vec = ...,
     specularColor: _Vec = ...,
     visualFramePosition: _Vec = ...,
@@ -231,5 +234,3 @@ def changeVisualShape(
     physicsClientId: int = ...,
 ) -> None: ...
 def loadTexture(textureFilename: str, physicsClientId: int = ...) -> int: ...
-def removeAllUserDebugItems(physicsClientId: int = ...) -> None: ...
-def resetSimulation(physicsClientId: int = ...) -> None: ...

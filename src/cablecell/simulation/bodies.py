@@ -81,7 +81,9 @@ def add_plug(client: int, connector: Connector, X_W_com: Pose) -> int:
         collisionFrameOrientations=[NO_ROTATION] * len(boxes),
         physicsClientId=client,
     )
-    body = p.createMultiBody(plug.mass_kg, index, basePosition=X_W_com.p, baseOrientation=X_W_com.q, physicsClientId=client)
+    body = p.createMultiBody(
+        plug.mass_kg, index, basePosition=X_W_com.p, baseOrientation=X_W_com.q, physicsClientId=client
+    )
     p.changeDynamics(body, -1, collisionMargin=plug.edge_radius_m, physicsClientId=client)
     p.changeDynamics(body, -1, lateralFriction=PLUG_FRICTION, physicsClientId=client)
     p.changeDynamics(body, -1, linearDamping=0.0, angularDamping=0.0, physicsClientId=client)

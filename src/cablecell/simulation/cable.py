@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 
 from cablecell.core.config.connector import CableProperties
-from cablecell.simulation.rigid import Vec, add, cross, scale, subtract
+from cablecell.core.geometry.scalar import Vec3, add, cross, scale, subtract
 
 _BEND_OVER = 1.2
-"""Distance of the hanging part from the boot, in units of (EI/w)^(1/3), for a cable that leaves upwards and turns over."""
+"""Distance of the hanging part from the boot, in units of (EI/w)^(1/3), for a cable that leaves upwards."""
 
 
 class CablePull:
@@ -27,7 +27,13 @@ class CablePull:
     """
 
     def __init__(
-        self, cable: CableProperties, table_height_m: float, gravity: float, time_constant_s: float, boot: Vec, away: Vec
+        self,
+        cable: CableProperties,
+        table_height_m: float,
+        gravity: float,
+        time_constant_s: float,
+        boot: Vec3,
+        away: Vec3,
     ) -> None:
         self._cable = cable
         self._table = table_height_m
@@ -35,11 +41,11 @@ class CablePull:
         self._time_constant = time_constant_s
         self._offset = _BEND_OVER * (cable.bending_stiffness_nm2 / max(self._weight_per_m, 1e-6)) ** (1 / 3)
         length = math.hypot(away[0], away[1]) or 1.0
-        self._away: Vec = (away[0] / length, away[1] / length, 0.0)
-        self.anchor: Vec = self._hanging_point(boot)
+        self._away: Vec3 = (away[0] / length, away[1] / length, 0.0)
+        self.anchor: Vec3 = self._hanging_point(boot)
         self.force, self.torque = self._target(boot)
 
-    def update(self, boot: Vec, dt_s: float) -> None:
+    def update(self, boot: Vec3, dt_s: float) -> None:
         """Move force and torque towards the balance at a new position of the boot.
 
         Args:
@@ -57,7 +63,7 @@ class CablePull:
         self.force = add(self.force, scale(subtract(force, self.force), share))
         self.torque = add(self.torque, scale(subtract(torque, self.torque), share))
 
-    def centre_line(self, boot: Vec, points: int = 12) -> list[Vec]:
+    def centre_line(self, boot: Vec3, points: int = 12) -> list[Vec3]:
         """Return points from the boot over the bend down to the table, m, for drawing."""
         top = add(boot, (0.0, 0.0, 0.6 * self._offset))
         foot = self.anchor
@@ -68,18 +74,18 @@ class CablePull:
             line.append(add(middle, scale((foot[0], foot[1], self._table), s * s)))
         return line
 
-    def _height(self, boot: Vec) -> float:
+    def _height(self, boot: Vec3) -> float:
         return min(max(0.0, boot[2] - self._table), self._cable.length_m)
 
-    def _hanging_point(self, boot: Vec) -> Vec:
+    def _hanging_point(self, boot: Vec3) -> Vec3:
         x, y, _ = add(boot, scale(self._away, self._offset))
         return (x, y, self._table)
 
-    def _target(self, boot: Vec) -> tuple[Vec, Vec]:
+    def _target(self, boot: Vec3) -> tuple[Vec3, Vec3]:
         height = self._height(boot)
         weight = self._weight_per_m * (height + self._offset)
         side = subtract(self.anchor, self._hanging_point(boot))
         free = max(0.1, height + self._offset)
         stiffness = 3.0 * self._cable.bending_stiffness_nm2 / free**3 + 0.5 * self._weight_per_m
-        force: Vec = (stiffness * side[0], stiffness * side[1], -weight)
+        force: Vec3 = (stiffness * side[0], stiffness * side[1], -weight)
         return force, cross(scale(self._away, self._offset), force)

@@ -7,10 +7,10 @@ plug; walls may overlap; the plug is made of boxes whose margin is the radius of
 from __future__ import annotations
 
 from cablecell.core.config.connector import Plug, Port, Wall
-from cablecell.simulation.rigid import Vec, subtract
+from cablecell.core.geometry.scalar import Vec3, subtract
 
 
-def wall_vertices(wall: Wall, port: Port) -> list[Vec]:
+def wall_vertices(wall: Wall, port: Port) -> list[Vec3]:
     """Return the corners of a wall's hull in the port's entrance frame, m.
 
     At depth d below the rim a side stands back by max(0, h - d) for a lead-in of height h, and by
@@ -20,7 +20,7 @@ def wall_vertices(wall: Wall, port: Port) -> list[Vec]:
     bends = {0.0, length, *(lead.height_m for lead in wall.lead_in)}
     if wall.taper is not None:
         bends.add(wall.taper.depth_m)
-    corners: list[Vec] = []
+    corners: list[Vec3] = []
     for depth in sorted(bends):
         (x0, x1), (y0, y1) = wall.x_m, wall.y_m
         back = {side: _stands_back(wall, side, depth) for side in ("+x", "-x", "+y", "-y")}
@@ -36,7 +36,7 @@ def _stands_back(wall: Wall, side: str, depth: float) -> float:
     return back
 
 
-def floor_box(port: Port) -> tuple[Vec, Vec]:
+def floor_box(port: Port) -> tuple[Vec3, Vec3]:
     """Return centre and half extents of the floor that stops the plug, in the port's entrance frame, m."""
     (x0, x1), (y0, y1) = port.floor_x_m, port.floor_y_m
     half_thickness = 1.5e-3
@@ -46,9 +46,9 @@ def floor_box(port: Port) -> tuple[Vec, Vec]:
     )
 
 
-def plug_boxes(plug: Plug) -> list[tuple[Vec, Vec]]:
+def plug_boxes(plug: Plug) -> list[tuple[Vec3, Vec3]]:
     """Return centre and half extents of the plug's boxes, relative to its centre of mass, m."""
-    com: Vec = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
+    com: Vec3 = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
     boxes = []
     for part in plug.parts:
         (cx, cy, cz), (sx, sy, sz) = part.centre_m, part.size_m

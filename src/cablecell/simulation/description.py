@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.simulation.rigid import IDENTITY, Pose, Vec, pose_from_xyz_rpy, to_rows
+from cablecell.core.geometry.scalar import Vec3
+from cablecell.simulation.rigid import IDENTITY, Pose, pose_from_xyz_rpy, to_rows
 
 Color = tuple[float, float, float, float]
 Vector = NDArray[np.float64]
@@ -33,7 +34,7 @@ class Shape:
     """
 
     kind: str
-    size: Vec
+    size: Vec3
     X_BS: Pose
     color: Color
     link: str
@@ -69,7 +70,7 @@ class Joint:
     parent: str
     child: str
     X_PC: Pose
-    axis: Vec
+    axis: Vec3
     lower: float
     upper: float
     effort: float
@@ -143,7 +144,7 @@ def read_description(urdf: str, keep: Collection[str] = ()) -> Description:
     return Description(bodies, kept, frames)
 
 
-def principal_inertia(body: Body, axis: Vec, rotor_inertia: float) -> tuple[Matrix, Vector]:
+def principal_inertia(body: Body, axis: Vec3, rotor_inertia: float) -> tuple[Matrix, Vector]:
     """Return the principal axes and moments of a body that also carries a motor's inertia about one axis.
 
     Args:
@@ -164,7 +165,9 @@ def principal_inertia(body: Body, axis: Vec, rotor_inertia: float) -> tuple[Matr
     return axes, moments
 
 
-def write_urdf(description: Description, rotor_inertia: Mapping[str, float] | None = None) -> tuple[str, dict[str, Vec]]:
+def write_urdf(
+    description: Description, rotor_inertia: Mapping[str, float] | None = None
+) -> tuple[str, dict[str, Vec3]]:
     """Return the URDF text of a joined description, and the moments of inertia to set after loading.
 
     A motor's inertia turns with its joint but not with the rest of the arm, so the sum is no rigid body: it breaks
@@ -181,7 +184,7 @@ def write_urdf(description: Description, rotor_inertia: Mapping[str, float] | No
     rotor_inertia = rotor_inertia or {}
     root = ElementTree.Element("robot", name="bodies")
     moved_by = {joint.child: (joint.axis, rotor_inertia.get(joint.name, 0.0)) for joint in description.joints}
-    moments_of: dict[str, Vec] = {}
+    moments_of: dict[str, Vec3] = {}
     for body in description.bodies.values():
         link = ElementTree.SubElement(root, "link", name=body.name)
         axes, moments = principal_inertia(body, *moved_by.get(body.name, ((1.0, 0.0, 0.0), 0.0)))
@@ -313,7 +316,7 @@ def _write_origin(element: ElementTree.Element, X: Pose) -> None:
     ElementTree.SubElement(element, "origin", xyz=_text(X.p), rpy=_text(_rpy(np.array(to_rows(X.q)))))
 
 
-def _rpy(R: Matrix) -> Vec:
+def _rpy(R: Matrix) -> Vec3:
     cosine = float(np.hypot(R[0, 0], R[1, 0]))
     pitch = float(np.arctan2(-R[2, 0], cosine))
     if cosine < 1e-9:  # gimbal lock: roll and yaw turn about one axis, so roll alone says it
@@ -334,7 +337,7 @@ def _color(material: ElementTree.Element) -> Color:
     return (r, g, b, a)
 
 
-def _vector(text: str) -> Vec:
+def _vector(text: str) -> Vec3:
     x, y, z = (float(v) for v in text.split())
     return (x, y, z)
 

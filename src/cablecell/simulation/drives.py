@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pybullet as p
 
-from cablecell.simulation.rigid import Vec
+from cablecell.core.geometry.scalar import Vec3
 
 
 class Drives:
@@ -86,7 +86,7 @@ class Drives:
 
 
 def gravity_torques(
-    client: int, body: int, positions: Sequence[float], hand: int, payload_kg: float, payload_com: Vec, gravity: float
+    client: int, body: int, positions: Sequence[float], hand: int, payload_kg: float, payload_com: Vec3, gravity: float
 ) -> list[float]:
     """Return the torques that hold an arm and a payload still, N·m, one per movable joint.
 

@@ -23,7 +23,7 @@ class MachineCommandError(SimulatedMachineError):
     code = 852
 
 
-class SceneError(SimulatedMachineError):
+class TrialSceneError(SimulatedMachineError):
     """A scene asks for a connector, port or plug that does not exist."""
 
     code = 853

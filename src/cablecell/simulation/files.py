@@ -21,7 +21,10 @@ def config_folder() -> Path:
         ConfigurationError: There is no such folder; the message lists where it was looked for.
     """
     prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    candidates = [Path(__file__).resolve().parents[3] / "config", *(p / "share" / "cablecell" / "config" for p in prefixes)]
+    candidates = [
+        Path(__file__).resolve().parents[3] / "config",
+        *(p / "share" / "cablecell" / "config" for p in prefixes),
+    ]
     for folder in candidates:
         if (folder / "connectors").is_dir():
             return folder

@@ -11,19 +11,19 @@ import math
 import random
 
 from cablecell.core.config.simulation import GraspSettings
-from cablecell.simulation.rigid import (
-    Pose,
+from cablecell.core.geometry.scalar import (
     Quat,
-    Vec,
+    Vec3,
     add,
-    conjugate,
     cross,
-    from_rotation_vector,
-    multiply,
+    quat_conjugate,
+    quat_from_rotvec,
+    quat_multiply,
     rotate,
-    rotation_vector,
+    rotvec_from_quat,
     scale,
 )
+from cablecell.simulation.rigid import Pose
 
 
 class GraspSpring:
@@ -40,16 +40,16 @@ class GraspSpring:
         self._k_angular = settings.stiffness_nm_per_rad
         self._d = 2.0 * settings.damping_ratio * math.sqrt(self._k * mass_kg)
         self._d_angular = 2.0 * settings.damping_ratio * math.sqrt(self._k_angular * inertia_kg_m2)
-        self.force: Vec = (0.0, 0.0, 0.0)
-        self.torque: Vec = (0.0, 0.0, 0.0)
+        self.force: Vec3 = (0.0, 0.0, 0.0)
+        self.torque: Vec3 = (0.0, 0.0, 0.0)
         self.X_tcp_com = X_tcp_com
         # The plug is held at the origin of tcp: forces act there.
         self._hold = X_tcp_com.inverse().p
         self._q_rest = X_tcp_com.q
 
     def update(
-        self, tcp: Vec, q_hand: Quat, v_tcp: Vec, w_hand: Vec, com: Vec, q_plug: Quat, v_com: Vec, w_plug: Vec
-    ) -> tuple[Vec, Vec, Vec]:
+        self, tcp: Vec3, q_hand: Quat, v_tcp: Vec3, w_hand: Vec3, com: Vec3, q_plug: Quat, v_com: Vec3, w_plug: Vec3
+    ) -> tuple[Vec3, Vec3, Vec3]:
         """Return the force on the plug, the torque on it about the point it is held at, and that point.
 
         Args:
@@ -69,7 +69,7 @@ class GraspSpring:
         fy = k * (tcp[1] - com[1] - ay) + d * (v_tcp[1] - v_com[1] - wz * ax + wx * az)
         fz = k * (tcp[2] - com[2] - az) + d * (v_tcp[2] - v_com[2] - wx * ay + wy * ax)
         # Rotation from the plug's orientation to its rest orientation, in world.
-        turn = rotation_vector(multiply(multiply(q_hand, self._q_rest), conjugate(q_plug)))
+        turn = rotvec_from_quat(quat_multiply(quat_multiply(q_hand, self._q_rest), quat_conjugate(q_plug)))
         ka, da = self._k_angular, self._d_angular
         tx = ka * turn[0] + da * (w_hand[0] - wx)
         ty = ka * turn[1] + da * (w_hand[1] - wy)
@@ -88,11 +88,11 @@ def grasp_error(settings: GraspSettings, rng: random.Random) -> Pose:
     """
     return Pose(
         scale(_direction(rng), settings.error_m * rng.random() ** (1 / 3)),
-        from_rotation_vector(scale(_direction(rng), settings.error_rad * rng.random() ** (1 / 3))),
+        quat_from_rotvec(scale(_direction(rng), settings.error_rad * rng.random() ** (1 / 3))),
     )
 
 
-def _direction(rng: random.Random) -> Vec:
+def _direction(rng: random.Random) -> Vec3:
     x, y, z = rng.gauss(0, 1), rng.gauss(0, 1), rng.gauss(0, 1)
     n = math.sqrt(x * x + y * y + z * z)
     return (x / n, y / n, z / n)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Trial
+from cablecell.core.geometry.scalar import add
 from cablecell.simulation.description import Description, Shape, read_description
-from cablecell.simulation.errors import SceneError
-from cablecell.simulation.rigid import Pose, add, from_rpy, pose_from_xyz_rpy
+from cablecell.simulation.errors import TrialSceneError
+from cablecell.simulation.rigid import Pose, from_rpy, pose_from_xyz_rpy
 
 ROBOT_JOINTS_KEPT = ("ft_frame_joint", "gripper_base_link_joint")
 """Fixed joints that stay: the sensor's own, and the one behind it so that the sensor's frame has no lever."""
@@ -70,7 +71,9 @@ class GrippedPlug:
     Attributes:
         cable: Name of its cable, for example "cable_0".
         connector: Geometry, mass and grasp.
-        X_WT: Pose of its tip in `world` for a tool at `X_world_tcp`, as the trial states it.
+        X_cable_tip: Pose of the tip in the frame of the cable's description.
+        offset_world: Where that frame is from `tcp` when the plug is gripped, along the axes of `world`, m.
+        q_world: Orientation of that frame in `world` then.
     """
 
     cable: str
@@ -91,7 +94,7 @@ class Scene:
 
     Attributes:
         robot: The arm with its tool, fixed links joined.
-        statics: Enclosure and task board, without the walls of the ports.
+        statics: Enclosure and task board; the walls of the ports are only seen here, and collided with in `ports`.
         ports: By name.
         board: Pose of `task_board` in `world`.
         plug: What is gripped at the start, if anything.
@@ -117,7 +120,7 @@ def build_scene(trial: Trial, descriptions: CellDescriptions, connectors: Mappin
         connectors: By name; at least the types that the trial's ports and plug have.
 
     Raises:
-        SceneError: The trial needs a connector that is not given (code 853).
+        TrialSceneError: The trial needs a connector that is not given (code 853).
     """
     pose = trial.scene.task_board.pose
     board = pose_from_xyz_rpy((pose.x, pose.y, pose.z), (pose.roll, pose.pitch, pose.yaw))
@@ -150,9 +153,9 @@ def _statics(description: Description, entity: str, X_WR: Pose) -> list[StaticBo
     found = []
     for body in description.bodies.values():
         for link in dict.fromkeys(shape.link for shape in (*body.collisions, *body.visuals)):
-            is_port = link.endswith("_shell")
-            collisions = tuple(shape for shape in body.collisions if shape.link == link and not is_port)
-            visuals = tuple(shape for shape in body.visuals if shape.link == link and not is_port)
+            has_own_walls = link.endswith("_shell")
+            collisions = tuple(shape for shape in body.collisions if shape.link == link and not has_own_walls)
+            visuals = tuple(shape for shape in body.visuals if shape.link == link)
             if collisions or visuals:
                 found.append(StaticBody(link, entity, X_WR, collisions, visuals))
     return found
@@ -180,7 +183,7 @@ def _gripped_plug(trial: Trial, connectors: Mapping[str, Connector]) -> GrippedP
 
 def _connector(connectors: Mapping[str, Connector], name: str) -> Connector:
     if name not in connectors:
-        raise SceneError(
+        raise TrialSceneError(
             f"no connector '{name}'; there are {', '.join(sorted(connectors)) or 'none'}",
             quantity="connector",
             value=name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cablecell.simulation.rigid import Pose, Vec
+from cablecell.core.geometry.scalar import Vec3
+from cablecell.simulation.rigid import Pose
 from cablecell.simulation.world import World
 
 CABLE_POINTS = 12
@@ -28,7 +29,7 @@ class SceneState:
     q: tuple[float, ...]
     finger_width_m: float
     X_world_tip: Pose | None
-    cable: tuple[Vec, ...]
+    cable: tuple[Vec3, ...]
 
     def flatten(self) -> list[float]:
         """Return the state as a list of fixed length."""
@@ -64,7 +65,7 @@ class SceneState:
 def observe_scene(world: World, stamp_s: float) -> SceneState:
     """Return the state of a world's moving parts."""
     q, _, _ = world.joint_states()
-    line: tuple[Vec, ...] = ()
+    line: tuple[Vec3, ...] = ()
     if world.cable is not None:
         line = tuple(world.cable.centre_line(world.boot(), CABLE_POINTS))
     return SceneState(

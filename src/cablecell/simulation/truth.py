@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pybullet as p
 
-from cablecell.simulation.rigid import Pose, Vec, norm, rotation_vector
+from cablecell.core.geometry.scalar import Vec3, norm, rotvec_from_quat
+from cablecell.simulation.rigid import Pose
 from cablecell.simulation.world import World
 
 SEAT_DWELL_S = 1.0
@@ -32,7 +33,7 @@ class PlugInPort:
     port: str
     depth_m: float
     lateral_m: tuple[float, float]
-    turn_rad: Vec
+    turn_rad: Vec3
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Truth:
             raise LookupError(f"no port '{name}'; there are {', '.join(sorted(ports))}")
         X_ET = ports[name].X_WE.inverse() @ self._world.plug_tip()
         x, y, z = X_ET.p
-        return PlugInPort(name, z, (x, y), rotation_vector(X_ET.q))
+        return PlugInPort(name, z, (x, y), rotvec_from_quat(X_ET.q))
 
     def is_at_stop(self, port: str) -> bool:
         """Return whether the plug is at the bottom of a port, in the right orientation."""

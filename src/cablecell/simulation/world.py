@@ -14,13 +14,14 @@ import pybullet as p
 
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
+from cablecell.core.geometry.scalar import Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
 from cablecell.simulation.bodies import add_arm, add_plug, add_port, add_shapes, open_client
 from cablecell.simulation.cable import CablePull
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
 from cablecell.simulation.grasp import GraspSpring, grasp_error
 from cablecell.simulation.latch import LatchField
-from cablecell.simulation.rigid import Pose, Vec, add, conjugate, cross, dot, rotate, scale, subtract
+from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
 
@@ -133,7 +134,7 @@ class World:
         held = self.scene.plug
         assert held is not None
         settings, plug = self.settings, held.connector.plug
-        self._com: Vec = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
+        self._com: Vec3 = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
         X_tip_com = Pose(self._com, (0.0, 0.0, 0.0, 1.0))
         X_world_tcp = self.tcp()
         self.X_tcp_tip_nominal = held.nominal_grasp(X_world_tcp)
@@ -213,15 +214,15 @@ class World:
         """Return the true pose of the plug's tip in `world`."""
         return self.plug_com() @ Pose(scale(self._com, -1.0), (0.0, 0.0, 0.0, 1.0))
 
-    def in_hand_link(self, point_tcp: Vec) -> Vec:
+    def in_hand_link(self, point_tcp: Vec3) -> Vec3:
         """Return a point of `tcp` as an offset from the hand link's frame, m."""
         return self._X_hand_tcp.apply(point_tcp)
 
-    def held_point(self) -> Vec:
+    def held_point(self) -> Vec3:
         """Return the point of the plug that was between the fingers when it was gripped first, in `world`, m."""
         return self.plug_com().apply(self._held_point)
 
-    def boot(self) -> Vec:
+    def boot(self) -> Vec3:
         """Return where the cable leaves the plug, in `world`, m."""
         com, q = self.plug_com()
         return add(com, rotate(q, self._boot))
@@ -332,7 +333,7 @@ class World:
         """Return the port the plug's tip is in or just above, if any."""
         tip = self.plug_tip()
         for name, port in self.scene.ports.items():
-            x, y, z = rotate(conjugate(port.X_WE.q), subtract(tip.p, port.X_WE.p))
+            x, y, z = rotate(quat_conjugate(port.X_WE.q), subtract(tip.p, port.X_WE.p))
             if abs(x) < 5.0e-3 and abs(y) < 5.0e-3 and -5.0e-3 < z < LATCH_REACH_M:
                 return name
         return None

@@ -54,7 +54,13 @@ class WrenchErrors:
         for i in range(6):
             self._bias[i] += gauss(0.0, self._drift[i])
         measured = [
-            g[0] * wrench[0] + g[1] * wrench[1] + g[2] * wrench[2] + g[3] * wrench[3] + g[4] * wrench[4] + g[5] * wrench[5] + b
+            g[0] * wrench[0]
+            + g[1] * wrench[1]
+            + g[2] * wrench[2]
+            + g[3] * wrench[3]
+            + g[4] * wrench[4]
+            + g[5] * wrench[5]
+            + b
             for g, b in zip(self._gain, self._bias, strict=True)
         ]
         if self._filtered is None:

@@ -35,7 +35,7 @@ class PlugPart(DocumentSchema):
     centre_m: Point
     size_m: Extent
     mates: bool
-    color: Rgb = [0.7, 0.7, 0.72]
+    color: Rgb = Field(default=[0.7, 0.7, 0.72])
 
 
 class Plug(DocumentSchema):
@@ -62,7 +62,7 @@ class LeadIn(DocumentSchema):
 
 
 class Taper(DocumentSchema):
-    """A face of a wall that comes closer with depth, in a straight line from the lead-in to `depth_m` and then stays."""
+    """A face of a wall that comes closer with depth, straight from the rim to `depth_m`, and then stays."""
 
     side: Literal["+x", "-x", "+y", "-y"]
     recess_m: Annotated[float, Field(gt=0.0, le=2.0e-3)]
@@ -75,7 +75,7 @@ class Wall(DocumentSchema):
     name: str
     x_m: Range
     y_m: Range
-    lead_in: list[LeadIn] = []
+    lead_in: list[LeadIn] = Field(default=[])
     taper: Taper | None = None
 
     @model_validator(mode="after")
@@ -96,7 +96,7 @@ class Port(DocumentSchema):
     walls: Annotated[list[Wall], Field(min_length=1)]
     floor_x_m: Range
     floor_y_m: Range
-    color: Rgb = [0.62, 0.63, 0.65]
+    color: Rgb = Field(default=[0.62, 0.63, 0.65])
 
     @model_validator(mode="after")
     def _stop_is_inside(self) -> Port:
@@ -155,7 +155,7 @@ class FixedPose(DocumentSchema):
 
 
 class Grasp(DocumentSchema):
-    """How the plug is held: width of the fingers on it, and the pose of its tip in the frame of its cable's description.
+    """How the plug is held: width of the fingers on it, and the pose of its tip in its cable's frame.
 
     The trial states where the cable's frame is when the plug is gripped, and so where the tip is in the gripper.
     """

@@ -23,6 +23,25 @@ _RELATIONS = {
     "less_than": ("lt", "not below"),
 }
 
+_UNITS = {
+    "_kg_m2": "kg·m²",
+    "_n_per_m": "N/m",
+    "_nm_per_rad": "N·m/rad",
+    "_rad": "rad",
+    "_hz": "Hz",
+    "_kg": "kg",
+    "_nm": "N·m",
+    "_n": "N",
+    "_m": "m",
+    "_s": "s",
+    "translation": "m",
+    "roll": "rad",
+    "pitch": "rad",
+    "yaw": "rad",
+    "time_limit": "s",
+}
+"""Unit by the end of a key; a longer end comes before one it ends with."""
+
 
 class DocumentError(ConfigurationError):
     """A configuration file has an unknown key, a missing key, a wrong type or a value outside its range."""
@@ -87,12 +106,7 @@ def _explain(schema: type[DocumentSchema], error: ValidationError, source: str) 
 def unit_of(key: str) -> str:
     """Return the SI unit that the suffix of a key names, or nothing."""
     last = next((part for part in reversed(key.split(".")) if not part.isdigit()), "")
-    suffixes = {
-        "_kg_m2": "kg·m²", "_n_per_m": "N/m", "_nm_per_rad": "N·m/rad", "_rad": "rad", "_hz": "Hz", "_kg": "kg", "_nm": "N·m",
-        "_n": "N", "_m": "m", "_s": "s", "translation": "m", "roll": "rad", "pitch": "rad", "yaw": "rad",
-        "time_limit": "s",
-    }  # fmt: skip
-    return next((unit for suffix, unit in suffixes.items() if last.endswith(suffix)), "")
+    return next((unit for suffix, unit in _UNITS.items() if last.endswith(suffix)), "")
 
 
 def _short(value: object) -> str:

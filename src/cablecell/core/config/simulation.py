@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from cablecell.core.config.documents import DocumentSchema, validate_document
 
+JointInertias = Annotated[list[Annotated[float, Field(ge=0.0, le=2.0)]], Field(min_length=6, max_length=6)]
 Small = Annotated[float, Field(ge=0.0, le=10.0)]
 
 
@@ -71,14 +72,7 @@ class PayloadSettings(DocumentSchema):
 class ArmSettings(DocumentSchema):
     """What the description of the arm does not say: rotor inertia seen at the joints, in joint order, kg·m²."""
 
-    rotor_inertia_kg_m2: Annotated[list[Annotated[float, Field(ge=0.0, le=2.0)]], Field(min_length=6, max_length=6)] = [
-        0.1,
-        0.1,
-        0.1,
-        0.02,
-        0.02,
-        0.02,
-    ]
+    rotor_inertia_kg_m2: JointInertias = Field(default=[0.1, 0.1, 0.1, 0.02, 0.02, 0.02])
     position_gain: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
 
 

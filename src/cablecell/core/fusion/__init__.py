@@ -1,1 +1,1 @@
-"""Sensor fusion: poses with covariance and the contact wrench."""
+"""Estimates on SE(3) from many looks, with honest covariance."""

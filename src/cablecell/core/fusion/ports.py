@@ -1,0 +1,109 @@
+"""Port poses with covariance: the estimated board plus the nominal layout plus its tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cablecell.core.config.estimator import EstimatorSettings
+from cablecell.core.fusion.board_state import BoardState
+from cablecell.core.geometry import adjoint, invert_pose
+from cablecell.core.perception.layout import NominalPort
+from cablecell.core.perception.outcome import NoEstimate, Reason
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PortEstimate:
+    """Where a port is.
+
+    Attributes:
+        name: `<module>/<port>`.
+        stamp_s: Time the estimate is valid for, s.
+        X_base_entrance: Pose of the port's mouth in `base_link`, z into the port, shape (4, 4).
+        covariance: Of its right perturbation (v, w), that is along the axes of the mouth, shape (6, 6), m and rad.
+        depth_m: From the mouth to the seated tip, m.
+        age_s: Since the board was last seen, s.
+        sources: What the estimate rests on.
+    """
+
+    name: str
+    stamp_s: float
+    X_base_entrance: Matrix
+    covariance: Matrix
+    depth_m: float
+    age_s: float
+    sources: tuple[str, ...]
+
+    @property
+    def position_sigma_m(self) -> float:
+        """Standard deviation of the position along its least certain direction, m."""
+        return float(np.sqrt(np.linalg.eigvalsh(self.covariance[:3, :3])[-1]))
+
+    @property
+    def lateral_sigma_m(self) -> float:
+        """Standard deviation across the insertion direction, least certain direction, m; sizes a search."""
+        return float(np.sqrt(np.linalg.eigvalsh(self.covariance[:2, :2])[-1]))
+
+
+def port_estimate(
+    board: BoardState, port: NominalPort, settings: EstimatorSettings, *, layout_sigma_m: float | None = None
+) -> PortEstimate | NoEstimate:
+    """Return the pose of a port by design on the estimated board.
+
+    The covariance is the board's, carried to the mouth by the adjoint, plus the tolerance of the layout in the axes
+    of the mouth: Ad(X_entrance_board) P Ad^T + T.
+
+    Args:
+        board: Estimate of the board.
+        port: The port as designed.
+        settings: Tolerances and limits.
+        layout_sigma_m: Tolerance of the position, m, where it differs from the settings.
+
+    Returns:
+        The estimate, or `NoEstimate` (UNCERTAIN) when its position is less certain than the limit.
+    """
+    sigma_m = settings.layout_sigma_m if layout_sigma_m is None else layout_sigma_m
+    A = adjoint(invert_pose(port.X_board_entrance))
+    tolerance = np.diag([sigma_m**2] * 3 + [settings.layout_sigma_rad**2] * 3)
+    estimate = PortEstimate(
+        name=port.name,
+        stamp_s=board.stamp_s,
+        X_base_entrance=board.X_base_board @ port.X_board_entrance,
+        covariance=A @ board.board_covariance @ A.T + tolerance,
+        depth_m=port.depth_m,
+        age_s=board.stamp_s - board.seen_s,
+        sources=(f"fiducials, {board.looks} looks", "kinematics", "nominal layout"),
+    )
+    if estimate.position_sigma_m > settings.max_port_sigma_m:
+        return NoEstimate(
+            Reason.UNCERTAIN,
+            f"{port.name} is known to {estimate.position_sigma_m:.4f} m (1 sigma), "
+            f"limit {settings.max_port_sigma_m:.4f} m",
+        )
+    return estimate
+
+
+def find_port(ports: Mapping[str, NominalPort], name: str) -> NominalPort | NoEstimate:
+    """Return a port of the layout by name, or `NoEstimate` (UNKNOWN_PORT) with the valid names."""
+    if name not in ports:
+        return NoEstimate(
+            Reason.UNKNOWN_PORT, f"port '{name}' is not on the board; valid are {', '.join(sorted(ports))}"
+        )
+    return ports[name]
+
+
+def in_parent_axes(X_parent_child: Matrix, covariance: Matrix) -> Matrix:
+    """Return the covariance of (position, rotation) about the parent's axes, as ROS messages want it.
+
+    Args:
+        X_parent_child: The pose the covariance belongs to, shape (4, 4).
+        covariance: Of its right perturbation (v, w), shape (6, 6).
+    """
+    T = np.zeros((6, 6))
+    T[:3, :3] = T[3:, 3:] = X_parent_child[:3, :3]
+    return np.asarray(T @ covariance @ T.T)

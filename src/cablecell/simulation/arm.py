@@ -1,0 +1,220 @@
+"""The simulated arm behind the `Arm` port: torques with gravity compensated, or positions followed stiffly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from cablecell.core.config.trial import JOINT_NAMES
+from cablecell.core.geometry.scalar import Vec3, add, rotate
+from cablecell.ports import ArmState, CommandMode, JointCommand
+from cablecell.simulation.clock import SimulatedClock
+from cablecell.simulation.drives import gravity_torques
+from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
+from cablecell.simulation.world import World
+
+STOP_DECELERATION_RAD_PER_S2 = 20.0
+"""How fast the joints come to rest on `stop`."""
+OVERSPEED = 1.2
+"""The machine stops itself above this multiple of a joint's speed limit."""
+DEFAULT_PERIOD_S = 0.002
+"""Control period until the first cycle says otherwise."""
+
+
+class SimulatedArm:
+    """The arm: torques with gravity compensated, or positions followed stiffly."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        self._clock = clock
+        self._world: World | None = None
+        self._mode: CommandMode | None = None
+        self._values = [0.0] * len(JOINT_NAMES)
+        self._reference = [0.0] * len(JOINT_NAMES)
+        self._speed = [0.0] * len(JOINT_NAMES)
+        self._period_s = DEFAULT_PERIOD_S
+        self._state: ArmState | None = None
+        self._is_protective_stopped = False
+        self._payload: tuple[float, Vec3] = (0.0, (0.0, 0.0, 0.0))
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names in the order of all joint vectors."""
+        return JOINT_NAMES
+
+    @property
+    def command_modes(self) -> frozenset[CommandMode]:
+        """Modes this arm accepts."""
+        return frozenset({CommandMode.EFFORT, CommandMode.POSITION})
+
+    def set_payload(self, mass_kg: float, com_m: Sequence[float]) -> None:
+        """Tell the arm's gravity compensation what it carries beyond its own tool.
+
+        Args:
+            mass_kg: Mass, kg.
+            com_m: Centre of mass in `tcp`, shape (3,), m.
+        """
+        if not (math.isfinite(mass_kg) and 0.0 <= mass_kg <= 5.0 and all(math.isfinite(v) for v in com_m)):
+            raise MachineCommandError(
+                f"payload of {mass_kg} kg at {list(com_m)} m is refused; mass must be 0 to 5 kg",
+                quantity="payload",
+                value=mass_kg,
+                limit="0 to 5",
+                unit="kg",
+            )
+        self._payload = (float(mass_kg), (float(com_m[0]), float(com_m[1]), float(com_m[2])))
+
+    def read(self) -> ArmState:
+        """Return the newest measured state.
+
+        Raises:
+            MachineNotConnectedError: Not connected (code 851).
+        """
+        self._connected()
+        assert self._state is not None
+        return self._state
+
+    def command(self, command: JointCommand) -> JointCommand:
+        """Take a setpoint for the next cycle and return it after the machine's own limits.
+
+        Torques are limited to the joints' effort limits, positions to their range and to what the speed limit allows
+        in one cycle. Nothing moves while the machine is protective stopped.
+
+        Raises:
+            MachineNotConnectedError: Not connected (code 851).
+            MachineCommandError: Wrong mode or size, or not finite (code 852); the last command stays.
+        """
+        world = self._connected()
+        values = [float(v) for v in np.asarray(command.values, dtype=float).ravel()]
+        self._check(command.mode, values)
+        if self._is_protective_stopped:
+            return JointCommand(CommandMode.POSITION, np.array(self._reference))
+        if command.mode is CommandMode.EFFORT:
+            limited = [
+                min(max(v, -joint.effort), joint.effort) for v, joint in zip(values, world.joint_limits, strict=True)
+            ]
+        else:
+            if self._mode is not CommandMode.POSITION:
+                self._reference = [float(v) for v in self.read().q]
+            limited = [
+                min(
+                    max(v, joint.lower, r - joint.velocity * self._period_s),
+                    joint.upper,
+                    r + joint.velocity * self._period_s,
+                )
+                for v, r, joint in zip(values, self._reference, world.joint_limits, strict=True)
+            ]
+        self._mode, self._values = command.mode, limited
+        return JointCommand(command.mode, np.array(limited))
+
+    def stop(self) -> None:
+        """Come to rest with a fixed deceleration and hold."""
+        if self._world is None or self._state is None or self._mode is None:
+            return
+        self._reference = [float(v) for v in self._state.q]
+        self._speed = [float(v) for v in self._state.dq]
+        self._mode = None
+
+    def attach(self, world: World) -> None:
+        """Drive the arm of another world, from rest where it is."""
+        self._world, self._mode, self._is_protective_stopped = world, None, False
+        q, _, _ = world.joint_states()
+        self._reference = [v + o for v, o in zip(q, world.encoders.offset_rad, strict=True)]
+        self._speed = [0.0] * len(q)
+        self._payload = _believed_payload(world)
+        self.measure()
+
+    def detach(self) -> None:
+        """Be disconnected."""
+        self._world, self._state = None, None
+
+    def drive(self, steps: int) -> None:
+        """Set the drives for the next `steps` physics steps."""
+        world = self._connected()
+        self._period_s = steps * world.dt_s
+        if self._mode is CommandMode.EFFORT:
+            mass, com = self._payload if world.grasp is not None else (0.0, (0.0, 0.0, 0.0))
+            gravity = gravity_torques(
+                world.client,
+                world.arm,
+                world.all_positions(),
+                world.joints["gripper_base_link_joint"],
+                mass,
+                world.in_hand_link(com),
+                world.settings.physics.gravity_m_per_s2,
+            )
+            torques = [
+                min(max(v + g, -joint.effort), joint.effort)
+                for v, g, joint in zip(self._values, gravity, world.joint_limits, strict=False)
+            ]
+            world.drives.apply_torques(torques)
+            return
+        if self._mode is CommandMode.POSITION:
+            target = list(self._values)
+        else:
+            slower = STOP_DECELERATION_RAD_PER_S2 * self._period_s
+            self._speed = [math.copysign(max(0.0, abs(v) - slower), v) for v in self._speed]
+            target = [r + v * self._period_s for r, v in zip(self._reference, self._speed, strict=True)]
+        offset = world.encoders.offset_rad
+        start = [r - o for r, o in zip(self._reference, offset, strict=True)]
+        end = [t - o for t, o in zip(target, offset, strict=True)]
+        world.drives.follow(start, end, steps, world.dt_s)
+        self._reference = target
+
+    def measure(self) -> None:
+        """Read the encoders, and stop by itself when a joint is too fast or out of its range."""
+        world = self._connected()
+        q, dq, motor = world.joint_states()
+        measured_q, measured_dq = world.encoders.measure(q, dq)
+        tau = motor if world.drives.torques is None else world.drives.torques
+        for value, speed, joint in zip(measured_q, measured_dq, world.joint_limits, strict=True):
+            if abs(speed) > OVERSPEED * joint.velocity or not joint.lower <= value <= joint.upper:
+                self._is_protective_stopped = True
+        self._state = ArmState(
+            stamp_s=self._clock.now_s(),
+            q=np.array(measured_q),
+            dq=np.array(measured_dq),
+            tau=np.array(tau),
+            is_protective_stopped=self._is_protective_stopped,
+        )
+        if self._is_protective_stopped:
+            self.stop()
+
+    def _connected(self) -> World:
+        if self._world is None:
+            raise MachineNotConnectedError("the simulated arm is not connected; call connect first", quantity="arm")
+        return self._world
+
+    def _check(self, mode: CommandMode, values: Sequence[float]) -> None:
+        if mode not in self.command_modes:
+            valid = ", ".join(sorted(m.value for m in self.command_modes))
+            raise MachineCommandError(
+                f"mode '{mode.value}' is not available; valid are {valid}",
+                quantity="mode",
+                value=mode.value,
+                limit=valid,
+            )
+        if len(values) != len(JOINT_NAMES):
+            raise MachineCommandError(
+                f"a joint command has {len(values)} values; this arm has {len(JOINT_NAMES)} joints",
+                quantity="values",
+                value=len(values),
+                limit=len(JOINT_NAMES),
+            )
+        for name, value in zip(JOINT_NAMES, values, strict=True):
+            if not math.isfinite(value):
+                raise MachineCommandError(
+                    f"command of {name} is {value}; it must be finite", quantity=name, value=value
+                )
+
+
+def _believed_payload(world: World) -> tuple[float, Vec3]:
+    """Return mass and centre of mass in `tcp` of the gripped plug, with the errors of the payload model."""
+    if world.scene.plug is None or world.grasp is None:
+        return 0.0, (0.0, 0.0, 0.0)
+    errors, plug = world.settings.payload, world.scene.plug.connector.plug
+    nominal = world.X_tcp_tip_nominal
+    com = nominal.apply((plug.com_m[0], plug.com_m[1], plug.com_m[2]))
+    along = rotate(nominal.q, (0.0, 0.0, errors.com_error_m))
+    return max(0.0, plug.mass_kg + errors.mass_error_kg), add(com, along)
