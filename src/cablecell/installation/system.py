@@ -66,9 +66,7 @@ def provide(missing: Sequence[Need], say: Callable[[str], None]) -> None:
     prefix = _find_privilege()
     if shutil.which("apt-get") is None or prefix is None:
         why = "there is no apt-get" if shutil.which("apt-get") is None else "this user is not root and has no sudo"
-        raise SetupError(
-            f"this machine lacks {listed}, and {why}: ask an administrator for `{command}`, then try again"
-        )
+        raise SetupError(f"this machine lacks {listed}, and {why}: ask an administrator for `{command}`, then try again")
     say(f"installing {', '.join(packages)} with apt (missing: {listed})")
     install = [*prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
