@@ -14,6 +14,9 @@ from cablecell.core.insertion.search import SpiralSearch
 _PRESS_S = 0.08
 """Time to let the push settle before the height of the land is taken: the grasp gives way by F/k."""
 
+_RESUMED_PRESS_S = 0.03
+"""The same after a false catch, where the push was there before."""
+
 _UNSURE_M = 1.0e-4
 """Added to the catch threshold while the height of the land is only extrapolated."""
 
@@ -87,7 +90,7 @@ class Search(PhaseStep):
             has_dropped = m.depth_m > self._land_m + plan.catch_drop_m + _UNSURE_M and not self._is_resumed
             if has_dropped:
                 return Go(Phase.INSERT, f"dropped {1e3 * (m.depth_m - self._land_m):.2f} mm while pressed on the land")
-            if m.time_s - self._start_s < _PRESS_S:
+            if m.time_s - self._start_s < (_RESUMED_PRESS_S if self._is_resumed else _PRESS_S):
                 return None
             # From here on the height is known exactly. After a false catch it is what the plug rests on now.
             self._is_settled = True

@@ -134,6 +134,7 @@ class Job:
         decision: How the insertion ended, once that is known.
         stalls: Stalls in the hole, since the last search.
         total_stalls: Stalls altogether.
+        stop_m: Depth below the believed entrance at which the plug stopped under the seating push, m.
         seats: Seating ramps started.
         is_backing_off: True when the next insertion has to begin with a pull.
         is_latched: True when the pull test proved the latch.
@@ -152,6 +153,7 @@ class Job:
     decision: End | None = None
     stalls: int = 0
     total_stalls: int = 0
+    stop_m: float = 0.0
     seats: int = 0
     is_backing_off: bool = False
     is_latched: bool = False

@@ -124,7 +124,8 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
         search_pitch_m=pitch,
         search_radius_m=theory.spiral_end_radius(uncertainty.lateral_95_m, lag, pitch),
         search_speed=min(settings.search_speed, theory.drop_limited_speed(clearance, chamfer)),
-        catch_drop_m=min(max(0.3 * chamfer, 0.06e-3), 0.15e-3),
+        # A tilted plug drops with one corner before it is over the hole; a real catch drops at least by the lead-in.
+        catch_drop_m=0.06e-3 + min(0.5 * min(profile.size_m) * tilt, 0.7 * chamfer),
         entered_m=chamfer + 0.3e-3,
         insert_force_n=force,
         tilt_stiffness=tilt_stiffness,

@@ -24,6 +24,9 @@ _SNAP_DROP_N = 1.5
 _SEAT_LIMIT_S = 2.5
 """Longest time of the ramp and its evaluation."""
 
+_RETURN_LIMIT_S = 0.6
+"""Longest way back to the stop after a pull test."""
+
 _RETRY_FORCE_N = 2.0
 """Added to the seating push on each retry."""
 
@@ -33,7 +36,7 @@ _RELAXED_SHARE = 0.3
 _RELAX_S = 0.12
 """Time for the push to fall and the plug to follow."""
 
-_SPRING_BACK_M = 3.0e-4
+_SPRING_BACK_M = 5.0e-4
 """Motion beyond that of the grasp that a real stop does not show when the push falls."""
 
 _PULL_S = 0.25
@@ -105,6 +108,7 @@ class Seat(PhaseStep):
             )
         if self._is_ramp_over and is_still and m.push_n > 0.6 * self._push_n:
             if depth >= wanted - short:
+                job.stop_m = m.depth_m
                 return Go(Phase.VERIFY, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
             return self._too_shallow(job, depth, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
         if elapsed > _SEAT_LIMIT_S:
@@ -112,13 +116,17 @@ class Seat(PhaseStep):
         return None
 
     def _too_shallow(self, job: Job, depth: float, what: str) -> Go | End:
-        job.stalls += 1
         job.total_stalls += 1
         needed = job.profile.depth_m - job.depth_tolerance_m[0]
-        if job.seats >= job.settings.stall_limit:
-            return End(Outcome.NOT_SEATED, f"{what}; {1e3 * needed:.2f} mm is needed")
         job.is_backing_off = True
-        return Go(Phase.INSERT, f"{what}; {1e3 * needed:.2f} mm is needed: try again")
+        return try_again(job, Outcome.NOT_SEATED, f"{what}; {1e3 * needed:.2f} mm is needed")
+
+
+def try_again(job: Job, outcome: Outcome, what: str) -> Go | End:
+    """Return to the insertion for another seat, or give up when there were enough."""
+    if job.seats >= job.settings.seat_attempts:
+        return End(outcome, f"{what}; {job.seats} attempts were made")
+    return Go(Phase.INSERT, f"{what}: try again")
 
 
 class Verify(PhaseStep):
@@ -142,10 +150,8 @@ class Verify(PhaseStep):
         moved = float(self._p[2]) - m.depth_m
         allowed = (1.0 - _RELAXED_SHARE) * plan.seat_force_n / settings.grasp_stiffness + _SPRING_BACK_M
         if moved > allowed:
-            return setpoint, End(
-                Outcome.NOT_SEATED,
-                f"sprang back {1e3 * moved:.2f} mm when the push fell; a seated plug moves {1e3 * allowed:.2f} mm",
-            )
+            what = f"sprang back {1e3 * moved:.2f} mm when the push fell; a seated plug moves {1e3 * allowed:.2f} mm"
+            return setpoint, try_again(job, Outcome.NOT_SEATED, what)
         if job.profile.has_latch:
             return setpoint, Go(Phase.PULL_TEST, f"stays within {1e3 * moved:.2f} mm without push")
         return setpoint, Go(Phase.HOLD, f"stays within {1e3 * abs(moved):.2f} mm without push")
@@ -173,11 +179,11 @@ class PullTest(PhaseStep):
         allowed = give + profile.latch_play_m + _PULL_MARGIN_M
         if moved > allowed:
             outcome = Outcome.PULLED_OUT if job.has_snapped else Outcome.NOT_LATCHED
-            return setpoint, End(
-                outcome,
+            what = (
                 f"moved {1e3 * moved:.2f} mm at a pull of {self._pull_n:.1f} N; a latched plug moves "
-                f"{1e3 * allowed:.2f} mm at most",
+                f"{1e3 * allowed:.2f} mm at most"
             )
+            return setpoint, try_again(job, outcome, what)
         if m.time_s - self._start_s < _PULL_S:
             return setpoint, None
         job.is_latched = True
@@ -185,30 +191,38 @@ class PullTest(PhaseStep):
 
 
 class Hold(PhaseStep):
-    """Press gently for a while: a seat must last before it is reported."""
+    """Press back to the stop and keep it there for a while: a seat must last before it is reported."""
 
     phase: ClassVar[Phase] = Phase.HOLD
 
     def __init__(self, job: Job, m: Measurement) -> None:
         self._p = m.p.copy()
         self._start_s = m.time_s
+        self._at_stop_s: float | None = None
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
-        """Press, then look at the depth again."""
+        """Push firmly until the depth of the seat is reached again, then gently for the time of the hold."""
+        settings, plan = job.settings, job.plan
         p = self._p.copy()
         p[2] = m.depth_m
-        push, elapsed = job.settings.hold_push_n, m.time_s - self._start_s
-        setpoint = soft_setpoint(job, p, job.correction, push, push / job.settings.seat_speed)
-        if elapsed < job.settings.hold_s:
+        push = plan.seat_force_n if self._at_stop_s is None else settings.hold_push_n
+        setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.seat_speed)
+        give = plan.seat_force_n / settings.grasp_stiffness
+        is_at_stop = m.depth_m > job.stop_m - give - _STILL_M
+        if self._at_stop_s is None:
+            if m.depth_m > job.stop_m - 2.0 * _STILL_M:
+                self._at_stop_s = m.time_s
+            elif m.time_s - self._start_s > _RETURN_LIMIT_S:
+                short = 1e3 * (job.stop_m - m.depth_m)
+                return setpoint, try_again(job, Outcome.NOT_SEATED, f"stays {short:.2f} mm before the stop after the pull")
             return setpoint, None
-        depth, needed = job.depth_m(m), job.profile.depth_m - job.depth_tolerance_m[0] - _PULL_MARGIN_M
-        if depth < needed:
-            return setpoint, End(
-                Outcome.NOT_SEATED,
-                f"only {1e3 * depth:.2f} mm deep after {elapsed:.1f} s; {1e3 * needed:.2f} mm is needed",
-            )
+        if m.time_s - self._at_stop_s < settings.hold_s:
+            return setpoint, None
+        depth = 1e3 * job.depth_m(m)
+        if not is_at_stop:
+            return setpoint, try_again(job, Outcome.NOT_SEATED, f"slipped back to {depth:.2f} mm while it was held")
         proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"
-        return setpoint, End(Outcome.SEATED, f"{1e3 * depth:.2f} mm deep, {proof}, held for {elapsed:.1f} s")
+        return setpoint, End(Outcome.SEATED, f"{depth:.2f} mm deep, {proof}, held for {settings.hold_s:.1f} s")
 
 
 class Done(PhaseStep):
