@@ -272,8 +272,11 @@ class Rollout:
             blend, rate = s**3 * (10.0 + s * (-15.0 + 6.0 * s)), 30.0 * s * s * (1.0 - s) ** 2 / duration
             X = transform(rotation_from_rotvec(turn * blend) @ X_start[:3, :3], X_start[:3, 3] + delta * blend)
             twist = np.concatenate((X[:3, :3].T @ delta * rate, X[:3, :3].T @ turn * rate))
+            bend = 60.0 * s * (1.0 - s) * (1.0 - 2.0 * s) / duration**2
+            acceleration = np.concatenate((X[:3, :3].T @ delta * bend, X[:3, :3].T @ turn * bend))
             now = self.machine.clock.now_s()
-            self.controller.command_compliance(ComplianceCommand(now, X, np.eye(4), stiffness, twist=twist), now)
+            command = ComplianceCommand(now, X, np.eye(4), stiffness, twist=twist, acceleration=acceleration)
+            self.controller.command_compliance(command, now)
             self._cycle(Phase.IDLE)
 
     def _insert(self) -> InsertionResult:

@@ -326,7 +326,10 @@ class ArmController:
             X_reference = self._interpolator.X_base_reference
             R = X_reference[:3, :3]
             feedback = self._wrench_feedback(setpoint, R.T @ dynamics.X_base_tcp[:3, :3], wrench_tcp)
-            out = self._impedance.step(dynamics, dq, setpoint, X_reference, self._twist(setpoint, R), feedback)
+            acceleration = np.zeros(6) if is_held else setpoint.acceleration
+            out = self._impedance.step(
+                dynamics, dq, setpoint, X_reference, self._twist(setpoint, R), acceleration, feedback
+            )
             tau, is_limited = out.tau, out.is_limited
             reference = X_reference @ inverse(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:

@@ -27,6 +27,7 @@ class ComplianceCommand:
         damping_ratio: Of the designed damping; 0 switches the design off.
         feedforward: Wrench of the robot on the environment, shape (6,), N, N·m.
         twist: Velocity of the target, shape (6,), in target axes; m/s, rad/s.
+        acceleration: Of the target, likewise; m/s², rad/s².
         feedback_gains: Wrench feedback gains, shape (6,), in [0, 0.95].
     """
 
@@ -38,6 +39,7 @@ class ComplianceCommand:
     damping_ratio: float = 1.0
     feedforward: Array = field(default_factory=lambda: np.zeros(6))
     twist: Array = field(default_factory=lambda: np.zeros(6))
+    acceleration: Array = field(default_factory=lambda: np.zeros(6))
     feedback_gains: Array = field(default_factory=lambda: np.zeros(6))
 
 

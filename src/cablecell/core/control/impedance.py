@@ -1,6 +1,6 @@
 """Cartesian impedance of a torque-controlled arm, about any point of the tool, with inertia-based damping.
 
-tau = J_c^T w, w = K e + D (v_ref - v) + feedforward at the compliance frame c in the axes of its target. The damping is
+tau = J_c^T w, w = K e + D (v_ref - v) + Lambda a_ref + feedforward at the compliance frame c in the axes of its target. The damping is
 D = zeta (A K^1/2 + K^1/2 A) with A = Lambda^1/2, so each direction gets what the inertia there needs. Hand-set diagonal
 damping makes a limit cycle on wrists without rotor inertia, where D dt / I exceeds 2; therefore any commanded damping
 is bounded in the metric of Lambda.
@@ -110,6 +110,7 @@ class CartesianImpedance:
         self._stiffness: Array | None = None
         self._damping = np.zeros((6, 6))
         self._total_damping = np.zeros((6, 6))
+        self._inertia = np.zeros((6, 6))
         self._feedforward = np.zeros(6)
         self._countdown = 0
 
@@ -120,6 +121,7 @@ class CartesianImpedance:
         command: ComplianceCommand,
         X_base_reference: Array,
         twist: Array,
+        acceleration: Array,
         extra_wrench: Array | None = None,
     ) -> ImpedanceOutput:
         """Return the torques of this tick.
@@ -130,6 +132,8 @@ class CartesianImpedance:
             command: Gains, compliance frame and feed-forward.
             X_base_reference: Interpolated pose of the compliance frame; replaces the command's target.
             twist: Velocity of the reference in target axes, shape (6,).
+            acceleration: Of the reference in target axes, shape (6,), carried by Lambda: without it a fast start in one
+                direction throws the tool sideways through the coupling of the inertia.
             extra_wrench: Added to the feed-forward without slew (wrench feedback), target axes, shape (6,).
         """
         X_base_comp, J = compliance_jacobian(dynamics, command.X_tcp_comp)
@@ -147,6 +151,7 @@ class CartesianImpedance:
         stiffness = self._stiffness
         assert stiffness is not None
         wrench = stiffness @ error + self._total_damping @ (twist - J_t @ dq) + self._feedforward
+        wrench += self._inertia @ acceleration
         if extra_wrench is not None:
             wrench += extra_wrench
         is_limited = self._limit(wrench)
@@ -165,6 +170,7 @@ class CartesianImpedance:
             return
         self._countdown = self._design_every
         inertia = operational_inertia(J_t, M)
+        self._inertia = inertia
         damping = self._damping
         if command.damping_ratio > 0.0:
             # 0.7 (A K^1/2 + K^1/2 A) is what was validated as "ratio 1" for coupled arms.

@@ -89,11 +89,13 @@ class Approach(PhaseStep):
         s = min((m.time_s - self._start_s) / duration, 1.0)
         blend = s * s * s * (10.0 + s * (-15.0 + 6.0 * s))
         rate = 30.0 * s * s * (1.0 - s) * (1.0 - s) / duration
+        bend = 60.0 * s * (1.0 - s) * (1.0 - 2.0 * s) / (duration * duration)
         setpoint = Setpoint(
             self._p0 + delta * blend,
             self._rotvec0 * (1.0 - blend),
             job.stiff(settings.stiffness_approach, settings.rotation_stiffness_free),
             velocity=delta * rate,
+            acceleration=delta * bend,
         )
         if m.push_n > settings.contact_force_n + 1.0:
             return setpoint, after_contact(job, m)
@@ -147,7 +149,9 @@ def guarded_end(job: Job) -> float:
 
 def after_contact(job: Job, m: Measurement) -> Go:
     """Choose between pushing at once and searching first."""
-    job.land_m = m.depth_m + (job.nose_before(m) if job.land_m is None else 0.0)
+    nose = job.nose_before(m)
+    job.is_on_nose = nose > 0.0
+    job.land_m = m.depth_m + nose
     where = f"contact of {m.push_n:.1f} N at {1e3 * m.depth_m:.2f} mm"
     if job.plan.is_direct and job.searches == 0:
         return Go(Phase.INSERT, f"{where}; the error is within the lead-in")

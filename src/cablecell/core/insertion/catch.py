@@ -21,7 +21,7 @@ _UNSURE_M = 1.0e-4
 """Added to the catch threshold while the height of the land is only extrapolated."""
 
 _SIDEWAYS_LIMIT_N = 10.0
-"""Lateral force at which the target waits for the plug."""
+"""Largest lateral force: the target is kept that close to the plug."""
 
 _ON_PATH_M = 1.0e-4
 """Distance to the path below which the target follows it."""
@@ -53,6 +53,7 @@ class Search(PhaseStep):
         give = max(settings.search_force_n - max(m.push_n, 0.0), 0.0) / settings.grasp_stiffness
         # Where the plug stands on its nose, the land of its body is deeper by the nose.
         self._nose_m = job.nose_before(m)
+        job.is_on_nose = self._nose_m > 0.0
         self._land_m = (m.depth_m if job.land_m is None else job.land_m - self._nose_m) + give
         self._is_settled = False
         self._is_resumed = job.spiral is not None
@@ -64,25 +65,25 @@ class Search(PhaseStep):
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Press, then follow the spiral and watch the height."""
         settings = job.settings
-        velocity = np.zeros(3)
         decision = self._watch(job, m)
-        if self._is_settled and decision is None and math.hypot(m.force[0], m.force[1]) < _SIDEWAYS_LIMIT_N:
+        velocity = np.zeros(3)
+        if self._is_settled and decision is None:
             velocity[:2] = self._move(job, m.dt_s)
-        self._target[2] = m.depth_m
+        target = np.array([self._target[0], self._target[1], m.depth_m])
+        # On a leash: where the plug is held back the target goes on, and the force stays bounded.
+        leash = _SIDEWAYS_LIMIT_N / settings.stiffness_search
+        dx, dy = target[0] - float(m.p[0]), target[1] - float(m.p[1])
+        distance = math.hypot(dx, dy)
+        if distance > leash:
+            target[:2] = m.p[0] + dx * leash / distance, m.p[1] + dy * leash / distance
+            velocity[:2] = 0.0
         stiffness = np.array(
             [settings.stiffness_search, settings.stiffness_search, 0.0] + [settings.rotation_stiffness_free] * 3
         )
         damping = np.zeros(6)
         damping[2] = settings.search_force_n / settings.insert_speed
-        setpoint = Setpoint(
-            self._target.copy(),
-            np.zeros(3),
-            stiffness,
-            damping,
-            force=np.array([0.0, 0.0, settings.search_force_n]),
-            velocity=velocity,
-        )
-        return setpoint, decision
+        push = np.array([0.0, 0.0, settings.search_force_n])
+        return Setpoint(target, np.zeros(3), stiffness, damping, force=push, velocity=velocity), decision
 
     def _watch(self, job: Job, m: Measurement) -> Go | End | None:
         plan = job.plan

@@ -90,6 +90,12 @@ class Insert(PhaseStep):
         depth = job.depth_m(m)
         if depth > self._best_m + _PROGRESS_M:
             self._best_m, self._progress_s = depth, m.time_s
+        if job.is_on_nose and depth - job.profile.rim_m > job.plan.entered_m:
+            # A nose that is caught lets the body land; this plug went on, so it was the body that had landed.
+            assert job.land_m is not None
+            job.is_on_nose = False
+            job.land_m -= job.profile.nose_m
+            depth = job.depth_m(m)
         self._compliance.follow(job, m)
         return self._setpoint(job, m, depth), self._decide(job, m, depth)
 

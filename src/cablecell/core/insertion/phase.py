@@ -61,6 +61,7 @@ class Setpoint:
         damping: Added to the designed damping, N·s/m, N·m·s/rad.
         force: Push of the robot on the environment, shape (3,), N.
         velocity: Of the target, shape (3,), m/s.
+        acceleration: Of the target, shape (3,), m/s².
     """
 
     p: Array
@@ -69,6 +70,7 @@ class Setpoint:
     damping: Array = field(default_factory=lambda: np.zeros(6))
     force: Array = field(default_factory=lambda: np.zeros(3))
     velocity: Array = field(default_factory=lambda: np.zeros(3))
+    acceleration: Array = field(default_factory=lambda: np.zeros(3))
 
     def to_command(self, stamp_s: float, X_base_port: Array, X_tcp_tip: Array, static_load: Array) -> ComplianceCommand:
         """Return the command for the controller; `static_load` (port axes, shape (6,)) is carried on top."""
@@ -79,6 +81,8 @@ class Setpoint:
         feedforward[:3] += self.force
         twist = np.zeros(6)
         twist[:3] = R.T @ self.velocity
+        acceleration = np.zeros(6)
+        acceleration[:3] = R.T @ self.acceleration
         feedforward[:3] = R.T @ feedforward[:3]
         feedforward[3:] = R.T @ feedforward[3:]
         return ComplianceCommand(
@@ -89,6 +93,7 @@ class Setpoint:
             damping=np.diag(self.damping),
             feedforward=feedforward,
             twist=twist,
+            acceleration=acceleration,
         )
 
 
@@ -128,6 +133,7 @@ class Job:
         plan: Numbers of this insertion.
         static_load: Wrench that holds the tool at rest in free space, port axes, shape (6,).
         land_m: Touched land below the believed entrance, m; None until it was touched.
+        is_on_nose: True while the plug is taken to stand on what leads its body.
         correction: Rotation found in the hole, shape (3,), rad.
         spiral: Search path, also while it is interrupted by a catch; None before the first search.
         searches: Spirals started.
@@ -147,6 +153,7 @@ class Job:
     plan: InsertionPlan
     static_load: Array = field(default_factory=lambda: np.zeros(6))
     land_m: float | None = None
+    is_on_nose: bool = False
     correction: Array = field(default_factory=lambda: np.zeros(3))
     spiral: SpiralSearch | None = None
     searches: int = 0
