@@ -1,0 +1,1 @@
+"""Arm control as pure step functions: impedance, admittance, trajectories, commands, limits and watchdog."""

@@ -1,0 +1,428 @@
+"""The arm controller as one step function: modes, interpolation, laws, limits and watchdog in one place.
+
+`tick` maps a measured state to a joint command. It holds no clock and no hardware: a ROS node and a rollout run the
+same object. A torque-controlled arm gets the Cartesian impedance, any other arm the admittance with joint positions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.admittance import AdmittanceLaw, ContactLoop, damped_least_squares
+from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
+from cablecell.core.control.errors import (
+    CommandTimeoutError,
+    ContactForceError,
+    ExecutionError,
+    NonFiniteCommandError,
+)
+from cablecell.core.control.frames import Array, inverse, rotate6, rotvec_from_rotation, shift_wrench
+from cablecell.core.control.impedance import CartesianImpedance, compliance_jacobian, joint_limit_torque
+from cablecell.core.control.interpolation import PoseInterpolator
+from cablecell.core.control.interpreter import CommandInterpreter
+from cablecell.core.control.joint import JointImpedance, computed_torque
+from cablecell.core.control.model import ArmDynamics, ArmModel
+from cablecell.core.control.trajectory import (
+    JointTrajectory,
+    Reference,
+    Tolerances,
+    TrajectoryFollower,
+    validate_trajectory,
+)
+from cablecell.core.control.validation import require_fresh
+from cablecell.ports import ArmState, CommandMode, JointCommand
+
+_START_TOLERANCE = 0.05
+"""How far the first point of a trajectory may be from the arm, rad."""
+
+_IK_DAMPING = 0.02
+"""Damping of the differential inverse kinematics of position-controlled arms."""
+
+_POSE_CORRECTION = 20.0
+"""Rate at which a position-controlled arm removes the pose error left by linearised kinematics, 1/s."""
+
+
+class ControllerMode(Enum):
+    """What the controller is doing."""
+
+    HOLD = "hold"
+    TRAJECTORY = "trajectory"
+    COMPLIANCE = "compliance"
+    MOTION_UPDATE = "motion_update"
+    JOINT_UPDATE = "joint_update"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ControllerReport:
+    """State of the controller after a tick.
+
+    Attributes:
+        mode: What it is doing.
+        X_base_tcp: Measured tcp, shape (4, 4).
+        V_base_tcp: Measured twist of the tcp in base axes, shape (6,).
+        X_base_reference: Reference of the tcp, shape (4, 4).
+        is_held: True while a stream of commands is stale and its reference frozen.
+        is_limited: True when the commanded wrench was cut down.
+        fault: Why it stopped; None otherwise.
+    """
+
+    mode: ControllerMode
+    X_base_tcp: Array
+    V_base_tcp: Array
+    X_base_reference: Array
+    is_held: bool
+    is_limited: bool
+    fault: ExecutionError | None
+
+
+class ArmController:
+    """Controller of one arm; `tick` once per control period."""
+
+    def __init__(
+        self, model: ArmModel, settings: ControlSettings, *, command_mode: CommandMode, loop: ContactLoop | None = None
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._dt_s = 1.0 / settings.rate_hz
+        self._limits = model.joint_limits
+        joints = self._limits.lower.size
+        self.interpreter = CommandInterpreter(settings, joints=joints)
+        self._interpolator = PoseInterpolator(settings)
+        self._impedance = CartesianImpedance(settings)
+        self._joint_impedance = JointImpedance(settings, self._limits.velocity)
+        self._command_mode = command_mode
+        self._admittance = None if loop is None else AdmittanceLaw(settings, loop)
+        if command_mode is CommandMode.POSITION and loop is None:
+            raise ValueError("a position-controlled arm needs its ContactLoop: delay, lag and contact stiffness")
+        self._mode = ControllerMode.HOLD
+        self._q_hold: Array | None = None
+        self._q_command: Array | None = None
+        self._follower: TrajectoryFollower | None = None
+        self._compliance: ComplianceCommand | None = None
+        self._compliance_at_s = -math.inf
+        self._X_tcp_comp = np.eye(4)
+        self._fault: ExecutionError | None = None
+        self._report: ControllerReport | None = None
+
+    @property
+    def report(self) -> ControllerReport:
+        """State after the last tick.
+
+        Raises:
+            RuntimeError: There was no tick yet.
+        """
+        if self._report is None:
+            raise RuntimeError("the controller has not ticked yet")
+        return self._report
+
+    @property
+    def follower(self) -> TrajectoryFollower | None:
+        """The last trajectory that was started; None before the first."""
+        return self._follower
+
+    # Commands ------------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Stay where the arm is; drops commands, trajectories and faults."""
+        self._mode = ControllerMode.HOLD
+        self._fault = None
+        self._q_hold = None
+        self._compliance = None
+        self.interpreter.clear()
+
+    def stop(self, fault: ExecutionError | None = None) -> None:
+        """Come to rest and accept nothing until `hold` clears the stop."""
+        if self._mode is not ControllerMode.STOPPED:
+            self._mode = ControllerMode.STOPPED
+            self._fault = fault
+            self._q_hold = None
+            self._compliance = None
+            self.interpreter.clear()
+
+    def start_trajectory(self, trajectory: JointTrajectory, tolerances: Tolerances, q: Array) -> TrajectoryFollower:
+        """Start to follow a joint trajectory from measured positions `q`.
+
+        Raises:
+            TrajectoryRejectedError: The trajectory cannot be followed (code 309); nothing was changed.
+            ExecutionError: The controller is stopped by a fault, which is raised again.
+        """
+        self._require_running()
+        validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE)
+        self._follower = TrajectoryFollower(trajectory, tolerances, self._settings.trajectory_stop_time_s)
+        self._mode = ControllerMode.TRAJECTORY
+        self._compliance = None
+        self.interpreter.clear()
+        return self._follower
+
+    def command_motion(self, update: MotionUpdate, now_s: float) -> None:
+        """Make a Cartesian motion update the target.
+
+        Raises:
+            ExecutionError: One of the codes 301 to 308, or the controller is stopped; nothing was changed.
+        """
+        self._require_running()
+        report = self.report
+        self.interpreter.accept_motion(update, now_s, report.X_base_tcp, report.X_base_reference)
+        self._compliance = None
+
+    def command_joints(self, update: JointMotionUpdate, now_s: float, q: Array) -> None:
+        """Make a joint motion update the target, from measured positions `q`.
+
+        Raises:
+            ExecutionError: One of the codes 301 to 308, or the controller is stopped; nothing was changed.
+        """
+        self._require_running()
+        self.interpreter.accept_joint(update, now_s, q)
+        self._compliance = None
+
+    def change_target_mode(self, mode: int) -> None:
+        """Switch between Cartesian and joint updates; a pending update of the other mode is dropped and the arm holds.
+
+        Raises:
+            CommandModeError: The number is not a target mode (code 307); nothing was changed.
+        """
+        before = self.interpreter.target_mode
+        self.interpreter.change_target_mode(mode)
+        if self.interpreter.target_mode is not before and self._mode is not ControllerMode.STOPPED:
+            self.hold()
+
+    def command_compliance(self, command: ComplianceCommand, now_s: float) -> None:
+        """Make a compliance setpoint the target.
+
+        Raises:
+            ExecutionError: NaN, stale or future stamp (codes 301, 304, 305), or the controller is stopped; nothing
+                was changed.
+        """
+        self._require_running()
+        numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
+        if not all(np.isfinite(values).all() for values in numbers):
+            raise NonFiniteCommandError(
+                "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
+            )
+        newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
+        require_fresh(command.stamp_s, now_s, newest, self._settings)
+        self._compliance = command
+        self._compliance_at_s = now_s
+
+    # Tick ----------------------------------------------------------------------------------------------------
+
+    def tick(self, state: ArmState, wrench_tcp: Array | None, now_s: float) -> JointCommand:
+        """Return the joint command of this period.
+
+        Args:
+            state: Measured state of the arm.
+            wrench_tcp: Environment on tool at the tcp in tcp axes, bias and payload removed, shape (6,); None when
+                there is no sensor (no force watchdog, no wrench feedback).
+            now_s: Clock, s.
+        """
+        q, dq = state.q, state.dq
+        dynamics = self._model.dynamics(q)
+        self._watch(state, wrench_tcp)
+        is_held = self._select(dynamics, q, now_s)
+        if self._command_mode is CommandMode.EFFORT:
+            command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
+        else:
+            command, reference, is_limited = self._position_tick(dynamics, q, wrench_tcp, is_held)
+        self._report = ControllerReport(
+            mode=self._mode,
+            X_base_tcp=dynamics.X_base_tcp,
+            V_base_tcp=dynamics.J_base_tcp @ dq,
+            X_base_reference=reference,
+            is_held=is_held,
+            is_limited=is_limited,
+            fault=self._fault,
+        )
+        return command
+
+    def _watch(self, state: ArmState, wrench_tcp: Array | None) -> None:
+        if state.is_protective_stopped:
+            self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
+        if wrench_tcp is not None:
+            force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
+            if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
+                limit = self._settings.contact_force_limit_n
+                self.stop(
+                    ContactForceError(
+                        f"contact force {force:.1f} N is above the limit of {limit} N",
+                        quantity="contact_force",
+                        value=force,
+                        limit=limit,
+                        unit="N",
+                        frame="tcp",
+                    )
+                )
+
+    def _select(self, dynamics: ArmDynamics, q: Array, now_s: float) -> bool:
+        """Choose the mode of this tick from what was commanded; return True when the stream is stale."""
+        if self._mode is ControllerMode.STOPPED:
+            return False
+        settings = self._settings
+        wanted, age = self._mode, 0.0
+        if self._compliance is not None:
+            wanted, age = ControllerMode.COMPLIANCE, now_s - self._compliance_at_s
+        elif self.interpreter.has_command:
+            is_cartesian = self.interpreter.target_mode is TargetMode.CARTESIAN
+            wanted = ControllerMode.MOTION_UPDATE if is_cartesian else ControllerMode.JOINT_UPDATE
+            age = now_s - self.interpreter.accepted_at_s
+        if wanted is not self._mode:
+            self._enter(wanted, dynamics)
+        if age > settings.command_stop_after_s:
+            self.stop(
+                CommandTimeoutError(
+                    f"no fresh command for {age:.3f} s; the limit is {settings.command_stop_after_s} s",
+                    quantity="command_age",
+                    value=age,
+                    limit=settings.command_stop_after_s,
+                    unit="s",
+                )
+            )
+            return False
+        return age > settings.command_hold_after_s
+
+    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics) -> None:
+        if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
+            self._follower.cancel()
+        self._mode = mode
+        self._X_tcp_comp = np.eye(4)
+        self._interpolator.reset(dynamics.X_base_tcp)
+        self._impedance.reset()
+        self._joint_impedance.reset()
+        if self._admittance is not None:
+            self._admittance.reset(dynamics.X_base_tcp)
+
+    def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
+        """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
+        if self._mode is ControllerMode.COMPLIANCE:
+            assert self._compliance is not None
+            setpoint = self._compliance
+        else:
+            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, self._dt_s, is_held=is_held)
+        if not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
+            X_old_new = inverse(self._X_tcp_comp) @ setpoint.X_tcp_comp
+            self._interpolator.move_frame(X_old_new)
+            if self._admittance is not None:
+                self._admittance.reset(self._admittance.X_base_commanded @ X_old_new)
+            self._X_tcp_comp = setpoint.X_tcp_comp
+        if is_held:
+            self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
+        else:
+            twist = rotate6(setpoint.X_base_target[:3, :3], setpoint.twist)
+            self._interpolator.step(setpoint.X_base_target, twist)
+        return setpoint
+
+    def _torque_tick(
+        self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
+    ) -> tuple[JointCommand, Array, bool]:
+        is_limited = False
+        reference = dynamics.X_base_tcp
+        if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
+            setpoint = self._setpoint(dynamics, is_held)
+            X_reference = self._interpolator.X_base_reference
+            R = X_reference[:3, :3]
+            feedback = self._wrench_feedback(setpoint, R.T @ dynamics.X_base_tcp[:3, :3], wrench_tcp)
+            acceleration = np.zeros(6) if is_held else setpoint.acceleration
+            out = self._impedance.step(
+                dynamics, dq, setpoint, X_reference, self._twist(setpoint, R), acceleration, feedback
+            )
+            tau, is_limited = out.tau, out.is_limited
+            reference = X_reference @ inverse(setpoint.X_tcp_comp)
+        elif self._mode is ControllerMode.JOINT_UPDATE:
+            q_target, dq_target, update = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+            tau = self._joint_impedance.step(q, dq, q_target, dq_target, update)
+        else:
+            target = self._joint_reference(q)
+            tau = computed_torque(dynamics.M, target.q - q, target.dq - dq, target.ddq, self._settings.joint_bandwidth)
+        tau = tau + joint_limit_torque(
+            q,
+            dq,
+            self._limits.lower,
+            self._limits.upper,
+            self._settings.joint_limit_margin,
+            self._settings.joint_limit_stiffness,
+        )
+        tau = np.clip(tau, -self._limits.effort, self._limits.effort)
+        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
+
+    def _position_tick(
+        self, dynamics: ArmDynamics, q: Array, wrench_tcp: Array | None, is_held: bool
+    ) -> tuple[JointCommand, Array, bool]:
+        if self._q_command is None:
+            self._q_command = q.copy()
+        reference = dynamics.X_base_tcp
+        if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
+            assert self._admittance is not None
+            setpoint = self._setpoint(dynamics, is_held)
+            X_reference = self._interpolator.X_base_reference
+            R = X_reference[:3, :3]
+            wrench = np.zeros(6)
+            if wrench_tcp is not None:
+                at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
+                wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
+            twist = self._admittance.step(setpoint, X_reference, self._twist(setpoint, R), wrench)
+            commanded = self._model.dynamics(self._q_command)
+            X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
+            X_wanted = self._admittance.X_base_commanded
+            twist = twist.copy()
+            lag = np.empty(6)
+            lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
+            lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
+            twist += _POSE_CORRECTION * (lag - twist * self._dt_s)
+            step = damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
+            self._q_command = self._q_command + step
+            reference = X_reference @ inverse(setpoint.X_tcp_comp)
+        elif self._mode is ControllerMode.JOINT_UPDATE:
+            q_target, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+            step = self._limits.velocity * self._dt_s
+            self._q_command = self._q_command + np.clip(q_target - self._q_command, -step, step)
+        else:
+            self._q_command = self._joint_reference(q).q
+        self._q_command = np.clip(self._q_command, self._limits.lower, self._limits.upper)
+        return JointCommand(CommandMode.POSITION, self._q_command), reference, False
+
+    def _joint_reference(self, q: Array) -> Reference:
+        if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
+            reference = self._follower.step(q, self._dt_s)
+            if self._follower.state.is_final:
+                self._mode = ControllerMode.HOLD
+                self._q_hold = reference.q
+                if self._follower.fault is not None:
+                    self._fault = self._follower.fault
+            return reference
+        if self._q_hold is None:
+            self._q_hold = (q if self._q_command is None else self._q_command).copy()
+        zero = np.zeros_like(q)
+        return Reference(self._q_hold, zero, zero)
+
+    def _twist(self, setpoint: ComplianceCommand, R: Array) -> Array:
+        """Return the velocity reference in target axes.
+
+        An axis without stiffness has no position reference: there the interpolated target may only follow the arm,
+        and its velocity would cancel the damping that limits the speed of a force-controlled motion.
+        """
+        reference = rotate6(R.T, self._interpolator.twist)
+        is_stiff = np.diag(setpoint.stiffness) > 0.0
+        twist: Array = np.where(is_stiff, reference, setpoint.twist)
+        return twist
+
+    def _wrench_feedback(
+        self, setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array | None
+    ) -> Array | None:
+        """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
+        if wrench_tcp is None or not setpoint.feedback_gains.any():
+            return None
+        feedforward_tcp = rotate6(R_target_tcp.T, setpoint.feedforward)
+        return rotate6(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))
+
+    def _require_running(self) -> None:
+        if self._mode is ControllerMode.STOPPED:
+            if self._fault is not None:
+                raise self._fault
+            raise ExecutionError(
+                "the controller is stopped; hold it before new commands", quantity="mode", value="stopped"
+            )

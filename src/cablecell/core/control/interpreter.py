@@ -1,0 +1,246 @@
+"""Meaning of the AIC motion commands: validation, frames, position and velocity modes.
+
+The semantics are those of the published cable-insertion controller (a tcp-frame pose is an offset from the tcp at
+acceptance, a twist integrates the reference, stiffness acts in base axes), with what it leaves out: every command is
+checked as a whole before anything changes. Interpolation and time-outs follow in `ArmController`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control import validation as check
+from cablecell.core.control.command import (
+    ComplianceCommand,
+    JointMotionUpdate,
+    MotionUpdate,
+    TargetMode,
+    TrajectoryMode,
+)
+from cablecell.core.control.errors import CommandModeError, UnknownFrameError
+from cablecell.core.control.frames import (
+    Array,
+    rotate6,
+    rotation_from_quat_xyzw,
+    rotation_from_rotvec,
+    transform,
+)
+
+_NO_OFFSET = np.eye(4)
+
+
+def _in_axes(R: Array, matrix: Array) -> Array:
+    """Return a 6x6 gain matrix given in base axes expressed in the axes R."""
+    out = np.empty((6, 6))
+    for i in (0, 3):
+        for j in (0, 3):
+            out[i : i + 3, j : j + 3] = R.T @ matrix[i : i + 3, j : j + 3] @ R
+    return out
+
+
+class CommandInterpreter:
+    """Holds the last accepted command of each kind and turns it into setpoints.
+
+    Attributes:
+        target_mode: Which kind of command is executed.
+        accepted_at_s: Clock at the last acceptance, s; -inf before the first.
+    """
+
+    def __init__(
+        self, settings: ControlSettings, *, base_frame: str = "base_link", tcp_frame: str = "tcp", joints: int = 6
+    ) -> None:
+        self._settings = settings
+        self._base_frame = base_frame
+        self._tcp_frame = tcp_frame
+        self._joints = joints
+        self.target_mode = TargetMode.CARTESIAN
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all commands; the target mode stays."""
+        self.accepted_at_s = -math.inf
+        self._newest_s = -math.inf
+        self._motion: MotionUpdate | None = None
+        self._joint: JointMotionUpdate | None = None
+        self._X_base_target = np.eye(4)
+        self._q_target = np.zeros(self._joints)
+
+    @property
+    def has_command(self) -> bool:
+        """True when a command of the active target mode was accepted."""
+        return (self._motion if self.target_mode is TargetMode.CARTESIAN else self._joint) is not None
+
+    def change_target_mode(self, mode: int) -> None:
+        """Switch between Cartesian and joint commands; a pending command of the other mode is dropped.
+
+        Raises:
+            CommandModeError: The number is not a target mode (code 307); nothing was changed.
+        """
+        if mode not in (TargetMode.CARTESIAN, TargetMode.JOINT):
+            raise CommandModeError(
+                f"target_mode = {mode} is not a mode; valid are 1 (CARTESIAN), 2 (JOINT)",
+                quantity="target_mode",
+                value=mode,
+                limit="1 (CARTESIAN), 2 (JOINT)",
+            )
+        if mode != self.target_mode:
+            self.target_mode = TargetMode(mode)
+            self.clear()
+
+    def accept_motion(self, update: MotionUpdate, now_s: float, X_base_tcp: Array, X_base_reference: Array) -> None:
+        """Check a Cartesian command and make it the target.
+
+        Args:
+            update: The command.
+            now_s: Controller clock, s.
+            X_base_tcp: Measured tcp, anchor of poses in the tcp frame.
+            X_base_reference: Present reference of the tcp, start of velocity mode.
+
+        Raises:
+            ExecutionError: One of the codes 301 to 308; nothing was changed.
+        """
+        self._require_target(TargetMode.CARTESIAN)
+        mode = check.require_mode(update.mode)
+        if update.frame_id not in (self._base_frame, self._tcp_frame):
+            valid = f"{self._base_frame}, {self._tcp_frame}"
+            raise UnknownFrameError(
+                f"frame_id '{update.frame_id}' is not a command frame; valid are {valid}",
+                quantity="frame_id",
+                value=update.frame_id,
+                limit=valid,
+            )
+        for name, values, size, unit in (
+            ("pose.position", update.position, 3, "m"),
+            ("pose.orientation", update.quat_xyzw, 4, ""),
+            ("velocity", update.velocity, 6, "m/s and rad/s"),
+            ("target_stiffness", update.stiffness, 36, "N/m and N*m/rad"),
+            ("target_damping", update.damping, 36, "N*s/m and N*m*s/rad"),
+            ("feedforward_wrench_at_tip", update.feedforward_at_tip, 6, "N and N*m"),
+            ("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip, 6, ""),
+        ):
+            check.require_size(name, values, size)
+            check.require_finite(name, values, unit)
+        if mode is TrajectoryMode.POSITION:
+            check.require_unit_quaternion("pose.orientation", update.quat_xyzw)
+        check.require_gain_matrix("target_stiffness", np.asarray(update.stiffness).reshape(6, 6))
+        check.require_gain_matrix("target_damping", np.asarray(update.damping).reshape(6, 6))
+        check.require_feedback_gains("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip)
+        check.require_fresh(update.stamp_s, now_s, self._newest_s, self._settings)
+
+        if mode is TrajectoryMode.POSITION:
+            if update.stamp_s > self._newest_s or self._motion is None:  # the same stamp again is the same command
+                X = transform(
+                    rotation_from_quat_xyzw(update.quat_xyzw / np.linalg.norm(update.quat_xyzw)), update.position
+                )
+                self._X_base_target = X if update.frame_id == self._base_frame else X_base_tcp @ X
+        elif self._motion is None or self._motion.mode != TrajectoryMode.VELOCITY:
+            self._X_base_target = X_base_reference.copy()
+        self._motion = update
+        self._newest_s = update.stamp_s
+        self.accepted_at_s = now_s
+
+    def accept_joint(self, update: JointMotionUpdate, now_s: float, q_reference: Array) -> None:
+        """Check a joint command and make it the target; `q_reference` is where velocity mode starts.
+
+        Raises:
+            ExecutionError: One of the codes 301 to 308; nothing was changed.
+        """
+        self._require_target(TargetMode.JOINT)
+        mode = check.require_mode(update.mode)
+        n = self._joints
+        position_mode = mode is TrajectoryMode.POSITION
+        check.require_size("target_stiffness", update.stiffness, n)
+        check.require_size("target_damping", update.damping, n)
+        check.require_size("positions" if position_mode else "velocities", self._wanted(update, mode), n)
+        if update.feedforward_torque.size:
+            check.require_size("target_feedforward_torque", update.feedforward_torque, n)
+        for name, values, unit in (
+            ("target_stiffness", update.stiffness, "N*m/rad"),
+            ("target_damping", update.damping, "N*m*s/rad"),
+            ("positions" if position_mode else "velocities", self._wanted(update, mode), "rad and rad/s"),
+            ("target_feedforward_torque", update.feedforward_torque, "N*m"),
+        ):
+            check.require_finite(name, values, unit)
+        check.require_joint_gains("target_stiffness", update.stiffness, "N*m/rad")
+        check.require_joint_gains("target_damping", update.damping, "N*m*s/rad")
+        check.require_fresh(update.stamp_s, now_s, self._newest_s, self._settings)
+
+        if position_mode:
+            self._q_target = update.positions.copy()
+        elif self._joint is None or self._joint.mode != TrajectoryMode.VELOCITY:
+            self._q_target = q_reference.copy()
+        self._joint = update
+        self._newest_s = update.stamp_s
+        self.accepted_at_s = now_s
+
+    def cartesian_setpoint(self, X_base_tcp: Array, dt_s: float, *, is_held: bool) -> ComplianceCommand:
+        """Return the setpoint of this tick; velocity mode advances by `dt_s` unless the command is held.
+
+        Raises:
+            CommandModeError: There is no Cartesian command (code 307).
+        """
+        update = self._motion
+        if update is None:
+            raise CommandModeError("there is no Cartesian command", quantity="motion_update", value="none", limit="one")
+        R_tcp = X_base_tcp[:3, :3]
+        twist_base = np.zeros(6)
+        if update.mode == TrajectoryMode.VELOCITY and not is_held:
+            twist_base = self._limited_twist(update, R_tcp)
+            R_target = self._X_base_target[:3, :3]
+            step = np.eye(4)
+            step[:3, :3] = rotation_from_rotvec(twist_base[3:] * dt_s) @ R_target
+            step[:3, 3] = self._X_base_target[:3, 3] + twist_base[:3] * dt_s
+            self._X_base_target = step
+        R_target = self._X_base_target[:3, :3]
+        feedforward = np.zeros(6) if is_held else rotate6(R_target.T @ R_tcp, update.feedforward_at_tip)
+        return ComplianceCommand(
+            stamp_s=update.stamp_s,
+            X_base_target=self._X_base_target,
+            X_tcp_comp=_NO_OFFSET,
+            stiffness=_in_axes(R_target, np.asarray(update.stiffness).reshape(6, 6)),
+            damping=_in_axes(R_target, np.asarray(update.damping).reshape(6, 6)),
+            damping_ratio=0.0,
+            feedforward=feedforward,
+            twist=rotate6(R_target.T, twist_base),
+            feedback_gains=np.zeros(6) if is_held else update.feedback_gains_at_tip,
+        )
+
+    def joint_setpoint(self, dt_s: float, *, is_held: bool) -> tuple[Array, Array, JointMotionUpdate]:
+        """Return target positions and velocities, shape (n,), of this tick, and the gains that go with them.
+
+        Raises:
+            CommandModeError: There is no joint command (code 307).
+        """
+        update = self._joint
+        if update is None:
+            raise CommandModeError("there is no joint command", quantity="joint_update", value="none", limit="one")
+        velocities = np.zeros(self._joints)
+        if update.mode == TrajectoryMode.VELOCITY and not is_held:
+            velocities = update.velocities
+            self._q_target = self._q_target + velocities * dt_s
+        return self._q_target, velocities, update
+
+    def _wanted(self, update: JointMotionUpdate, mode: TrajectoryMode) -> Array:
+        return update.positions if mode is TrajectoryMode.POSITION else update.velocities
+
+    def _limited_twist(self, update: MotionUpdate, R_tcp: Array) -> Array:
+        """Return the twist in base axes, linear and angular part each scaled as a whole to its speed limit."""
+        twist = update.velocity if update.frame_id == self._base_frame else rotate6(R_tcp, update.velocity)
+        twist = np.array(twist, dtype=float)
+        for part, limit in ((slice(0, 3), self._settings.linear_speed), (slice(3, 6), self._settings.angular_speed)):
+            norm = float(np.linalg.norm(twist[part]))
+            if norm > limit:
+                twist[part] *= limit / norm
+        return twist
+
+    def _require_target(self, mode: TargetMode) -> None:
+        if self.target_mode is not mode:
+            raise CommandModeError(
+                f"a {mode.name} command came while the target mode is {self.target_mode.name}; change the mode first",
+                quantity="target_mode",
+                value=self.target_mode.name,
+                limit=mode.name,
+            )

@@ -1,0 +1,52 @@
+"""`ArmModel` on the robot model of `core.motion`: one pass of pinocchio per configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pinocchio as pin  # type: ignore[import-untyped]
+
+from cablecell.core.control.frames import Array
+from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.motion.model import RobotModel
+
+_LOCAL_WORLD_ALIGNED = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+
+
+class RobotArm:
+    """Kinematics and inertia of the arm for the controller.
+
+    The inertia of the rotors, seen at the joints, is added to that of the links: without it a wrist looks ten times
+    lighter than it is, and damping designed for it would be too weak.
+    """
+
+    def __init__(self, robot: RobotModel, *, rotor_inertia: Array, frame: str = "tcp") -> None:
+        self._model, self._data = robot.pin_model, robot.pin_data
+        self._frame = robot.frame_id(frame)
+        self._rotors = np.diag(np.asarray(rotor_inertia, dtype=float))
+        X_base_world = np.linalg.inv(robot.X_world_base)
+        self._X_base_world = X_base_world
+        self._R = X_base_world[:3, :3]
+        limits = robot.limits
+        self._limits = JointLimits(limits.lower, limits.upper, limits.velocity, limits.effort)
+        self._q: Array | None = None
+        self._dynamics: ArmDynamics | None = None
+
+    @property
+    def joint_limits(self) -> JointLimits:
+        """Limits in the order of the joint vectors."""
+        return self._limits
+
+    def dynamics(self, q: Array) -> ArmDynamics:
+        """Return pose, Jacobian and inertia; the last configuration is remembered, so that asking twice is free."""
+        if self._dynamics is not None and self._q is q:
+            return self._dynamics
+        model, data = self._model, self._data
+        J = pin.computeFrameJacobian(model, data, q, self._frame, _LOCAL_WORLD_ALIGNED)
+        X_world_tcp = pin.updateFramePlacement(model, data, self._frame).homogeneous
+        upper = np.triu(pin.crba(model, data, q))
+        J_base = np.empty((6, J.shape[1]))
+        J_base[:3] = self._R @ J[:3]
+        J_base[3:] = self._R @ J[3:]
+        M = upper + np.triu(upper, 1).T + self._rotors
+        self._q, self._dynamics = q, ArmDynamics(self._X_base_world @ X_world_tcp, J_base, M)
+        return self._dynamics

@@ -1,0 +1,182 @@
+"""Checks of commands at the door: each refuses with a typed error and changes nothing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.command import TrajectoryMode
+from cablecell.core.control.errors import (
+    BadGainsError,
+    BadQuaternionError,
+    CommandModeError,
+    CommandSizeError,
+    FutureCommandError,
+    NonFiniteCommandError,
+    StaleCommandError,
+)
+from cablecell.core.control.frames import Array
+
+QUATERNION_TOLERANCE = 1e-3
+"""Largest deviation of a quaternion's norm from 1."""
+
+GAIN_LIMIT = 0.95
+"""Largest wrench feedback gain: contact force grows as 1/(1 - gain)."""
+
+_SYMMETRY_TOLERANCE = 1e-6
+"""Largest |K - K^T| relative to the largest entry."""
+
+
+def require_finite(name: str, values: Array, unit: str) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        NonFiniteCommandError: Some value is not finite (code 301).
+    """
+    if not np.isfinite(values).all():
+        index = int(np.argmin(np.isfinite(values)))
+        value = float(np.asarray(values).ravel()[index])
+        message = f"{name}[{index}] = {value} is not finite; every value must be a number in {unit or 'plain numbers'}"
+        raise NonFiniteCommandError(message, quantity=f"{name}[{index}]", value=value, limit="finite", unit=unit)
+
+
+def require_size(name: str, values: Array, size: int) -> None:
+    """Refuse a vector of the wrong length.
+
+    Raises:
+        CommandSizeError: The length differs (code 308).
+    """
+    if np.asarray(values).size != size:
+        count = int(np.asarray(values).size)
+        raise CommandSizeError(f"{name} has {count} values; {size} are needed", quantity=name, value=count, limit=size)
+
+
+def require_unit_quaternion(name: str, quat_xyzw: Array) -> None:
+    """Refuse a quaternion that is not a rotation.
+
+    Raises:
+        BadQuaternionError: The norm is not 1 (code 302).
+    """
+    norm = math.sqrt(float(np.dot(quat_xyzw, quat_xyzw)))
+    if abs(norm - 1.0) > QUATERNION_TOLERANCE:
+        raise BadQuaternionError(
+            f"{name} has norm {norm:.6g}; it must be 1 within {QUATERNION_TOLERANCE}",
+            quantity=name,
+            value=norm,
+            limit=f"1 +- {QUATERNION_TOLERANCE}",
+        )
+
+
+def require_gain_matrix(name: str, matrix: Array) -> None:
+    """Refuse a stiffness or damping matrix that is not symmetric positive semi-definite.
+
+    Raises:
+        BadGainsError: The matrix is asymmetric or has a negative eigenvalue (code 303).
+    """
+    scale = max(float(np.abs(matrix).max()), 1e-12)
+    asymmetry = np.abs(matrix - matrix.T)
+    if float(asymmetry.max()) > _SYMMETRY_TOLERANCE * scale:
+        i, j = (int(k) for k in np.unravel_index(int(asymmetry.argmax()), asymmetry.shape))
+        raise BadGainsError(
+            f"{name} is not symmetric: [{i},{j}] = {matrix[i, j]:.6g} but [{j},{i}] = {matrix[j, i]:.6g}",
+            quantity=f"{name}[{i},{j}]",
+            value=matrix[i, j],
+            limit=matrix[j, i],
+        )
+    lowest = float(np.linalg.eigvalsh(matrix)[0])
+    if lowest < -_SYMMETRY_TOLERANCE * scale:
+        raise BadGainsError(
+            f"{name} has a negative eigenvalue {lowest:.6g}; the smallest allowed is 0",
+            quantity=name,
+            value=lowest,
+            limit=0,
+        )
+
+
+def require_joint_gains(name: str, values: Array, unit: str) -> None:
+    """Refuse negative joint gains.
+
+    Raises:
+        BadGainsError: A gain is negative (code 303).
+    """
+    index = int(np.argmin(values))
+    if float(values[index]) < 0.0:
+        raise BadGainsError(
+            f"{name}[{index}] = {values[index]:.6g} {unit} is negative; the smallest allowed is 0 {unit}",
+            quantity=f"{name}[{index}]",
+            value=values[index],
+            limit=0,
+            unit=unit,
+        )
+
+
+def require_feedback_gains(name: str, gains: Array) -> None:
+    """Refuse wrench feedback gains outside [0, 0.95].
+
+    Raises:
+        BadGainsError: A gain is outside (code 303).
+    """
+    outside = (gains < 0.0) | (gains > GAIN_LIMIT)
+    if outside.any():
+        index = int(outside.argmax())
+        raise BadGainsError(
+            f"{name}[{index}] = {gains[index]:.6g} is outside [0, {GAIN_LIMIT}]",
+            quantity=f"{name}[{index}]",
+            value=gains[index],
+            limit=f"[0, {GAIN_LIMIT}]",
+        )
+
+
+def require_mode(mode: int) -> TrajectoryMode:
+    """Return the trajectory mode of a number.
+
+    Raises:
+        CommandModeError: Unspecified or unknown (code 307).
+    """
+    if mode not in (TrajectoryMode.VELOCITY, TrajectoryMode.POSITION):
+        raise CommandModeError(
+            f"trajectory_generation_mode = {mode} is not a mode; valid are 1 (VELOCITY), 2 (POSITION)",
+            quantity="trajectory_generation_mode",
+            value=mode,
+            limit="1 (VELOCITY), 2 (POSITION)",
+        )
+    return TrajectoryMode(mode)
+
+
+def require_fresh(stamp_s: float, now_s: float, newest_s: float, settings: ControlSettings) -> None:
+    """Refuse stamps that are not finite, too old, ahead of the clock, or older than an accepted one.
+
+    Raises:
+        NonFiniteCommandError: The stamp is not a number (code 301).
+        StaleCommandError: The stamp is too old or goes back (code 304).
+        FutureCommandError: The stamp is ahead of the clock (code 305).
+    """
+    if not math.isfinite(stamp_s):
+        raise NonFiniteCommandError("stamp is not finite", quantity="stamp", value=stamp_s, limit="finite", unit="s")
+    age = now_s - stamp_s
+    if age > settings.command_age_limit_s:
+        raise StaleCommandError(
+            f"stamp is {age:.3f} s old; the limit is {settings.command_age_limit_s} s",
+            quantity="stamp",
+            value=age,
+            limit=settings.command_age_limit_s,
+            unit="s",
+        )
+    if -age > settings.command_ahead_limit_s:
+        raise FutureCommandError(
+            f"stamp is {-age:.3f} s ahead of the controller's clock; the limit is {settings.command_ahead_limit_s} s",
+            quantity="stamp",
+            value=-age,
+            limit=settings.command_ahead_limit_s,
+            unit="s",
+        )
+    if stamp_s < newest_s:
+        raise StaleCommandError(
+            f"stamp is {newest_s - stamp_s:.3f} s older than the last accepted command; stamps must not go back",
+            quantity="stamp",
+            value=stamp_s,
+            limit=newest_s,
+            unit="s",
+        )

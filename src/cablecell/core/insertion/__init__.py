@@ -1,0 +1,1 @@
+"""The insertion skill: numbered phases as step functions of (observation, time). README.md describes the procedure."""

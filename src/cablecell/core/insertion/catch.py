@@ -1,0 +1,129 @@
+"""The search phase: press lightly, move on a spiral, notice the drop into the opening."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from cablecell.core.insertion.outcome import Outcome, Phase
+from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
+from cablecell.core.insertion.search import SpiralSearch
+
+_PRESS_S = 0.08
+"""Time to let the push settle before the height of the land is taken: the grasp gives way by F/k."""
+
+_RESUMED_PRESS_S = 0.03
+"""The same after a false catch, where the push was there before."""
+
+_UNSURE_M = 1.0e-4
+"""Added to the catch threshold while the height of the land is only extrapolated."""
+
+_SIDEWAYS_LIMIT_N = 10.0
+"""Largest lateral force: the target is kept that close to the plug."""
+
+_ON_PATH_M = 1.0e-4
+"""Distance to the path below which the target follows it."""
+
+
+def new_spiral(job: Job) -> SpiralSearch:
+    """Return the spiral of the next search; each search starts finer than the one before."""
+    plan, settings = job.plan, job.settings
+    return SpiralSearch(
+        pitch_m=plan.search_pitch_m * settings.search_pitch_factor**job.searches,
+        radius_m=plan.search_radius_m,
+        speed=plan.search_speed,
+        acceleration=settings.search_acceleration,
+        tours=settings.search_tours,
+        pitch_factor=settings.search_pitch_factor,
+    )
+
+
+class Search(PhaseStep):
+    """Spiral over the land until the tip drops by more than the catch threshold."""
+
+    phase: ClassVar[Phase] = Phase.SEARCH
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        settings = job.settings
+        self._start_s = m.time_s
+        self._target = m.p.copy()
+        # Where the land will be once the grasp has given way to the full push.
+        give = max(settings.search_force_n - max(m.push_n, 0.0), 0.0) / settings.grasp_stiffness
+        # Where the plug stands on its nose, the land of its body is deeper by the nose.
+        self._nose_m = job.nose_before(m)
+        job.is_on_nose = self._nose_m > 0.0
+        self._land_m = (m.depth_m if job.land_m is None else job.land_m - self._nose_m) + give
+        self._is_settled = False
+        self._is_resumed = job.spiral is not None
+        if job.spiral is None:
+            job.spiral = new_spiral(job)
+            job.searches += 1
+        self._spiral = job.spiral
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Press, then follow the spiral and watch the height."""
+        settings = job.settings
+        decision = self._watch(job, m)
+        velocity = np.zeros(3)
+        if self._is_settled and decision is None:
+            velocity[:2] = self._move(job, m.dt_s)
+        target = np.array([self._target[0], self._target[1], m.depth_m])
+        # On a leash: where the plug is held back the target goes on, and the force stays bounded.
+        leash = _SIDEWAYS_LIMIT_N / settings.stiffness_search
+        dx, dy = target[0] - float(m.p[0]), target[1] - float(m.p[1])
+        distance = math.hypot(dx, dy)
+        if distance > leash:
+            target[:2] = m.p[0] + dx * leash / distance, m.p[1] + dy * leash / distance
+            velocity[:2] = 0.0
+        stiffness = np.array(
+            [settings.stiffness_search, settings.stiffness_search, 0.0] + [settings.rotation_stiffness_free] * 3
+        )
+        damping = np.zeros(6)
+        damping[2] = settings.search_force_n / settings.insert_speed
+        push = np.array([0.0, 0.0, settings.search_force_n])
+        return Setpoint(target, np.zeros(3), stiffness, damping, force=push, velocity=velocity), decision
+
+    def _watch(self, job: Job, m: Measurement) -> Go | End | None:
+        plan = job.plan
+        if not self._is_settled:
+            has_dropped = m.depth_m > self._land_m + plan.catch_drop_m + _UNSURE_M and not self._is_resumed
+            if has_dropped:
+                return Go(Phase.INSERT, f"dropped {1e3 * (m.depth_m - self._land_m):.2f} mm while pressed on the land")
+            if m.time_s - self._start_s < (_RESUMED_PRESS_S if self._is_resumed else _PRESS_S):
+                return None
+            # From here on the height is known exactly. After a false catch it is what the plug rests on now.
+            self._is_settled = True
+            self._land_m = m.depth_m
+            land = m.depth_m + self._nose_m
+            job.land_m = land if job.land_m is None or not self._is_resumed else min(job.land_m, land)
+        if m.depth_m < self._land_m:
+            # The land rises under a tilted axis, or the first contact was already in the chamfer.
+            self._land_m = m.depth_m
+            land = m.depth_m + self._nose_m
+            job.land_m = land if job.land_m is None else min(land, job.land_m)
+        drop = m.depth_m - self._land_m
+        if drop > plan.catch_drop_m:
+            return Go(
+                Phase.INSERT, f"dropped {1e3 * drop:.2f} mm; the catch threshold is {1e3 * plan.catch_drop_m:.2f} mm"
+            )
+        if self._spiral.is_exhausted:
+            return End(
+                Outcome.SEARCH_EXHAUSTED,
+                f"no opening within {1e3 * plan.search_radius_m:.1f} mm after {job.settings.search_tours} tours",
+            )
+        return None
+
+    def _move(self, job: Job, dt_s: float) -> tuple[float, float]:
+        """Advance the target along the path, or to where the path was left; return its velocity."""
+        x, y = self._spiral.position
+        dx, dy = x - float(self._target[0]), y - float(self._target[1])
+        distance = math.hypot(dx, dy)
+        if distance > _ON_PATH_M:
+            speed = min(job.plan.search_speed, distance / dt_s) / distance
+            self._target[:2] += np.array([dx, dy]) * (speed * dt_s)
+            return dx * speed, dy * speed
+        x, y, vx, vy = self._spiral.step(dt_s)
+        self._target[:2] = x, y
+        return vx, vy

@@ -1,0 +1,224 @@
+"""What a phase sees, what it commands, and how it hands over: everything in the axes of the believed port entrance."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.control.command import ComplianceCommand
+from cablecell.core.control.frames import Array, rotation_from_rotvec, transform
+from cablecell.core.insertion.outcome import Outcome, Phase
+from cablecell.core.insertion.plan import RADIAL_95, InsertionPlan
+from cablecell.core.insertion.profile import ConnectorProfile
+from cablecell.core.insertion.search import SpiralSearch
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One step as a phase sees it.
+
+    Attributes:
+        time_s: Clock, s.
+        dt_s: Since the last step, s.
+        p: Tip in the port frame, shape (3,), m; z is the depth below the believed entrance.
+        rotvec: Orientation of the tip in the port frame, shape (3,), rad.
+        speed: Filtered speed of the tip, m/s.
+        force: Environment on tool in port axes, tared, shape (3,), N.
+        moment: About the tip likewise, shape (3,), N·m.
+    """
+
+    time_s: float
+    dt_s: float
+    p: Array
+    rotvec: Array
+    speed: float
+    force: Array
+    moment: Array
+
+    @property
+    def depth_m(self) -> float:
+        """Tip below the believed entrance, m."""
+        return float(self.p[2])
+
+    @property
+    def push_n(self) -> float:
+        """Axial force with which the plug presses on the port, N."""
+        return -float(self.force[2])
+
+
+@dataclass(frozen=True)
+class Setpoint:
+    """Compliance setpoint in port axes; diagonals of shape (6,), translation then rotation.
+
+    Attributes:
+        p: Target of the tip, m.
+        rotvec: Target orientation of the tip, rad.
+        stiffness: N/m, N·m/rad; 0 leaves the axis to force and damping.
+        damping: Added to the designed damping, N·s/m, N·m·s/rad.
+        force: Push of the robot on the environment, shape (3,), N.
+        velocity: Of the target, shape (3,), m/s.
+        acceleration: Of the target, shape (3,), m/s².
+    """
+
+    p: Array
+    rotvec: Array
+    stiffness: Array
+    damping: Array = field(default_factory=lambda: np.zeros(6))
+    force: Array = field(default_factory=lambda: np.zeros(3))
+    velocity: Array = field(default_factory=lambda: np.zeros(3))
+    acceleration: Array = field(default_factory=lambda: np.zeros(3))
+
+    def to_command(self, stamp_s: float, X_base_port: Array, X_tcp_tip: Array, static_load: Array) -> ComplianceCommand:
+        """Return the command for the controller; `static_load` (port axes, shape (6,)) is carried on top."""
+        X_port_target = transform(rotation_from_rotvec(self.rotvec), self.p)
+        # Gains and forces are meant in port axes, the command's are in target axes; they differ by the small rotation.
+        R = X_port_target[:3, :3]
+        feedforward = static_load.copy()
+        feedforward[:3] += self.force
+        twist = np.zeros(6)
+        twist[:3] = R.T @ self.velocity
+        acceleration = np.zeros(6)
+        acceleration[:3] = R.T @ self.acceleration
+        feedforward[:3] = R.T @ feedforward[:3]
+        feedforward[3:] = R.T @ feedforward[3:]
+        return ComplianceCommand(
+            stamp_s=stamp_s,
+            X_base_target=X_base_port @ X_port_target,
+            X_tcp_comp=X_tcp_tip,
+            stiffness=np.diag(self.stiffness),
+            damping=np.diag(self.damping),
+            feedforward=feedforward,
+            twist=twist,
+            acceleration=acceleration,
+        )
+
+
+@dataclass(frozen=True)
+class Go:
+    """Hand over to another phase.
+
+    Attributes:
+        phase: The next one.
+        reason: One sentence with value, limit and unit.
+    """
+
+    phase: Phase
+    reason: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The insertion is decided.
+
+    Attributes:
+        outcome: How.
+        reason: One sentence with value, limit and unit.
+    """
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass
+class Job:
+    """Memory of one insertion that phases share.
+
+    Attributes:
+        profile: The connector.
+        settings: Of the skill.
+        plan: Numbers of this insertion.
+        static_load: Wrench that holds the tool at rest in free space, port axes, shape (6,).
+        land_m: Touched land below the believed entrance, m; None until it was touched.
+        is_on_nose: True while the plug is taken to stand on what leads its body.
+        correction: Rotation found in the hole, shape (3,), rad.
+        spiral: Search path, also while it is interrupted by a catch; None before the first search.
+        searches: Spirals started.
+        decision: How the insertion ended, once that is known.
+        stalls: Stalls in the hole, since the last search.
+        total_stalls: Stalls altogether.
+        stop_m: Depth below the believed entrance at which the plug stopped under the seating push, m.
+        seats: Seating ramps started.
+        is_backing_off: True when the next insertion has to begin with a pull.
+        is_latched: True when the pull test proved the latch.
+        has_snapped: True when a snap was felt.
+        is_gripper_open: True when the plug is to be let go.
+    """
+
+    profile: ConnectorProfile
+    settings: InsertionSettings
+    plan: InsertionPlan
+    static_load: Array = field(default_factory=lambda: np.zeros(6))
+    land_m: float | None = None
+    is_on_nose: bool = False
+    correction: Array = field(default_factory=lambda: np.zeros(3))
+    spiral: SpiralSearch | None = None
+    searches: int = 0
+    decision: End | None = None
+    stalls: int = 0
+    total_stalls: int = 0
+    stop_m: float = 0.0
+    seats: int = 0
+    is_backing_off: bool = False
+    is_latched: bool = False
+    has_snapped: bool = False
+    is_gripper_open: bool = False
+
+    def depth_m(self, m: Measurement) -> float:
+        """Return the depth below the entrance plane: from the touched land, or from the believed entrance, m."""
+        if self.land_m is None:
+            return m.depth_m
+        return m.depth_m - self.land_m + self.profile.rim_m
+
+    @property
+    def depth_tolerance_m(self) -> tuple[float, float]:
+        """How far the depth of a seated plug may fall short and exceed, m.
+
+        A land touched inside the chamfer lies up to the chamfer too deep; a tilted plug touches early with one corner;
+        the grasp gives way under the push. Without a land the axial uncertainty of the port counts instead.
+        """
+        tolerance, profile = self.profile.seat_tolerance_m, self.profile
+        give = self.plan.seat_force_n / self.settings.grasp_stiffness
+        if self.land_m is None:
+            sigma = 3.0 * self.plan.uncertainty.axial_sigma_m
+            return tolerance + sigma, tolerance + sigma + give
+        corner = 0.5 * max(profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
+        return tolerance + profile.chamfer_m, tolerance + corner + give
+
+    def nose_before(self, m: Measurement) -> float:
+        """Return the length of the nose if the plug stands on it rather than on its body, m; otherwise 0.
+
+        Once a land is known its depth tells. Before, it is the likelier of two stories: the axis is so far off that the
+        nose missed the opening, or the port is nearer than believed.
+        """
+        nose = self.profile.nose_m
+        if nose <= 0.0:
+            return 0.0
+        if self.land_m is not None:
+            return nose if m.depth_m < self.land_m - 0.5 * nose else 0.0
+        uncertainty = self.plan.uncertainty
+        sigma_lateral, sigma = uncertainty.lateral_95_m / RADIAL_95, max(uncertainty.axial_sigma_m, 1e-6)
+        log_missed = -0.5 * (self.profile.nose_play_m / max(sigma_lateral, 1e-6)) ** 2
+        on_nose = log_missed - 0.5 * ((m.depth_m - self.profile.rim_m + nose) / sigma) ** 2
+        on_body = -0.5 * ((m.depth_m - self.profile.rim_m) / sigma) ** 2
+        return nose if on_nose > on_body else 0.0
+
+    def stiff(self, translation: float, rotation: float) -> Array:
+        """Return an isotropic stiffness diagonal, shape (6,)."""
+        return np.array([translation] * 3 + [rotation] * 3)
+
+
+class PhaseStep(ABC):
+    """One phase, made when it is entered; `step` runs once per period and never waits."""
+
+    phase: ClassVar[Phase]
+
+    @abstractmethod
+    def __init__(self, job: Job, m: Measurement) -> None: ...
+
+    @abstractmethod
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Return the setpoint of this step, and where to go if the phase is over."""

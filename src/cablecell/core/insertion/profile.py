@@ -1,0 +1,101 @@
+"""What the skill needs to know of a connector; derived from connector data, never written into code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cablecell.core.config.connector import Connector, PlugPart
+
+
+@dataclass(frozen=True)
+class ConnectorProfile:
+    """Geometry and limits of one plug and port pair, in the frame of the port entrance (z into the port).
+
+    Attributes:
+        name: Connector type.
+        size_m: Plug section along x and y, m.
+        clearance_m: Clearance per side along x and y, m.
+        chamfer_m: Lead-in per side, plug and port together, m.
+        depth_m: From the entrance plane to the seated tip, m.
+        rim_m: Depth of the tip when the plug stands on the land around the opening, m.
+        nose_m: By how much the tip leads the part of the plug that fits the opening, m: a ferrule, for instance.
+        nose_play_m: How far the nose may be off the axis and still enter the opening, m.
+        seat_tolerance_m: By how much the seated depth may differ, m.
+        friction: Coefficient between plug and port.
+        latch_force_n: Push that closes the latch; 0 where there is none, N.
+        latch_play_m: Axial play of the closed latch, m.
+        retention_force_n: Pull the closed latch holds; 0 where there is none, N.
+        force_limit_n: Largest contact force the part stands, N.
+    """
+
+    name: str
+    size_m: tuple[float, float]
+    clearance_m: tuple[float, float]
+    chamfer_m: float
+    depth_m: float
+    rim_m: float = 0.0
+    nose_m: float = 0.0
+    nose_play_m: float = 0.0
+    seat_tolerance_m: float = 0.0007
+    friction: float = 0.3
+    latch_force_n: float = 0.0
+    latch_play_m: float = 0.0
+    retention_force_n: float = 0.0
+    force_limit_n: float = 25.0
+
+    @property
+    def has_latch(self) -> bool:
+        """True when a pull can prove the seat."""
+        return self.latch_force_n > 0.0 and self.retention_force_n > 0.0
+
+
+def profile_from_connector(connector: Connector, *, force_limit_n: float = 25.0) -> ConnectorProfile:
+    """Return the profile of a connector file.
+
+    Args:
+        connector: The connector.
+        force_limit_n: Largest contact force allowed, N; the file does not state one.
+    """
+    mating = [part for part in connector.plug.parts if part.mates]
+    front = max(part.centre_m[2] + 0.5 * part.size_m[2] for part in mating)
+    leading = [part for part in connector.plug.parts if part.centre_m[2] + 0.5 * part.size_m[2] > front + 1.0e-6]
+    nose = max((part.centre_m[2] + 0.5 * part.size_m[2] - front for part in leading), default=0.0)
+    spans = [
+        max(part.centre_m[i] + 0.5 * part.size_m[i] for part in mating)
+        - min(part.centre_m[i] - 0.5 * part.size_m[i] for part in mating)
+        for i in (0, 1)
+    ]
+    lead_ins = [lead_in.height_m for wall in connector.port.walls for lead_in in wall.lead_in]
+    latch = connector.latch
+    return ConnectorProfile(
+        name=connector.name,
+        size_m=(spans[0], spans[1]),
+        clearance_m=(connector.clearance.x_m, connector.clearance.y_m),
+        chamfer_m=min(lead_ins, default=0.0),
+        depth_m=connector.port.stop_depth_m,
+        # The tip is the origin of the plug: what leads the mating part is already in the opening when that lands.
+        rim_m=connector.port.rim_depth_m - front,
+        nose_m=nose,
+        nose_play_m=_nose_play(connector, leading, mating),
+        seat_tolerance_m=connector.port.seat_tolerance_m,
+        friction=connector.friction,
+        latch_force_n=0.0 if latch is None else latch.engage_n,
+        latch_play_m=0.0 if latch is None else latch.play_m,
+        retention_force_n=0.0 if latch is None else latch.retention_n,
+        force_limit_n=force_limit_n,
+    )
+
+
+def _nose_play(connector: Connector, leading: list[PlugPart], mating: list[PlugPart]) -> float:
+    """Return the room of the leading parts in the openings of the mating parts they stand on, m."""
+    clearance = (connector.clearance.x_m, connector.clearance.y_m)
+    rooms = []
+    for nose in leading:
+        # The mating part behind the nose is the one whose axis is nearest.
+        body = min(
+            mating, key=lambda part: abs(part.centre_m[0] - nose.centre_m[0]) + abs(part.centre_m[1] - nose.centre_m[1])
+        )
+        for i in (0, 1):
+            offset = abs(body.centre_m[i] - nose.centre_m[i])
+            rooms.append(0.5 * (body.size_m[i] - nose.size_m[i]) - offset + clearance[i])
+    return max(min(rooms, default=0.0), 0.0)

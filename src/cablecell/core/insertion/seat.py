@@ -1,0 +1,248 @@
+"""Phases at the bottom: seat with a force ramp, verify, prove the latch by pulling, hold."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar
+
+from cablecell.core.insertion.insert import Compliance, soft_setpoint
+from cablecell.core.insertion.outcome import Outcome, Phase
+from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
+
+_DWELL_S = 0.06
+"""Time without motion that counts as stopped."""
+
+_STILL_M = 5.0e-5
+"""Motion within the dwell that counts as none."""
+
+_SNAP_S = 0.03
+"""Time within which the push falls when a latch snaps."""
+
+_SNAP_DROP_N = 1.5
+"""Smallest fall of the push that counts as a snap; larger latches must drop by a quarter of their force."""
+
+_SEAT_LIMIT_S = 2.5
+"""Longest time of the ramp and its evaluation."""
+
+_RETURN_LIMIT_S = 0.6
+"""Longest way back to the stop after a pull test."""
+
+_RETRY_FORCE_N = 2.0
+"""Added to the seating push on each retry."""
+
+_RELAXED_SHARE = 0.3
+"""Share of the seating push that is kept while the stiffness of the seat is checked."""
+
+_RELAX_S = 0.12
+"""Time for the push to fall and the plug to follow."""
+
+_SPRING_BACK_M = 5.0e-4
+"""Motion beyond that of the grasp that a real stop does not show when the push falls."""
+
+_PULL_S = 0.25
+"""Duration of the pull test."""
+
+_PULL_SPEED = 0.05
+"""Free speed of the pull test, m/s: a plug that is not held moves centimetres, a latched one only its play."""
+
+_PULL_MARGIN_M = 1.0e-3
+"""Motion in the pull test beyond grasp and latch play that a latched plug does not show."""
+
+
+class Seat(PhaseStep):
+    """Raise the push until a snap or its limit, then wait for rest and look at the depth."""
+
+    phase: ClassVar[Phase] = Phase.SEAT
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._compliance = Compliance(job, m)
+        self._start_s = m.time_s
+        self._push_n = job.plan.insert_force_n
+        # Each retry may push a little harder, within the limit.
+        wanted = job.plan.seat_force_n + _RETRY_FORCE_N * job.seats
+        self._limit_n = min(wanted, max(job.settings.seat_force_limit_n, job.plan.seat_force_n))
+        job.seats += 1
+        self._history: deque[tuple[float, float]] = deque()
+        self._pushes: deque[tuple[float, float]] = deque()
+        self._is_ramp_over = False
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Advance the ramp by one period and evaluate."""
+        settings = job.settings
+        if not self._is_ramp_over:
+            self._push_n = min(self._push_n + settings.seat_ramp * m.dt_s, self._limit_n)
+            self._is_ramp_over = self._push_n >= self._limit_n
+        self._history.append((m.time_s, m.depth_m))
+        while self._history[0][0] < m.time_s - _DWELL_S:
+            self._history.popleft()
+        if job.profile.has_latch and self._has_snapped(job, m):
+            job.has_snapped = True
+            self._is_ramp_over = True
+        self._compliance.follow(job, m)
+        # Axial damping grows with the push, so that the free speed stays the seating speed.
+        setpoint = soft_setpoint(
+            job, self._compliance.target(m), self._compliance.rotvec, self._push_n, self._push_n / settings.seat_speed
+        )
+        return setpoint, self._decide(job, m)
+
+    def _has_snapped(self, job: Job, m: Measurement) -> bool:
+        """Return whether the measured push fell suddenly although the ramp rises: the latch has let the plug pass."""
+        self._pushes.append((m.time_s, m.push_n))
+        while self._pushes[0][0] < m.time_s - _SNAP_S:
+            self._pushes.popleft()
+        highest = max(push for _, push in self._pushes)
+        is_pushing = highest > 0.5 * job.profile.latch_force_n
+        return is_pushing and highest - m.push_n > max(_SNAP_DROP_N, 0.25 * job.profile.latch_force_n)
+
+    def _decide(self, job: Job, m: Measurement) -> Go | End | None:
+        elapsed = m.time_s - self._start_s
+        is_full_window = m.time_s - self._history[0][0] > 0.8 * _DWELL_S
+        depths = [depth for _, depth in self._history]
+        is_still = is_full_window and max(depths) - min(depths) < _STILL_M
+        depth, wanted = job.depth_m(m), job.profile.depth_m
+        short, beyond = job.depth_tolerance_m
+        if depth > wanted + beyond + 1.0e-3:
+            return End(
+                Outcome.NO_CONTACT,
+                f"{1e3 * depth:.1f} mm deep without a stop; {1e3 * (wanted + beyond):.1f} mm is the deepest possible",
+            )
+        if self._is_ramp_over and is_still and m.push_n > 0.6 * self._push_n:
+            if depth >= wanted - short:
+                job.stop_m = m.depth_m
+                return Go(Phase.VERIFY, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
+            return self._too_shallow(job, depth, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
+        if elapsed > _SEAT_LIMIT_S:
+            return self._too_shallow(job, depth, f"no stop felt within {_SEAT_LIMIT_S} s, {1e3 * depth:.2f} mm deep")
+        return None
+
+    def _too_shallow(self, job: Job, depth: float, what: str) -> Go | End:
+        job.total_stalls += 1
+        needed = job.profile.depth_m - job.depth_tolerance_m[0]
+        job.is_backing_off = True
+        return try_again(job, Outcome.NOT_SEATED, f"{what}; {1e3 * needed:.2f} mm is needed")
+
+
+def try_again(job: Job, outcome: Outcome, what: str) -> Go | End:
+    """Return to the insertion for another seat, or give up when there were enough."""
+    if job.seats >= job.settings.seat_attempts:
+        return End(outcome, f"{what}; {job.seats} attempts were made")
+    return Go(Phase.INSERT, f"{what}: try again")
+
+
+class Verify(PhaseStep):
+    """Let the push fall: a plug at a real stop stays, one that leans on something soft springs back."""
+
+    phase: ClassVar[Phase] = Phase.VERIFY
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._p = m.p.copy()
+        self._start_s = m.time_s
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Relax, compare, decide."""
+        plan, settings = job.plan, job.settings
+        push = _RELAXED_SHARE * plan.seat_force_n
+        p = self._p.copy()
+        p[2] = m.depth_m
+        setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.seat_speed)
+        if m.time_s - self._start_s < _RELAX_S:
+            return setpoint, None
+        moved = float(self._p[2]) - m.depth_m
+        allowed = (1.0 - _RELAXED_SHARE) * plan.seat_force_n / settings.grasp_stiffness + _SPRING_BACK_M
+        if moved > allowed:
+            what = f"sprang back {1e3 * moved:.2f} mm when the push fell; a seated plug moves {1e3 * allowed:.2f} mm"
+            return setpoint, try_again(job, Outcome.NOT_SEATED, what)
+        if job.profile.has_latch:
+            return setpoint, Go(Phase.PULL_TEST, f"stays within {1e3 * moved:.2f} mm without push")
+        return setpoint, Go(Phase.HOLD, f"stays within {1e3 * abs(moved):.2f} mm without push")
+
+
+class PullTest(PhaseStep):
+    """Pull with a share of the retention force: a latched plug moves by its play and the grasp, no more."""
+
+    phase: ClassVar[Phase] = Phase.PULL_TEST
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._p = m.p.copy()
+        self._start_s = m.time_s
+        settings = job.settings
+        self._pull_n = min(settings.pull_test_share * job.profile.retention_force_n, settings.pull_test_limit_n)
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Pull, compare, decide."""
+        plan, settings, profile = job.plan, job.settings, job.profile
+        p = self._p.copy()
+        p[2] = m.depth_m
+        setpoint = soft_setpoint(job, p, job.correction, -self._pull_n, self._pull_n / _PULL_SPEED)
+        moved = float(self._p[2]) - m.depth_m
+        give = (plan.seat_force_n + self._pull_n) / settings.grasp_stiffness
+        allowed = give + profile.latch_play_m + _PULL_MARGIN_M
+        if moved > allowed:
+            outcome = Outcome.PULLED_OUT if job.has_snapped else Outcome.NOT_LATCHED
+            what = (
+                f"moved {1e3 * moved:.2f} mm at a pull of {self._pull_n:.1f} N; a latched plug moves "
+                f"{1e3 * allowed:.2f} mm at most"
+            )
+            return setpoint, try_again(job, outcome, what)
+        if m.time_s - self._start_s < _PULL_S:
+            return setpoint, None
+        job.is_latched = True
+        return setpoint, Go(Phase.HOLD, f"held a pull of {self._pull_n:.1f} N with {1e3 * moved:.2f} mm of motion")
+
+
+class Hold(PhaseStep):
+    """Press back to the stop and keep it there for a while: a seat must last before it is reported."""
+
+    phase: ClassVar[Phase] = Phase.HOLD
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._p = m.p.copy()
+        self._start_s = m.time_s
+        self._at_stop_s: float | None = None
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Push firmly until the depth of the seat is reached again, then gently for the time of the hold."""
+        settings, plan = job.settings, job.plan
+        p = self._p.copy()
+        p[2] = m.depth_m
+        push = plan.seat_force_n if self._at_stop_s is None else settings.hold_push_n
+        setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.seat_speed)
+        give = plan.seat_force_n / settings.grasp_stiffness
+        is_at_stop = m.depth_m > job.stop_m - give - _STILL_M
+        if self._at_stop_s is None:
+            if m.depth_m > job.stop_m - 2.0 * _STILL_M:
+                self._at_stop_s = m.time_s
+            elif m.time_s - self._start_s > _RETURN_LIMIT_S:
+                short = 1e3 * (job.stop_m - m.depth_m)
+                return setpoint, try_again(job, Outcome.NOT_SEATED, f"stays {short:.2f} mm before the stop after the pull")
+            return setpoint, None
+        if m.time_s - self._at_stop_s < settings.hold_s:
+            return setpoint, None
+        depth = 1e3 * job.depth_m(m)
+        if not is_at_stop:
+            return setpoint, try_again(job, Outcome.NOT_SEATED, f"slipped back to {depth:.2f} mm while it was held")
+        proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"
+        return setpoint, End(Outcome.SEATED, f"{depth:.2f} mm deep, {proof}, held for {settings.hold_s:.1f} s")
+
+
+class Done(PhaseStep):
+    """Hold: gently at the stop after a seat, still in free space after a failure or a release."""
+
+    phase: ClassVar[Phase] = Phase.DONE
+
+    def __init__(self, job: Job, m: Measurement) -> None:
+        self._p = m.p.copy()
+        self._rotvec = m.rotvec.copy()
+        decision = job.decision
+        self._is_in_port = decision is not None and decision.outcome is Outcome.SEATED and not job.is_gripper_open
+
+    def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
+        """Hold for as long as the caller steps."""
+        settings = job.settings
+        if not self._is_in_port:
+            stiffness = job.stiff(settings.stiffness_approach, settings.rotation_stiffness_free)
+            return Setpoint(self._p, self._rotvec, stiffness), None
+        p = self._p.copy()
+        p[2] = m.depth_m
+        push = settings.hold_push_n
+        return soft_setpoint(job, p, job.correction, push, push / settings.seat_speed), None
