@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pinocchio as pin
 
 from cablecell.composition.robot_description import load_robot_description, load_task_board_description
 from cablecell.core.geometry import invert_pose, pose_from_xyz_rpy
@@ -88,8 +89,6 @@ def scene(trial: int) -> Scene:
 
 def board_frame(trial: int, frame: str) -> np.ndarray:
     """Pose of a frame of the trial's board in base_link."""
-    import pinocchio as pin
-
     text, X_base_board = board(trial)
     board_model = pin.buildModelFromXML(text)
     data = board_model.createData()
