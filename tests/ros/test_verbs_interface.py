@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from cablecell.ros.message_data.interfaces import all_interfaces, complete_name
+from cablecell.ros.message_data.interfaces import all_interfaces, complete_name, definition_path
 from cablecell.ros.verbs.interface import app, nested_type
 
 
@@ -45,7 +45,8 @@ def test_show_reads_the_name_from_a_pipe() -> None:
 def test_every_installed_type_is_shown() -> None:
     for name in all_interfaces():
         lines = run("show", name, "--no-comments").splitlines()
-        assert not any(line.lstrip().startswith("#") for line in lines), name
+        is_idl = definition_path(name).suffix == ".idl"
+        assert is_idl or not any(line.lstrip().startswith("#") for line in lines), name
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_proto_is_yaml_to_start_from() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["show", "std_msgs/msg/Sting"], 1, "Unknown message type 'std_msgs/msg/Sting'; did you mean"),
+        (["show", "std_msgs/msg/Stringg"], 1, "Unknown message type 'std_msgs/msg/Stringg'; did you mean"),
         (["show", "String"], 1, "Invalid type name 'String'"),
         (["package", "std_srv"], 1, "Unknown package 'std_srv'; did you mean 'std_srvs'?"),
         (["show", "std_msgs/msg/Bool", "--all-comments", "--no-comments"], 2, "exclude each other"),

@@ -54,11 +54,11 @@ def test_calls(verbs: VerbRunner) -> None:
     assert "'maybe' does not fit, expected boolean" in verbs.error(
         "service", "call", "/cell/set_bool", "std_srvs/SetBool", "{data: maybe}"
     )
-    done = verbs.run("service", "call", "/cell/triger", "std_srvs/Trigger", "--timeout", "0.2")
+    done = verbs.run("service", "call", "/cell/trigge", "std_srvs/Trigger", "--timeout", "0.2")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "There is no service '/cell/triger' yet; did you mean '/cell/trigger'?",
-        "Service '/cell/triger' is not available after 0.2 s",
+        "There is no service '/cell/trigge' yet; did you mean '/cell/trigger'?",
+        "Service '/cell/trigge' is not available after 0.2 s",
     ]
 
 

@@ -127,7 +127,7 @@ def test_stamps_are_those_of_the_sending(verbs: VerbRunner) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["info", "/cell/chater"], "Unknown topic '/cell/chater'; did you mean '/cell/chatter'?\n"),
+        (["info", "/cell/chattter"], "Unknown topic '/cell/chattter'; did you mean '/cell/chatter'?\n"),
         (["type", "/chatter"], "Unknown topic '/chatter'; did you mean '/cell/chatter'?\n"),
         (["echo", "/cell/Pose"], "Unknown topic '/cell/Pose'; did you mean '/cell/pose'?\n"),
         (["echo", "bad name", "std_msgs/String"], "Invalid name '/bad name': topic name must not contain"),
@@ -135,7 +135,7 @@ def test_stamps_are_those_of_the_sending(verbs: VerbRunner) -> None:
             ["echo", "/cell/pose", "--field", "pose.posision"],
             "Invalid field 'pose.posision': no 'posision' in geometry_msgs/msg/Pose; did you mean 'position'? valid",
         ),
-        (["pub", "/x", "std_msgs/msg/Strin"], "Unknown message type 'std_msgs/msg/Strin'; did you mean"),
+        (["pub", "/x", "std_msgs/msg/Stringg"], "Unknown message type 'std_msgs/msg/Stringg'; did you mean"),
         (["pub", "/x", "std_msgs/msg/Int8", "data: 200"], "field 'data' of std_msgs/msg/Int8: 200 does not fit"),
         (["pub", "/x", "std_msgs/msg/Int8", "dat: 2"], "std_msgs/msg/Int8 has no field 'dat'; did you mean 'data'?"),
     ],

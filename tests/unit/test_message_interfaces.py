@@ -28,12 +28,16 @@ def test_full_and_short_names() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("std_msgs/msg/Strin", "msg", "Unknown message type 'std_msgs/msg/Strin'; did you mean 'std_msgs/msg/String'"),
+        (
+            "std_msgs/msg/Stringg",
+            "msg",
+            "Unknown message type 'std_msgs/msg/Stringg'; did you mean 'std_msgs/msg/String'",
+        ),
         ("std_mgs/msg/String", "msg", "Unknown package 'std_mgs' in 'std_mgs/msg/String'; did you mean 'std_msgs'"),
         (
-            "std_srvs/srv/Triger",
+            "std_srvs/srv/Trigge",
             "srv",
-            "Unknown service type 'std_srvs/srv/Triger'; did you mean 'std_srvs/srv/Trigger'",
+            "Unknown service type 'std_srvs/srv/Trigge'; did you mean 'std_srvs/srv/Trigger'",
         ),
         ("std_srvs/srv/Trigger", "msg", "is a service type, expected a message type"),
         ("String", "msg", "Invalid type name 'String', expected a name like std_msgs/msg/String"),

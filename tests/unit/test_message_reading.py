@@ -62,7 +62,7 @@ def test_arrays_of_every_kind() -> None:
     ("cls", "text", "parts"),
     [
         (Point, "{w: 1.0}", ["geometry_msgs/msg/Point", "'w'", "valid fields: x, y, z"]),
-        (JointState, "{positon: [1.0]}", ["'positon'", "did you mean 'position'?", "header, name, position"]),
+        (JointState, "{positiom: [1.0]}", ["'positiom'", "did you mean 'position'?", "header, name, position"]),
         (PoseStamped, "pose: {position: {x: a}}", ["'pose.position.x'", "PoseStamped", "'a'", "double: a number"]),
         (PoseStamped, "pose: {position: {q: 1}}", ["geometry_msgs/msg/Point", "'q'", "x, y, z"]),
         (PoseStamped, "pose: [1, 2]", ["'pose'", "[1, 2]", "mapping of the fields {position, orientation}"]),

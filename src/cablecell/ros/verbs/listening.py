@@ -49,7 +49,7 @@ class EchoFormat:
             stamps = "".join(f"{part}," for part in info.values()) if self.with_info else ""
             return head + stamps + message_to_csv(value, self.shorten)
         if self.with_info:
-            head += data_to_yaml(dict(info)) + "---\n"
+            head += data_to_yaml(dict(sorted(info.items()))) + "---\n"
         if is_message:
             return head + message_to_yaml(value, self.shorten, flow=self.flow) + "---"
         if isinstance(value, str | bytes | int | float):
