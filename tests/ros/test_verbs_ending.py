@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+
 from tests.support.verbs import VerbRunner, finish, read_until, wait_until_gone
 
 ACTION = "cablecell_interfaces/action/ExerciseLink"

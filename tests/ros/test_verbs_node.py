@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.support.verbs import VerbRunner
 
 ACTION = "cablecell_interfaces/action/ExerciseLink"

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+
 from tests.support.verbs import VerbRunner, finish, read_until
 
 
