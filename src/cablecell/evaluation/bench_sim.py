@@ -116,7 +116,7 @@ def _follow_positions(machine: SimulatedMachine) -> float:
         machine.arm.command(JointCommand(CommandMode.POSITION, target))
         machine.cycle(PERIOD_S)
         worst = max(worst, abs(machine.world.joint_states()[0][0] + offset[0] - target[0]) * arm_length)
-    return worst
+    return float(worst)
 
 
 def _look_with_cameras(machine: SimulatedMachine) -> float:

@@ -1,7 +1,7 @@
 """Planar statics of a compliantly held plug in a chamfered hole: what the contact physics is measured against.
 
-Symbols: r half width, c clearance per side, l depth in the straight hole, U0 and θ0 offset and tilt of the support, which
-is a spring K, Kθ at height L above the tip; µ friction.
+Symbols: r half width, c clearance per side, l depth in the straight hole, U0 and θ0 offset and tilt of the support,
+which is a spring K, Kθ at height L above the tip; µ friction.
 
 Source:
     Whitney 1982, quasi-static assembly of compliantly supported rigid parts; own derivation of the corner's depth.

@@ -204,6 +204,12 @@ class World:
         """Return the true pose of `tcp` in `world`."""
         return self.frame("tcp")
 
+    def tcp_velocity(self) -> Vec3:
+        """Return the true velocity of the origin of `tcp` in `world`, m/s."""
+        hand = p.getLinkState(self.arm, self._hand, 1, 1, physicsClientId=self.client)
+        arm = subtract(add(hand[4], rotate(hand[5], self._X_hand_tcp.p)), hand[0])
+        return add(hand[6], cross(hand[7], arm))
+
     def plug_com(self) -> Pose:
         """Return the pose of the plug's centre of mass, with the axes of its tip.
 
