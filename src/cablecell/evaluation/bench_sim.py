@@ -22,11 +22,11 @@ from cablecell.simulation.visual_scene import add_scene, show_state
 Row = dict[str, Any]
 
 PERIOD_S = 0.002
-SECONDS = 2.0
+SECONDS = 1.0
 CAMERAS = ("left", "center", "right")
 CAMERA_RATE_HZ = 10
 """Each camera, at a quarter of the wrist cameras' resolution in each direction."""
-LOOKS = 4
+LOOKS = 2
 SWEEP_RAD, SWEEP_RAD_PER_S = 0.06, 2.0
 
 

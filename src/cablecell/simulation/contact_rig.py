@@ -94,6 +94,8 @@ class ContactRig:
             stiffness_n_per_m=setup.stiffness_n_per_m,
             stiffness_nm_per_rad=setup.stiffness_nm_per_rad,
             damping_ratio=0.5,
+            slip_n=500.0,
+            slip_nm=20.0,
             error_m=0.0,
             error_rad=0.0,
         )

@@ -86,8 +86,9 @@ class World:
         self._wrench_every = physics.rate_hz // settings.wrench_sensor.rate_hz
         self._cable_every = physics.rate_hz // settings.cable.rate_hz
         self._near_port: str | None = None
+        # The sensor has a reading from the start, stamped with the start.
+        self.steps = -self._wrench_every
         self.advance(self._wrench_every)
-        self.steps, self.time_s = 0, 0.0
 
     def random(self, name: str) -> random.Random:
         """Return the seeded source of randomness of one error model."""
