@@ -15,7 +15,7 @@ from pathlib import Path
 from cablecell.installation.layout import Layout
 
 RESUMABLE = "resumable"
-"""Left by a set-up that ended by itself after a failed step: what was done before is whole and need not be done again."""
+"""Left by a set-up that ended by itself after a failed step; what was done before is whole."""
 
 _INPUTS = ("pyproject.toml", "requirements.lock", "setup.py", "package.xml")
 _INPUT_TREES = ("interfaces", "rospip")
