@@ -133,6 +133,9 @@ def _install_locked(layout: Layout, section: str) -> None:
         requirements.flush()
         # The lock is the complete, resolved set: nothing is left to resolve, and `pip check` proves it afterwards.
         _pip(layout, "install", "--no-deps", "-r", requirements.name)
+    # The robotics wheels bring 200 MB of C++ headers (Boost, Eigen) that nothing here compiles against.
+    for headers in layout.venv.glob("lib/python3.*/site-packages/cmeel.prefix/include"):
+        shutil.rmtree(headers)
 
 
 def _install_messages(layout: Layout) -> None:
