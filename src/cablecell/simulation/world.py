@@ -17,6 +17,7 @@ from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.geometry.scalar import Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
 from cablecell.simulation.bodies import add_arm, add_plug, add_port, add_shapes, open_client
 from cablecell.simulation.cable import CablePull
+from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
 from cablecell.simulation.grasp import GraspSpring, grasp_error
@@ -102,7 +103,10 @@ class World:
     def _add_arm(self, home_rad: Sequence[float]) -> None:
         settings, robot = self.settings, self.scene.robot
         rotors = dict(zip(JOINT_NAMES, settings.arm.rotor_inertia_kg_m2, strict=True))
-        self.arm, self.joints = add_arm(self.client, robot, rotors)
+        moved = robot
+        for name in FINGER_JOINTS:
+            moved = move_mass_to_parent(moved, name)
+        self.arm, self.joints = add_arm(self.client, moved, rotors)
         self.arm_joints = [self.joints[name] for name in JOINT_NAMES]
         self._fingers = [self.joints[name] for name in FINGER_JOINTS]
         limits = {joint.name: joint for joint in robot.joints}
@@ -199,6 +203,12 @@ class World:
     def tcp(self) -> Pose:
         """Return the true pose of `tcp` in `world`."""
         return self.frame("tcp")
+
+    def tcp_velocity(self) -> Vec3:
+        """Return the true velocity of the origin of `tcp` in `world`, m/s."""
+        hand = p.getLinkState(self.arm, self._hand, 1, 1, physicsClientId=self.client)
+        arm = subtract(add(hand[4], rotate(hand[5], self._X_hand_tcp.p)), hand[0])
+        return add(hand[6], cross(hand[7], arm))
 
     def plug_com(self) -> Pose:
         """Return the pose of the plug's centre of mass, with the axes of its tip.
