@@ -61,7 +61,7 @@ def quat_from_rotation(R: ArrayLike) -> Array:
     at any angle.
 
     Source:
-        Shepperd 1978, "Quaternion from rotation matrix".
+        Sarabandi, Thomas 2019, "A survey on the computation of quaternions from rotation matrices", section 3.
     """
     (m00, m01, m02), (m10, m11, m12), (m20, m21, m22) = np.asarray(R, dtype=float).tolist()
     trace = m00 + m11 + m22

@@ -92,7 +92,7 @@ class InverseKinematics:
             if q is None:
                 continue
             refined = self._refine(q, X)
-            if refined is not None:
+            if refined is not None and self._is_within_limits(refined):
                 solutions.append(refined)
         return sorted(solutions, key=lambda q: float(np.linalg.norm(q - reference)))
 
@@ -174,13 +174,11 @@ class InverseKinematics:
             J = self.model.body_jacobian(current, self.tip_frame)
             # Damping in the size of the rounding error keeps the step small at a singularity.
             current = current + J.T @ np.linalg.solve(J @ J.T + 1e-12 * np.eye(6), error)
-        if best is q:
-            return q if best_residual <= RESIDUAL_LIMIT else None
-        limits = self.model.limits
-        inside = np.all(best >= limits.lower - LIMIT_TOLERANCE_RAD) and np.all(
-            best <= limits.upper + LIMIT_TOLERANCE_RAD
-        )
-        return best if inside and best_residual <= RESIDUAL_LIMIT else None
+        return best if best_residual <= RESIDUAL_LIMIT else None
+
+    def _is_within_limits(self, q: Array) -> bool:
+        lower, upper = self.model.limits.lower - LIMIT_TOLERANCE_RAD, self.model.limits.upper + LIMIT_TOLERANCE_RAD
+        return bool(np.all(q >= lower) and np.all(q <= upper))
 
 
 def _read_geometry(model: RobotModel) -> UrGeometry:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cablecell.core.motion.collision import RobotGeometry
-from cablecell.core.motion.errors import NoIkSolutionError, PathCollisionError, StartInCollisionError
+from cablecell.core.motion.errors import PathCollisionError, StartInCollisionError
 from cablecell.core.motion.ik import InverseKinematics
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
@@ -95,10 +95,8 @@ class MovePlanner:
             WorkcellError: Families 100 and 200, as the planner raises them.
         """
         ik = self.ik(tip_frame)
-        goals = ik.solve_all(X_base_tip, q_start)
-        if not goals:
-            ik.solve(X_base_tip, q_start)  # says why there is none
-            raise NoIkSolutionError(f"no joint configuration reaches the pose of {tip_frame}")
+        # Where there is no solution, `solve` is asked for the reason, which it raises.
+        goals = ik.solve_all(X_base_tip, q_start) or [ik.solve(X_base_tip, q_start)]
         path = self.planner.plan(q_start, goals, scene, margin_m)
         return self._time(path.waypoints, speed_scale)
 

@@ -23,6 +23,10 @@ from cablecell.core.motion.scene import Scene
 Array = NDArray[np.float64]
 
 
+_STOP_COST_RAD = 0.3
+"""Way that takes about as long as the stop at one more waypoint."""
+
+
 @dataclass(frozen=True)
 class PlannerSettings:
     """How hard to look for a path.
@@ -176,27 +180,43 @@ class RrtConnectPlanner:
         )
 
     def _shorten(self, path: Array, checker: CollisionChecker, resolution_rad: float) -> Array:
-        """Return the path with corners cut: first between waypoints, then between random points on it."""
+        """Return the path with waypoints left out and corners cut wherever that saves time."""
         rng = np.random.default_rng(self._settings.seed)
-        points = list(path)
-        k = 0
-        while k < len(points) - 2:
-            last = len(points) - 1
-            while last > k + 1 and not checker.is_edge_free(points[k], points[last], resolution_rad):
-                last = k + 1 + (last - k - 1) // 2
-            del points[k + 1 : last]
-            k += 1
+        points = _leave_out(list(path), checker, resolution_rad)
         for _ in range(self._settings.shortcut_attempts):
             if len(points) < 3:
                 break
             i, j = sorted(rng.integers(0, len(points) - 1, 2).tolist())
+            u, v = rng.random(2).tolist()
             if i == j:
                 continue
-            a = points[i] + rng.random() * (points[i + 1] - points[i])
-            b = points[j] + rng.random() * (points[j + 1] - points[j])
+            a = points[i] + u * (points[i + 1] - points[i])
+            b = points[j] + v * (points[j + 1] - points[j])
+            shorter = [*points[: i + 1], a, b, *points[j + 1 :]]
+            if _cost(shorter) >= _cost(points):
+                continue
             if checker.is_free(a) and checker.is_free(b) and checker.is_edge_free(a, b, resolution_rad):
-                points[i + 1 : j + 1] = [a, b]
-        return np.array(points)
+                points = shorter
+        return np.array(_leave_out(points, checker, resolution_rad))
+
+
+def _leave_out(points: list[Array], checker: CollisionChecker, resolution_rad: float) -> list[Array]:
+    """Return the waypoints without those that a straight line can pass over, looking far ahead first."""
+    kept = [points[0]]
+    k = 0
+    while k < len(points) - 1:
+        ahead = len(points) - 1
+        while ahead > k + 1 and not checker.is_edge_free(points[k], points[ahead], resolution_rad):
+            ahead -= max(1, (ahead - k) // 2)
+        k = max(ahead, k + 1)
+        kept.append(points[k])
+    return kept
+
+
+def _cost(points: list[Array]) -> float:
+    """Return the length of a path, rad, with what its stops cost."""
+    length = sum(float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(points))
+    return length + _STOP_COST_RAD * (len(points) - 2)
 
 
 def _accept(path: Array, start: Array, goal: Array, *, is_direct: bool) -> JointPath:

@@ -26,9 +26,13 @@ _BRANCH_JUMP_RAD = 0.15
 
 _SLOWER_ATTEMPTS = 6
 
-_LARGEST_SLOWDOWN = 20.0
+_LARGEST_SLOWDOWN = 8.0
+"""A line that the joints can only follow slower than this passes so close to a singularity that nobody wants it."""
 
 _PERIOD_S = 0.002
+
+_STILL_RAD = 1e-12
+"""A joint that moves less than this along a line does not bound its speed."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def time_joint_path(waypoints: ArrayLike, limits: MotionLimits, joint_names: tup
     whole = Trajectory(joint_names, np.zeros(1), points[:1].copy(), zero, zero.copy())
     for start, end in itertools.pairwise(points):
         direction = end - start
-        if np.abs(direction).max() < 1e-12:
+        if np.abs(direction).max() <= _STILL_RAD:
             continue
         whole = whole.then(_time_segment(whole.goal, end, limits, joint_names))
     return whole
@@ -84,7 +88,7 @@ def time_joint_path(waypoints: ArrayLike, limits: MotionLimits, joint_names: tup
 
 def _time_segment(start: Array, end: Array, limits: MotionLimits, joint_names: tuple[str, ...]) -> Trajectory:
     direction = end - start
-    moving = np.abs(direction) > 0.0
+    moving = np.abs(direction) > _STILL_RAD
     along = [float((limit[moving] / np.abs(direction[moving])).min()) for limit in _each(limits)]
     curve = plan_rest_to_rest(1.0, along[0], along[1], along[2])
     s, ds, dds = np.array(curve.states).T

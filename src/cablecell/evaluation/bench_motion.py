@@ -1,0 +1,398 @@
+"""Benchmarks of the arm's motion: inverse kinematics, collision checks, planning and timing.
+
+Every query is drawn from its own seed, so the rows do not depend on the number of workers; the times do, because
+workers share the machine. Each benchmark judges its results by something the code under test did not compute.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cablecell.composition.robot_description import load_robot_description, load_task_board_description
+from cablecell.core.geometry import exp_so3, invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
+from cablecell.core.motion.collision import CollisionChecker, RobotGeometry
+from cablecell.core.motion.errors import NoIkSolutionError, PlanningError, SingularityError
+from cablecell.core.motion.ik import InverseKinematics
+from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.moves import MovePlanner
+from cablecell.core.motion.scene import AttachedBody, Box, Scene, obstacles_from_urdf
+from cablecell.core.motion.timing import LineLimits, path_length, time_joint_path, time_line
+from cablecell.core.motion.trajectory import MotionLimits, Trajectory, is_at_rest, measure_limit_use
+
+Array = NDArray[np.float64]
+Row = dict[str, Any]
+Summary = dict[str, float]
+
+HOME = np.array([-0.1597, -1.3542, -1.6648, -1.6933, 1.5710, 1.4110])
+MARGIN_M = 0.003
+LINE = LineLimits(velocity=0.25, acceleration=1.0, jerk=10.0)
+RESIDUAL_LIMIT = 2e-9
+JERK_TOLERANCE = 1.05
+SPEED_TOLERANCE = 1.02
+RECHECK_RAD = 0.001
+RECHECK_PERIOD_S = 0.002
+TIP_BELOW_TCP_M = 0.0579
+PLUG_SIZE_M = (0.01375, 0.00845, 0.0473)
+BOARD_COUNT = 8
+"""Boards that the queries of one run are spread over."""
+
+
+def run_ik(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
+    """Solve n random poses of the tool for all branches; success means the original configuration is among them.
+
+    Returns:
+        Rows, and a summary with `median_s`, `p95_s`, `p99_s` of all branches within limits, wrapped, checked and
+        sorted, the same of the bare closed form, `success_rate`, and `violations`: solutions that miss the pose by
+        more than 2e-9 m or rad or break a joint limit.
+    """
+    rows = _spread(_ik_row, n, seed, workers)
+    summary = _times(rows, "solve_s") | {f"closed_form_{k}": v for k, v in _times(rows, "closed_form_s").items()}
+    return rows, summary | _rates(rows) | {"residual_max": max((row["residual"] for row in rows), default=0.0)}
+
+
+def run_collision(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
+    """Check n configurations on random boards, half of them near home, with a plug in the gripper.
+
+    Returns:
+        Rows, and a summary with the times of one full-scene check, `pairs_median`, and `violations`: answers that
+        differ from the smallest distance of all pairs, which another algorithm computes.
+    """
+    rows = _spread(_collision_row, n, seed, workers)
+    extra = {
+        "pairs_median": float(np.median([row["pairs"] for row in rows])) if rows else 0.0,
+        "colliding_rate": float(np.mean([not row["free"] for row in rows])) if rows else 0.0,
+    }
+    return rows, _times(rows, "check_s") | _rates(rows) | extra
+
+
+def run_planning(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
+    """Plan n moves on random boards with a plug in the gripper: from home, between ports, and from anywhere.
+
+    Start and goal of every query are free; whether a path exists is not known, so a failure may be no fault.
+
+    Returns:
+        Rows, and a summary with times of planning alone (`plan_…`), of the whole from pose to trajectory
+        (`median_s` …), `success_rate`, `direct_rate`, and `violations`: trajectories that exceed a limit, or touch
+        something when checked again every 2 ms, in steps of 1 mrad, without margin.
+    """
+    rows = _spread(_planning_row, n, seed, workers)
+    planned = [row for row in rows if row["success"]]
+    summary = _times(planned, "total_s") | {f"plan_{k}": v for k, v in _times(planned, "plan_s").items()}
+    if planned:
+        summary["direct_rate"] = float(np.mean([row["direct"] for row in planned]))
+        summary["stretch_p95"] = float(np.percentile([row["stretch"] for row in planned], 95))
+    return rows, summary | _rates(rows)
+
+
+def run_timing(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
+    """Time n motions, in turn a joint path of three lines and a straight line of the tool.
+
+    A straight line that runs out of reach or into a singularity is drawn again: that is no matter of timing.
+
+    Returns:
+        Rows, and a summary with times of both kinds (`joint_…`, `line_…`), the largest use of each limit,
+        `line_error_max_m` between the knots, and `violations`: motions over a limit, off their path, or not at rest.
+    """
+    rows = _spread(_timing_row, n, seed, workers)
+    summary: Summary = _times(rows, "time_s")
+    for kind in ("joint", "line"):
+        summary |= {f"{kind}_{k}": v for k, v in _times([r for r in rows if r["kind"] == kind], "time_s").items()}
+    for name in ("velocity", "acceleration", "jerk"):
+        summary[f"{name}_use_max"] = max((row[name] for row in rows), default=0.0)
+    summary["line_error_max_m"] = max((row["error_m"] for row in rows if row["kind"] == "line"), default=0.0)
+    return rows, summary | _rates(rows)
+
+
+def _spread(job: Callable[[int, int], Row], n: int, seed: int, workers: int) -> list[Row]:
+    if n < 1 or workers < 1:
+        raise ValueError(f"n is {n} and workers is {workers}; both must be at least 1")
+    if workers == 1:
+        return [job(seed, index) for index in range(n)]
+    # A forked child would share the native libraries' threads and locks.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, n, os.cpu_count() or 1), mp_context=context) as pool:
+        return list(pool.map(partial(job, seed), range(n), chunksize=max(1, n // (8 * workers))))
+
+
+def _times(rows: list[Row], key: str) -> Summary:
+    values = [row[key] for row in rows]
+    if not values:
+        return {}
+    return {
+        "median_s": float(np.median(values)),
+        "p95_s": float(np.percentile(values, 95)),
+        "p99_s": float(np.percentile(values, 99)),
+    }
+
+
+def _rates(rows: list[Row]) -> Summary:
+    successes = sum(bool(row["success"]) for row in rows)
+    return {
+        "n": float(len(rows)),
+        "success_rate": successes / len(rows),
+        "wilson_low": _wilson_low(successes, len(rows)),
+        "violations": float(sum(bool(row["violation"]) for row in rows)),
+    }
+
+
+def _wilson_low(successes: int, n: int, z: float = 1.959964) -> float:
+    rate = successes / n
+    centre = rate + z * z / (2 * n)
+    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, (centre - spread) / (1 + z * z / n))
+
+
+@cache
+def _model() -> RobotModel:
+    return RobotModel(load_robot_description())
+
+
+@cache
+def _ik() -> InverseKinematics:
+    return InverseKinematics(_model())
+
+
+@cache
+def _limits() -> MotionLimits:
+    return MotionLimits.uniform(6, velocity=2.0, acceleration=6.0, jerk=60.0)
+
+
+@cache
+def _moves() -> MovePlanner:
+    return MovePlanner(_model(), _limits(), geometry=_geometry())
+
+
+@cache
+def _geometry() -> RobotGeometry:
+    return RobotGeometry(_model())
+
+
+@cache
+def _board(seed: int, number: int) -> tuple[Scene, tuple[Array, ...]]:
+    """Return the scene of a random board, and the poses of its port entrances in base_link."""
+    rng = np.random.default_rng((seed, 1, number))
+    args: dict[str, bool | float] = {}
+    ports = []
+    for slot in rng.choice(5, 2, replace=False).tolist():
+        args[f"nic_card_mount_{slot}_present"] = True
+        args[f"nic_card_mount_{slot}_translation"] = float(rng.uniform(-0.0215, 0.036))
+        args[f"nic_card_mount_{slot}_yaw"] = float(rng.uniform(-0.17, 0.17))
+        ports += [f"nic_card_mount_{slot}/sfp_port_{k}_entrance" for k in range(2)]
+    for slot in range(2):
+        args[f"sc_port_{slot}_present"] = True
+        args[f"sc_port_{slot}_translation"] = float(rng.uniform(-0.055, 0.055))
+        ports.append(f"sc_port_{slot}/sc_port_base_entrance")
+    for kind in ("lc", "sfp", "sc"):
+        slot = int(rng.integers(2))
+        args[f"{kind}_mount_rail_{slot}_present"] = True
+        args[f"{kind}_mount_rail_{slot}_translation"] = float(rng.uniform(-0.09, 0.09))
+    text = load_task_board_description(**args)
+    xyz = (float(rng.uniform(0.12, 0.18)), float(rng.uniform(-0.2, 0.0)), 1.14)
+    X_base_board = invert_pose(_model().X_world_base) @ pose_from_xyz_rpy(xyz, (0, 0, rng.uniform(2.9, 3.3)))
+    plug = AttachedBody(
+        "plug", Box(PLUG_SIZE_M), "tcp", pose_from_xyz_rpy((0, 0, TIP_BELOW_TCP_M - PLUG_SIZE_M[2] / 2), (0, 0, 0))
+    )
+    scene = Scene(obstacles_from_urdf(text, X_base_board), (plug,))
+    return scene, tuple(X_base_board @ X for X in _frames(text, ports))
+
+
+def _frames(text: str, names: list[str]) -> list[Array]:
+    """Return poses of frames of a board in its root frame, by walking its fixed joints."""
+    parents: dict[str, tuple[str, Array]] = {}
+    for joint in ElementTree.fromstring(text).iter("joint"):
+        origin, parent, child = joint.find("origin"), joint.find("parent"), joint.find("child")
+        if origin is None or parent is None or child is None:
+            continue
+        xyz, rpy = ([float(v) for v in origin.attrib[key].split()] for key in ("xyz", "rpy"))
+        parents[child.attrib["link"]] = (parent.attrib["link"], pose_from_xyz_rpy(xyz, rpy))
+    poses = []
+    for name in names:
+        X, link = np.eye(4), name
+        while link in parents:
+            link, step = parents[link]
+            X = step @ X
+        poses.append(X)
+    return poses
+
+
+def _hover(X_base_entrance: Array, height_m: float, turn: float) -> Array:
+    return X_base_entrance @ pose_from_xyz_rpy((0, 0, -height_m - TIP_BELOW_TCP_M), (0, 0, turn))
+
+
+def _rng(seed: int, index: int) -> np.random.Generator:
+    return np.random.default_rng((seed, 0, index))
+
+
+def _ik_row(seed: int, index: int) -> Row:
+    model, ik = _model(), _ik()
+    rng = _rng(seed, index)
+    q = rng.uniform(-math.pi, math.pi, 6)
+    X = model.fk(q)
+    started = time.perf_counter()
+    ik.branches(X, q)
+    closed_form = time.perf_counter() - started
+    started = time.perf_counter()
+    solutions = ik.solve_all(X, q)
+    elapsed = time.perf_counter() - started
+    residual = max((float(np.abs(pose_difference(model.fk(s), X)).max()) for s in solutions), default=0.0)
+    outside = any(np.any(s < model.limits.lower) or np.any(s > model.limits.upper) for s in solutions)
+    return {
+        "index": index,
+        "closed_form_s": closed_form,
+        "solve_s": elapsed,
+        "solutions": len(solutions),
+        "residual": residual,
+        "success": any(float(np.abs(s - q).max()) < 1e-6 for s in solutions),
+        "violation": residual > RESIDUAL_LIMIT or outside,
+    }
+
+
+@cache
+def _checker(seed: int, number: int) -> CollisionChecker:
+    return CollisionChecker(_geometry(), _board(seed, number)[0], 0.0)
+
+
+def _collision_row(seed: int, index: int) -> Row:
+    rng = _rng(seed, index)
+    checker = _checker(seed, index % BOARD_COUNT)
+    q = HOME + rng.uniform(-0.4, 0.4, 6) if index % 2 else rng.uniform(-math.pi, math.pi, 6)
+    checker.is_free(q + 0.01)  # a check never follows one of the same configuration
+    started = time.perf_counter()
+    is_free = checker.is_free(q)
+    elapsed = time.perf_counter() - started
+    distance = checker.nearest(q).distance_m
+    agrees = is_free == (distance > 0.0) or abs(distance) < 1e-6
+    return {
+        "index": index,
+        "check_s": elapsed,
+        "free": is_free,
+        "distance_m": round(distance, 5),  # the search starts at the last answer, which changes the 8th digit
+        "pairs": checker.pair_count,
+        "success": agrees,
+        "violation": not agrees,
+    }
+
+
+def _draw_query(seed: int, index: int) -> tuple[Array, Array, Scene]:
+    """Return a free start, a pose that a free configuration reaches, and the scene."""
+    rng = _rng(seed, index)
+    scene, ports = _board(seed, index % BOARD_COUNT)
+    checker = _moves().planner.checker(scene, MARGIN_M)
+    while True:
+        goal, *start_port = (ports[i] for i in rng.choice(len(ports), 2, replace=False).tolist())
+        X_goal = _hover(goal, float(rng.uniform(0.012, 0.05)), float(rng.uniform(-math.pi, math.pi)))
+        if index % 3 == 0:
+            start = HOME.copy()
+        elif index % 3 == 1:
+            X_start = _hover(start_port[0], float(rng.uniform(0.012, 0.05)), float(rng.uniform(-math.pi, math.pi)))
+            found = [q for q in _ik().solve_all(X_start, HOME) if checker.is_free(q)]
+            if not found:
+                continue
+            start = found[0]
+        else:
+            start = rng.uniform(-2.0, 2.0, 6)
+        if checker.is_free(start) and any(checker.is_free(q) for q in _ik().solve_all(X_goal, start)):
+            return start, X_goal, scene
+
+
+def _planning_row(seed: int, index: int) -> Row:
+    start, X_goal, scene = _draw_query(seed, index)
+    moves = _moves()
+    row: Row = {"index": index, "kind": ("home", "ports", "anywhere")[index % 3], "success": False, "violation": False}
+    started = time.perf_counter()
+    try:
+        goals = _ik().solve_all(X_goal, start)
+        before = time.perf_counter()
+        path = moves.planner.plan(start, goals, scene, MARGIN_M)
+        planned = time.perf_counter()
+        trajectory = time_joint_path(path.waypoints, _limits(), _model().joint_names)
+    except PlanningError as error:
+        return row | {"error": type(error).__name__, "total_s": time.perf_counter() - started}
+    finished = time.perf_counter()
+    use = measure_limit_use(trajectory, _limits())
+    over = max(use.velocity, use.acceleration) > SPEED_TOLERANCE or use.jerk > JERK_TOLERANCE
+    touches = _touches(trajectory.sample_every(RECHECK_PERIOD_S)[1], CollisionChecker(_geometry(), scene, 0.0))
+    straight = float(np.linalg.norm(path.goal - start))
+    return row | {
+        "success": True,
+        "violation": over or touches or not is_at_rest(trajectory),
+        "plan_s": planned - before,
+        "total_s": finished - started,
+        "waypoints": len(path.waypoints),
+        "direct": path.is_direct,
+        "duration_s": trajectory.duration_s,
+        "stretch": path_length(path.waypoints) / straight if straight > 0.0 else 1.0,
+    }
+
+
+def _touches(samples: Array, checker: CollisionChecker) -> bool:
+    last = samples[0]
+    for k, q in enumerate(samples):
+        if 0 < k < len(samples) - 1 and float(np.abs(q - last).max()) < RECHECK_RAD:
+            continue
+        if not checker.is_free(q):
+            return True
+        last = q
+    return False
+
+
+def _timing_row(seed: int, index: int) -> Row:
+    rng = _rng(seed, index)
+    if index % 2 == 0:
+        points = HOME + np.vstack([np.zeros(6), np.cumsum(rng.uniform(-0.8, 0.8, (3, 6)), axis=0)])
+        started = time.perf_counter()
+        trajectory = time_joint_path(points, _limits(), _model().joint_names)
+        elapsed = time.perf_counter() - started
+        error = max(float(np.abs(trajectory.q - point).max(axis=1).min()) for point in points)
+    else:
+        trajectory, X_goal, elapsed = _draw_line(rng)
+        samples = trajectory.sample_at(rng.uniform(0.0, trajectory.duration_s, 200))[0]
+        error = _line_error(samples, _model().fk(HOME), X_goal)
+    use = measure_limit_use(trajectory, _limits())
+    over = max(use.velocity, use.acceleration) > SPEED_TOLERANCE or use.jerk > JERK_TOLERANCE
+    violation = over or error > 1e-6 or not is_at_rest(trajectory)
+    return {
+        "index": index,
+        "kind": "line" if index % 2 else "joint",
+        "time_s": elapsed,
+        "duration_s": trajectory.duration_s,
+        "velocity": use.velocity,
+        "acceleration": use.acceleration,
+        "jerk": use.jerk,
+        "error_m": error,
+        "success": not violation,
+        "violation": violation,
+    }
+
+
+def _draw_line(rng: np.random.Generator) -> tuple[Trajectory, Array, float]:
+    """Return a timed straight line from home, its goal, and how long timing took, s."""
+    X_start = _model().fk(HOME)
+    while True:
+        way = rng.uniform((-0.15, -0.15, -0.2), (0.15, 0.15, 0.1))
+        X_goal = make_pose(exp_so3(rng.uniform(-0.3, 0.3, 3)) @ X_start[:3, :3], X_start[:3, 3] + way)
+        started = time.perf_counter()
+        try:
+            trajectory = time_line(_ik(), HOME, X_goal, LINE, _limits())
+        except (NoIkSolutionError, SingularityError):
+            continue
+        return trajectory, X_goal, time.perf_counter() - started
+
+
+def _line_error(samples: Array, X_start: Array, X_goal: Array) -> float:
+    """Return the largest distance of the tool from the straight line, m."""
+    direction = X_goal[:3, 3] - X_start[:3, 3]
+    direction = direction / np.linalg.norm(direction)
+    offsets = np.array([_model().fk(q)[:3, 3] for q in samples]) - X_start[:3, 3]
+    return float(np.linalg.norm(np.cross(offsets, direction), axis=1).max())

@@ -1,0 +1,145 @@
+"""Inverse kinematics: FK(IK(X)) = X on every branch, nothing is missed, limits hold, singular poses are solved."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from tests.support import motion
+
+from cablecell.composition.robot_description import load_robot_description
+from cablecell.core.geometry import pose_difference
+from cablecell.core.motion.errors import NoIkSolutionError, RobotModelError
+from cablecell.core.motion.ik import RESIDUAL_LIMIT, InverseKinematics
+from cablecell.core.motion.model import RobotModel
+
+
+def random_configurations(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-math.pi, math.pi, (count, 6))
+
+
+def residual(model: RobotModel, q: np.ndarray, X: np.ndarray, frame: str = "tcp") -> float:
+    return float(np.abs(pose_difference(model.fk(q, frame), X)).max())
+
+
+def test_every_branch_reaches_the_pose_and_the_original_is_among_them() -> None:
+    ik, model = motion.ik(), motion.model()
+    counts: dict[int, int] = {}
+    for q in random_configurations(1500, 11):
+        X = model.fk(q)
+        solutions = ik.solve_all(X, q)
+        counts[len(solutions)] = counts.get(len(solutions), 0) + 1
+        assert all(residual(model, s, X) < 2 * RESIDUAL_LIMIT for s in solutions)
+        assert min(float(np.abs(s - q).max()) for s in solutions) < 1e-6
+        for i, a in enumerate(solutions):
+            assert all(float(np.abs(a - b).max()) > 1e-6 for b in solutions[i + 1 :])
+    # Mostly eight branches, always an even number, as the arm's geometry says.
+    assert set(counts) <= {2, 4, 6, 8}
+    assert counts[8] > 0.6 * 1500
+
+
+def test_solutions_come_nearest_first_and_within_limits() -> None:
+    ik, model = motion.ik(), motion.model()
+    rng = np.random.default_rng(12)
+    for q in random_configurations(150, 13):
+        reference = rng.uniform(model.limits.lower, model.limits.upper)
+        solutions = ik.solve_all(model.fk(q), reference)
+        distances = [float(np.linalg.norm(s - reference)) for s in solutions]
+        assert distances == sorted(distances)
+        for s in solutions:
+            model.check_joint_limits(s)
+            # No whole turn of any joint within the limits would be nearer.
+            for turn in (-2 * math.pi, 2 * math.pi):
+                nearer = np.abs(s + turn - reference) < np.abs(s - reference) - 1e-9
+                inside = (s + turn >= model.limits.lower) & (s + turn <= model.limits.upper)
+                assert not np.any(nearer & inside)
+
+
+@pytest.mark.parametrize("q5", [0.0, 1e-9, 1e-7, 1e-5, 1e-3, math.pi])
+def test_an_aligned_wrist_is_solved_with_the_present_last_joint(q5: float) -> None:
+    ik, model = motion.ik(), motion.model()
+    for q in random_configurations(40, 14):
+        q[4] = q5
+        X = model.fk(q)
+        solutions = ik.solve_all(X, q)
+        assert solutions
+        assert min(residual(model, s, X) for s in solutions) < RESIDUAL_LIMIT * 2
+        if abs(math.sin(q5)) < 1e-8:
+            assert any(abs(s[5] - q[5]) < 1e-6 for s in solutions)
+
+
+@pytest.mark.parametrize("q3", [0.0, 1e-8, 1e-4])
+def test_a_straight_elbow_is_solved(q3: float) -> None:
+    ik, model = motion.ik(), motion.model()
+    for q in random_configurations(40, 15):
+        q[2] = q3
+        X = model.fk(q)
+        assert min(residual(model, s, X) for s in ik.solve_all(X, q)) < RESIDUAL_LIMIT * 2
+
+
+def test_other_tips_are_solved() -> None:
+    model = motion.model()
+    for frame in ("tool0", "center_camera_optical_frame", "wrist_3_link"):
+        ik = InverseKinematics(model, frame)
+        for q in random_configurations(20, 16):
+            X = model.fk(q, frame)
+            assert residual(model, ik.solve(X, q), X, frame) < RESIDUAL_LIMIT * 2
+
+
+def test_home_is_found_from_its_pose() -> None:
+    X = motion.model().fk(motion.HOME)
+    assert motion.ik().solve(X, motion.HOME + 0.05) == pytest.approx(motion.HOME, abs=1e-9)
+
+
+def test_a_calibrated_arm_is_solved_by_refining_the_nominal_branches() -> None:
+    """A real arm's description: joint origins off by tenths of a millimetre and of a milliradian."""
+    text = load_robot_description()
+    for old, new in (
+        ('<origin rpy="0 0 0" xyz="-0.425 0 0" />', '<origin rpy="0.0004 -0.0003 0.0002" xyz="-0.42531 0.0002 0" />'),
+        (
+            '<origin rpy="0 0 0" xyz="-0.3922 0 0.1333" />',
+            '<origin rpy="0.0005 0.0006 -0.0002" xyz="-0.39201 0 0.1336" />',
+        ),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    model = RobotModel(text)
+    ik = InverseKinematics(model)
+    assert not ik.is_exact
+    for q in random_configurations(60, 17):
+        X = model.fk(q)
+        solutions = ik.solve_all(X, q)
+        assert all(residual(model, s, X) < 2 * RESIDUAL_LIMIT for s in solutions)
+        assert min(float(np.abs(s - q).max()) for s in solutions) < 1e-5
+        if abs(math.sin(q[4])) > 0.05:
+            followed = ik.follow(X, q + 0.01)
+            assert followed is not None
+            assert followed == pytest.approx(q, abs=1e-5)
+
+
+def test_an_arm_of_another_kind_is_refused() -> None:
+    text = motion.urdf().replace('<origin rpy="0 0 0" xyz="-0.425 0 0" />', '<origin rpy="0.3 0 0" xyz="-0.425 0 0" />')
+    with pytest.raises(RobotModelError, match=r"differs by 0\.\d+ m or rad from the DH form of a UR arm"):
+        InverseKinematics(RobotModel(text))
+
+
+def test_a_pose_out_of_reach_says_where_and_how_far_the_arm_reaches() -> None:
+    with pytest.raises(NoIkSolutionError, match=re.escape("puts tcp at (1.5000, 0.0000, 0.3000) m in base_link")) as e:
+        motion.ik().solve(motion.pointing_down((1.5, 0.0, 0.3)), motion.HOME)
+    assert "out of reach (the arm reaches 1.0" in str(e.value)
+    assert motion.ik().solve_all(motion.pointing_down((1.5, 0.0, 0.3)), motion.HOME) == []
+
+
+def test_a_pose_that_only_broken_limits_reach_says_so() -> None:
+    text = re.sub(r'lower="-6\.28\d*" upper="6\.28\d*"', 'lower="-0.2" upper="0.2"', motion.urdf())
+    model = RobotModel(text)
+    X = model.fk(motion.HOME)
+    with pytest.raises(NoIkSolutionError, match="every solution breaks a joint limit"):
+        InverseKinematics(model).solve(X, np.zeros(6))
+
+
+def test_a_matrix_that_is_no_pose_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a rigid motion"):
+        motion.ik().solve(2 * np.eye(4), motion.HOME)

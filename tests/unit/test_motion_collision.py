@@ -1,0 +1,183 @@
+"""Collision checks against independent truths, margins, held bodies, allowed pairs and the names in messages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.support import motion
+
+from cablecell.core.geometry import invert_pose, pose_from_xyz_rpy
+from cablecell.core.motion.collision import CollisionChecker, RobotGeometry
+from cablecell.core.motion.errors import RobotModelError, UnknownFrameError
+from cablecell.core.motion.scene import (
+    AttachedBody,
+    Box,
+    Cylinder,
+    Obstacle,
+    Scene,
+    Sphere,
+    obstacles_from_urdf,
+)
+
+
+def random_configurations(count: int, seed: int) -> np.ndarray:
+    """Half anywhere, half around home, where the tool is close to itself and to the board."""
+    rng = np.random.default_rng(seed)
+    return np.vstack([rng.uniform(-3, 3, (count // 2, 6)), motion.HOME + rng.uniform(-0.4, 0.4, (count // 2, 6))])
+
+
+@pytest.mark.parametrize(("margin_m", "count"), [(0.0, 2000), (0.01, 400)])
+def test_the_broad_phase_agrees_with_checking_every_pair(margin_m: float, count: int) -> None:
+    checker = CollisionChecker(motion.geometry(), motion.scene(3).with_attached(motion.held_plug()), margin_m)
+    assert checker.pair_count > 1000
+    hits = 0
+    for q in random_configurations(count, 21):
+        is_free = checker.is_free(q)
+        hits += not is_free
+        assert is_free == (not checker.colliding_pairs(q)), q
+    assert 0.2 < hits / count < 0.95
+
+
+def test_free_means_a_distance_above_the_margin() -> None:
+    """The distance is computed by another algorithm than the collision."""
+    checker = CollisionChecker(motion.geometry(), motion.scene(1), 0.0)
+    for q in random_configurations(400, 22):
+        distance = checker.nearest(q).distance_m
+        if abs(distance) > 1e-6:
+            assert checker.is_free(q) == (distance > 0.0), (q, distance)
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        (-0.0396, -1.2261, -1.2251, -2.0424, 1.3381, 1.7914),
+        (0.1143, -1.5960, -1.8496, -1.9370, 1.3632, 1.7342),
+        (-0.6320, -1.4970, -1.6839, -1.6093, 1.3181, 1.7512),
+    ],
+)
+def test_a_camera_in_the_wrist_is_found(q: tuple[float, ...]) -> None:
+    """A cylinder and a box 0.4 to 1.5 mm inside each other, which coal calls free at its default tolerance."""
+    checker = CollisionChecker(motion.geometry())
+    assert checker.nearest(q).distance_m < -3e-4
+    assert not checker.is_free(q)
+    assert checker.colliding_pairs(q) == (("wrist_1_link", "right_camera_link"),)
+
+
+def test_home_is_free_in_all_sample_trials() -> None:
+    for trial in (1, 2, 3):
+        checker = CollisionChecker(motion.geometry(), motion.scene(trial).with_attached(motion.held_plug()), 0.003)
+        assert checker.is_free(motion.HOME), checker.describe(motion.HOME)
+
+
+def test_margin_is_a_distance() -> None:
+    """A block 20 mm below the plug is found from 20 mm margin on."""
+    tip = motion.model().fk(motion.HOME)[:3, 3] - [0, 0, 0.0579]
+    top = tip[2] - 0.020
+    scene = Scene((motion.block("block", (tip[0], tip[1], top - 0.05), (0.1, 0.1, 0.1)),)).with_attached(
+        motion.held_plug()
+    )
+    assert CollisionChecker(motion.geometry(), scene, 0.0195).is_free(motion.HOME)
+    checker = CollisionChecker(motion.geometry(), scene, 0.0205)
+    assert not checker.is_free(motion.HOME)
+    assert checker.colliding_pairs(motion.HOME) == (("plug", "block"),)
+    assert checker.nearest(motion.HOME).distance_m == pytest.approx(0.020, abs=2e-4)
+    assert checker.describe(motion.HOME).startswith("plug and block (nearest 20.0 mm, margin 20.5 mm)")
+
+
+def test_a_held_body_collides_only_while_it_is_held() -> None:
+    tip = motion.model().fk(motion.HOME)[:3, 3] - [0, 0, 0.0579]
+    scene = Scene((motion.block("block", (tip[0], tip[1], tip[2]), (0.02, 0.02, 0.02)),))
+    held = scene.with_attached(motion.held_plug())
+    assert CollisionChecker(motion.geometry(), scene).is_free(motion.HOME)
+    assert not CollisionChecker(motion.geometry(), held).is_free(motion.HOME)
+    assert CollisionChecker(motion.geometry(), held.allowing(("block", "plug"))).is_free(motion.HOME)
+    assert CollisionChecker(motion.geometry(), held.with_attached()).is_free(motion.HOME)
+
+
+def test_a_held_body_does_not_collide_with_the_fingers_that_hold_it() -> None:
+    body = AttachedBody("plug", Box((0.0146, 0.01, 0.02)), "tcp", np.eye(4))
+    assert CollisionChecker(motion.geometry(), Scene().with_attached(body)).is_free(motion.HOME)
+
+
+def test_a_held_body_collides_with_the_arm() -> None:
+    body = AttachedBody("rod", Cylinder(0.01, 1.6), "tcp", pose_from_xyz_rpy((0, 0, 0.05), (0, np.pi / 2, 0)))
+    checker = CollisionChecker(motion.geometry(), Scene().with_attached(body))
+    names = {name for pair in checker.colliding_pairs(motion.HOME) for name in pair}
+    assert "rod" in names
+    assert names & {"upper_arm_link", "forearm_link", "enclosure_walls", "shoulder_link"}
+
+
+def test_the_enclosure_and_the_arm_itself_are_checked() -> None:
+    checker = CollisionChecker(motion.geometry())
+    down = motion.HOME.copy()
+    down[1] = 0.3
+    assert ("enclosure", "forearm_link") in checker.colliding_pairs(down) or not checker.is_free(down)
+    folded = np.array([0.0, -1.5, 2.9, 0.0, 1.57, 0.0])
+    assert any("wall" not in a + b and "enclosure" not in a + b for a, b in checker.colliding_pairs(folded))
+
+
+def test_pairs_that_can_never_part_are_left_out() -> None:
+    disabled = {frozenset(pair) for pair in motion.geometry().disabled}
+    assert frozenset(("wrist_1_link", "wrist_3_link")) in disabled
+    assert frozenset(("enclosure", "shoulder_link")) in disabled
+    # Real self-collisions stay, such as those of the test above.
+    assert frozenset(("wrist_1_link", "right_camera_link")) not in disabled
+
+
+def test_sampling_is_the_same_every_time() -> None:
+    assert RobotGeometry(motion.model()).pairs == motion.geometry().pairs
+
+
+def test_a_description_becomes_obstacles_at_its_pose() -> None:
+    obstacles = motion.scene(3).obstacles
+    names = {obstacle.name for obstacle in obstacles}
+    assert {"task_board", "task_board/sc_port_1/sc_port_base_shell"} <= names
+    shell = [o for o in obstacles if o.name == "task_board/sc_port_1/sc_port_base_shell"]
+    port = motion.board_frame(3, "task_board/sc_port_1/sc_port_base_link")
+    # The walls of the port stand within 20 mm around its axis.
+    for obstacle in shell:
+        assert np.abs((invert_pose(port) @ obstacle.X_base_shape)[:3, 3]).max() < 0.02
+
+
+def test_all_primitive_shapes_are_understood() -> None:
+    text = """<robot name="s"><link name="a">
+      <collision><geometry><box size="0.1 0.2 0.3"/></geometry></collision>
+      <collision><geometry><cylinder radius="0.1" length="0.4"/></geometry></collision>
+      <collision><origin xyz="1 0 0"/><geometry><sphere radius="0.2"/></geometry></collision>
+    </link></robot>"""
+    found = obstacles_from_urdf(text, pose_from_xyz_rpy((0, 0, 1), (0, 0, 0)))
+    assert {type(o.shape) for o in found} == {Box, Cylinder, Sphere}
+    by_type = {type(o.shape): o for o in found}
+    assert by_type[Box].shape == Box((0.1, 0.2, 0.3))
+    assert by_type[Cylinder].shape == Cylinder(0.1, 0.4)
+    assert by_type[Sphere].X_base_shape[:3, 3] == pytest.approx([1, 0, 1])
+    near = Scene((Obstacle("ball", Sphere(0.02), motion.pointing_down((-0.3714, 0.1948, 0.30))),))
+    assert not CollisionChecker(motion.geometry(), near, 0.02).is_free(motion.HOME)
+
+
+def test_text_that_is_no_urdf_is_refused() -> None:
+    with pytest.raises(RobotModelError, match="not a URDF"):
+        obstacles_from_urdf("<robot", np.eye(4))
+
+
+def test_wrong_margins_and_frames_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"margin is -0\.001 m"):
+        CollisionChecker(motion.geometry(), None, -0.001)
+    body = AttachedBody("plug", Box((0.01, 0.01, 0.01)), "tpc", np.eye(4))
+    with pytest.raises(UnknownFrameError, match="no frame 'tpc'"):
+        CollisionChecker(motion.geometry(), Scene().with_attached(body))
+
+
+def test_an_edge_is_blocked_in_the_middle_and_not_at_its_ends() -> None:
+    """Two free ends with a thin plate between them."""
+    X = motion.model().fk(motion.HOME)
+    q_left = motion.HOME.copy()
+    q_right = motion.HOME.copy()
+    q_left[0] -= 0.25
+    q_right[0] += 0.25
+    plate = Obstacle("plate", Box((0.2, 0.002, 0.2)), pose_from_xyz_rpy(X[:3, 3], (0, 0, -0.48)))
+    checker = CollisionChecker(motion.geometry(), Scene((plate,)))
+    assert checker.is_free(q_left)
+    assert checker.is_free(q_right)
+    assert not checker.is_edge_free(q_left, q_right, 0.02)
+    assert checker.is_edge_free(q_left, q_left + 0.01, 0.02)
