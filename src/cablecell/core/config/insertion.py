@@ -87,6 +87,9 @@ class InsertionSettings(ParameterSchema):
         minimum=0.3,
         maximum=0.95,
     )
+    search_radius_factor: float = parameter(
+        1.3, "Radius of each tour relative to the one before: the first covers 95 %.", minimum=1.0, maximum=3.0
+    )
     insert_force_n: float = parameter(
         10.0, "Push in the hole, raised by the jam rule up to the limit.", unit="N", minimum=2.0, maximum=40.0
     )
