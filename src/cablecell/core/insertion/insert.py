@@ -92,9 +92,7 @@ class Insert(PhaseStep):
             self._best_m, self._progress_s = depth, m.time_s
         if job.is_on_nose and depth - job.profile.rim_m > job.plan.entered_m:
             # A nose that is caught lets the body land; this plug went on, so it was the body that had landed.
-            assert job.land_m is not None
-            job.is_on_nose = False
-            job.land_m -= job.profile.nose_m
+            job.settle_nose(-job.profile.nose_m)
             depth = job.depth_m(m)
         self._compliance.follow(job, m)
         return self._setpoint(job, m, depth), self._decide(job, m, depth)
@@ -118,6 +116,7 @@ class Insert(PhaseStep):
         if not entered and job.land_m is not None:
             is_stuck = m.time_s - self._progress_s > settings.stuck_catch_s
             if is_stuck or m.time_s - self._start_s > settings.false_catch_s:
+                job.false_catches += 1
                 return Go(Phase.SEARCH, f"false catch: {1e3 * (depth - profile.rim_m):.2f} mm below the land")
             return None
         if m.time_s - self._progress_s > settings.stall_s:
@@ -126,9 +125,10 @@ class Insert(PhaseStep):
 
     def _stall(self, job: Job, m: Measurement, depth: float) -> Go | End | None:
         nose = job.profile.nose_m
-        if job.land_m is not None and nose > 0.0 and abs(depth - job.profile.rim_m - nose) < 0.4 * nose:
+        is_open = job.land_m is not None and nose > 0.0 and not job.is_nose_settled
+        if is_open and abs(depth - job.profile.rim_m - nose) < 0.4 * nose:
             # What was touched and caught was only the nose: the land of the body is here.
-            job.land_m += nose
+            job.settle_nose(nose)
             job.spiral = None
             return Go(Phase.SEARCH, f"stands {1e3 * nose:.2f} mm below the first land: only the nose was caught")
         job.stalls += 1
