@@ -26,7 +26,6 @@ X_TCP_TIP = pose_from_xyz_rpy((0.0, -0.0207, 0.0541), (0.357, 0.02, -0.052))
 BODY = (BodyBox(np.array([0.0, 0.0, -0.02365]), np.array([0.01375, 0.00845, 0.0473])),)
 SETTINGS = PlugVisionSettings()
 _FACES = {(a, s): (70.0 + 40.0 * a + 25.0 * (s > 0)) for a in range(3) for s in (-1, 1)}
-_SHIFT = 4  # binary places of OpenCV's sub-pixel polygons
 
 
 def board_state():
@@ -58,7 +57,7 @@ def draw(camera, X_tcp_tip, background=150.0, rng=None, clutter=0):
     palm = transform_point(invert_pose(MOUNTS[camera]), tool_outline(0.038))
     pixels = palm @ K.T
     hull = cv2.convexHull((pixels[:, :2] / pixels[:, 2:]).astype(np.float32)).reshape(-1, 2)
-    cv2.fillConvexPoly(image, np.round((2.0 * hull + 0.5) * 2**_SHIFT).astype(np.int32), 20.0, cv2.LINE_AA, _SHIFT)
+    cv2.fillConvexPoly(image, np.round(2.0 * hull).astype(np.int32), 20.0)
     small = cv2.resize(image, SIZE, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(small, (0, 0), 0.7)
     noise = np.random.default_rng(5).normal(0.0, 2.0, soft.shape)
@@ -67,9 +66,16 @@ def draw(camera, X_tcp_tip, background=150.0, rng=None, clutter=0):
 
 
 def polygon(image, corners, grey):
+    """Fill the pixels whose centres are inside: unlike OpenCV's polygons, which are half a pixel too large."""
     pixels = corners @ K.T
-    pixels = pixels[:, :2] / pixels[:, 2:]
-    cv2.fillConvexPoly(image, np.round((2.0 * pixels + 0.5) * 2**_SHIFT).astype(np.int32), grey, cv2.LINE_AA, _SHIFT)
+    pixels = 2.0 * pixels[:, :2] / pixels[:, 2:] + 0.5
+    low = np.maximum(np.floor(pixels.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 1, (image.shape[1], image.shape[0]))
+    u, v = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    edges = np.roll(pixels, -1, axis=0) - pixels
+    sides = [e[0] * (v - q[1]) - e[1] * (u - q[0]) for e, q in zip(edges, pixels, strict=True)]
+    inside = np.all(np.stack(sides) >= 0.0, axis=0) | np.all(np.stack(sides) <= 0.0, axis=0)
+    image[low[1] : high[1], low[0] : high[0]][inside] = grey
 
 
 def images(X_tcp_tip, cameras=tuple(MOUNTS), **options):
