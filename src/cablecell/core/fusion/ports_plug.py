@@ -234,6 +234,12 @@ def _judge(
             f"{share:.2f} of the plug's edge samples are where the plug would have them, "
             f"limit {settings.min_inlier_share:.2f}",
         )
+    worst = max(edge.rms_px for edge in useful)
+    if worst > settings.max_rms_px:
+        return NoEstimate(
+            Reason.REPROJECTION_TOO_HIGH,
+            f"the edges of the plug are {worst:.2f} px (rms) off in one camera, limit {settings.max_rms_px:.2f} px",
+        )
     step = log_se3(invert_pose(prior.X_tcp_tip) @ X_tcp_tip)
     distance = float(step @ np.linalg.solve(prior.tip_covariance, step))
     if distance > settings.gate_chi2:

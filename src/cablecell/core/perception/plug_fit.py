@@ -41,7 +41,7 @@ class PlugImages:
     _smoothed: dict[float, list[tuple[NDArray[np.float32], Matrix]]] = field(default_factory=dict, compare=False)
 
     def smoothed(self, blur_px: float) -> list[tuple[NDArray[np.float32], Matrix]]:
-        """Return the grey images after a Gaussian blur, with the pixel (x, y) of their top left corner; kept."""
+        """Return the images after a Gaussian blur, with the pixel (x, y) of their top left corner; kept."""
         if blur_px not in self._smoothed:
             self._smoothed[blur_px] = [_smooth(frame, blur_px) for frame in self.frames]
         return self._smoothed[blur_px]
@@ -84,8 +84,8 @@ def edge_information(
 ) -> EdgeInformation:
     """Return what the edges of the plug say about its pose in one camera.
 
-    Every edge shares one offset b ~ N(0, shared_px^2), because light and rounding move it as a whole; the
-    matrix inversion lemma removes its effect from the information.
+    Every edge shares one offset b ~ N(0, s^2) with s^2 = shared_px^2 (1 + (sure_samples / n)^2) for n samples, because
+    light and rounding move it as a whole; the matrix inversion lemma removes its effect from the information.
 
     Args:
         images: Images of one camera.
@@ -123,7 +123,9 @@ def edge_information(
         members = found.samples.edges == edge
         w, rows = weight[members], J[members]
         total = float(w.sum())
-        shrink = shared_px**2 / (sigma**2 + shared_px**2 * total)
+        # A short edge is more easily mistaken for something behind it than a long one.
+        shared = shared_px**2 * (1.0 + (settings.sure_samples / max(total, 1.0)) ** 2)
+        shrink = shared / (sigma**2 + shared * total)
         if total > _MIN_WEIGHT:
             means.append(float(w @ r[members]) / total)
         u = rows.T @ w
@@ -166,6 +168,5 @@ def plug_region(
 
 
 def _smooth(frame: Frame, blur_px: float) -> tuple[NDArray[np.float32], Matrix]:
-    grey = np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY), dtype=np.float32)
-    smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), blur_px), dtype=np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(frame.pixels.astype(np.float32), (0, 0), blur_px), dtype=np.float32)
     return smooth, np.array([frame.region.x, frame.region.y], dtype=np.float64)
