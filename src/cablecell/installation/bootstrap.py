@@ -120,7 +120,7 @@ def _make_venv(layout: Layout) -> None:
     if layout.ros_prefix:
         lines = [
             f". {shlex.quote(str(layout.ros_prefix / 'setup.sh'))}\n",
-            f". {shlex.quote(str(layout.workspace / 'install' / 'local_setup.sh'))}\n",
+            f". {shlex.quote(str(layout.workspace / 'install' / 'local_setup.bash'))}\n",
             *lines,
         ]
     (layout.state / "activate.sh").write_text("".join(lines), encoding="utf-8")
