@@ -84,7 +84,11 @@ REFUSED = [
     ({"feedback_gains_at_tip": np.array([-0.1, 0, 0, 0, 0, 0])}, BadGainsError, r"\[0\] = -0.1 is outside"),
     ({"stamp_s": NOW - 0.3}, StaleCommandError, "stamp is 0.300 s old; the limit is 0.2 s"),
     ({"stamp_s": NOW + 0.2}, FutureCommandError, "0.200 s ahead of the controller's clock; the limit is 0.05 s"),
-    ({"frame_id": "world"}, UnknownFrameError, "frame_id 'world' is not a command frame; valid are base_link, tcp"),
+    (
+        {"frame_id": "world"},
+        UnknownFrameError,
+        "frame_id 'world' is not a command frame; valid are base_link, tcp, gripper/tcp",
+    ),
     ({"mode": 0}, CommandModeError, r"valid are 1 \(VELOCITY\), 2 \(POSITION\)"),
     ({"mode": 3}, CommandModeError, "trajectory_generation_mode = 3"),
     ({"stiffness": np.zeros(35)}, CommandSizeError, "target_stiffness has 35 values; 36 are needed"),
