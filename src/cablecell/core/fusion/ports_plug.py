@@ -105,10 +105,12 @@ def see_plug(
     search = _Search(settings.start_range_px, 1.5, shared_px)
     candidates = [(prior.board, X) for X in _starts(prior.X_tcp_tip, settings)]
     for range_px, blur_px, iterations, survivors in _SCHEDULE:
-        candidates = [problem.refine(*candidate, search, iterations) for candidate in candidates]
+        candidates = [problem.refine(board, X_tip, search, iterations) for board, X_tip in candidates]
         search = _Search(range_px, blur_px, shared_px)
-        candidates = sorted(candidates, key=lambda candidate: problem.cost(*candidate, search))[:survivors]
-    board, X_tip = problem.refine(*candidates[0], search, 6)
+        costs = [problem.cost(board, X_tip, search) for board, X_tip in candidates]
+        candidates = [candidates[index] for index in np.argsort(costs)[:survivors]]
+    board, X_tip = candidates[0]
+    board, X_tip = problem.refine(board, X_tip, search, 6)
     _, _, seen = problem.equations(board, X_tip, search)
     # Edges that still disagree say how far the model of shared errors was too small.
     means = [mean for edge in seen.values() for mean in edge.means_px]

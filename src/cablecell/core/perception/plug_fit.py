@@ -85,10 +85,10 @@ def edge_information(
 ) -> EdgeInformation:
     """Return what the edges of the plug say about its pose in one camera.
 
-    The samples of an edge share an offset and a slope b0 + b1 t, t from -1 to 1 along the edge, b0 ~ N(0, s^2) with
-    s^2 = shared_px^2 (1 + (sure_samples / n)^2) for n samples, and half of that deviation for b1: light and rounding move an edge as a whole, and the
-    staircase of an edge that is nearly parallel to the pixels tilts it. The matrix inversion lemma removes the effect
-    from the information.
+    The samples of an edge share an offset and a slope b0 + b1 t, t from -1 to 1 along the edge. b0 ~ N(0, s^2) with
+    s^2 = shared_px^2 (1 + (sure_samples / n)^2) for n samples, and half of that deviation for b1: light and rounding
+    move an edge as a whole, and the staircase of an edge that is nearly parallel to the pixels tilts it. The matrix
+    inversion lemma removes the effect from the information.
 
     Args:
         images: Images of one camera.
