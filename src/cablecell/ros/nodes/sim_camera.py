@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from functools import partial
@@ -20,6 +21,8 @@ from cablecell.ports import Region
 from cablecell.ros import qos
 from cablecell.ros.camera_messages import camera_info, image_message, region_from_message
 from cablecell.ros.lifecycle import CellNode, run_node
+
+_NICENESS = 10
 
 
 class SimCamera(CellNode[SimCameraParameters]):
@@ -45,8 +48,8 @@ class SimCamera(CellNode[SimCameraParameters]):
             self.create_subscription(Float64MultiArray, "/sim/scene_state", self._take_state, qos.SENSOR),
         ]
         for side in SIDES:
-            self._images[side] = self.create_lifecycle_publisher(Image, f"{side}_camera/image", qos.SENSOR)
-            self._infos[side] = self.create_lifecycle_publisher(CameraInfo, f"{side}_camera/camera_info", qos.SENSOR)
+            self._images[side] = self.create_lifecycle_publisher(Image, f"{side}_camera/image", qos.IMAGE)
+            self._infos[side] = self.create_lifecycle_publisher(CameraInfo, f"{side}_camera/camera_info", qos.IMAGE)
             self._inputs.append(
                 self.create_subscription(
                     RegionOfInterest,
@@ -110,5 +113,6 @@ class SimCamera(CellNode[SimCameraParameters]):
 
 
 def main() -> None:
-    """Run the node."""
+    """Run the node, behind everything that has to keep time: a late image harms nobody."""
+    os.nice(_NICENESS)
     sys.exit(run_node(SimCamera))
