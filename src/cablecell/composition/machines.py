@@ -1,0 +1,154 @@
+"""Make the machine that an `arm_controller` owns, by the name of its kind, with everything the controller needs of it.
+
+A node knows `Backend` and nothing of physics; what only a simulation has is behind `SimulationControl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cablecell.core.control.admittance import ContactLoop
+from cablecell.core.control.model import ArmModel
+from cablecell.core.errors import ConfigurationError
+from cablecell.core.fusion.wrench import Payload
+from cablecell.ports import CommandMode, Machine
+
+Array = NDArray[np.float64]
+
+
+class MachineKindError(ConfigurationError):
+    """The kind of machine is unknown; nothing was connected."""
+
+    code = 902
+
+
+class UnknownTrialError(ConfigurationError):
+    """The trials file has no trial of that name; the old scene stays."""
+
+    code = 903
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """What is configured about a machine.
+
+    Attributes:
+        trials_file: File of the trials of a simulation; empty is the sample of the cell.
+        trial: Name of the trial it starts with.
+        seed: Seed of every random error of its scene.
+    """
+
+    trials_file: str = ""
+    trial: str = "trial_1"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrialSource:
+    """Which scene a simulation shows: all that a renderer needs to build the same one.
+
+    Attributes:
+        trials_file: Absolute path of the trials file.
+        trial: Name of the trial.
+        seed: Seed of every random error.
+    """
+
+    trials_file: str
+    trial: str
+    seed: int
+
+
+class SimulationControl(Protocol):
+    """What only a simulated machine offers. What decides in the cell never sees it."""
+
+    @property
+    def source(self) -> TrialSource:
+        """Which scene is shown."""
+        ...
+
+    def scene_state(self) -> list[float]:
+        """Return where everything that moves is, as `SceneState.flatten`; its first number is the machine's time."""
+        ...
+
+    def truth(self) -> dict[str, object]:
+        """Return what really happens, ready to be written as JSON."""
+        ...
+
+    def prepare(self, trial: str, seed: int) -> Callable[[], None]:
+        """Read another trial without touching the machine, and return what makes the machine show it.
+
+        Raises:
+            WorkcellError: The trial does not exist or has a mistake (family 900, or code 853).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A machine, and what a controller has to know of it.
+
+    Attributes:
+        machine: The machine, not yet connected.
+        model: Kinematics and inertia of its arm.
+        command_mode: What its arm is told.
+        contact_loop: Delay and stiffness of a position-controlled arm; None for a torque-controlled one.
+        tool_frames: Poses of `tcp`, `tool0` and `ft_frame` in `tcp`, shape (4, 4) each.
+        description: URDF text of the arm in its cell.
+        tool_payload: What hangs on the force sensor without anything gripped.
+        payload: Returns what hangs on it with the plug that is gripped now, nominally.
+        set_arm_payload: Tells the arm what it carries beyond its tool: mass, kg, and centre in `tcp`, m.
+        simulation: What only a simulation has; None for a real machine.
+    """
+
+    machine: Machine
+    model: ArmModel
+    command_mode: CommandMode
+    contact_loop: ContactLoop | None
+    tool_frames: Mapping[str, Array]
+    description: str
+    tool_payload: Payload
+    payload: Callable[[], Payload]
+    set_arm_payload: Callable[[float, Array], None]
+    simulation: SimulationControl | None = None
+
+
+def make_machine(kind: str, options: MachineOptions) -> Backend:
+    """Return the machine of a kind, not yet connected.
+
+    Raises:
+        MachineKindError: There is no such kind (code 902).
+        WorkcellError: What is configured for it has a mistake (family 900).
+    """
+    if kind not in MACHINES:
+        valid = ", ".join(sorted(MACHINES))
+        raise MachineKindError(
+            f"hardware = '{kind}' is not a kind of machine; valid are {valid}",
+            quantity="hardware",
+            value=kind,
+            limit=valid,
+        )
+    return MACHINES[kind](options)
+
+
+def combine_payloads(a: Payload, b: Payload) -> Payload:
+    """Return two rigid payloads as one; both centres are in `ft_frame`."""
+    mass = a.mass_kg + b.mass_kg
+    if mass <= 0.0:
+        return Payload(0.0, np.zeros(3))
+    return Payload(mass, (a.mass_kg * a.centre + b.mass_kg * b.centre) / mass)
+
+
+def _simulated(options: MachineOptions) -> Backend:
+    # Not before it is asked for: a machine without a simulation must not need one.
+    from cablecell.composition.simulated_backend import make_simulated
+
+    return make_simulated(options)
+
+
+MACHINES: Mapping[str, Callable[[MachineOptions], Backend]] = {"sim": _simulated}
+"""Maker of every kind of machine."""
