@@ -38,6 +38,7 @@ from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
 from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
+from cablecell.core.insertion.staging import staging_pose
 from cablecell.core.motion.model import RobotModel
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SimulatedMachine
@@ -50,9 +51,6 @@ TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
 
 P_TCP_FT = (0.0, 0.0, -0.172)
 """Origin of `ft_frame` in `tcp`, m; their axes agree."""
-
-STAGING_GAP_M = 0.006
-"""Distance of the staging pose before the start of the guarded move."""
 
 WRENCH_CUTOFF_HZ = 60.0
 """Low-pass of the contact wrench."""
@@ -255,11 +253,8 @@ class Rollout:
 
     def _move_to_staging(self) -> None:
         """Move on a straight line with minimum jerk to where the skill takes over."""
-        X_port_tcp = inverse(self._tip.X)
-        sigma = 3.0 * math.sqrt(float(self._port.covariance[2, 2] + self._tip.covariance[2, 2]))
         profile = profile_from_connector(self._target.connector)
-        lead = sigma + self._insertion.contact_margin_m + STAGING_GAP_M + profile.nose_m - profile.rim_m
-        X_goal = self._port.X @ transform(np.eye(3), [0.0, 0.0, -lead]) @ X_port_tcp
+        X_goal = staging_pose(self._port, self._tip, profile, self._insertion.contact_margin_m)
         X_start = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
         delta = X_goal[:3, 3] - X_start[:3, 3]
         turn = rotvec_from_rotation(X_goal[:3, :3] @ X_start[:3, :3].T)
