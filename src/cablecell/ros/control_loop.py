@@ -1,0 +1,321 @@
+"""The control loop: one thread that owns machine and controller; everybody else hands over immutable commands.
+
+A streamed command goes into a slot where the newest wins; a request is a function that the loop calls between two
+cycles. Nothing here waits for a lock, and nothing here knows a message.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cablecell.composition.machines import Backend
+from cablecell.core.config.arm_controller import ArmControllerParameters
+from cablecell.core.control.arm_controller import ArmController, ControllerReport
+from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate
+from cablecell.core.control.errors import CommandTimeoutError
+from cablecell.core.control.frames import Array
+from cablecell.core.errors import WorkcellError
+from cablecell.core.fusion.wrench import Tare, WrenchCompensator
+from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
+from cablecell.ros.arm_errors import HeartbeatLostError, LoopBusyError, MachineFaultError
+from cablecell.ros.arm_timing import Pacer, PeriodStatistics
+
+Streamed = ComplianceCommand | MotionUpdate | JointMotionUpdate
+"""What is streamed to the controller."""
+
+_GRIPPER_EVERY = 5
+"""Cycles between two readings of the gripper."""
+
+_COLLECT_EVERY = 500
+"""Cycles between two collections of young garbage; the old generation is frozen."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """What one cycle measured and decided.
+
+    Attributes:
+        number: Counts up by one.
+        stamp_ns: Time of measurement, ns in ROS time.
+        state: Measured state of the arm.
+        sample: Raw reading of the force sensor.
+        wrench_tcp: Contact wrench at the tcp in tcp axes, shape (6,), N, N·m.
+        bias: Bias that is subtracted in `ft_frame`, shape (6,), N, N·m.
+        report: State of the controller.
+        command: What the arm was told.
+        gripper: Newest state of the gripper.
+    """
+
+    number: int
+    stamp_ns: int
+    state: ArmState
+    sample: WrenchSample
+    wrench_tcp: Array
+    bias: Array
+    report: ControllerReport
+    command: JointCommand
+    gripper: GripperState
+
+
+class _Request:
+    """Something the loop does between two cycles; `work` returns False as long as it wants to be called again."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.work = work
+        self.done = threading.Event()
+        self.is_abandoned = False
+        self.result: object = None
+        self.error: Exception | None = None
+
+
+class ControlLoop:
+    """Runs a backend with an `ArmController` at a fixed rate.
+
+    Attributes:
+        controller: The controller; only the loop's thread may touch it.
+        pacer: Maps stamps to the machine's time.
+        refused: How many commands were refused, and why the newest was.
+        timeouts: How often a stream of commands ended without a successor, and the arm held.
+        fault: What ended the loop; None while it is well.
+        last: The newest cycle.
+    """
+
+    def __init__(self, backend: Backend, settings: ArmControllerParameters, publish: Callable[[Cycle], None]) -> None:
+        self._backend, self._settings, self._publish = backend, settings, publish
+        self._period_s = 1.0 / settings.rate_hz
+        self.pacer = Pacer(self._period_s, settings.lag_limit_s)
+        self.statistics = PeriodStatistics()
+        self._stream: deque[tuple[Streamed, int]] = deque(maxlen=1)
+        self._requests: deque[_Request] = deque()
+        self._pending: list[_Request] = []
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._number = 0
+        self._heard_ns = 0
+        self.timeouts = 0
+        self.refused: tuple[int, WorkcellError | None] = (0, None)
+        self.fault: Exception | None = None
+        self.last: Cycle | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Start with a fresh controller and an untared sensor, as after a change of the scene."""
+        backend, settings = self._backend, self._settings
+        self.controller = ArmController(
+            backend.model, settings, command_mode=backend.command_mode, loop=backend.contact_loop
+        )
+        self.compensator = WrenchCompensator(
+            backend.tool_frames["ft_frame"],
+            cutoff_hz=settings.wrench_cutoff_hz,
+            rate_hz=settings.rate_hz,
+            payload=backend.payload(),
+        )
+        self._heard_ns = 0
+
+    # Called by other threads -----------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether cycles are carried out."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._run, name="control_loop", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the running cycle; the machine comes to rest."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+            self._thread = None
+
+    def stream(self, command: Streamed, stamp_ns: int) -> None:
+        """Hand over a streamed command with its stamp in ROS time; a newer one replaces one not yet looked at."""
+        self._stream.append((command, stamp_ns))
+
+    def note_heartbeat(self) -> None:
+        """Take notice that the supervisor lives."""
+        self._heard_ns = time.monotonic_ns()
+
+    def note_refused(self, error: WorkcellError) -> None:
+        """Count a command that was refused."""
+        self.refused = (self.refused[0] + 1, error)
+
+    def request(self, work: Callable[[], Any], deadline_s: float = 0.5) -> Any:
+        """Have the loop call `work` between two cycles, again and again while it returns False; return its result.
+
+        Raises:
+            LoopBusyError: The loop is not running or did not finish in time (code 316).
+            WorkcellError: What `work` raised.
+        """
+        if not self.is_running:
+            raise LoopBusyError("the control loop is not running; activate the node first", quantity="loop")
+        request = _Request(work)
+        self._requests.append(request)
+        if not request.done.wait(deadline_s):
+            request.is_abandoned = True
+            raise LoopBusyError(
+                f"the control loop did not finish within {deadline_s} s",
+                quantity="request",
+                limit=deadline_s,
+                unit="s",
+            )
+        if request.error is not None:
+            raise request.error
+        return request.result
+
+    def tare(self) -> None:
+        """Make the present reading of the force sensor zero.
+
+        Raises:
+            TareError: The reading was not steady (code 510); nothing was changed.
+            LoopBusyError: The loop did not answer in time (code 316).
+        """
+        wanted = max(20, round(self._settings.tare_time_s * self._settings.rate_hz))
+        tare = Tare()
+
+        def work() -> bool:
+            sample = self._backend.machine.wrench_sensor.read()
+            tare.add(np.concatenate((sample.force, sample.torque)))
+            if tare.count < wanted:
+                return False
+            self.compensator.tare(tare.mean(), self.controller.report.X_base_tcp[:3, :3])
+            return True
+
+        self.request(work, deadline_s=1.0 + 4.0 * self._settings.tare_time_s)
+
+    # Called in requests, by the loop -----------------------------------------------------------------------------
+
+    def measured_q(self) -> Array:
+        """Return the measured joint positions, rad."""
+        return self._backend.machine.arm.read().q
+
+    def clear_stop(self) -> None:
+        """Hold where the arm is and take commands again; the heartbeat must be heard anew to be watched."""
+        self._heard_ns = 0
+        self.controller.hold()
+
+    # The thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        machine = self._backend.machine
+        self.pacer.start(machine.clock.now_s())
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            while not self._ending.is_set():
+                self.statistics.start_cycle(self.pacer.wait(machine.clock.now_s()))
+                self._cycle()
+                self.statistics.end_cycle(time.monotonic_ns())
+        except Exception as error:  # the arm must not go on with its last torque, whatever went wrong
+            self.fault = error
+        finally:
+            machine.arm.stop()
+            gc.enable()
+            gc.unfreeze()
+            self._refuse_waiting()
+
+    def _cycle(self) -> None:
+        machine, controller = self._backend.machine, self.controller
+        if self._requests or self._pending:
+            self._serve()
+            controller = self.controller
+        state, sample = machine.arm.read(), machine.wrench_sensor.read()
+        now_s = machine.clock.now_s()
+        if self._stream:
+            self._take(controller, state, now_s)
+        if self._heard_ns:
+            self._watch_heartbeat(controller)
+        R_base_tcp = self._backend.model.dynamics(state.q).X_base_tcp[:3, :3]
+        wrench = self.compensator.compensate(sample, R_base_tcp)
+        command = machine.arm.command(controller.tick(state, wrench, now_s))
+        if isinstance(controller.report.fault, CommandTimeoutError):
+            # Whoever streamed has ended or died: the arm stays where it is, and the next command is welcome.
+            self.timeouts += 1
+            controller.hold()
+        if self.last is None or self._number % _GRIPPER_EVERY == 0:
+            gripper = machine.gripper.read()
+        else:
+            gripper = self.last.gripper
+        self.last = Cycle(
+            self._number,
+            self.pacer.stamp_ns(now_s),
+            state,
+            sample,
+            wrench,
+            self.compensator.bias,
+            controller.report,
+            command,
+            gripper,
+        )
+        self._publish(self.last)
+        machine.cycle(self._period_s)
+        self._number += 1
+        if self._number % _COLLECT_EVERY == 0:
+            gc.collect(0)
+
+    def _take(self, controller: ArmController, state: ArmState, now_s: float) -> None:
+        command, stamp_ns = self._stream.popleft()
+        command = replace(command, stamp_s=self.pacer.machine_s(stamp_ns))
+        try:
+            if isinstance(command, ComplianceCommand):
+                controller.command_compliance(command, now_s)
+            elif isinstance(command, MotionUpdate):
+                controller.command_motion(command, now_s)
+            else:
+                controller.command_joints(command, now_s, state.q)
+        except WorkcellError as error:
+            self.note_refused(error)
+
+    def _watch_heartbeat(self, controller: ArmController) -> None:
+        limit_s = self._settings.heartbeat_timeout_s
+        age_s = (time.monotonic_ns() - self._heard_ns) * 1e-9
+        if 0.0 < limit_s < age_s:
+            self._heard_ns = 0
+            controller.stop(
+                HeartbeatLostError(
+                    f"no heartbeat of the supervisor for {age_s:.3f} s; the limit is {limit_s} s",
+                    quantity="heartbeat_age",
+                    value=age_s,
+                    limit=limit_s,
+                    unit="s",
+                )
+            )
+
+    def _serve(self) -> None:
+        while self._requests:
+            self._pending.append(self._requests.popleft())
+        waiting = []
+        for request in self._pending:
+            if request.is_abandoned:
+                continue
+            began_ns = time.monotonic_ns()
+            try:
+                request.result = request.work()
+            except Exception as error:  # handed to who asked
+                request.error = error
+            if request.error is None and request.result is False:
+                waiting.append(request)
+            else:
+                request.done.set()
+            if time.monotonic_ns() - began_ns > 10_000_000:
+                self.statistics.interrupt()
+        self._pending = waiting
+
+    def _refuse_waiting(self) -> None:
+        for request in [*self._pending, *self._requests]:
+            request.error = MachineFaultError("the control loop has ended", quantity="loop", value=self.fault)
+            request.done.set()
+        self._pending, self._requests = [], deque()

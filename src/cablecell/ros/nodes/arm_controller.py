@@ -1,0 +1,125 @@
+"""Node `arm_controller`: owns the machine, runs the controller at 500 Hz, publishes what it measures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aic_control_interfaces.msg import JointMotionUpdate, MotionUpdate
+from cablecell_interfaces.msg import ComplianceCommand, LinkHeartbeat
+from diagnostic_msgs.msg import DiagnosticArray
+
+from cablecell.composition.machines import MachineOptions, make_machine
+from cablecell.core.config.arm_controller import ArmControllerParameters
+from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.ros import conversions, qos
+from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
+from cablecell.ros.arm_diagnostics import ArmDiagnostics
+from cablecell.ros.arm_output import ArmOutput
+from cablecell.ros.arm_services import ArmServices
+from cablecell.ros.control_loop import ControlLoop, Streamed
+from cablecell.ros.lifecycle import CellNode, run_node
+
+_SWITCH_INTERVAL_S = 0.0005
+"""How long a callback may keep the interpreter from the control loop; Python's own 5 ms would be two periods."""
+
+
+class ArmController(CellNode[ArmControllerParameters]):
+    """Takes commands by topics, actions and services; see the contract of the node in its documentation."""
+
+    def __init__(self) -> None:
+        super().__init__("arm_controller", ArmControllerParameters)
+        values = self.parameters.values
+        self._backend = make_machine(
+            values.hardware, MachineOptions(trials_file=values.trials_file, trial=values.trial, seed=values.seed)
+        )
+
+    def setup(self) -> None:
+        """Connect the machine and create the interfaces."""
+        backend, values = self._backend, self.parameters.values
+        backend.machine.connect()
+        self._output = ArmOutput(self, backend, values)
+        self._loop = ControlLoop(backend, values, self._output.publish)
+        self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+        self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
+        self._gripper = GripperAction(self, self._loop, backend.machine.gripper, values.gripper_force_n)
+        self._answers = ArmServices(self, self._loop, backend, self._publish_latched)
+        self._inputs = [
+            self.create_subscription(
+                ComplianceCommand,
+                "compliance_commands",
+                self._take(conversions.compliance_command, lambda m: conversions.time_ns(m.header.stamp)),
+                qos.COMMAND,
+            ),
+            self.create_subscription(
+                MotionUpdate,
+                "pose_commands",
+                self._take(conversions.motion_update, lambda m: conversions.time_ns(m.header.stamp)),
+                qos.COMMAND,
+            ),
+            self.create_subscription(
+                JointMotionUpdate,
+                "joint_commands",
+                self._take(conversions.joint_motion_update, lambda _: time.time_ns()),
+                qos.COMMAND,
+            ),
+            self.create_subscription(
+                LinkHeartbeat, "cell/heartbeat", lambda _: self._loop.note_heartbeat(), qos.HEARTBEAT
+            ),
+        ]
+
+    def teardown(self) -> None:
+        """Destroy the interfaces and disconnect the machine; also what is left of a setup that failed."""
+        for subscription in self.__dict__.pop("_inputs", []):
+            self.destroy_subscription(subscription)
+        for name in ("_answers", "_gripper", "_trajectory", "_output"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).destroy()
+        if "_diagnostics" in self.__dict__:
+            self.destroy_publisher(self.__dict__.pop("_diagnostics"))
+        self._backend.machine.disconnect()
+
+    def start(self) -> None:
+        """Start the control loop."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        self._report = ArmDiagnostics(self.get_name(), self._loop, self.parameters.values)
+        self._loop.start()
+        self._publish_latched()
+        self._timer = self.create_timer(1.0 / self.parameters.values.diagnostics_rate_hz, self._look)
+
+    def stop(self) -> None:
+        """End what runs and let the machine come to rest."""
+        self.destroy_timer(self._timer)
+        ended = NotActiveError(f"{self.get_fully_qualified_name()} was deactivated")
+        self._trajectory.end(ended)
+        self._gripper.end()
+        self._loop.stop()
+
+    def _publish_latched(self) -> None:
+        self._output.publish_latched(time.time_ns())
+
+    def _take(self, convert: Callable[[Any], Streamed], stamp_of: Callable[[Any], int]) -> Callable[[Any], None]:
+        def take(message: Any) -> None:
+            if not self.is_active:
+                return
+            try:
+                self._loop.stream(convert(message), stamp_of(message))
+            except WorkcellError as error:
+                self._loop.note_refused(error)
+
+        return take
+
+    def _look(self) -> None:
+        self._diagnostics.publish(self._report.message(self.get_clock().now().to_msg()))
+        refused = self._report.take_refused()
+        if refused:
+            self.get_logger().warning(refused)
+        if self._loop.fault is not None:
+            self.get_logger().fatal(f"the control loop ended: {self._loop.fault!r}", throttle_duration_sec=10.0)
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run_node(ArmController))
