@@ -9,8 +9,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from aic_control_interfaces.msg import ControllerState, TargetMode
-from aic_control_interfaces.srv import ChangeTargetMode
+from aic_control_interfaces.msg import ControllerState
 from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import InsertConnector, MoveTo, Observe
 from cablecell_interfaces.msg import ComplianceCommand, InsertionPhase, MotionTarget, PortEstimate, PortEstimateArray
@@ -26,7 +25,6 @@ from cablecell.core.config.parameters import validate
 from cablecell.core.errors import WorkcellError
 from cablecell.core.insertion.errors import (
     REPEATABLE,
-    InsertionError,
     LostEstimateError,
     NotFreeError,
     SilentStreamError,
@@ -88,7 +86,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._move_to = ActionClient(self, MoveTo, "move_to")
         self._observe = ActionClient(self, Observe, "observe")
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
-        self._change_mode = self.create_client(ChangeTargetMode, "change_target_mode")
         self._actions = [
             GoalRunner(self, InsertConnector, "insert_connector", self._insert_connector, self._busy),
             GoalRunner(self, InsertCable, "insert_cable", self._insert_cable, self._busy, _cable_result),
@@ -102,8 +99,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             partner.destroy()
         for subscription in self._subscriptions_of_ours:
             self.destroy_subscription(subscription)
-        for client in (self._tare, self._change_mode):
-            self.destroy_client(client)
+        self.destroy_client(self._tare)
         for publisher in (self._commands, self._phases):
             self.destroy_publisher(publisher)
 
@@ -200,7 +196,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         run = SkillRun(InsertionSkill(profile, settings), port, tip)
         self._stream.begin(run)
         result = self._await_run(goal, run)
-        self._hold_arm()
         if hasattr(goal.result, "insertion"):
             now = self.get_clock().now().to_msg()
             goal.result.insertion = result_message(result, run.X_base_tip, held, order.port, now)
@@ -245,14 +240,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
                 if not can_go_around:
                     raise
                 self.get_logger().warning(f"no straight way to the staging pose, code {error.code}: {error}")
-
-    def _hold_arm(self) -> None:
-        """End the stream for the controller: it holds position instead of waiting for a setpoint that never comes."""
-        for mode in (TargetMode.MODE_JOINT, TargetMode.MODE_CARTESIAN):
-            request = ChangeTargetMode.Request()
-            request.target_mode.mode = mode
-            if not call(self._change_mode, request, _ANSWER_S).success:
-                raise InsertionError(f"the arm controller refused target mode {mode}")
 
     # What is known -------------------------------------------------------------------------------------------
 
