@@ -79,6 +79,7 @@ class Partners:
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
         node = client.node
         node.create_service(SetLayout, "set_layout", self._set_layout)
+        node.create_service(SetLayout, "set_planning_layout", lambda _, response: response)
         node.create_service(Trigger, "stop", self._stop)
         self._servers = [
             self._serve(node, Observe, "observe", lambda: self.observe_error),

@@ -35,7 +35,7 @@ class CellSupervisorParameters(ParameterSchema):
         maximum=10.0,
     )
     busy_timeout_s: float = parameter(
-        10.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
+        30.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
     )
 
     @model_validator(mode="after")

@@ -74,7 +74,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._beats = self.create_publisher(LinkHeartbeat, "cell/heartbeat", qos.HEARTBEAT)
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.nodes)
-        self._set_layout = self.create_client(SetLayout, "set_layout")
+        # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
+        self._set_layouts = [self.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._stop_arm = self.create_client(Trigger, "stop")
         self._observe = ActionClient(self, Observe, "observe")
         self._insert = ActionClient(self, InsertConnector, "insert_connector")
@@ -85,7 +86,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """Destroy the interfaces."""
         for action in (self._run_job, self._insert, self._observe):
             action.destroy()
-        for client in (self._set_layout, self._stop_arm):
+        for client in (*self._set_layouts, self._stop_arm):
             self.destroy_client(client)
         self._nodes.destroy()
         self.destroy_subscription(self._hearing)
@@ -239,9 +240,10 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         task, held = self._knowledge.task(step.layout), self._knowledge.held_plug(step.layout)
         port = f"{task.target_module_name}/{task.port_name}"
         self._plugs.publish(String(data=held_plug_to_json(held)))
-        answer = call(self._set_layout, SetLayout.Request(layout=step.layout), _ANSWER_S, check)
-        if answer.error_code != SUCCESS:
-            raise RemoteError.of(answer)
+        for client in self._set_layouts:
+            answer = call(client, SetLayout.Request(layout=step.layout), _ANSWER_S, check)
+            if answer.error_code != SUCCESS:
+                raise RemoteError.of(answer)
         look = Observe.Goal(
             port_names=[port],
             position_std=step.observe.position_std_m,
