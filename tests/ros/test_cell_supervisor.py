@@ -268,7 +268,7 @@ def test_nothing_is_inserted_where_nothing_was_seen(cell, client, partners):
 
 def test_an_unknown_recipe_names_the_valid_ones(cell, client, partners):
     result = _run_job(client, "trial_7")
-    assert result.error_code == 932
+    assert result.error_code == 933
     assert "valid are aic_sample, trial_1, trial_2, trial_3" in result.error_msg
     assert not partners.calls
 

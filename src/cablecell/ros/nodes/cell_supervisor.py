@@ -24,6 +24,7 @@ from cablecell.core.supervision.bringup import RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros import qos
+from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
@@ -96,12 +97,14 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def start(self) -> None:
         """Bring the managed nodes up, in a thread; watch them from then on."""
         self._enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.nodes))
+        set_realtime_priority(self.parameters.values.realtime_priority)
         self._timer = self.create_timer(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
         """End the heartbeat, and take the nodes down when the supervisor itself stays."""
         self.destroy_timer(self._timer)
+        set_realtime_priority(0)
         was_ready, self._is_ready = self._is_ready, False
         if was_ready and self._winding_down_s is None:
             threading.Thread(target=self._take_down, name="take-down", daemon=True).start()
@@ -251,7 +254,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             max_views=step.observe.max_views,
             time_limit=Duration(seconds=step.observe.time_limit_s).to_msg(),
         )
-        run_action(self._observe, "observe", look, step.observe.time_limit_s + _ANSWER_S, check)
+        run_action(self, self._observe, "observe", look, step.observe.time_limit_s + _ANSWER_S, check)
         self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
         insert = InsertConnector.Goal(
             job_id=job.job_id,
@@ -266,7 +269,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         )
         # The limit of the recipe is for one attempt from staging on; the way there comes on top.
         longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
-        return int(run_action(self._insert, "insert_connector", insert, longest_s, check).attempts)
+        return int(run_action(self, self._insert, "insert_connector", insert, longest_s, check).attempts)
 
     # Saying it -----------------------------------------------------------------------------------------------
 
