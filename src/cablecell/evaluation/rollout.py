@@ -33,6 +33,7 @@ from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
+from cablecell.core.insertion.staging import staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
@@ -53,9 +54,6 @@ TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
 
 P_TCP_FT = (0.0, 0.0, -0.172)
 """Origin of `ft_frame` in `tcp`, m; their axes agree."""
-
-STAGING_GAP_M = 0.006
-"""Distance of the staging pose before the start of the guarded move."""
 
 MARGIN_M = 0.003
 """Distance to obstacles that planned moves keep, m."""
@@ -278,10 +276,7 @@ class Rollout:
 
     def staging(self) -> Array:
         """Return the pose of the tcp from which the skill starts, shape (4, 4), from what is believed."""
-        sigma = 3.0 * math.sqrt(float(self._port.covariance[2, 2] + self._tip.covariance[2, 2]))
-        profile = self._profile
-        lead = sigma + self._insertion.contact_margin_m + STAGING_GAP_M + profile.nose_m - profile.rim_m
-        return self._port.X @ transform(np.eye(3), [0.0, 0.0, -lead]) @ inverse(self._tip.X)
+        return staging_pose(self._port, self._tip, self._profile, self._insertion.contact_margin_m)
 
     def _believed_scene(self) -> PlanningScene:
         """Return the board where it is believed to be, and the plug as it is believed to be held."""

@@ -131,6 +131,11 @@ class Tare:
         self._squares = np.zeros(6)
         self._count = 0
 
+    @property
+    def count(self) -> int:
+        """Number of samples so far."""
+        return self._count
+
     def add(self, wrench: Array) -> None:
         """Take one reading, shape (6,), N, N·m."""
         self._sum = self._sum + wrench
