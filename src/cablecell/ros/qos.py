@@ -12,6 +12,14 @@ SENSOR = QoSProfile(
 )
 """High-rate measurements, where the newest counts and a lost one is not missed."""
 
+IMAGE = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST,
+    depth=2,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+)
+"""Images: a best-effort message of several megabytes loses a fragment, and with it all, half of the time."""
+
 STATE = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     depth=1,

@@ -41,6 +41,12 @@ class ArmControllerParameters(ControlSettings):
         minimum=0.002,
         maximum=1.0,
     )
+    realtime_priority: int = parameter(
+        10,
+        "Priority of the process as first in, first out, while active; 0, or where it is not allowed: as any other.",
+        minimum=0,
+        maximum=90,
+    )
     tare_time_s: float = parameter(
         0.128, "Time over which a tare averages the force sensor.", unit="s", minimum=0.04, maximum=2.0
     )

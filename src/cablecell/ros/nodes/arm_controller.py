@@ -18,6 +18,7 @@ from cablecell.ros import conversions, qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
 from cablecell.ros.arm_diagnostics import ArmDiagnostics
 from cablecell.ros.arm_output import ArmOutput
+from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
 from cablecell.ros.control_loop import ControlLoop, Streamed
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -84,6 +85,9 @@ class ArmController(CellNode[ArmControllerParameters]):
     def start(self) -> None:
         """Start the control loop."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        priority = self.parameters.values.realtime_priority
+        if priority and not set_realtime_priority(priority):
+            self.get_logger().info("no right to real-time scheduling: the loop runs as urgent as anything else")
         self._report = ArmDiagnostics(self.get_name(), self._loop, self.parameters.values)
         self._loop.start()
         self._publish_latched()
@@ -96,6 +100,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         self._trajectory.end(ended)
         self._gripper.end()
         self._loop.stop()
+        set_realtime_priority(0)
 
     def _publish_latched(self) -> None:
         self._output.publish_latched(time.time_ns())
