@@ -1,99 +1,121 @@
-"""Contact forces against closed forms: lead-in crossing, one-point contact, step size, symmetry, penetration."""
+"""Contact forces against closed forms: lead-in, one and two points of contact, floor, symmetry, penetration."""
 
 from __future__ import annotations
 
 import numpy as np
-import pybullet as p
 import pytest
-from tests.support.sim_rig import (
-    HALF_WIDTH_M,
-    HOLE_M,
-    K_N_PER_M,
-    K_NM_PER_RAD,
-    LEAD_IN_M,
-    SUPPORT_M,
-    Rig,
-)
 
-MU = 0.2
-A = np.sin(np.pi / 4) + MU * np.cos(np.pi / 4)
-B = np.cos(np.pi / 4) - MU * np.sin(np.pi / 4)
+from cablecell.core.config.simulation import PhysicsSettings
+from cablecell.evaluation.closed_forms import lead_in_forces, one_point_forces, two_point_forces
+from cablecell.simulation.contact_rig import ContactRig, RigSetup
+
+
+@pytest.fixture
+def rig_of():
+    rigs = []
+
+    def make(physics=None, **values):
+        rigs.append(ContactRig(RigSetup(**values), physics))
+        return rigs[-1]
+
+    yield make
+    for rig in rigs:
+        rig.close()
+
+
+def to_the_floor(rig, beyond_m=0.0):
+    setup = rig.setup
+    return rig.lower(0.02, (setup.lead_in_m + setup.hole_m - setup.start_m + beyond_m) / 0.02)
 
 
 @pytest.mark.parametrize("edge_radius_m", [2.0e-5, 1.0e-4])
-def test_the_lead_in_pushes_as_the_wedge_says(edge_radius_m):
-    clearance, offset = 5.0e-5, 0.4e-3
-    rig = Rig(clearance, offset, edge_radius_m=edge_radius_m)
+def test_the_lead_in_pushes_as_a_wedge(rig_of, edge_radius_m):
+    rig = rig_of(offset_m=0.4e-3, edge_radius_m=edge_radius_m)
     rig.lower(0.01, 0.21)
     rows = rig.lower(0.0005, 0.9)  # slowly: the support's damper would add to the force
-    rig.close()
-    depth, fx, fz = rows[:, 0], rows[:, 1], rows[:, 2]
-    # A rounded edge meets a 45° slope later by (2 - √2) of its radius.
-    overlap = offset - clearance - (LEAD_IN_M - depth) - (2.0 - np.sqrt(2.0)) * edge_radius_m
-    # Depth is measured on the plug's axis: as the plug turns, the corner that touches goes deeper by its half width.
-    turn_per_n = (B * SUPPORT_M - A * HALF_WIDTH_M) / K_NM_PER_RAD
-    normal = overlap / (B / K_N_PER_M + (SUPPORT_M - HALF_WIDTH_M) * turn_per_n)
-    on_slope = (overlap > 0.08e-3) & (depth < LEAD_IN_M - 0.12e-3)
-    assert on_slope.sum() > 20
-    assert -fx[on_slope] == pytest.approx(normal[on_slope] * B, rel=0.05)
-    assert -fz[on_slope] == pytest.approx(normal[on_slope] * A, rel=0.05)
+    expected = lead_in_forces(rig.setup, rows.depth_m)
+    there = expected.is_valid
+    assert there.sum() > 20
+    assert -rows.lateral_n[there] == pytest.approx(expected.lateral_n[there], rel=0.05)
+    assert rows.axial_n[there] == pytest.approx(expected.axial_n[there], rel=0.05)
 
 
-@pytest.mark.parametrize("clearance_m", [5.0e-5, 2.0e-5])
-def test_one_point_contact_pushes_as_statics_say(clearance_m):
-    offset = 0.3e-3
-    rig = Rig(clearance_m, offset)
-    rows = rig.lower(0.008, 1.1)
-    rig.close()
-    depth, fx, fz = rows[:, 0], rows[:, 1], rows[:, 2]
-    inside = depth - LEAD_IN_M
-    lever = inside - SUPPORT_M
-    normal = (offset - clearance_m) / (1.0 / K_N_PER_M + lever * (lever + MU * HALF_WIDTH_M) / K_NM_PER_RAD)
-    # Well below the lead-in, and before two-point contact: tilt times depth below the play.
-    tilt = np.abs(normal * (lever + MU * HALF_WIDTH_M) / K_NM_PER_RAD)
-    there = (inside > 0.5e-3) & (tilt * inside < 1.6 * clearance_m)
-    assert there.sum() > 10
-    assert -fx[there] == pytest.approx(normal[there], rel=0.01)
-    assert np.mean(-fz[there]) == pytest.approx(MU * np.mean(normal[there]), rel=0.06)
+@pytest.mark.parametrize(("clearance_m", "tilt_rad"), [(5.0e-5, 0.0), (2.0e-5, 0.0), (5.0e-5, -0.006)])
+def test_one_point_contact_is_statics(rig_of, clearance_m, tilt_rad):
+    rig = rig_of(clearance_m=clearance_m, tilt_rad=tilt_rad)
+    rows = rig.lower(0.008, 1.2)
+    expected = one_point_forces(rig.setup, rows.depth_m)
+    there = expected.is_valid
+    assert there.sum() > 50
+    assert -rows.lateral_n[there] == pytest.approx(expected.lateral_n[there], rel=0.01)
+    assert np.mean(rows.axial_n[there]) == pytest.approx(np.mean(expected.axial_n[there]), rel=0.06)
 
 
-def test_both_sides_push_alike():
-    right, left = Rig(5.0e-5, 0.3e-3), Rig(5.0e-5, -0.3e-3)
-    a, b = right.lower(0.01, 0.6), left.lower(0.01, 0.6)
-    right.close()
-    left.close()
-    strong = np.abs(a[:, 1]) > 0.5
+@pytest.mark.parametrize(
+    ("clearance_m", "offset_m", "tilt_rad", "lateral", "axial"),
+    [(5.0e-5, 0.35e-3, -0.008, 0.04, 0.10), (2.0e-5, 0.3e-3, -0.006, 0.07, 0.20)],
+)
+def test_two_point_contact_wedges_as_statics_say(rig_of, clearance_m, offset_m, tilt_rad, lateral, axial):
+    # At 20 µm the engine is known to wedge 12 to 18 % too little: about 1 µm of extra play.
+    rig = rig_of(clearance_m=clearance_m, offset_m=offset_m, tilt_rad=tilt_rad)
+    rows = rig.lower(0.008, 1.95)
+    expected = two_point_forces(rig.setup, rows.depth_m)
+    there = expected.is_valid
+    assert there.sum() > 30
+    assert rms(-rows.lateral_n[there] - expected.lateral_n[there]) < lateral * rms(expected.lateral_n[there])
+    assert rms(rows.axial_n[there] - expected.axial_n[there]) < axial * rms(expected.axial_n[there])
+
+
+def rms(values):
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def test_both_sides_push_alike(rig_of):
+    a = rig_of().lower(0.01, 0.6)
+    b = rig_of(offset_m=-0.3e-3).lower(0.01, 0.6)
+    strong = np.abs(a.lateral_n) > 0.5
     assert strong.any()
-    assert a[strong, 1] == pytest.approx(-b[strong, 1], rel=0.02)
-    assert a[strong, 2] == pytest.approx(b[strong, 2], rel=0.05, abs=0.05)
+    assert a.lateral_n[strong] == pytest.approx(-b.lateral_n[strong], rel=0.02)
+    assert a.axial_n[strong] == pytest.approx(b.axial_n[strong], rel=0.05, abs=0.05)
 
 
-def test_steady_contact_hardly_sinks_in():
-    rig = Rig(5.0e-5, 0.3e-3)
+def test_steady_contact_hardly_sinks_in(rig_of):
+    rig = rig_of()
     rig.lower(0.01, 0.5)
     rig.lower(0.0, 0.2)
-    deepest = min(
-        point[8] for body in rig.port for point in p.getContactPoints(rig.plug, body, physicsClientId=rig.client)
-    )
-    assert -2.0e-6 < deepest < 1.0e-6
-    rig.close()
+    assert -1.0e-6 < rig.deepest_penetration_m() < 2.0e-6
 
 
-def test_the_floor_stops_the_plug_with_the_springs_force():
-    rig = Rig(2.0e-4, 0.0)
-    rig.lower(0.02, (LEAD_IN_M + HOLE_M + 1.0e-3 + 0.2e-3) / 0.02)
+def test_the_floor_stops_the_plug_with_the_springs_force(rig_of):
+    rig = rig_of(offset_m=0.0, clearance_m=2.0e-4)
+    to_the_floor(rig, beyond_m=0.2e-3)
     rows = rig.lower(0.0, 0.3)
-    rig.close()
-    assert rows[-1, 0] == pytest.approx(LEAD_IN_M + HOLE_M, abs=2e-6)
-    assert -rows[-1, 2] == pytest.approx(K_N_PER_M * 0.2e-3, rel=0.01)
+    assert rows.depth_m[-1] == pytest.approx(rig.setup.lead_in_m + rig.setup.hole_m, abs=2e-6)
+    assert rows.axial_n[-1] == pytest.approx(rig.setup.stiffness_n_per_m * 0.2e-3, rel=0.01)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_no_rim_catches_a_plug_that_comes_in_crooked(seed):
-    rng = np.random.default_rng(seed)
-    rig = Rig(5.0e-5, float(rng.uniform(-0.9e-3, 0.9e-3)), tilt_rad=float(rng.uniform(-0.01, 0.01)))
-    rows = rig.lower(0.02, (LEAD_IN_M + HOLE_M + 1.0e-3 - 2.0e-3) / 0.02)
-    rig.close()
-    at_rim = np.abs(rows[:, 0]) < 0.1e-3
-    assert np.abs(rows[at_rim, 2]).max() < 60.0
-    assert rows[-1, 0] > LEAD_IN_M + HOLE_M - 4.0e-3
+@pytest.mark.parametrize("clearance_m", [2.0e-4, 5.0e-5, 2.0e-5])
+def test_no_rim_catches_a_plug_that_comes_in_crooked(rig_of, clearance_m):
+    rng = np.random.default_rng(7)
+    for _ in range(6):
+        rig = rig_of(
+            clearance_m=clearance_m,
+            offset_m=float(rng.uniform(-0.9e-3, 0.9e-3)),
+            tilt_rad=float(rng.uniform(-0.008, 0.008)),
+            edge_radius_m=1.0e-4,
+        )
+        rows = to_the_floor(rig, beyond_m=-1.0e-3)
+        at_rim = np.abs(rows.depth_m) < 0.1e-3
+        assert np.abs(rows.axial_n[at_rim]).max() < 60.0
+        assert rows.depth_m[-1] > rig.setup.lead_in_m + rig.setup.hole_m - 3.5e-3
+
+
+def test_bullets_default_breaking_threshold_would_catch(rig_of):
+    # Why the threshold is set: stale contact points of the lead-in stay alive and block the plug.
+    tight = {"clearance_m": 2.0e-5, "offset_m": 0.5e-3, "edge_radius_m": 1.0e-4}
+    blocked = to_the_floor(rig_of(PhysicsSettings(contact_breaking_m=0.02), **tight), -1.0e-3)
+    free = to_the_floor(rig_of(**tight), -1.0e-3)
+    assert blocked.axial_n.max() > 100.0
+    assert blocked.depth_m[-1] < 3.0e-3
+    assert free.axial_n.max() < 20.0
+    assert free.depth_m[-1] > 14.0e-3

@@ -262,3 +262,31 @@ def test_same_seed_same_states_in_any_process():
     assert run(3) == here
     assert run(3) == here
     assert run(4) != here
+
+
+def test_a_plug_slips_in_the_grasp_beyond_what_friction_holds():
+    machine = connected("trial_1", grasp={"slip_n": 20.0}, **NO_CABLE)
+    world = machine.world
+
+    def push(force, steps):
+        for _ in range(steps):
+            p.applyExternalForce(
+                world.plug, -1, (force, 0.0, 0.0), world.held_point(), p.WORLD_FRAME, physicsClientId=world.client
+            )
+            world.advance(1)
+
+    push(15.0, 400)
+    assert world.grasp.slipped_m == 0.0
+    push(30.0, 20)  # more than it holds: it moves on
+    push(0.0, 400)
+    assert world.grasp.slipped_m > 1e-4
+    left = np.subtract(world.held_point(), world.tcp().p)
+    assert np.linalg.norm(left) == pytest.approx(world.grasp.slipped_m, abs=5e-5)
+    machine.disconnect()
+
+
+def test_loading_the_engine_prints_nothing():
+    command = "import cablecell.simulation.bodies; print('only this')"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "only this\n"
+    assert done.stderr == ""

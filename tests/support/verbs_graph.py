@@ -1,11 +1,12 @@
-"""A small graph for the verbs to look at: `python -m tests.support.verbs_graph` runs until it is told to end.
+"""A small graph for the verbs to look at: `python -m tests.support.verbs_graph /cell` runs until told to end.
 
-Standard interfaces only, but for the action, which is the one of our own interfaces.
+The argument is the namespace. All interfaces are standard ones, but for the action, which is one of ours.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import time
 
 import rclpy
@@ -23,13 +24,14 @@ from std_msgs.msg import Int32, String
 from std_srvs.srv import SetBool, Trigger
 
 CHATTER_PERIOD_S = 0.05
+FEEDBACK_PERIOD_S = 0.15
 
 
 class Talker(Node):
     """Publishes, serves, and has parameters with limits."""
 
-    def __init__(self) -> None:
-        super().__init__("talker", namespace="/cell")
+    def __init__(self, namespace: str) -> None:
+        super().__init__("talker", namespace=namespace)
         latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
         self.chatter = self.create_publisher(String, "chatter", 10)
         self.joints = self.create_publisher(JointState, "joint_states", 10)
@@ -86,8 +88,8 @@ class Talker(Node):
 class Worker(Node):
     """Serves one action: counts to a number, refuses zero, can be cancelled."""
 
-    def __init__(self) -> None:
-        super().__init__("worker", namespace="/cell")
+    def __init__(self, namespace: str) -> None:
+        super().__init__("worker", namespace=namespace)
         self.server = ActionServer(
             self,
             ExerciseLink,
@@ -103,8 +105,9 @@ class Worker(Node):
             if handle.is_cancel_requested:
                 handle.canceled()
                 return ExerciseLink.Result(sent=number)
+            # Feedback before the client knows that its goal was accepted would be lost.
+            time.sleep(FEEDBACK_PERIOD_S)
             handle.publish_feedback(ExerciseLink.Feedback(sent=number))
-            time.sleep(0.1)
         if number == 7:
             handle.abort()
         else:
@@ -115,8 +118,8 @@ class Worker(Node):
 class Managed(LifecycleNode):
     """A managed node that cannot be activated."""
 
-    def __init__(self) -> None:
-        super().__init__("managed", namespace="/cell")
+    def __init__(self, namespace: str) -> None:
+        super().__init__("managed", namespace=namespace)
 
     def on_activate(self, state: object) -> TransitionCallbackReturn:
         return TransitionCallbackReturn.FAILURE
@@ -126,9 +129,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init()
     executor = MultiThreadedExecutor(4)
-    nodes = [Talker(), Worker(), Managed()]
+    nodes = [node(sys.argv[1]) for node in (Talker, Worker, Managed)]
     for node in nodes:
         executor.add_node(node)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     try:
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -73,7 +73,8 @@ class TestIntegrity:
         (layout.venv / "lib").mkdir()
         (layout.venv / "lib" / "module.py").write_text("x = 1\n")
         (layout.venv / "share").mkdir()
-        (layout.venv / "share" / "launch").symlink_to(root / "launch")
+        (root / "launch" / "a.launch.xml").write_text("<launch/>")
+        (layout.venv / "share" / "a.launch.xml").symlink_to(root / "launch" / "a.launch.xml")
         return layout
 
     def test_no_environment(self, tmp_path):
@@ -100,7 +101,7 @@ class TestIntegrity:
             (lambda venv: (venv / "bin" / "python").unlink(), "interpreter is now missing"),
             (lambda venv: (venv / ".cablecell" / "manifest").unlink(), "list of installed files is gone"),
             (lambda venv: (venv / ".cablecell" / "stamp").write_text("{"), "did not finish"),
-            (lambda venv: (venv / "share" / "launch").unlink(), "share/launch is missing"),
+            (lambda venv: (venv / "share" / "a.launch.xml").unlink(), "share/a.launch.xml is missing"),
         ],
     )
     def test_damage_is_found(self, layout, damage, says):
@@ -122,10 +123,23 @@ class TestIntegrity:
         (layout.root / name).write_text("int64 a\n")
         assert integrity.find_fault(layout).startswith("changed:")
 
-    def test_edited_source_asks_for_nothing(self, layout):
+    def test_edited_launch_file_asks_for_nothing(self, layout):
         integrity.write_stamp(layout)
-        (layout.root / "launch" / "new.launch.xml").write_text("<launch/>")
+        (layout.root / "launch" / "a.launch.xml").write_text("<launch></launch>")
         assert integrity.find_fault(layout) is None
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda launch: (launch / "b.launch.xml").write_text("<launch/>"),
+            lambda launch: (launch / "a.launch.xml").unlink(),
+            lambda launch: (launch / "a.launch.xml").rename(launch / "c.launch.xml"),
+        ],
+    )
+    def test_new_or_deleted_launch_file_asks_for_an_update(self, layout, edit):
+        integrity.write_stamp(layout)
+        edit(layout.root / "launch")
+        assert integrity.find_fault(layout).startswith("changed:")
 
 
 class TestDomain:

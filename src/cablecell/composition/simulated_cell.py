@@ -12,8 +12,33 @@ from cablecell.composition.robot_description import (
     load_task_board_description,
 )
 from cablecell.core.config.connector import Connector
-from cablecell.core.config.trial import TaskBoard, Trial
+from cablecell.core.config.simulation import SimulationSettings
+from cablecell.core.config.trial import TaskBoard, Trial, TrialFile
+from cablecell.simulation.errors import TrialSceneError
+from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.scene import CellDescriptions, Scene, build_scene
+
+
+def make_machine(
+    trials: TrialFile, trial: str, connectors: Mapping[str, Connector], settings: SimulationSettings, seed: int
+) -> SimulatedMachine:
+    """Return a simulated machine, not yet connected, set up for one trial of a file.
+
+    Args:
+        trials: The file.
+        trial: Name of the trial.
+        connectors: Connectors by name.
+        settings: Physics and errors.
+        seed: Of every error.
+
+    Raises:
+        TrialSceneError: The file has no such trial, or it needs a connector that is not given (code 853).
+    """
+    if trial not in trials.trials:
+        valid = ", ".join(trials.trials)
+        raise TrialSceneError(f"no trial '{trial}'; there are {valid}", quantity="trial", value=trial, limit=valid)
+    scene = load_scene(trials.trials[trial], connectors)
+    return SimulatedMachine(scene, settings, seed=seed, home=trials.robot.home_joint_positions)
 
 
 def load_scene(trial: Trial, connectors: Mapping[str, Connector]) -> Scene:

@@ -16,29 +16,33 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.composition.robot_description import load_robot_description
-from cablecell.composition.simulated_cell import load_scene
+from cablecell.composition.robot_description import load_robot_description, load_task_board_description
+from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import Trial
 from cablecell.core.control.arm_controller import ArmController
-from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import (
-    inverse,
-    rotation_from_quat_xyzw,
-    rotation_from_rotvec,
-    rotvec_from_rotation,
-    transform,
-)
+from cablecell.core.control.frames import inverse, rotation_from_quat_xyzw, rotation_from_rotvec, transform
 from cablecell.core.control.robot_arm import RobotArm
+from cablecell.core.control.trajectory import JointTrajectory, Tolerances
+from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import Payload, WrenchCompensator
 from cablecell.core.insertion.observation import Observation, PoseEstimate
-from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
+from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
+from cablecell.core.insertion.staging import staging_pose
+from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.moves import MovePlanner
+from cablecell.core.motion.scene import AttachedBody, Box, obstacles_from_urdf
+from cablecell.core.motion.scene import Scene as PlanningScene
+from cablecell.core.motion.timing import LineLimits
+from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.evaluation.scoring import TrialScore, score_trial, time_over_force
+from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
@@ -51,8 +55,17 @@ TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
 P_TCP_FT = (0.0, 0.0, -0.172)
 """Origin of `ft_frame` in `tcp`, m; their axes agree."""
 
-STAGING_GAP_M = 0.006
-"""Distance of the staging pose before the start of the guarded move."""
+MARGIN_M = 0.003
+"""Distance to obstacles that planned moves keep, m."""
+
+LINE = LineLimits(velocity=0.3, acceleration=1.5, jerk=20.0)
+"""Limits of the straight line to staging: smoothness is scored by jerk, duration only above 5 s."""
+
+OPEN_WIDTH_M = 0.05
+"""Width of the open gripper, m."""
+
+GRIP_FORCE_N = 10.0
+"""Force with which the fingers open, N."""
 
 WRENCH_CUTOFF_HZ = 60.0
 """Low-pass of the contact wrench."""
@@ -80,23 +93,19 @@ class EstimateErrors:
 
 @dataclass
 class Trace:
-    """What was recorded in every control period.
+    """What was recorded in every control period of the skill.
 
     Attributes:
         time_s: Clock, s.
-        p_base_tcp: Measured tcp, shape (3,) each, m.
-        v_base_tcp: Its velocity, shape (3,) each, m/s.
-        force: Sensor force minus the reading at the start, shape (3,) each, N.
-        depth_m: Tip below the believed entrance, m.
         phase: Phase of the skill.
+        depth_m: Tip below the believed entrance, m.
+        force: Contact force as the skill sees it, before its own tare, in tcp axes, shape (3,) each, N.
     """
 
     time_s: list[float] = field(default_factory=list)
-    p_base_tcp: list[Array] = field(default_factory=list)
-    v_base_tcp: list[Array] = field(default_factory=list)
-    force: list[Array] = field(default_factory=list)
-    depth_m: list[float] = field(default_factory=list)
     phase: list[int] = field(default_factory=list)
+    depth_m: list[float] = field(default_factory=list)
+    force: list[Array] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -105,24 +114,23 @@ class RolloutResult:
 
     Attributes:
         skill: Result of the skill.
-        is_seated: True when the plug has been at the bottom of the right port for the dwell.
+        score: AIC rubric, our PyBullet cell.
+        is_seated: True when the plug has been at the bottom of the right port for the dwell, and still is.
         inserted: Port in which the plug was seated, or None.
         depth_m: True depth below the entrance at the end, m.
         lateral_m: True distance from the port's axis at the end, m.
         cycle_s: From home to the skill's result, s.
         peak_force_n: Largest sensor force minus its reading at the start, N.
-        over_20n_s: Longest time without interruption above 20 N, s.
-        start_distance_m: True distance from plug tip to port frame at the start, m.
-        end_distance_m: Likewise at the end, m.
-        offlimit_contacts: Forbidden contacts.
+        over_20n_s: Total time above 20 N, s.
+        offlimit_contacts: Forbidden contacts, as "link on part".
         port_error_m: Error of the estimate that was drawn, at the entrance, shape (3,) in port axes.
-        tip_error_m: Lateral error of the believed tip, m.
+        tip_error_m: Error of the believed tip, shape (3,) in its axes.
         wall_s: Time the rollout took, s.
-        simulated_s: Simulated time, s.
         trace: Recorded periods.
     """
 
     skill: InsertionResult
+    score: TrialScore
     is_seated: bool
     inserted: str | None
     depth_m: float
@@ -130,14 +138,21 @@ class RolloutResult:
     cycle_s: float
     peak_force_n: float
     over_20n_s: float
-    start_distance_m: float
-    end_distance_m: float
-    offlimit_contacts: int
+    offlimit_contacts: tuple[str, ...]
     port_error_m: Array
-    tip_error_m: float
+    tip_error_m: Array
     wall_s: float
-    simulated_s: float
     trace: Trace
+
+    @property
+    def is_success(self) -> bool:
+        """True when the skill reports a seat and the truth agrees."""
+        return self.skill.outcome is Outcome.SEATED and self.is_seated
+
+    @property
+    def is_false_success(self) -> bool:
+        """True when the skill reports a seat that the truth denies."""
+        return self.skill.outcome is Outcome.SEATED and not self.is_seated
 
 
 def pose_matrix(pose: Pose) -> Array:
@@ -147,7 +162,13 @@ def pose_matrix(pose: Pose) -> Array:
 
 @lru_cache(maxsize=1)
 def _robot() -> RobotModel:
-    return RobotModel(load_robot_description(with_enclosure=False))
+    return RobotModel(load_robot_description())
+
+
+@lru_cache(maxsize=1)
+def _moves() -> MovePlanner:
+    limits = MotionLimits.uniform(6, velocity=2.0, acceleration=8.0, jerk=80.0)
+    return MovePlanner(_robot(), limits, geometry=RobotGeometry(_robot()))
 
 
 class Rollout:
@@ -170,6 +191,7 @@ class Rollout:
         self._errors = errors if errors is not None else EstimateErrors()
         self._dt_s = 1.0 / self._control.rate_hz
         self._rng = np.random.default_rng([seed, 20_000])
+        self._board = trial.scene.task_board
         scene = load_scene(trial, connectors)
         self.machine = SimulatedMachine(scene, self._settings, seed=seed)
         self.machine.connect()
@@ -178,10 +200,11 @@ class Rollout:
         self._X_base_world = inverse(_robot().X_world_base)
         self.controller = ArmController(self._arm, self._control, command_mode=CommandMode.EFFORT)
         self._target = scene.ports[scene.target]
-        self.skill = InsertionSkill(profile_from_connector(self._target.connector), self._insertion)
+        self._profile = profile_from_connector(self._target.connector)
+        self.skill = InsertionSkill(self._profile, self._insertion)
         self._compensator = self._make_compensator()
+        self._recorder = TrialRecorder(self.machine)
         self.trace = Trace()
-        self._first_force: Array | None = None
         self.port_error_m = np.zeros(3)
         self._port, self._tip = self._draw_estimates()
 
@@ -192,28 +215,26 @@ class Rollout:
     def run(self) -> RolloutResult:
         """Move from home to staging, insert, and compare with the truth."""
         started = time.perf_counter()
-        start_distance = self._tip_distance()
-        tip_error = self._lateral_tip_error()
+        tip_error = (inverse(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
         self._move_to_staging()
         result = self._insert()
-        where = self.machine.truth.plug_in_port()
-        peak, over = self._forces()
+        truth, end_s = self.machine.truth, self.machine.clock.now_s()
+        record = self._recorder.finish(end_s if result.outcome is Outcome.SEATED else None)
+        where = truth.plug_in_port()
         return RolloutResult(
             skill=result,
-            is_seated=self.machine.truth.is_seated,
-            inserted=self.machine.truth.inserted,
+            score=score_trial(record),
+            is_seated=truth.is_seated,
+            inserted=truth.inserted,
             depth_m=where.depth_m,
             lateral_m=math.hypot(*where.lateral_m),
-            cycle_s=self.machine.clock.now_s(),
-            peak_force_n=peak,
-            over_20n_s=over,
-            start_distance_m=start_distance,
-            end_distance_m=self._tip_distance(),
-            offlimit_contacts=len(self.machine.truth.contacts),
+            cycle_s=end_s - record.start_s,
+            peak_force_n=float(np.linalg.norm(record.force, axis=1).max()),
+            over_20n_s=time_over_force(record.force_t_s, record.force),
+            offlimit_contacts=tuple(f"{contact.link} on {contact.part}" for contact in truth.contacts),
             port_error_m=self.port_error_m,
             tip_error_m=tip_error,
             wall_s=time.perf_counter() - started,
-            simulated_s=self.machine.clock.now_s(),
             trace=self.trace,
         )
 
@@ -253,90 +274,71 @@ class Rollout:
 
     # Motion --------------------------------------------------------------------------------------------------
 
+    def staging(self) -> Array:
+        """Return the pose of the tcp from which the skill starts, shape (4, 4), from what is believed."""
+        return staging_pose(self._port, self._tip, self._profile, self._insertion.contact_margin_m)
+
+    def _believed_scene(self) -> PlanningScene:
+        """Return the board where it is believed to be, and the plug as it is believed to be held."""
+        X_world_board = pose_matrix(self.machine.world.scene.board)
+        X_port_board = inverse(pose_matrix(self._target.X_WE)) @ X_world_board
+        board = load_task_board_description(**slot_arguments(self._board))
+        obstacles = obstacles_from_urdf(board, self._port.X @ X_port_board)
+        plug = self._target.connector.plug
+        bodies = [
+            AttachedBody(
+                f"plug_{part.name}",
+                Box((part.size_m[0], part.size_m[1], part.size_m[2])),
+                "tcp",
+                self._tip.X @ transform(np.eye(3), part.centre_m),
+            )
+            for part in plug.parts
+        ]
+        fingers = ("left_finger_link", "right_finger_link", "gripper_base_link")
+        grip = [(body.name, finger) for body in bodies for finger in fingers]
+        among = [(a.name, b.name) for a in bodies for b in bodies]
+        return PlanningScene().with_obstacles(obstacles).with_attached(*bodies).allowing(*grip, *among)
+
     def _move_to_staging(self) -> None:
-        """Move on a straight line with minimum jerk to where the skill takes over."""
-        X_port_tcp = inverse(self._tip.X)
-        sigma = 3.0 * math.sqrt(float(self._port.covariance[2, 2] + self._tip.covariance[2, 2]))
-        profile = profile_from_connector(self._target.connector)
-        lead = sigma + self._insertion.contact_margin_m + STAGING_GAP_M + profile.nose_m - profile.rim_m
-        X_goal = self._port.X @ transform(np.eye(3), [0.0, 0.0, -lead]) @ X_port_tcp
-        X_start = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
-        delta = X_goal[:3, 3] - X_start[:3, 3]
-        turn = rotvec_from_rotation(X_goal[:3, :3] @ X_start[:3, :3].T)
-        distance, angle = float(np.linalg.norm(delta)), float(np.linalg.norm(turn))
-        duration = max(1.875 * distance / 0.24, math.sqrt(5.774 * distance / 1.5), 1.875 * angle / 1.2, 0.1)
-        stiffness = np.diag([4000.0] * 3 + [150.0] * 3)
-        steps = math.ceil(duration / self._dt_s)
-        for k in range(1, steps + 1):
-            s = k / steps
-            blend, rate = s**3 * (10.0 + s * (-15.0 + 6.0 * s)), 30.0 * s * s * (1.0 - s) ** 2 / duration
-            X = transform(rotation_from_rotvec(turn * blend) @ X_start[:3, :3], X_start[:3, 3] + delta * blend)
-            twist = np.concatenate((X[:3, :3].T @ delta * rate, X[:3, :3].T @ turn * rate))
-            bend = 60.0 * s * (1.0 - s) * (1.0 - 2.0 * s) / duration**2
-            acceleration = np.concatenate((X[:3, :3].T @ delta * bend, X[:3, :3].T @ turn * bend))
-            now = self.machine.clock.now_s()
-            command = ComplianceCommand(now, X, np.eye(4), stiffness, twist=twist, acceleration=acceleration)
-            self.controller.command_compliance(command, now)
-            self._cycle(Phase.IDLE)
+        """Plan a straight line to staging and follow it; a path around obstacles where the line is not free."""
+        q = self.machine.arm.read().q
+        scene, goal = self._believed_scene(), self.staging()
+        try:
+            planned = _moves().move_linear(q, goal, LINE, scene, MARGIN_M)
+        except WorkcellError:
+            planned = _moves().move_to_pose(q, goal, scene, MARGIN_M)
+        times, positions, velocities, accelerations = planned.sample_every(0.01)
+        trajectory = JointTrajectory(times, positions, velocities, accelerations)
+        follower = self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), q)
+        while not follower.state.is_final:
+            self._cycle()
+        if follower.fault is not None:
+            raise follower.fault
 
     def _insert(self) -> InsertionResult:
-        X_tcp_tip = self._tip.X
         while True:
             now = self.machine.clock.now_s()
-            state = self.machine.arm.read()
-            X_base_tcp = self._arm.dynamics(state.q).X_base_tcp
+            X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
             wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
             out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
+            self.trace.time_s.append(now)
+            self.trace.phase.append(int(out.phase))
+            self.trace.depth_m.append(float((inverse(self._port.X) @ X_base_tcp @ self._tip.X)[2, 3]))
+            self.trace.force.append(wrench[:3])
             if out.result is not None:
                 return out.result
             if out.is_gripper_open:
-                self.machine.gripper.command(0.05, 10.0)
+                self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
             self.controller.command_compliance(out.command, now)
-            self._cycle(out.phase, float((inverse(self._port.X) @ X_base_tcp @ X_tcp_tip)[2, 3]))
+            self._cycle()
 
-    def _cycle(self, phase: Phase, depth_m: float = math.nan) -> None:
+    def _cycle(self) -> None:
         """Run the controller and the machine for one period and record it."""
-        state = self.machine.arm.read()
         now = self.machine.clock.now_s()
-        self.machine.arm.command(self.controller.tick(state, None, now))
-        report, sample = self.controller.report, self.machine.wrench_sensor.read()
-        if self._first_force is None:
-            self._first_force = sample.force.copy()
-        trace = self.trace
-        trace.time_s.append(now)
-        trace.p_base_tcp.append(report.X_base_tcp[:3, 3].copy())
-        trace.v_base_tcp.append(report.V_base_tcp[:3].copy())
-        trace.force.append(report.X_base_tcp[:3, :3] @ sample.force)
-        trace.depth_m.append(depth_m)
-        trace.phase.append(int(phase))
+        self.machine.arm.command(self.controller.tick(self.machine.arm.read(), None, now))
         self.machine.cycle(self._dt_s)
-
-    # Truth ---------------------------------------------------------------------------------------------------
-
-    def _tip_distance(self) -> float:
-        tip, port = self.machine.truth.tip(), self.machine.truth.target()
-        return math.dist(tip.p, port.p)
-
-    def _lateral_tip_error(self) -> float:
-        true = pose_matrix(self.machine.truth.tip_in_tcp())
-        return float(np.linalg.norm((inverse(self._tip.X) @ true)[:2, 3]))
-
-    def _forces(self) -> tuple[float, float]:
-        """Return peak and longest uninterrupted time above 20 N of the tared force, N and s."""
-        force = np.array(self.trace.force)
-        # The reading at the start, carried along in base axes, is the published scoring's tare.
-        norm = np.linalg.norm(force - force[0], axis=1)
-        longest = run = 0
-        for is_over in norm > 20.0:
-            run = run + 1 if is_over else 0
-            longest = max(longest, run)
-        return float(norm.max()), longest * self._dt_s
+        self._recorder.sample()
 
 
 def _covariance(sigma_m: float, sigma_rad: float) -> Array:
     return np.diag([sigma_m**2] * 3 + [sigma_rad**2] * 3)
-
-
-def is_false_success(result: RolloutResult) -> bool:
-    """Return whether the skill reports a seat that the truth denies."""
-    return result.skill.outcome is Outcome.SEATED and not result.is_seated

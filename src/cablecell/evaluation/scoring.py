@@ -1,7 +1,7 @@
 """The AIC rubric: tier 1 (valid run), tier 2 (how it moved) and tier 3 (did it insert), at most 100 per trial.
 
-Pure functions of recorded time series. The rules are those of AIC's scoring code at db40abc; the cell around it is ours, so
-a result is "AIC rubric, our PyBullet cell" and never "AIC score".
+Pure functions of recorded time series. The rules are those of AIC's scoring code at db40abc; the cell around it is
+ours, so a result is "AIC rubric, our PyBullet cell" and never "AIC score".
 """
 
 from __future__ import annotations

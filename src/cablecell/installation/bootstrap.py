@@ -21,12 +21,9 @@ from pathlib import Path
 
 from cablecell.installation import system
 from cablecell.installation.domain import claim_domain, default_registry
-from cablecell.installation.integrity import find_fault, write_stamp
+from cablecell.installation.integrity import find_fault, linked_files, write_stamp
 from cablecell.installation.layout import Layout, SetupError, find_layout
 from cablecell.installation.lock import read_lock
-
-LINKED_TREES = ("launch", "config", "urdf")
-"""Folders of the checkout that a user of the package finds under `share/cablecell`."""
 
 _held_lock: int | None = None
 
@@ -153,9 +150,9 @@ def _install_project(layout: Layout) -> None:
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
     package = share / "cablecell"
-    package.mkdir(parents=True, exist_ok=True)
-    for name in (*LINKED_TREES, "package.xml"):
-        _link(package / name, layout.root / name)
+    shutil.rmtree(package, ignore_errors=True)
+    for path in (*linked_files(layout.root), Path("package.xml")):
+        _link(package / path, layout.root / path)
     executables = layout.venv / "lib" / "cablecell"
     shutil.rmtree(executables, ignore_errors=True)
     executables.mkdir(parents=True)
@@ -199,9 +196,9 @@ def _check(layout: Layout) -> None:
 
 
 def _link(link: Path, target: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
-    if target.exists():
-        link.symlink_to(target)
+    link.symlink_to(target)
 
 
 def _pip(layout: Layout, *words: str) -> str:

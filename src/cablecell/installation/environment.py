@@ -9,7 +9,10 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 TRANSPORTS = "LARGE_DATA?max_msg_size=2MB&sockets_size=4MB"
-"""Fast DDS transports with which camera images arrive complete (the default loses more than half of them)."""
+"""Fast DDS transports with which best-effort camera images arrive complete; the default loses more than half of them.
+
+Without effect while the discovery range is LOCALHOST, where rmw_fastrtps installs transports of its own.
+"""
 
 
 def prefix() -> Path:

@@ -16,7 +16,9 @@ from cablecell.installation.layout import Layout
 
 _INPUTS = ("pyproject.toml", "requirements.lock", "setup.py", "package.xml")
 _INPUT_TREES = ("interfaces", "rospip")
-_LINKED_TREES = ("launch", "config", "urdf")
+LINKED_TREES = ("launch", "config", "urdf")
+"""Folders of the checkout whose files a user of the package finds under `share/cablecell`, as links."""
+
 _SKIPPED_FOLDERS = {"__pycache__", ".cablecell", "build", "dist"}
 
 
@@ -26,9 +28,15 @@ def fingerprint(root: Path) -> str:
     for path in _input_files(root):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    for name in _LINKED_TREES:
-        digest.update(f"{name}:{(root / name).is_dir()}".encode())
+    for path in linked_files(root):
+        digest.update(path.as_posix().encode() + b"\0")  # only the names: what a link leads to may change
     return digest.hexdigest()
+
+
+def linked_files(root: Path) -> list[Path]:
+    """Return the files of the linked trees, relative to the checkout."""
+    found = (path for tree in LINKED_TREES for path in (root / tree).rglob("*") if path.is_file())
+    return sorted(path.relative_to(root) for path in found if not _SKIPPED_FOLDERS.intersection(path.parts))
 
 
 def write_stamp(layout: Layout) -> None:
@@ -91,7 +99,8 @@ def _find_damage(layout: Layout) -> str | None:
     for line in manifest.splitlines():
         size, _, name = line.partition("\t")
         try:
-            status = os.stat(f"{venv}/{name}")
+            # A link into the checkout is whole as long as it is there.
+            status = os.stat(f"{venv}/{name}", follow_symlinks=bool(size))
         except OSError:
             faults.append(f"{name} is missing")
             continue
@@ -105,15 +114,11 @@ def _find_damage(layout: Layout) -> str | None:
 def _installed_files(venv: Path) -> Iterator[tuple[str, str]]:
     """Yield (name relative to the environment, size); the size is empty for a link out of the environment.
 
-    Links to folders lead into the checkout, whose files a developer edits: only that the link leads somewhere is
-    checked for those.
+    Such links lead into the checkout, whose files a developer edits: only that they are there is checked.
     """
     base = str(venv)
     for folder, folders, names in os.walk(base):
         folders[:] = sorted(d for d in folders if d not in _SKIPPED_FOLDERS)
-        for name in sorted(folders):
-            if os.path.islink(f"{folder}/{name}"):
-                yield f"{folder}/{name}"[len(base) + 1 :], ""
         for name in sorted(names):
             path = f"{folder}/{name}"
             if name.endswith((".pyc", ".log")):

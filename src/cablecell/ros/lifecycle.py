@@ -17,6 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from cablecell.core.config.parameters import ParameterSchema
 from cablecell.core.errors import WorkcellError
+from cablecell.ros.heartbeat import NodeHeartbeat
 from cablecell.ros.params import ParameterServer
 
 S = TypeVar("S", bound=ParameterSchema)
@@ -27,7 +28,12 @@ class CellNode(LifecycleNode, Generic[S]):
 
     Subclasses override four hooks. `setup` creates publishers, services and actions, `start` begins the work (timers,
     motion), `stop` ends it, `teardown` takes away what `setup` created. A typed error in `setup` or `start` refuses
-    the transition with its code in the log, and undoes what the hook had begun.
+    the transition with its code in the log, and undoes what the hook had begun. From its configuration to its end the
+    node sends a heartbeat.
+
+    Attributes:
+        parameters: The validated parameters.
+        exit_code: Set it to end the process with this code; None while it runs on.
     """
 
     def __init__(self, name: str, schema: type[S]) -> None:
@@ -43,6 +49,8 @@ class CellNode(LifecycleNode, Generic[S]):
         super().__init__(name)
         self._is_active = False
         self._is_ending = False
+        self._heartbeat_sender: NodeHeartbeat | None = None
+        self.exit_code: int | None = None
         self._refuse_illegal_transitions()
         self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_active)
 
@@ -54,6 +62,10 @@ class CellNode(LifecycleNode, Generic[S]):
     def announce_end(self) -> None:
         """Tell running callbacks that the process is about to end."""
         self._is_ending = True
+
+    def wind_down(self) -> bool:
+        """Return whether the node is ready to end; asked again for up to two seconds while it still spins."""
+        return True
 
     def setup(self) -> None:
         """Create publishers, services and actions; called on configuration."""
@@ -69,7 +81,10 @@ class CellNode(LifecycleNode, Generic[S]):
 
     def on_configure(self, state: State) -> TransitionCallbackReturn:
         """Create the node's interfaces."""
-        return self._attempt("configuration", self.setup, self.teardown)
+        outcome = self._attempt("configuration", self.setup, self.teardown)
+        if outcome == TransitionCallbackReturn.SUCCESS and self._heartbeat_sender is None:
+            self._heartbeat_sender = NodeHeartbeat(self, lambda: int(self._state_machine.current_state[0]))
+        return outcome
 
     def on_activate(self, state: State) -> TransitionCallbackReturn:
         """Start the work of the node."""
@@ -88,6 +103,7 @@ class CellNode(LifecycleNode, Generic[S]):
 
     def on_cleanup(self, state: State) -> TransitionCallbackReturn:
         """Destroy the node's interfaces."""
+        self._end_heartbeat()
         self.teardown()
         return TransitionCallbackReturn.SUCCESS
 
@@ -98,7 +114,13 @@ class CellNode(LifecycleNode, Generic[S]):
             self.stop()
         if state.label in ("active", "inactive"):
             self.teardown()
+        self._end_heartbeat()
         return TransitionCallbackReturn.SUCCESS
+
+    def _end_heartbeat(self) -> None:
+        if self._heartbeat_sender is not None:
+            self._heartbeat_sender.end()
+            self._heartbeat_sender = None
 
     def _refuse_illegal_transitions(self) -> None:
         """Answer an illegal transition request with `success: false`.
@@ -145,7 +167,7 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
         autostart_parameter: Name of the boolean that says whether to configure and activate at once.
 
     Returns:
-        0 after a signal, 2 when the configuration was refused.
+        0 after a signal, 2 when the configuration was refused, otherwise the code the node has set.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     # A flag, not an exception: a signal must not tear a callback apart. Ctrl-C and SIGTERM end the node alike.
@@ -162,11 +184,15 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
         executor = MultiThreadedExecutor(num_threads=4) if blocking_actions else EventsExecutor()
         executor.add_node(node)
         if getattr(node.parameters.values, autostart_parameter, False):
-            node.trigger_configure()
-            node.trigger_activate()
+            is_configured = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+            if not is_configured or node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
+                node.exit_code = 2
         # EventsExecutor.spin() does not return on a signal; a bounded spin_once does.
-        while rclpy.ok() and not stop_requested.is_set():
+        while rclpy.ok() and not stop_requested.is_set() and node.exit_code is None:
             executor.spin_once(timeout_sec=0.1)
+        end_s = time.monotonic() + 2.0
+        while not node.wind_down() and time.monotonic() < end_s:
+            executor.spin_once(timeout_sec=0.05)
         # First let running callbacks end, then take away what they use. `Executor.shutdown` would destroy the
         # guard conditions that callbacks in other threads are about to trigger, so it is left to the very end.
         node.announce_end()
@@ -176,7 +202,7 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return node.exit_code or 0
 
 
 def _wait_for_idle(executor: Any, deadline_s: float = 2.0) -> None:

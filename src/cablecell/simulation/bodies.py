@@ -19,7 +19,10 @@ PLUG_FRICTION = 1.0
 
 
 def open_client(settings: PhysicsSettings) -> int:
-    """Return a new client with the validated contact settings; they act only on bodies created later."""
+    """Return a new client with the validated contact settings; they act only on bodies created later.
+
+    Bullet keeps the breaking threshold once per process: the client opened last decides it for all.
+    """
     client = p.connect(p.DIRECT)
     p.setPhysicsEngineParameter(
         fixedTimeStep=1.0 / settings.rate_hz,

@@ -91,19 +91,6 @@ class Description:
     joints: list[Joint]
     frames: dict[str, tuple[str, Pose]]
 
-    def pose_in_root(self, frame: str) -> Pose:
-        """Return the pose of a frame in the root, of a description without movable joints.
-
-        Raises:
-            LookupError: No such frame; the message lists the frames.
-        """
-        if frame not in self.frames:
-            raise LookupError(f"no frame '{frame}'; there are {', '.join(sorted(self.frames))}")
-        body, X_BF = self.frames[frame]
-        if body != next(iter(self.bodies)):
-            raise LookupError(f"frame '{frame}' moves with body '{body}'; its pose depends on the joints")
-        return X_BF
-
 
 def read_description(urdf: str, keep: Collection[str] = ()) -> Description:
     """Return a URDF as bodies, with every fixed joint closed except the ones in `keep`.

@@ -2,7 +2,8 @@
 
 It stands for pad, jaw and wrist compliance. Contact itself is hard; without this spring a position-controlled arm would
 push with hundreds of newtons for a few hundredths of a millimetre. The explicit form is stable while ω·dt < 0.6,
-which bounds stiffness and the plug's mass (the connector schema enforces that).
+which bounds stiffness and the plug's mass (the connector schema enforces that). Beyond what friction can hold the plug
+slips: the spring's rest pose follows it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from cablecell.core.geometry.scalar import (
     Vec3,
     add,
     cross,
+    norm,
     quat_conjugate,
     quat_from_rotvec,
     quat_multiply,
     rotate,
     rotvec_from_quat,
     scale,
+    subtract,
 )
 from cablecell.simulation.rigid import Pose
 
@@ -30,7 +33,7 @@ class GraspSpring:
     """Spring between a frame of the hand and a frame of the plug.
 
     Attributes:
-        X_tcp_com: Pose of the plug's centre of mass in `tcp` when the spring is at rest.
+        slipped_m: How far the plug has slipped from where it was gripped.
         force: Newest force on the plug, in `world`, N.
         torque: Newest torque on the plug about its centre of mass, in `world`, N·m.
     """
@@ -42,7 +45,10 @@ class GraspSpring:
         self._d_angular = 2.0 * settings.damping_ratio * math.sqrt(self._k_angular * inertia_kg_m2)
         self.force: Vec3 = (0.0, 0.0, 0.0)
         self.torque: Vec3 = (0.0, 0.0, 0.0)
-        self.X_tcp_com = X_tcp_com
+        self._slip_m = settings.slip_n / settings.stiffness_n_per_m
+        self._slip_rad = settings.slip_nm / settings.stiffness_nm_per_rad
+        self.slipped_m = 0.0
+        self._shift: Vec3 = (0.0, 0.0, 0.0)
         # The plug is held at the origin of tcp: forces act there.
         self._hold = X_tcp_com.inverse().p
         self._q_rest = X_tcp_com.q
@@ -65,11 +71,19 @@ class GraspSpring:
         ax, ay, az = rotate(q_plug, self._hold)
         wx, wy, wz = w_plug
         k, d = self._k, self._d
-        fx = k * (tcp[0] - com[0] - ax) + d * (v_tcp[0] - v_com[0] - wy * az + wz * ay)
-        fy = k * (tcp[1] - com[1] - ay) + d * (v_tcp[1] - v_com[1] - wz * ax + wx * az)
-        fz = k * (tcp[2] - com[2] - az) + d * (v_tcp[2] - v_com[2] - wx * ay + wy * ax)
+        ex, ey, ez = tcp[0] - com[0] - ax, tcp[1] - com[1] - ay, tcp[2] - com[2] - az
+        if self.slipped_m:
+            sx, sy, sz = rotate(q_hand, self._shift)
+            ex, ey, ez = ex + sx, ey + sy, ez + sz
+        if ex * ex + ey * ey + ez * ez > self._slip_m**2:
+            ex, ey, ez = self._slip((ex, ey, ez), q_hand)
+        fx = k * ex + d * (v_tcp[0] - v_com[0] - wy * az + wz * ay)
+        fy = k * ey + d * (v_tcp[1] - v_com[1] - wz * ax + wx * az)
+        fz = k * ez + d * (v_tcp[2] - v_com[2] - wx * ay + wy * ax)
         # Rotation from the plug's orientation to its rest orientation, in world.
         turn = rotvec_from_quat(quat_multiply(quat_multiply(q_hand, self._q_rest), quat_conjugate(q_plug)))
+        if norm(turn) > self._slip_rad:
+            turn = self._twist(turn, q_hand)
         ka, da = self._k_angular, self._d_angular
         tx = ka * turn[0] + da * (w_hand[0] - wx)
         ty = ka * turn[1] + da * (w_hand[1] - wy)
@@ -77,6 +91,22 @@ class GraspSpring:
         self.force = (fx, fy, fz)
         self.torque = add((tx, ty, tz), cross((ax, ay, az), self.force))
         return self.force, (tx, ty, tz), (com[0] + ax, com[1] + ay, com[2] + az)
+
+    def _slip(self, stretch: Vec3, q_hand: Quat) -> Vec3:
+        """Let the rest position follow the plug until friction holds; return the stretch that is left, in `world`."""
+        length = norm(stretch)
+        excess = scale(stretch, 1.0 - self._slip_m / length)
+        self._shift = subtract(self._shift, rotate(quat_conjugate(q_hand), excess))
+        self.slipped_m = norm(self._shift)
+        return subtract(stretch, excess)
+
+    def _twist(self, turn: Vec3, q_hand: Quat) -> Vec3:
+        """Let the rest orientation follow the plug until friction holds; return the turn that is left, in `world`."""
+        angle = norm(turn)
+        excess = scale(turn, 1.0 - self._slip_rad / angle)
+        in_hand = rotate(quat_conjugate(q_hand), excess)
+        self._q_rest = quat_multiply(quat_from_rotvec(scale(in_hand, -1.0)), self._q_rest)
+        return subtract(turn, excess)
 
 
 def grasp_error(settings: GraspSettings, rng: random.Random) -> Pose:

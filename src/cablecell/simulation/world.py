@@ -86,8 +86,9 @@ class World:
         self._wrench_every = physics.rate_hz // settings.wrench_sensor.rate_hz
         self._cable_every = physics.rate_hz // settings.cable.rate_hz
         self._near_port: str | None = None
+        # The sensor has a reading from the start, stamped with the start.
+        self.steps = -self._wrench_every
         self.advance(self._wrench_every)
-        self.steps, self.time_s = 0, 0.0
 
     def random(self, name: str) -> random.Random:
         """Return the seeded source of randomness of one error model."""
@@ -203,6 +204,12 @@ class World:
     def tcp(self) -> Pose:
         """Return the true pose of `tcp` in `world`."""
         return self.frame("tcp")
+
+    def tcp_velocity(self) -> Vec3:
+        """Return the true velocity of the origin of `tcp` in `world`, m/s."""
+        hand = p.getLinkState(self.arm, self._hand, 1, 1, physicsClientId=self.client)
+        arm = subtract(add(hand[4], rotate(hand[5], self._X_hand_tcp.p)), hand[0])
+        return add(hand[6], cross(hand[7], arm))
 
     def plug_com(self) -> Pose:
         """Return the pose of the plug's centre of mass, with the axes of its tip.

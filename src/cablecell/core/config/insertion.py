@@ -149,9 +149,9 @@ class InsertionSettings(ParameterSchema):
     )
     pull_test_limit_n: float = parameter(10.0, "Highest pull of that test.", unit="N", minimum=1.0, maximum=100.0)
     hold_s: float = parameter(
-        1.05, "Time a proven seat is kept pressed before it is reported.", unit="s", minimum=0.0, maximum=10.0
+        1.3, "Time a proven seat is kept pressed before it is reported.", unit="s", minimum=0.0, maximum=10.0
     )
-    hold_push_n: float = parameter(6.0, "Push with which a seat is held.", unit="N", minimum=0.5, maximum=20.0)
+    hold_push_n: float = parameter(10.0, "Push with which a seat is held.", unit="N", minimum=0.5, maximum=20.0)
     retreat_distance_m: float = parameter(
         0.03,
         "Where the tip ends in front of the believed entrance after a failure or a release.",

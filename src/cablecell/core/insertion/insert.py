@@ -118,6 +118,7 @@ class Insert(PhaseStep):
         if not entered and job.land_m is not None:
             is_stuck = m.time_s - self._progress_s > settings.stuck_catch_s
             if is_stuck or m.time_s - self._start_s > settings.false_catch_s:
+                job.false_catches += 1
                 return Go(Phase.SEARCH, f"false catch: {1e3 * (depth - profile.rim_m):.2f} mm below the land")
             return None
         if m.time_s - self._progress_s > settings.stall_s:

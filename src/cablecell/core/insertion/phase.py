@@ -137,6 +137,7 @@ class Job:
         correction: Rotation found in the hole, shape (3,), rad.
         spiral: Search path, also while it is interrupted by a catch; None before the first search.
         searches: Spirals started.
+        false_catches: Catches that did not become an insertion.
         decision: How the insertion ended, once that is known.
         stalls: Stalls in the hole, since the last search.
         total_stalls: Stalls altogether.
@@ -157,6 +158,7 @@ class Job:
     correction: Array = field(default_factory=lambda: np.zeros(3))
     spiral: SpiralSearch | None = None
     searches: int = 0
+    false_catches: int = 0
     decision: End | None = None
     stalls: int = 0
     total_stalls: int = 0

@@ -24,6 +24,9 @@ _SNAP_DROP_N = 1.5
 _SEAT_LIMIT_S = 2.5
 """Longest time of the ramp and its evaluation."""
 
+_BACK_AT_STOP_M = 1.0e-4
+"""Distance to the stop at which the plug counts as back after the pull test."""
+
 _RETURN_LIMIT_S = 0.6
 """Longest way back to the stop after a pull test."""
 
@@ -197,29 +200,30 @@ class Hold(PhaseStep):
 
     def __init__(self, job: Job, m: Measurement) -> None:
         self._p = m.p.copy()
+        self._rotvec = m.rotvec.copy()
         self._start_s = m.time_s
         self._at_stop_s: float | None = None
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
-        """Push firmly until the depth of the seat is reached again, then gently for the time of the hold."""
+        """Push firmly until the depth of the seat is reached again, then less for the time of the hold."""
         settings, plan = job.settings, job.plan
+        # No force is followed here, and no rotation is held: the push alone lets the shoulders of the plug settle.
+        push = plan.seat_force_n if self._at_stop_s is None else settings.hold_push_n
         p = self._p.copy()
         p[2] = m.depth_m
-        push = plan.seat_force_n if self._at_stop_s is None else settings.hold_push_n
-        setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.seat_speed)
-        give = plan.seat_force_n / settings.grasp_stiffness
-        is_at_stop = m.depth_m > job.stop_m - give - _STILL_M
+        setpoint = soft_setpoint(job, p, self._rotvec, push, plan.seat_force_n / settings.seat_speed)
+        short = job.stop_m - m.depth_m
         if self._at_stop_s is None:
-            if m.depth_m > job.stop_m - 2.0 * _STILL_M:
+            if short < _BACK_AT_STOP_M:
                 self._at_stop_s = m.time_s
             elif m.time_s - self._start_s > _RETURN_LIMIT_S:
-                short = 1e3 * (job.stop_m - m.depth_m)
-                return setpoint, try_again(job, Outcome.NOT_SEATED, f"stays {short:.2f} mm before the stop after the pull")
+                what = f"stays {1e3 * short:.2f} mm before the stop after the pull"
+                return setpoint, try_again(job, Outcome.NOT_SEATED, what)
             return setpoint, None
         if m.time_s - self._at_stop_s < settings.hold_s:
             return setpoint, None
         depth = 1e3 * job.depth_m(m)
-        if not is_at_stop:
+        if short > plan.seat_force_n / settings.grasp_stiffness + 2.0 * _BACK_AT_STOP_M:
             return setpoint, try_again(job, Outcome.NOT_SEATED, f"slipped back to {depth:.2f} mm while it was held")
         proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"
         return setpoint, End(Outcome.SEATED, f"{depth:.2f} mm deep, {proof}, held for {settings.hold_s:.1f} s")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+_LEAST_LIKENESS = 0.6
+_LIKENESS_SPREAD = 0.15
+_MOST_SUGGESTIONS = 3
+
 
 def suggestion(name: str, candidates: Iterable[str]) -> str:
     """Name the candidates that look most like `name`, as the end of a sentence.
 
-    Capitals, and the part behind the last slash, count too: `/joint_state` should find `/arm/joint_states`.
+    What counts is the part behind the last slash, whatever its capitals: `/joint_state` finds `/arm/joint_states`,
+    and a namespace that all have in common makes nothing alike.
 
     Args:
         name: What was asked for.
@@ -18,16 +23,20 @@ def suggestion(name: str, candidates: Iterable[str]) -> str:
     Returns:
         `"; did you mean 'a' or 'b'?"`, or an empty text when nothing is alike.
     """
-    known = sorted(set(candidates))
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    lowered = name.lower().rsplit("/", 1)[-1]
-    tails = {candidate: candidate.lower().rsplit("/", 1)[-1] for candidate in known}
-    if lowered:
-        alike = set(difflib.get_close_matches(lowered, tails.values(), n=3, cutoff=0.75))
-        close += [candidate for candidate in known if tails[candidate] in alike and candidate not in close]
-    if not close:
+
+    def tail(path: str) -> str:
+        return path.lower().rsplit("/", 1)[-1]
+
+    def likeness(candidate: str) -> tuple[float, float]:
+        last = difflib.SequenceMatcher(None, tail(name), tail(candidate)).ratio()
+        return last, difflib.SequenceMatcher(None, name, candidate).ratio()
+
+    ranked = sorted(((likeness(candidate), candidate) for candidate in set(candidates)), reverse=True)
+    if not tail(name) or not ranked:
         return ""
-    return f"; did you mean {' or '.join(repr(candidate) for candidate in close[:3])}?"
+    least = max(_LEAST_LIKENESS, ranked[0][0][0] - _LIKENESS_SPREAD)
+    close = [candidate for (last, _), candidate in ranked if last >= least][:_MOST_SUGGESTIONS]
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 class MessageDataError(ValueError):

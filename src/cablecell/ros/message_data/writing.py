@@ -16,11 +16,23 @@ from cablecell.ros.message_data.field_types import fields, type_name
 _SEQUENCES = (list, tuple, array.array, np.ndarray)
 
 
+# Line ends of unicode, which single quotes would turn into spaces when read back.
+_UNUSUAL_LINE_ENDS = ("\x85", "\u2028", "\u2029")
+
+
 class _MessageDumper(yaml.SafeDumper):
     """Dumper that never writes anchors: two equal covariances are printed twice, not once and a reference."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if any(end in text for end in _UNUSUAL_LINE_ENDS) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_MessageDumper.add_representer(str, _represent_text)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from cablecell.ros.verbs.command import (
     TerminatedError,
     VerbError,
     ends_well,
-    full_name,
     make_group,
     require,
     yaml_text,
@@ -132,12 +131,12 @@ def send_goal(
     spin_time: SpinTime = None,
 ) -> None:
     """Send a goal and show its result; Ctrl-C cancels the goal."""
-    from cablecell.ros.verbs.session import open_session
+    from cablecell.ros.verbs.session import open_session, valid_name
 
     cls = find_interface(action_type, "action")
     wanted = complete_name(action_type, "action")
     message, _ = message_from_yaml(cls.Goal, yaml_text(goal, stdin))
-    name = full_name(action_name)
+    name = valid_name(action_name)
     with open_session(spin_time) as session:
         actions = _actions(session)
         types = actions.get(name, [])

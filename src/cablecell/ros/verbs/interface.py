@@ -113,7 +113,13 @@ def show(
 def _definition(full: str, comments: bool, nested_comments: bool, depth: int = 0) -> Iterator[str]:
     """Yield the lines of a definition, each nested type below its field and one tab further in."""
     package_name = full.split("/")[0]
-    for line in definition_path(full).read_text(encoding="utf-8").splitlines():
+    path = definition_path(full)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if path.suffix == ".idl":
+        # A type defined in OMG IDL has no other text; its syntax is not looked into.
+        yield from ("\t" * depth + line.rstrip() for line in lines)
+        return
+    for line in lines:
         text = line.rstrip()
         code = _without_comment(text)
         if comments:

@@ -45,13 +45,10 @@ def publish(
         keep_alive_s: Stay this long after the last message, s, for it to reach the wire.
 
     Raises:
-        VerbError: The topic name is not valid, or there were not enough subscriptions in time.
+        VerbError: There were not enough subscriptions in time.
     """
     _warn_of_other_type(session, topic, message)
-    try:
-        publisher = session.node.create_publisher(type(message), topic, profile)
-    except Exception as error:
-        raise VerbError(f"Cannot publish '{topic}': {' '.join(str(error).split())}") from error
+    publisher = session.node.create_publisher(type(message), topic, profile)
     _wait_for_subscriptions(session, publisher, subscriptions, max_wait_s)
     typer.echo("publisher: beginning loop")
     start = time.monotonic()

@@ -15,7 +15,6 @@ from cablecell.ros.verbs.command import (
     SpinTime,
     VerbError,
     ends_well,
-    full_name,
     make_group,
     require,
     yaml_text,
@@ -111,21 +110,18 @@ def call(
     spin_time: SpinTime = None,
 ) -> None:
     """Call a service and show the response."""
-    from cablecell.ros.verbs.session import open_session
+    from cablecell.ros.verbs.session import open_session, valid_name
 
     cls = find_interface(service_type, "srv")
     wanted = complete_name(service_type, "srv")
     request, _ = message_from_yaml(cls.Request, yaml_text(values, stdin))
-    name = full_name(service_name)
+    name = valid_name(service_name, is_service=True)
     with open_session(spin_time) as session:
         services = session.services(hidden=True)
         types = services.get(name, [])
         if types and wanted not in types:
             raise VerbError(f"Service '{name}' has type {', '.join(types)}, not {wanted}")
-        try:
-            client = session.node.create_client(cls, name)
-        except Exception as error:
-            raise VerbError(f"Cannot call '{name}': {' '.join(str(error).split())}") from error
+        client = session.node.create_client(cls, name)
         if not client.service_is_ready():
             typer.echo("waiting for service to become available...")
             if not types and (hint := suggestion(name, services)):

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
-from rclpy.exceptions import InvalidNodeNameException
+from rclpy.exceptions import InvalidNodeNameException, InvalidServiceNameException, InvalidTopicNameException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
+from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from cablecell.ros.verbs import discovery
-from cablecell.ros.verbs.command import TerminatedError, VerbError
+from cablecell.ros.verbs.command import TerminatedError, VerbError, full_name
 
 HIDDEN_PREFIX = "_"
 UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"
@@ -231,6 +232,21 @@ def open_session(
 
 def _terminate(signal_number: int, frame: object) -> None:
     raise TerminatedError
+
+
+def valid_name(name: str, *, is_service: bool = False) -> str:
+    """Return a topic or service name with its leading slash.
+
+    Raises:
+        VerbError: It is not a valid name.
+    """
+    full = full_name(name)
+    try:
+        validate_full_topic_name(full, is_service=is_service)
+    except (InvalidTopicNameException, InvalidServiceNameException) as error:
+        reason = str(error).splitlines()[0].rstrip(":").split(": ", 1)[-1]
+        raise VerbError(f"Invalid name '{full}': {reason}") from error
+    return full
 
 
 def is_hidden(name: str) -> bool:

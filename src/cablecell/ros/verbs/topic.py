@@ -15,7 +15,6 @@ from cablecell.ros.verbs.command import (
     SpinTime,
     ends_well,
     filter_function,
-    full_name,
     make_group,
     require,
     yaml_text,
@@ -148,7 +147,7 @@ def echo(
 ) -> None:
     """Show the messages of a topic."""
     from cablecell.ros.verbs.listening import EchoFormat, echo_topic, topic_class
-    from cablecell.ros.verbs.session import open_session
+    from cablecell.ros.verbs.session import open_session, valid_name
 
     form = EchoFormat(
         path=field,
@@ -164,8 +163,8 @@ def echo(
         qos_profile, qos_depth, qos_history, qos_reliability, qos_durability, qos_liveliness, qos_lease
     )
     cls = find_interface(message_type, "msg") if message_type else None
+    name = valid_name(topic_name)
     with open_session(spin_time, node_name=node_name, use_sim_time=use_sim_time) as session:
-        name = full_name(topic_name)
         echo_topic(
             session,
             name,
@@ -218,7 +217,7 @@ def pub(
 ) -> None:
     """Publish a message, once or at a rate; `now` and `auto` stand for the time of sending."""
     from cablecell.ros.verbs.publishing import publish
-    from cablecell.ros.verbs.session import open_session
+    from cablecell.ros.verbs.session import open_session, valid_name
 
     if once and times:
         raise typer.BadParameter("--once and --times exclude each other")
@@ -231,10 +230,11 @@ def pub(
     )
     cls = find_interface(message_type, "msg")
     message, stamps = message_from_yaml(cls, yaml_text(values, stdin), allow_now=True)
+    name = valid_name(topic_name)
     with open_session(spin_time, node_name=node_name, use_sim_time=use_sim_time) as session:
         publish(
             session,
-            full_name(topic_name),
+            name,
             message,
             stamps,
             request.to_profile("default"),
@@ -264,11 +264,11 @@ def hz(
 ) -> None:
     """Show the rate of topics, once a second."""
     from cablecell.ros.verbs.listening import measure_rates
-    from cablecell.ros.verbs.session import open_session
+    from cablecell.ros.verbs.session import open_session, valid_name
 
     matches = filter_function(filter_expr) if filter_expr else None
+    names = [valid_name(name) for name in topic_names]
     with open_session(spin_time, use_sim_time=use_sim_time) as session:
-        names = [full_name(name) for name in topic_names]
         measure_rates(session, names, window=window, matches=matches, wall_time=wall_time)
 
 
@@ -277,7 +277,8 @@ def hz(
 def bw(topic_name: TopicName, window: Window = 100, spin_time: SpinTime = None, use_sim_time: SimTime = False) -> None:
     """Show the bandwidth of a topic, once a second."""
     from cablecell.ros.verbs.listening import measure_bandwidth
-    from cablecell.ros.verbs.session import open_session
+    from cablecell.ros.verbs.session import open_session, valid_name
 
+    name = valid_name(topic_name)
     with open_session(spin_time, use_sim_time=use_sim_time) as session:
-        measure_bandwidth(session, full_name(topic_name), window=window)
+        measure_bandwidth(session, name, window=window)

@@ -1,0 +1,24 @@
+"""Read YAML documents; checking them is the core's business."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cablecell.core.config.documents import DocumentError
+
+
+def read_document(path: Path) -> object:
+    """Return a parsed YAML file.
+
+    Raises:
+        DocumentError: The file cannot be read or is not YAML (code 910).
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error.strerror}", quantity="file", value=path) from error
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise DocumentError(f"{path.name} is not YAML: {line}", quantity="file", value=path) from error

@@ -1,0 +1,38 @@
+"""Parameters of the node `cell_supervisor`."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from cablecell.core.config.parameters import ParameterSchema, parameter
+
+
+class CellSupervisorParameters(ParameterSchema):
+    """Parameters of `cell_supervisor`."""
+
+    autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
+    nodes: list[str] = Field(
+        default=["arm_controller", "motion_planner", "port_estimator", "insertion_skill"],
+        description="Managed nodes of the cell in the order of bring-up.",
+        min_length=1,
+        json_schema_extra={"unit": "", "read_only": True},
+    )
+    trials_file: str = parameter("", "File of layouts; empty means the sample trials.")
+    layout: str = parameter("trial_1", "Layout in the cell before the first job.")
+    recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
+    appear_limit_s: float = parameter(30.0, "Longest time until a node answers.", unit="s", minimum=1.0, maximum=600.0)
+    transition_limit_s: float = parameter(
+        40.0, "Longest time of one transition of a node.", unit="s", minimum=1.0, maximum=600.0
+    )
+    heartbeat_rate_hz: float = parameter(
+        20.0, "Rate of the cell's own heartbeat.", unit="Hz", minimum=5.0, maximum=100.0
+    )
+    heartbeat_timeout_s: float = parameter(
+        0.4, "Silence of a node that counts as its death.", unit="s", minimum=0.15, maximum=10.0
+    )
+
+    @model_validator(mode="after")
+    def _nodes_differ(self) -> CellSupervisorParameters:
+        if len(set(self.nodes)) != len(self.nodes):
+            raise ValueError(f"nodes = {', '.join(self.nodes)} names a node more than once")
+        return self

@@ -1,0 +1,44 @@
+"""Parameters of the node `insertion_skill`."""
+
+from __future__ import annotations
+
+from cablecell.core.config.parameters import ParameterSchema, parameter
+
+
+class InsertionSkillParameters(ParameterSchema):
+    """Parameters of `insertion_skill`; the skill's own numbers are `InsertionSettings`."""
+
+    autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
+    attempts: int = parameter(2, "Attempts where a goal does not say how many.", minimum=1, maximum=10)
+    insertion_time_limit_s: float = parameter(
+        30.0,
+        "Longest time of one attempt from staging to result, where a goal does not say.",
+        unit="s",
+        minimum=1.0,
+        maximum=600.0,
+    )
+    staging_time_limit_s: float = parameter(
+        40.0, "Longest time of the move to the staging pose, planning included.", unit="s", minimum=1.0, maximum=600.0
+    )
+    staging_velocity_scale: float = parameter(
+        0.5, "Speed of that move relative to the limits of the joints.", minimum=0.01, maximum=1.0
+    )
+    staging_acceleration_scale: float = parameter(0.5, "Likewise its acceleration.", minimum=0.01, maximum=1.0)
+    observe_time_limit_s: float = parameter(
+        60.0, "Longest time of the look that insert_cable begins with.", unit="s", minimum=1.0, maximum=600.0
+    )
+    observe_position_std_m: float = parameter(
+        0.002, "Standard deviation which that look has to reach.", unit="m", minimum=0.0001, maximum=0.02
+    )
+    observe_orientation_std_rad: float = parameter(
+        0.02, "Likewise of the orientation.", unit="rad", minimum=0.001, maximum=0.2
+    )
+    estimate_age_limit_s: float = parameter(
+        60.0, "Oldest evidence on which an insertion starts.", unit="s", minimum=0.5, maximum=600.0
+    )
+    silence_limit_s: float = parameter(
+        0.2, "Silence of state and wrench that ends an insertion.", unit="s", minimum=0.02, maximum=5.0
+    )
+    ft_height_m: float = parameter(
+        -0.172, "Origin of ft_frame on the z axis of tcp.", unit="m", minimum=-1.0, maximum=1.0
+    )

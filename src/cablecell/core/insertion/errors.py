@@ -1,0 +1,122 @@
+"""Faults of insertion (400): one class per way an insertion fails, and what keeps one from starting."""
+
+from __future__ import annotations
+
+from cablecell.core.errors import CancelledError, WorkcellError
+from cablecell.core.insertion.outcome import Outcome
+
+
+class InsertionError(WorkcellError):
+    """A fault of insertion that has no class of its own."""
+
+    code = 400
+
+
+class NoContactError(InsertionError):
+    """The plug went past the port without touching it, or without a stop."""
+
+    code = 402
+
+
+class SearchExhaustedError(InsertionError):
+    """The opening was not found."""
+
+    code = 403
+
+
+class JammedError(InsertionError):
+    """The plug got stuck on its way in."""
+
+    code = 404
+
+
+class NotLatchedError(InsertionError):
+    """The plug reached the stop but a pull moved it: the latch did not close."""
+
+    code = 405
+
+
+class PulledOutError(InsertionError):
+    """The latch closed and did not hold the pull test."""
+
+    code = 406
+
+
+class OverForceError(InsertionError):
+    """The contact force was above its limit."""
+
+    code = 407
+
+
+class InsertionTimeoutError(InsertionError):
+    """The insertion took longer than allowed."""
+
+    code = 408
+
+
+class LostEstimateError(InsertionError):
+    """The estimate of the port is missing, too old or too uncertain to start a contact with."""
+
+    code = 411
+
+
+class NotSeatedError(InsertionError):
+    """The plug stopped before the depth of a seat, or did not stay there."""
+
+    code = 412
+
+
+class NotFreeError(InsertionError):
+    """The tool did not hang free and still before contact: tare and load could not be taken."""
+
+    code = 413
+
+
+class UnknownPortError(InsertionError):
+    """The port is not on the board that is estimated."""
+
+    code = 420
+
+
+class UnknownPlugError(InsertionError):
+    """The plug, or its connector family, is not what is known to be in the gripper."""
+
+    code = 421
+
+
+class SilentStreamError(InsertionError):
+    """State and wrench of the arm stopped coming during the insertion."""
+
+    code = 422
+
+
+_CLASSES: dict[Outcome, type[WorkcellError]] = {
+    Outcome.NO_CONTACT: NoContactError,
+    Outcome.SEARCH_EXHAUSTED: SearchExhaustedError,
+    Outcome.JAMMED: JammedError,
+    Outcome.NOT_LATCHED: NotLatchedError,
+    Outcome.PULLED_OUT: PulledOutError,
+    Outcome.OVER_FORCE: OverForceError,
+    Outcome.TIMED_OUT: InsertionTimeoutError,
+    Outcome.CANCELLED: CancelledError,
+    Outcome.LOST_ESTIMATE: LostEstimateError,
+    Outcome.NOT_SEATED: NotSeatedError,
+    Outcome.NOT_FREE: NotFreeError,
+}
+
+REPEATABLE = frozenset(
+    {
+        Outcome.NO_CONTACT,
+        Outcome.SEARCH_EXHAUSTED,
+        Outcome.JAMMED,
+        Outcome.NOT_LATCHED,
+        Outcome.PULLED_OUT,
+        Outcome.NOT_SEATED,
+    }
+)
+"""Failures after which another attempt from the staging pose makes sense."""
+
+
+def error_of(outcome: Outcome, reason: str) -> WorkcellError | None:
+    """Return the error of an outcome; None for a seat."""
+    return None if outcome is Outcome.SEATED else _CLASSES[outcome](reason)

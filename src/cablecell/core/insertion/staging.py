@@ -1,0 +1,28 @@
+"""Where the arm goes before the skill takes over: in front of the port, on its axis, clear of every uncertainty."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cablecell.core.control.frames import Array, inverse, transform
+from cablecell.core.insertion.observation import PoseEstimate
+from cablecell.core.insertion.profile import ConnectorProfile
+
+STAGING_GAP_M = 0.006
+"""Distance of the staging pose before the start of the guarded move."""
+
+
+def staging_pose(port: PoseEstimate, tip: PoseEstimate, profile: ConnectorProfile, contact_margin_m: float) -> Array:
+    """Return `X_base_tcp` of the staging pose, shape (4, 4).
+
+    Args:
+        port: Estimated entrance in `base_link`.
+        tip: Believed tip in `tcp`.
+        profile: The connector: what leads the tip, and where the plug lands.
+        contact_margin_m: Guarded distance beyond three sigma, m.
+    """
+    sigma = 3.0 * math.sqrt(float(port.covariance[2, 2] + tip.covariance[2, 2]))
+    lead = sigma + contact_margin_m + STAGING_GAP_M + profile.nose_m - profile.rim_m
+    return np.asarray(port.X @ transform(np.eye(3), [0.0, 0.0, -lead]) @ inverse(tip.X))

@@ -1,0 +1,266 @@
+"""Long goals and calls to other nodes without blocking an executor: each goal runs in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+
+from cablecell.core.errors import CancelledError, NotActiveError, SupervisionError, WorkcellError
+from cablecell.ros.error_codes import fill_result
+
+
+class NoAnswerError(SupervisionError):
+    """Another node did not answer in time."""
+
+    code = 605
+
+
+class BusyError(SupervisionError):
+    """The node is working on another goal; nothing was done."""
+
+    code = 606
+
+
+class RemoteError(SupervisionError):
+    """Another node answered with an error; it is passed on with the code that node gave."""
+
+    code = 607
+
+    @classmethod
+    def of(cls, answer: Any) -> RemoteError:
+        """Return the error that an answer with `error_code` and `error_msg` carries."""
+        error = cls(answer.error_msg)
+        error.__dict__["code"] = int(answer.error_code)
+        return error
+
+
+class GoalRunner:
+    """Serves one action; a goal runs in a thread while the executor goes on.
+
+    The status stays ACCEPTED until the work is over, because rclpy runs the execute callback in the executor.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        action_type: Any,
+        name: str,
+        run: Callable[[RunningGoal], Any],
+        lock: threading.Lock,
+        make_result: Callable[[Exception | None], Any] | None = None,
+    ) -> None:
+        """Create the server.
+
+        Args:
+            node: A `CellNode`.
+            action_type: The action.
+            name: Its name.
+            run: Does the work and returns the result of a success; a typed error ends the goal with its code, and the
+                result that is then in `RunningGoal.result`.
+            lock: Shared by the actions of which only one may run at a time.
+            make_result: Returns the result where the action has no `error_code`.
+        """
+        self._node, self._action_type, self._run, self._busy = node, action_type, run, lock
+        self._make_result = make_result
+        self._threads: list[threading.Thread] = []
+        self._server = ActionServer(
+            node,
+            action_type,
+            name,
+            execute_callback=_never,
+            goal_callback=self._judge,
+            handle_accepted_callback=self._accept,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+
+    def destroy(self) -> None:
+        """Wait for the work and take the server away."""
+        self.join()
+        self._server.destroy()
+
+    def join(self, timeout_s: float = 2.0) -> None:
+        """Wait for running work, which ends when its node is not active."""
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout_s)
+
+    def _judge(self, _: Any) -> GoalResponse:
+        if not self._node.is_active:
+            self._node.get_logger().warning("goal rejected: the node is not active")
+            return GoalResponse.REJECT
+        if not self._busy.acquire(blocking=False):
+            self._node.get_logger().warning("goal rejected: another goal is being worked on")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _accept(self, handle: Any) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=self._work, args=(handle,), name="goal", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self, handle: Any) -> None:
+        goal = RunningGoal(self._node, handle, self._action_type)
+        error: Exception | None = None
+        try:
+            goal.result = self._run(goal)
+        except WorkcellError as caught:
+            error = caught
+        except Exception as caught:
+            error = caught
+            self._node.get_logger().error(f"unexpected {type(caught).__name__}: {caught}")
+        finally:
+            self._busy.release()
+        if error is not None:
+            self._node.get_logger().error(f"goal failed, code {getattr(error, 'code', 1)}: {error}")
+        make = self._make_result
+        result = fill_result(goal.result, error) if make is None else make(error)
+        if self._node.executor is None:  # the process is ending; nobody can be answered any more
+            return
+
+        def finish(accepted: Any) -> Any:
+            if error is None:
+                accepted.succeed()
+            elif accepted.is_cancel_requested:
+                accepted.canceled()
+            else:
+                accepted.abort()
+            return result
+
+        handle.execute(finish)
+
+
+def _never(handle: Any) -> Any:
+    raise RuntimeError(f"goal {handle.goal_id} was executed without its work")
+
+
+class RunningGoal:
+    """One goal while its thread works on it.
+
+    Attributes:
+        request: The goal.
+        result: What is answered; fill it before an error is raised so that measurements are not lost.
+    """
+
+    def __init__(self, node: Any, handle: Any, action_type: Any) -> None:
+        self._node, self._handle = node, handle
+        self.request = handle.request
+        self.result = action_type.Result()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the client wants the goal to end."""
+        return bool(self._handle.is_cancel_requested)
+
+    def publish_feedback(self, feedback: Any) -> None:
+        """Send feedback; may be called from any thread."""
+        self._handle.publish_feedback(feedback)
+
+    def check(self) -> None:
+        """Raise when the goal has to end.
+
+        Raises:
+            CancelledError: The client cancelled (code 603).
+            NotActiveError: The node is not active any more (code 604).
+        """
+        if self.is_cancelled:
+            raise CancelledError("cancelled by the client")
+        if not self._node.is_active:
+            raise NotActiveError("the node was deactivated while it worked on the goal")
+
+
+def await_future(future: Any, timeout_s: float, what: str, check: Callable[[], None] | None = None) -> Any:
+    """Return the result of a future that an executor in another thread completes.
+
+    Args:
+        future: Of rclpy.
+        timeout_s: Longest wait, s.
+        what: Who is asked, for the message.
+        check: Called ten times a second; what it raises ends the wait.
+
+    Raises:
+        NoAnswerError: Not within the time (code 605).
+    """
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    end_s = time.monotonic() + timeout_s
+    while not done.wait(0.1):
+        if check is not None:
+            check()
+        if time.monotonic() > end_s:
+            raise NoAnswerError(
+                f"{what} did not answer within {timeout_s} s", quantity="answer_s", limit=timeout_s, unit="s"
+            )
+    return future.result()
+
+
+def call(client: Any, request: Any, timeout_s: float, check: Callable[[], None] | None = None) -> Any:
+    """Call a service from a thread that is not the executor's.
+
+    Raises:
+        NoAnswerError: The service is not there, or did not answer in time (code 605).
+    """
+    end_s = time.monotonic() + timeout_s
+    while not client.wait_for_service(timeout_sec=0.1):
+        if check is not None:
+            check()
+        if time.monotonic() > end_s:
+            raise NoAnswerError(
+                f"service {client.srv_name} is not there after {timeout_s} s",
+                quantity="service",
+                value=client.srv_name,
+                limit=timeout_s,
+                unit="s",
+            )
+    return await_future(client.call_async(request), timeout_s, f"service {client.srv_name}", check)
+
+
+def run_action(
+    client: Any,
+    name: str,
+    goal: Any,
+    timeout_s: float,
+    check: Callable[[], None],
+    on_feedback: Callable[[Any], None] | None = None,
+) -> Any:
+    """Run a goal of another node to its end; when `check` raises, it is cancelled there first.
+
+    Args:
+        client: An ActionClient.
+        name: Of the action, for messages.
+        goal: What is wanted.
+        timeout_s: Longest time, s.
+        check: Called ten times a second; what it raises cancels the goal and is raised again.
+        on_feedback: Gets the feedback, in the executor's thread.
+
+    Raises:
+        NoAnswerError: No server, or no result in time (code 605).
+        BusyError: The server rejected the goal (code 606).
+        RemoteError: The server answered with an error; carries its code.
+    """
+    end_s = time.monotonic() + timeout_s
+    while not client.wait_for_server(timeout_sec=0.1):
+        check()
+        if time.monotonic() > end_s:
+            raise NoAnswerError(f"action {name} is not there after {timeout_s} s", quantity="action", value=name)
+    feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
+    handle = await_future(client.send_goal_async(goal, feedback_callback=feedback), timeout_s, f"action {name}", check)
+    if not handle.accepted:
+        raise BusyError(f"action {name} rejected the goal: it is busy or not active", quantity="action", value=name)
+    future = handle.get_result_async()
+    try:
+        result = await_future(future, timeout_s, f"action {name}", check)
+    except WorkcellError:
+        handle.cancel_goal_async()
+        with contextlib.suppress(NoAnswerError):  # the reason of the cancel matters more
+            await_future(future, 5.0, f"action {name} after its cancel")
+        raise
+    answer = result.result
+    if getattr(answer, "error_code", 0) != 0:
+        raise RemoteError.of(answer)
+    return answer

@@ -1,0 +1,52 @@
+"""Sign of life of one node, sent from a thread of its own so that a long callback does not look like a death."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from cablecell_interfaces.msg import LinkHeartbeat
+from lifecycle_msgs.msg import State
+
+from cablecell.ros import qos
+
+TOPIC = "cell/node_heartbeats"
+PERIOD_S = 0.1
+
+
+class NodeHeartbeat:
+    """Publishes `cell/node_heartbeats` at 10 Hz until it is ended; the last one says that the end is orderly."""
+
+    def __init__(self, node: Any, state: Callable[[], int]) -> None:
+        """Begin.
+
+        Args:
+            node: The node; its name goes into the message.
+            state: Returns its primary lifecycle state.
+        """
+        self._node, self._state = node, state
+        self._publisher = node.create_publisher(LinkHeartbeat, TOPIC, qos.HEARTBEAT)
+        self._sequence = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Say goodbye and stop."""
+        self._ended.set()
+        self._thread.join()
+        self._beat(State.PRIMARY_STATE_FINALIZED)
+        self._node.destroy_publisher(self._publisher)
+
+    def _run(self) -> None:
+        while not self._ended.wait(PERIOD_S):
+            self._beat(self._state())
+
+    def _beat(self, state: int) -> None:
+        message = LinkHeartbeat(
+            node_name=self._node.get_fully_qualified_name(), lifecycle_state=state, sequence=self._sequence
+        )
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._sequence += 1
+        self._publisher.publish(message)

@@ -1,0 +1,347 @@
+"""Node `insertion_skill`: plugs a held plug into an estimated port, through planner and arm controller."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from aic_control_interfaces.msg import ControllerState
+from aic_task_interfaces.action import InsertCable
+from cablecell_interfaces.action import InsertConnector, MoveTo, Observe
+from cablecell_interfaces.msg import ComplianceCommand, InsertionPhase, MotionTarget, PortEstimate, PortEstimateArray
+from geometry_msgs.msg import WrenchStamped
+from rclpy.action import ActionClient
+from rclpy.duration import Duration
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.config.insertion_skill import InsertionSkillParameters
+from cablecell.core.config.parameters import validate
+from cablecell.core.errors import WorkcellError
+from cablecell.core.insertion.errors import (
+    REPEATABLE,
+    LostEstimateError,
+    NotFreeError,
+    SilentStreamError,
+    UnknownPlugError,
+    UnknownPortError,
+    error_of,
+)
+from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.insertion.observation import PoseEstimate, SkillStep
+from cablecell.core.insertion.outcome import InsertionResult, Outcome
+from cablecell.core.insertion.profile import ConnectorProfile, profile_from_connector
+from cablecell.core.insertion.skill import InsertionSkill
+from cablecell.core.insertion.staging import staging_pose
+from cablecell.ros import qos
+from cablecell.ros.conversions import fill_compliance_command
+from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
+from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.skill_messages import (
+    held_plug_from_json,
+    move_target,
+    port_from_message,
+    result_message,
+    seconds,
+)
+from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
+from cablecell.ros.skill_stream import SkillRun, SkillStream
+from cablecell.simulation.files import load_connectors
+
+_FEEDBACK_PERIOD_S = 0.05
+_ANSWER_S = 5.0
+
+
+class InsertionSkillNode(CellNode[InsertionSkillParameters]):
+    """Serves `insert_connector` and `insert_cable`; publishes `compliance_commands` and `insertion_phase`."""
+
+    def __init__(self) -> None:
+        super().__init__("insertion_skill", InsertionSkillParameters)
+        self._busy = threading.Lock()
+        self._held: HeldPlug | None = None
+        self._ports: dict[str, Any] = {}
+        self._goal: RunningGoal | None = None
+        self._feedback: Any = None
+        self._fed_back_s = 0.0
+
+    def setup(self) -> None:
+        """Read the connectors and create the interfaces."""
+        connectors = load_connectors()
+        self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
+        self._stream = SkillStream(self.parameters.values.ft_height_m, self._on_step)
+        self._commands = self.create_lifecycle_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
+        self._phases = self.create_lifecycle_publisher(InsertionPhase, "insertion_phase", qos.STATE)
+        self._phase = InsertionPhase()
+        self._subscriptions_of_ours = [
+            self.create_subscription(ControllerState, "controller_state", self._stream.take_state, qos.SENSOR),
+            self.create_subscription(WrenchStamped, "wrench", self._stream.take_wrench, qos.SENSOR),
+            self.create_subscription(PortEstimateArray, "ports", self._take_ports, qos.STATE),
+            self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE),
+        ]
+        self._move_to = ActionClient(self, MoveTo, "move_to")
+        self._observe = ActionClient(self, Observe, "observe")
+        self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
+        self._actions = [
+            GoalRunner(self, InsertConnector, "insert_connector", self._insert_connector, self._busy),
+            GoalRunner(self, InsertCable, "insert_cable", self._insert_cable, self._busy, _cable_result),
+        ]
+
+    def teardown(self) -> None:
+        """Destroy the interfaces."""
+        for action in self._actions:
+            action.destroy()
+        for partner in (self._move_to, self._observe):
+            partner.destroy()
+        for subscription in self._subscriptions_of_ours:
+            self.destroy_subscription(subscription)
+        self.destroy_client(self._tare)
+        for publisher in (self._commands, self._phases):
+            self.destroy_publisher(publisher)
+
+    def start(self) -> None:
+        """Say that nothing is being done; keep the garbage collector out of the stream."""
+        gc.collect()
+        gc.freeze()
+        self._enter(InsertionPhase.PHASE_IDLE, "active", 0)
+
+    def stop(self) -> None:
+        """End the stream of commands; the arm holds by its own watchdog."""
+        self._stream.end()
+
+    # What others publish -------------------------------------------------------------------------------------
+
+    def _take_ports(self, message: Any) -> None:
+        self._ports = {port.port_name: port for port in message.ports}
+
+    def _take_held_plug(self, message: Any) -> None:
+        self._held = held_plug_from_json(message.data)
+
+    # Actions -------------------------------------------------------------------------------------------------
+
+    def _insert_connector(self, goal: RunningGoal) -> Any:
+        settings = self.parameters.values
+        order = order_from_connector(goal.request, settings.attempts, settings.insertion_time_limit_s)
+        self._feedback = InsertConnector.Feedback
+        return self._insert(goal, order)
+
+    def _insert_cable(self, goal: RunningGoal) -> Any:
+        settings = self.parameters.values
+        order = order_from_cable_task(goal.request.task, settings.attempts, settings.insertion_time_limit_s)
+        self._feedback = InsertCable.Feedback
+        self._goal = goal
+        self._enter(InsertionPhase.PHASE_OBSERVE, f"looking for {order.port}", 1)
+        look = Observe.Goal(
+            port_names=[order.port],
+            position_std=settings.observe_position_std_m,
+            orientation_std=settings.observe_orientation_std_rad,
+            max_views=4,
+            time_limit=Duration(seconds=settings.observe_time_limit_s).to_msg(),
+        )
+        run_action(self._observe, "observe", look, settings.observe_time_limit_s + _ANSWER_S, goal.check)
+        self._insert(goal, order)
+        return goal.result
+
+    def _insert(self, goal: RunningGoal, order: Order) -> Any:
+        self._goal = goal
+        attempt = 0
+        try:
+            held = self._held_plug(order)
+            profile = self._profiles[held.connector]
+            if not order.pull_test:
+                profile = replace(profile, retention_force_n=0.0)
+            settings = self._settings(order)
+            while True:
+                attempt += 1
+                outcome, reason = self._try_once(goal, order, held, profile, settings, attempt)
+                if hasattr(goal.result, "attempts"):
+                    goal.result.attempts = attempt
+                if outcome not in REPEATABLE or attempt >= order.attempts:
+                    break
+                self.get_logger().warning(f"attempt {attempt} of {order.attempts}: {outcome.name}, {reason}")
+            error = error_of(outcome, reason)
+            if error is not None:
+                raise error
+            self._enter(InsertionPhase.PHASE_IDLE, reason, 0)
+            return goal.result
+        except WorkcellError as error:
+            self._enter(InsertionPhase.PHASE_IDLE, str(error), 0)
+            raise
+        finally:
+            self._stream.end()
+            self._goal = None
+
+    def _try_once(
+        self,
+        goal: RunningGoal,
+        order: Order,
+        held: HeldPlug,
+        profile: ConnectorProfile,
+        settings: InsertionSettings,
+        attempt: int,
+    ) -> tuple[Outcome, str]:
+        """Stage, tare, insert; return how it ended."""
+        port = self._port(order)
+        tip = PoseEstimate(port.stamp_s, held.X_tcp_tip, held.covariance)
+        self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
+        self._stage(goal, staging_pose(port, tip, profile, settings.contact_margin_m))
+        goal.check()
+        answer = call(self._tare, Trigger.Request(), _ANSWER_S, goal.check)
+        if not answer.success:
+            raise NotFreeError(f"tare refused: {answer.message}")
+        run = SkillRun(InsertionSkill(profile, settings), port, tip)
+        self._stream.begin(run)
+        result = self._await_run(goal, run)
+        if hasattr(goal.result, "insertion"):
+            now = self.get_clock().now().to_msg()
+            goal.result.insertion = result_message(result, run.X_base_tip, held, order.port, now)
+        self.get_logger().info(
+            f"{result.outcome.name}: {result.reason}; {result.duration_s:.1f} s, peak {result.peak_force_n:.1f} N, "
+            f"{run.pairs} steps"
+        )
+        return result.outcome, result.reason
+
+    def _await_run(self, goal: RunningGoal, run: SkillRun) -> InsertionResult:
+        """Wait for the stream to end the attempt; pass a cancel on, and give up when the stream falls silent."""
+        limit_s = self.parameters.values.silence_limit_s
+        while not run.done.wait(0.02):
+            if goal.is_cancelled or not self.is_active:
+                run.skill.cancel()
+            silent_s = time.monotonic() - run.heard_s
+            if silent_s > limit_s:
+                self._stream.end()
+                raise SilentStreamError(
+                    f"no pair of controller_state and wrench for {silent_s:.2f} s; the limit is {limit_s} s",
+                    quantity="silence",
+                    value=silent_s,
+                    limit=limit_s,
+                    unit="s",
+                )
+        if run.error is not None:
+            raise run.error
+        assert run.skill.result is not None
+        return run.skill.result
+
+    def _stage(self, goal: RunningGoal, X_base_tcp: Any) -> None:
+        """Move in front of the port: straight where that is free, around things otherwise."""
+        settings = self.parameters.values
+        for path in (MotionTarget.PATH_LIN, MotionTarget.PATH_SAMPLED):
+            target = move_target(X_base_tcp, path, settings.staging_velocity_scale, settings.staging_acceleration_scale)
+            move = MoveTo.Goal(target=target, time_limit=Duration(seconds=settings.staging_time_limit_s).to_msg())
+            try:
+                run_action(self._move_to, "move_to", move, settings.staging_time_limit_s + _ANSWER_S, goal.check)
+                return
+            except RemoteError as error:
+                can_go_around = 100 <= error.code < 300 and path == MotionTarget.PATH_LIN
+                if not can_go_around:
+                    raise
+                self.get_logger().warning(f"no straight way to the staging pose, code {error.code}: {error}")
+
+    # What is known -------------------------------------------------------------------------------------------
+
+    def _held_plug(self, order: Order) -> HeldPlug:
+        held = self._held
+        if held is None:
+            raise UnknownPlugError("nothing is known to be in the gripper: cell/held_plug was not published")
+        wanted = ((order.plug, held.plug, "plug"), (order.connector, held.connector, "connector"))
+        for value, known, what in wanted:
+            if value not in ("", known):
+                raise UnknownPlugError(
+                    f"{what} '{value}' is not in the gripper; it holds '{known}'",
+                    quantity=what,
+                    value=value,
+                    limit=known,
+                )
+        if held.connector not in self._profiles:
+            valid = ", ".join(sorted(self._profiles))
+            raise UnknownPlugError(
+                f"no connector file describes '{held.connector}'; valid are {valid}",
+                quantity="connector",
+                value=held.connector,
+                limit=valid,
+            )
+        return held
+
+    def _port(self, order: Order) -> PoseEstimate:
+        message = self._ports.get(order.port)
+        if message is None:
+            valid = ", ".join(sorted(self._ports)) or "none"
+            raise UnknownPortError(
+                f"port '{order.port}' is not estimated; valid are {valid}",
+                quantity="port_name",
+                value=order.port,
+                limit=valid,
+            )
+        if not message.sources & ~PortEstimate.SOURCE_BOARD_MODEL:
+            raise LostEstimateError(f"port '{order.port}' was never observed; only its design is known")
+        port = port_from_message(message)
+        age, limit = (
+            seconds(self.get_clock().now().to_msg()) - port.stamp_s,
+            self.parameters.values.estimate_age_limit_s,
+        )
+        if age > limit:
+            raise LostEstimateError(
+                f"port '{order.port}' was seen {age:.1f} s ago; the limit is {limit} s",
+                quantity="age",
+                value=age,
+                limit=limit,
+                unit="s",
+            )
+        return port
+
+    def _settings(self, order: Order) -> InsertionSettings:
+        values: dict[str, object] = {
+            "time_limit_s": order.time_limit_s,
+            # Staging takes its time after the age was checked.
+            "estimate_age_limit_s": self.parameters.values.estimate_age_limit_s
+            + self.parameters.values.staging_time_limit_s,
+        }
+        if order.force_limit_n > 0.0:
+            values["force_abort_n"] = order.force_limit_n
+        return validate(InsertionSettings, values)
+
+    # The fast part -------------------------------------------------------------------------------------------
+
+    def _on_step(self, run: SkillRun, out: SkillStep, wrench: Any) -> None:
+        """Publish the setpoint of a step; in the executor's thread, once per control tick that was heard."""
+        message = ComplianceCommand()
+        fill_compliance_command(message, out.command, self.get_clock().now().nanoseconds)
+        self._commands.publish(message)
+        is_new = int(out.phase) != self._phase.phase
+        if is_new:
+            self._enter(int(out.phase), out.reason, max(self._phase.attempt, 1))
+        goal = self._goal
+        now_s = time.monotonic()
+        if goal is None or self._feedback is not InsertConnector.Feedback:
+            return
+        if is_new or now_s - self._fed_back_s > _FEEDBACK_PERIOD_S:
+            self._fed_back_s = now_s
+            goal.publish_feedback(InsertConnector.Feedback(phase=self._phase, depth=run.depth_m, wrench=wrench))
+
+    def _enter(self, phase: int, reason: str, attempt: int) -> None:
+        message = InsertionPhase(phase=phase, previous_phase=self._phase.phase, reason=reason, attempt=attempt)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._phase = message
+        self._phases.publish(message)
+        goal = self._goal
+        if goal is None:
+            return
+        if self._feedback is InsertCable.Feedback:
+            goal.publish_feedback(InsertCable.Feedback(message=f"phase {phase}: {reason}"))
+        elif phase in (InsertionPhase.PHASE_STAGING, InsertionPhase.PHASE_OBSERVE):
+            goal.publish_feedback(InsertConnector.Feedback(phase=message))
+
+
+def _cable_result(error: Exception | None) -> Any:
+    if error is None:
+        return InsertCable.Result(success=True, message="seated")
+    return InsertCable.Result(success=False, message=f"code {getattr(error, 'code', 1)}: {error}")
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run_node(InsertionSkillNode))

@@ -1,0 +1,103 @@
+"""Messages of the insertion skill to and from core types."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from cablecell_interfaces.msg import InsertionResult as ResultMessage
+from cablecell_interfaces.msg import MotionTarget
+from cablecell_interfaces.msg import PortEstimate as PortMessage
+from rclpy.duration import Duration
+
+from cablecell.core.control.frames import Array, shift_wrench
+from cablecell.core.geometry import pose_from_quat, quat_from_rotation
+from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.insertion.observation import PoseEstimate
+from cablecell.core.insertion.outcome import InsertionResult
+from cablecell.ros.conversions import BASE_FRAME, fill_pose, pose_to_matrix, six, time_ns
+
+
+def seconds(stamp: Any) -> float:
+    """Return a time or duration message in s."""
+    return 1e-9 * time_ns(stamp)
+
+
+def wrench_at_tcp(wrench: Any, ft_height_m: float) -> Array:
+    """Return a wrench at `ft_frame` as one at `tcp`, shape (6,): their axes agree, the origins differ along z."""
+    at_ft = six(wrench.force, wrench.torque)
+    return shift_wrench(at_ft[:3], at_ft[3:], np.array([0.0, 0.0, -ft_height_m]))
+
+
+def port_from_message(message: PortMessage) -> PoseEstimate:
+    """Return a port estimate; its covariance turns from the axes of the base into those of the entrance."""
+    X = pose_to_matrix("port", message.pose.pose)
+    T = np.zeros((6, 6))
+    T[:3, :3] = T[3:, 3:] = X[:3, :3].T
+    covariance = T @ np.array(message.pose.covariance).reshape(6, 6) @ T.T
+    return PoseEstimate(seconds(message.header.stamp) - seconds(message.age), X, covariance)
+
+
+def result_message(
+    result: InsertionResult, X_base_tip: Array, held: HeldPlug, port_name: str, stamp: Time
+) -> ResultMessage:
+    """Return what one attempt came to as a message."""
+    message = ResultMessage(
+        plug_name=held.plug,
+        port_name=port_name,
+        connector_type=held.connector,
+        outcome=int(result.outcome),
+        last_phase=int(result.last_phase),
+        depth=float(result.depth_m),
+        peak_force=float(result.peak_force_n),
+        latch_detected=bool(result.is_latched),
+        duration=Duration(seconds=result.duration_s).to_msg(),
+    )
+    message.header.stamp, message.header.frame_id = stamp, BASE_FRAME
+    fill_pose(message.final_pose.pose, X_base_tip)
+    message.final_pose.covariance = held.covariance.reshape(36)
+    return message
+
+
+def move_target(X_base_tcp: Array, path: int, velocity_scale: float, acceleration_scale: float) -> MotionTarget:
+    """Return a motion of `tcp` to a pose."""
+    target = MotionTarget(
+        path=path, goal=MotionTarget.GOAL_POSE, velocity_scale=velocity_scale, acceleration_scale=acceleration_scale
+    )
+    target.pose.header.frame_id = BASE_FRAME
+    fill_pose(target.pose.pose, X_base_tcp)
+    return target
+
+
+def held_plug_to_json(held: HeldPlug | None) -> str:
+    """Return the text of `cell/held_plug`; empty when the gripper is empty."""
+    if held is None:
+        return ""
+    return json.dumps(
+        {
+            "cable": held.cable,
+            "plug": held.plug,
+            "connector": held.connector,
+            "position_m": held.X_tcp_tip[:3, 3].tolist(),
+            "quat_xyzw": quat_from_rotation(held.X_tcp_tip[:3, :3]).tolist(),
+            "position_sigma_m": held.position_sigma_m,
+            "rotation_sigma_rad": held.rotation_sigma_rad,
+        }
+    )
+
+
+def held_plug_from_json(text: str) -> HeldPlug | None:
+    """Return what `cell/held_plug` says."""
+    if not text:
+        return None
+    data = json.loads(text)
+    return HeldPlug(
+        cable=data["cable"],
+        plug=data["plug"],
+        connector=data["connector"],
+        X_tcp_tip=np.asarray(pose_from_quat(data["position_m"], data["quat_xyzw"])),
+        position_sigma_m=data["position_sigma_m"],
+        rotation_sigma_rad=data["rotation_sigma_rad"],
+    )

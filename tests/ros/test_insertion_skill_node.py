@@ -1,0 +1,255 @@
+"""The skill node in its own process against a fake arm: it seats, and says with a code why it does not."""
+
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aic_task_interfaces.action import InsertCable
+from cablecell_interfaces.action import InsertConnector
+from cablecell_interfaces.msg import InsertionPhase, InsertionResult
+from lifecycle_msgs.msg import Transition
+from rclpy.action import ActionClient
+
+from cablecell.composition.robot_description import load_robot_description
+from cablecell.core.config.insertion_skill import InsertionSkillParameters
+from cablecell.core.motion.model import RobotModel
+from cablecell.ros import qos
+from tests.support.fake_arm import FT_HEIGHT_M, PORT, STOP_M, X_BASE_PORT, X_TCP_TIP, FakeArm
+from tests.support.graph import GraphClient, Process
+from tests.support.wait import wait_until
+
+BIN = Path(sys.prefix) / "bin"
+
+
+@pytest.fixture(scope="module")
+def client():
+    with GraphClient() as graph:
+        yield graph
+
+
+@pytest.fixture(scope="module")
+def node(client):
+    with Process(BIN / "insertion_skill", "--ros-args", "-p", "attempts:=1") as process:
+        assert client.change_state("/insertion_skill", Transition.TRANSITION_CONFIGURE)
+        assert client.change_state("/insertion_skill", Transition.TRANSITION_ACTIVATE)
+        yield process
+        process.send(signal.SIGINT)
+        assert process.wait() == 0
+        assert "Traceback" not in process.output
+
+
+@pytest.fixture(scope="module")
+def insert(client):
+    action = ActionClient(client.node, InsertConnector, "insert_connector")
+    yield action
+    action.destroy()
+
+
+@pytest.fixture(scope="module")
+def fake(client):
+    arm = FakeArm(client)
+    yield arm
+    arm.close()
+
+
+@pytest.fixture
+def arm(fake, node):
+    fake.reset()
+    return fake
+
+
+def _send(client, action, feedback=None, **changes):
+    assert action.wait_for_server(timeout_sec=10.0)
+    goal = InsertConnector.Goal(port_name=PORT, plug_name="sfp_tip", connector_type="sfp", pull_test=True)
+    for name, value in changes.items():
+        setattr(goal, name, value)
+    callback = None if feedback is None else lambda message: feedback.append(message.feedback)
+    handle = client.wait_for(action.send_goal_async(goal, feedback_callback=callback))
+    assert handle.accepted
+    return handle
+
+
+def _result(client, handle):
+    return client.wait_for(handle.get_result_async(), timeout_s=40.0)
+
+
+def _insert(client, action, feedback=None, **changes):
+    return _result(client, _send(client, action, feedback, **changes)).result
+
+
+def test_seats_and_reports_what_it_measured(client, insert, arm):
+    feedback, phases = [], client.collect(InsertionPhase, "insertion_phase", qos.STATE)
+    result = _insert(client, insert, feedback)
+    assert (result.error_code, result.error_msg, result.attempts) == (0, "", 1)
+    measured = result.insertion
+    assert measured.outcome == InsertionResult.OUTCOME_SEATED
+    assert measured.depth == pytest.approx(STOP_M, abs=1e-3)
+    assert measured.latch_detected
+    assert 5.0 < measured.peak_force < 20.0
+    assert measured.port_name == PORT
+    assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4)
+    tip = measured.final_pose.pose.position
+    assert np.allclose((tip.x, tip.y, tip.z), X_BASE_PORT[:3, 3] + STOP_M * X_BASE_PORT[:3, 2], atol=1e-3)
+    seen = [message.phase for message in phases]
+    order = [
+        InsertionPhase.PHASE_STAGING,
+        InsertionPhase.PHASE_PREPARE,
+        InsertionPhase.PHASE_APPROACH,
+        InsertionPhase.PHASE_INSERT,
+        InsertionPhase.PHASE_SEAT,
+        InsertionPhase.PHASE_PULL_TEST,
+        InsertionPhase.PHASE_HOLD,
+    ]
+    assert [phase for phase in seen if phase in order] == order
+    assert max(message.depth for message in feedback) == pytest.approx(STOP_M, abs=1e-3)
+    assert arm.commands > 250
+
+
+def test_stages_in_front_of_the_port_on_its_axis(client, insert, arm):
+    assert _insert(client, insert).error_code == 0
+    (X_base_tcp,) = arm.staged
+    X_port_tip = np.linalg.inv(X_BASE_PORT) @ X_base_tcp @ X_TCP_TIP
+    assert np.allclose(X_port_tip[:3, :3], np.eye(3), atol=1e-9)
+    assert np.allclose(X_port_tip[:2, 3], 0.0, atol=1e-9)
+    assert -0.05 < X_port_tip[2, 3] < -0.005
+
+
+def test_stops_streaming_when_it_is_done(client, insert, arm):
+    assert _insert(client, insert).error_code == 0
+    count = arm.commands
+    assert _insert(client, insert, port_name="none").error_code == 420
+    assert arm.commands <= count + 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "message"),
+    [
+        ({"port_name": "nic_card_mount_9/sfp_port_0"}, 420, f"valid are {PORT}"),
+        ({"plug_name": "sc_tip"}, 421, "plug 'sc_tip' is not in the gripper; it holds 'sfp_tip'"),
+        ({"connector_type": "usb"}, 421, "connector 'usb' is not in the gripper"),
+        ({"force_limit": 1000.0}, 901, "force_abort_n = 1000.0 N is above the maximum of 200.0 N"),
+    ],
+)
+def test_a_wrong_goal_moves_nothing(client, insert, arm, changes, code, message):
+    result = _insert(client, insert, **changes)
+    assert result.error_code == code
+    assert message in result.error_msg
+    assert not arm.staged
+    assert not arm.commands
+
+
+def test_a_port_that_was_never_seen_is_refused(client, insert, arm):
+    arm.estimate(sources=1)
+    _expect_estimate_refused(client, insert, arm, "was never observed")
+
+
+def test_an_old_estimate_is_refused(client, insert, arm):
+    arm.estimate(age_s=100.0)
+    _expect_estimate_refused(client, insert, arm, "s ago; the limit is 60.0 s")
+
+
+def _expect_estimate_refused(client, insert, arm, message):
+    # The estimate arrives on a topic, the goal on a service: wait until the node has taken the newest.
+    def is_refused():
+        result = _insert(client, insert)
+        return result.error_code == 411 and message in result.error_msg
+
+    wait_until(is_refused, timeout_s=30.0, what=message)
+
+
+def test_an_uncertain_estimate_is_not_searched_for(client, insert, arm):
+    arm.estimate(sigma_m=0.01)
+    wait_until(lambda: "standard deviation of 10.00 mm" in _insert(client, insert).error_msg, timeout_s=40.0)
+
+
+def test_the_planners_refusal_is_passed_on(client, insert, arm):
+    arm.move_error = 204
+    result = _insert(client, insert)
+    assert (result.error_code, result.error_msg) == (204, "no way")
+    assert not arm.commands
+
+
+def test_a_refused_tare_is_not_free(client, insert, arm):
+    arm.is_tare_refused = True
+    result = _insert(client, insert)
+    assert result.error_code == 413
+    assert "the tool moves" in result.error_msg
+
+
+def test_cancel_while_staging_cancels_the_move(client, insert, arm):
+    arm.holds_moves, arm.cancelled_moves = True, 0
+    handle = _send(client, insert)
+    wait_until(lambda: handle.accepted)
+    client.wait_for(handle.cancel_goal_async())
+    answer = _result(client, handle)
+    assert answer.result.error_code == 603
+    assert arm.cancelled_moves == 1
+    assert not arm.commands
+
+
+def test_cancel_in_the_port_retreats_before_it_answers(client, insert, arm):
+    feedback = []
+    handle = _send(client, insert, feedback)
+    wait_until(lambda: arm.depth_m > 0.01, timeout_s=20.0, what="the plug to be in the port")
+    client.wait_for(handle.cancel_goal_async())
+    answer = _result(client, handle)
+    assert answer.result.error_code == 603
+    assert answer.result.insertion.outcome == InsertionResult.OUTCOME_CANCELED
+    assert arm.depth_m < -0.005
+
+
+def test_silence_of_the_arm_ends_the_insertion_and_the_stream(client, insert, arm):
+    handle = _send(client, insert)
+    wait_until(lambda: arm.depth_m > 0.005, timeout_s=20.0, what="the plug to be in the port")
+    arm.is_silent = True
+    result = _result(client, handle).result
+    assert result.error_code == 422
+    assert "the limit is 0.2 s" in result.error_msg
+    count = arm.commands
+    arm.is_silent = False
+    assert _insert(client, insert, port_name="none").error_code == 420
+    assert arm.commands == count
+
+
+def test_a_latch_that_does_not_hold_is_found_by_the_pull(client, insert, arm):
+    arm.has_latch = False
+    assert _insert(client, insert).error_code == 405
+
+
+def test_a_shallow_stop_is_no_seat(client, insert, arm):
+    arm.stop_m = STOP_M - 0.006
+    result = _insert(client, insert)
+    assert result.error_code in (404, 412)
+    assert result.insertion.depth < STOP_M - 0.005
+
+
+def test_only_one_goal_at_a_time(client, insert, arm):
+    arm.holds_moves = True
+    handle = _send(client, insert)
+    second = client.wait_for(insert.send_goal_async(InsertConnector.Goal()))
+    assert not second.accepted
+    client.wait_for(handle.cancel_goal_async())
+    assert _result(client, handle).result.error_code == 603
+
+
+def test_aic_task_is_refused_by_message_when_nobody_can_look(client, arm):
+    action = ActionClient(client.node, InsertCable, "insert_cable")
+    goal = InsertCable.Goal()
+    goal.task.target_module_name, goal.task.port_name = PORT.split("/")
+    assert action.wait_for_server(timeout_sec=10.0)
+    handle = client.wait_for(action.send_goal_async(goal))
+    client.wait_for(handle.cancel_goal_async())
+    result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
+    assert not result.success
+    assert "code 603" in result.message
+    action.destroy()
+
+
+def test_the_place_of_the_sensor_is_that_of_the_description():
+    model = RobotModel(load_robot_description(with_enclosure=False))
+    X_tcp_ft = model.relative_pose("tcp", "ft_frame")
+    assert np.allclose(X_tcp_ft[:3, :3], np.eye(3), atol=1e-9)
+    assert np.allclose(X_tcp_ft[:3, 3], (0.0, 0.0, InsertionSkillParameters().ft_height_m), atol=1e-9)
+    assert InsertionSkillParameters().ft_height_m == FT_HEIGHT_M

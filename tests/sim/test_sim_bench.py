@@ -1,0 +1,76 @@
+"""The benchmarks run, repeat, and say what they should; a recorded trial is scored."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support.sim_cell import StraightInserter, connected, settings, trials
+
+from cablecell.composition.simulated_cell import make_machine
+from cablecell.evaluation import bench_physics, bench_sim
+from cablecell.evaluation.scoring import score_trial
+from cablecell.evaluation.trial_recorder import TrialRecorder
+from cablecell.ports import Machine
+from cablecell.simulation.errors import TrialSceneError
+from cablecell.simulation.files import load_connectors
+
+
+def test_every_physics_check_passes_and_reports():
+    rows, summary = bench_physics.run(n=1, seed=5, workers=1)
+    assert [row["check"] for row in rows] == list(bench_physics.CHECKS)
+    failed = [row for row in rows if not row["pass"]]
+    assert failed == []
+    for name in bench_physics.CHECKS:
+        assert {f"{name}_{key}" for key in ("measured", "expected", "error", "pass")} <= set(summary)
+    assert summary["pass_rate"] == 1.0
+    json.dumps([rows, summary])
+
+
+def test_the_simulation_benchmark_reports_speed_and_repeats():
+    rows, summary = bench_sim.run(n=1, seed=5, workers=2)
+    assert len(rows) == 6
+    assert set(summary) >= {"rtf", "rtf_with_cameras", "steps_per_s", "hashes_equal", "tracking_error_m"}
+    assert summary["hashes_equal"] == 1.0
+    assert summary["tracking_error_m"] < 5e-5
+    assert summary["cpu_us_per_step"] < 250.0
+    json.dumps([rows, summary])
+
+
+def test_a_recorded_insertion_earns_a_high_score():
+    machine = connected("trial_1")
+    inserter = StraightInserter(machine)
+    recorder = TrialRecorder(machine)
+    command = inserter.command
+
+    def recorded(q):
+        command(q)
+        recorder.sample()
+
+    inserter.command = recorded
+    inserter.above(0.01)
+    depth = machine.world.scene.ports[machine.world.scene.target].connector.port.stop_depth_m
+    inserter.push(0.01 + depth - 2e-3, 0.04)
+    inserter.push(2.2e-3, 0.01)
+    for _ in range(550):
+        recorded(inserter.q)
+    score = score_trial(recorder.finish(end_s=machine.clock.now_s()))
+    assert score.tier3 == 75.0
+    assert (score.force, score.contacts) == (0.0, 0.0)
+    assert 11.0 < score.duration <= 12.0
+    assert score.efficiency == pytest.approx(6.0, abs=0.4)
+    assert 90.0 < score.total <= 100.0
+    unreported = score_trial(recorder.finish(end_s=None))
+    assert unreported.total == 1.0
+    machine.disconnect()
+
+
+def test_an_unknown_trial_is_named_with_the_valid_ones():
+    with pytest.raises(TrialSceneError, match="no trial 'trial_9'; there are trial_1, trial_2, trial_3"):
+        make_machine(trials(), "trial_9", load_connectors(), settings(), 0)
+    with pytest.raises(TrialSceneError, match="no connector 'sfp'; there are sc"):
+        make_machine(trials(), "trial_1", {"sc": load_connectors()["sc"]}, settings(), 0)
+    machine: Machine = make_machine(trials(), "trial_2", load_connectors(), settings(), 0)
+    machine.connect()
+    assert machine.arm.read().q == pytest.approx(trials().robot.home_joint_positions.in_order(), abs=1e-6)
+    machine.disconnect()

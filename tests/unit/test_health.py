@@ -1,0 +1,74 @@
+"""Heartbeats: who counts as lost, when, and what is said of it."""
+
+import pytest
+
+from cablecell.core.supervision.health import ACTIVE, FINALIZED, Loss, NodeHealth
+
+LIMIT_S = 0.4
+NAMES = ("/arm_controller", "/insertion_skill")
+
+
+@pytest.fixture
+def health():
+    watched = NodeHealth(NAMES, LIMIT_S)
+    watched.begin(0.0)
+    return watched
+
+
+def test_nobody_is_lost_while_all_beat(health):
+    for k in range(100):
+        now_s = 0.1 * k
+        for name in NAMES:
+            health.hear(name, ACTIVE, now_s)
+        assert health.first_lost(now_s + 0.3) is None
+
+
+def test_the_silent_one_is_named_after_the_limit_and_not_before(health):
+    for k in range(10):
+        health.hear("/arm_controller", ACTIVE, 0.1 * k)
+    assert health.first_lost(LIMIT_S) is None
+    lost = health.first_lost(LIMIT_S + 0.01)
+    assert (lost.name, lost.loss) == ("/insertion_skill", Loss.SILENT)
+    assert lost.reason == "node /insertion_skill died: no heartbeat for 0.41 s; the limit is 0.4 s"
+
+
+def test_of_two_lost_nodes_the_first_is_named(health):
+    health.hear("/insertion_skill", ACTIVE, 0.1)
+    assert health.first_lost(5.0).name == "/arm_controller"
+
+
+def test_an_inactive_node_is_lost_although_it_beats(health):
+    for k in range(10):
+        health.hear("/arm_controller", ACTIVE, 0.1 * k)
+        health.hear("/insertion_skill", 2, 0.1 * k)
+    lost = health.first_lost(0.95)
+    assert lost.loss is Loss.DEACTIVATED
+    assert lost.reason == "node /insertion_skill is inactive, not active"
+
+
+def test_an_orderly_end_is_a_loss_but_not_a_death(health):
+    health.hear("/arm_controller", ACTIVE, 0.4)
+    health.hear("/insertion_skill", FINALIZED, 0.1)
+    lost = health.first_lost(0.45)
+    assert lost.loss is Loss.ENDED
+    assert lost.reason == "node /insertion_skill has ended"
+
+
+def test_strangers_do_not_matter(health):
+    health.hear("/link_monitor", FINALIZED, 0.1)
+    assert not health.all_said_goodbye()
+    assert health.first_lost(0.2) is None
+
+
+def test_goodbyes_end_the_wait_and_silence_is_told_apart(health):
+    health.hear("/arm_controller", FINALIZED, 0.2)
+    assert not health.all_said_goodbye()
+    assert health.silent(0.9, 1.0) is None
+    assert health.silent(1.1, 1.0).name == "/insertion_skill"
+    health.hear("/insertion_skill", FINALIZED, 1.2)
+    assert health.all_said_goodbye()
+    assert health.silent(9.0, 1.0) is None
+
+
+def test_nothing_is_watched_before_it_begins():
+    assert NodeHealth(NAMES, LIMIT_S).first_lost(100.0) is None
