@@ -53,7 +53,7 @@ class FakeCell(Node):
         self.truth = self.create_publisher(String, "/sim/truth", qos.SENSOR)
         self.raw = self.create_publisher(WrenchStamped, "wrench_raw", qos.SENSOR)
         self.controller = self.create_publisher(ControllerState, "controller_state", qos.SENSOR)
-        self.image = self.create_publisher(Image, "center_camera/image", qos.SENSOR)
+        self.image = self.create_publisher(Image, "center_camera/image", qos.IMAGE)
         self.create_service(LoadTrial, "/sim/load_trial", self.load, callback_group=group)
         self.server = ActionServer(
             self, RunJob, "run_job", self.run, cancel_callback=lambda _: CancelResponse.ACCEPT, callback_group=group

@@ -99,8 +99,15 @@ def test_a_dead_node_is_named_and_ends_the_demo(tmp_path):
     assert out["results"][0]["error_msg"] == "node fake_cell died (signal SIGKILL)"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("moment", ["run folder", "cell is up", "APPROACH", "trial_1: seated"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("run folder", signal.SIGINT),
+        ("cell is up", signal.SIGTERM),
+        ("APPROACH", signal.SIGINT),
+        ("trial_1: seated", signal.SIGINT),
+    ],
+)
 def test_an_interrupt_ends_everything_within_five_seconds(tmp_path, moment, number):
     with _demo(tmp_path) as demo:
         demo.wait_for_output(moment, 30.0)

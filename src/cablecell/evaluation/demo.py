@@ -38,6 +38,7 @@ BRING_UP_LIMIT_S = 90.0
 SETTLE_LIMIT_S = 3.0
 """How long after the cell's answer the plug may take to count as seated; the rule is one second at the stop."""
 PICTURE_LIMIT_S = 4.0
+DEATH_NOTICE_S = 0.5
 TABLE_WIDTH = 140
 """Columns of the table where no terminal says how many there are."""
 OVERTIME_S = 10.0
@@ -145,15 +146,28 @@ def _run(demo: _Demo) -> int:
         schedule_s = URGENT_S
         raise
     except SupervisionError as error:
-        demo.loss = str(error)
+        demo.loss = _explain(error, cell)
         schedule_s = AFTER_LOSS_S if isinstance(error, CellLostError) else GENTLE_S
-        view.say(f"cell lost: {error}")
+        view.say(f"cell lost: {demo.loss}")
     finally:
         view.close()
         # A second Ctrl-C must not stop the stopping, which is bounded in time.
         with _interrupts_ignored():
             cell.stop(schedule_s)
     return _conclude(demo)
+
+
+def _explain(error: SupervisionError, cell: CellProcess) -> str:
+    """Return why the cell was lost; the launcher may know of a death a moment after the cell has aborted."""
+    with contextlib.suppress(ConfigurationError):
+        end_s = time.monotonic() + DEATH_NOTICE_S
+        while isinstance(error, CellLostError) and time.monotonic() < end_s:
+            try:
+                cell.check()
+            except CellLostError as death:
+                return str(death) if str(death) == str(error) else f"{death}; {error}"
+            time.sleep(0.05)
+    return str(error)
 
 
 def _run_trials(demo: _Demo, cell: CellProcess, view: View) -> None:

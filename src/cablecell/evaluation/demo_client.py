@@ -18,6 +18,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from cablecell.core.errors import SupervisionError
+from cablecell.evaluation.demo_cell import CellLostError
 from cablecell.evaluation.demo_trial import PhaseEntry, Picture, TruthSample, parse_truth
 from cablecell.ros import qos
 
@@ -87,7 +88,7 @@ class DemoClient:
         while not condition():
             if time.monotonic() > end_s:
                 return False
-            self._check()
+            self._check_all()
             self._executor.spin_once(timeout_sec=_SPIN_S)
         return True
 
@@ -132,7 +133,7 @@ class DemoClient:
         """Subscribe to the camera, if not yet."""
         if self._image_subscription is None:
             self._image = None
-            self._image_subscription = self._node.create_subscription(Image, CAMERA_TOPIC, self._hear_image, qos.SENSOR)
+            self._image_subscription = self._node.create_subscription(Image, CAMERA_TOPIC, self._hear_image, qos.IMAGE)
 
     def take_picture(self, caption: str, after_s: float = 0.0) -> Picture | None:
         """Return a picture of the camera if one has come since `look`; then the camera is left alone again.
@@ -160,8 +161,17 @@ class DemoClient:
         return self._image_subscription is not None
 
     def is_camera_watched(self) -> bool:
-        """Return whether somebody in the cell looks at the camera now, so that a picture costs nothing."""
-        return int(self._node.count_subscribers(CAMERA_TOPIC)) > (self._image_subscription is not None)
+        """Return whether somebody in the cell looks at the camera now, so that a picture costs nothing.
+
+        Hidden nodes do not count: the recorder only looks while somebody else does.
+        """
+        watchers = self._node.get_subscriptions_info_by_topic(CAMERA_TOPIC)
+        return any(not info.node_name.startswith("_") and info.node_name != self._node.get_name() for info in watchers)
+
+    def _check_all(self) -> None:
+        self._check()
+        if self.state_name in ("ABORTING", "ABORTED"):
+            raise CellLostError(f"the cell aborted: {self.cell_state.reason}")
 
     def _result(self, future: Any, what: str, timeout_s: float) -> Any:
         if not self.spin_until(future.done, timeout_s):
