@@ -1,4 +1,4 @@
-"""An arm, planner and estimator made of a few lines, for tests of the skill node: a plug on a rail in front of a port."""
+"""An arm, planner and estimator of a few lines, for tests of the skill node: a plug on a rail before a port."""
 
 from __future__ import annotations
 

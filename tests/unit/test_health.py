@@ -5,12 +5,13 @@ import pytest
 from cablecell.core.supervision.health import ACTIVE, FINALIZED, Loss, NodeHealth
 
 LIMIT_S = 0.4
+BUSY_S = 5.0
 NAMES = ("/arm_controller", "/insertion_skill")
 
 
 @pytest.fixture
 def health():
-    watched = NodeHealth(NAMES, LIMIT_S)
+    watched = NodeHealth(NAMES, LIMIT_S, BUSY_S)
     watched.begin(0.0)
     return watched
 
@@ -29,7 +30,7 @@ def test_the_silent_one_is_named_after_the_limit_and_not_before(health):
     assert health.first_lost(LIMIT_S) is None
     lost = health.first_lost(LIMIT_S + 0.01)
     assert (lost.name, lost.loss) == ("/insertion_skill", Loss.SILENT)
-    assert lost.reason == "node /insertion_skill died: no heartbeat for 0.41 s; the limit is 0.4 s"
+    assert lost.reason == "node /insertion_skill fell silent: no heartbeat for 0.41 s; the limit is 0.4 s"
 
 
 def test_of_two_lost_nodes_the_first_is_named(health):
@@ -56,19 +57,41 @@ def test_an_orderly_end_is_a_loss_but_not_a_death(health):
 
 def test_strangers_do_not_matter(health):
     health.hear("/link_monitor", FINALIZED, 0.1)
-    assert not health.all_said_goodbye()
     assert health.first_lost(0.2) is None
 
 
-def test_goodbyes_end_the_wait_and_silence_is_told_apart(health):
-    health.hear("/arm_controller", FINALIZED, 0.2)
-    assert not health.all_said_goodbye()
-    assert health.silent(0.9, 1.0) is None
-    assert health.silent(1.1, 1.0).name == "/insertion_skill"
-    health.hear("/insertion_skill", FINALIZED, 1.2)
-    assert health.all_said_goodbye()
-    assert health.silent(9.0, 1.0) is None
+def test_a_process_that_is_gone_is_lost_at_once(health):
+    health.hear("/insertion_skill", ACTIVE, 0.1)
+    health.note_process("/insertion_skill", False, 0.12)
+    assert health.first_lost(0.15) is None, "its goodbye may still be on the way"
+    lost = health.first_lost(0.23)
+    assert (lost.name, lost.loss) == ("/insertion_skill", Loss.DIED)
+    assert lost.reason == "node /insertion_skill died: its process is gone"
+
+
+def test_a_process_that_said_goodbye_has_not_died(health):
+    health.note_process("/insertion_skill", False, 0.1)
+    health.hear("/insertion_skill", FINALIZED, 0.11)
+    health.hear("/arm_controller", ACTIVE, 0.3)
+    assert health.first_lost(0.3) is None
+    assert health.first_lost(0.45).loss is Loss.ENDED
+
+
+def test_a_busy_process_may_be_silent_for_longer_but_not_forever(health):
+    for k in range(60):
+        health.hear("/arm_controller", ACTIVE, 0.1 * k)
+        health.note_process("/insertion_skill", True, 0.1 * k)
+    assert health.first_lost(BUSY_S - 0.01) is None
+    lost = health.first_lost(BUSY_S + 0.01)
+    assert lost.reason == "node /insertion_skill fell silent: no heartbeat for 5.01 s; the limit is 5.0 s"
+
+
+def test_at_the_end_only_who_was_gone_before_has_died(health):
+    health.note_process("/arm_controller", False, 1.0)
+    health.note_process("/insertion_skill", False, 2.0)
+    assert health.died(0.9) is None
+    assert health.died(1.5).name == "/arm_controller"
 
 
 def test_nothing_is_watched_before_it_begins():
-    assert NodeHealth(NAMES, LIMIT_S).first_lost(100.0) is None
+    assert NodeHealth(NAMES, LIMIT_S, BUSY_S).first_lost(100.0) is None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cablecell_interfaces.msg import LinkHeartbeat
@@ -45,8 +48,31 @@ class NodeHeartbeat:
 
     def _beat(self, state: int) -> None:
         message = LinkHeartbeat(
-            node_name=self._node.get_fully_qualified_name(), lifecycle_state=state, sequence=self._sequence
+            node_name=self._node.get_fully_qualified_name(),
+            lifecycle_state=state,
+            sequence=self._sequence,
+            payload=_identity(),
         )
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._sequence += 1
         self._publisher.publish(message)
+
+
+def _identity() -> bytes:
+    """Return which process sends: host and process id."""
+    return f"{socket.gethostname()} {os.getpid()}".encode()
+
+
+def process_exists(payload: bytes) -> bool | None:
+    """Return whether the process that sent a heartbeat still exists; None when it is on another machine.
+
+    A zombie does not exist: it does nothing any more.
+    """
+    host, _, pid = payload.decode(errors="replace").partition(" ")
+    if host != socket.gethostname() or not pid.isdigit():
+        return None
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in ("Z", "X")

@@ -28,7 +28,14 @@ class CellSupervisorParameters(ParameterSchema):
         20.0, "Rate of the cell's own heartbeat.", unit="Hz", minimum=5.0, maximum=100.0
     )
     heartbeat_timeout_s: float = parameter(
-        0.4, "Silence of a node that counts as its death.", unit="s", minimum=0.15, maximum=10.0
+        0.4,
+        "Longest silence of a node whose process cannot be seen; a process that is gone is noticed at once.",
+        unit="s",
+        minimum=0.15,
+        maximum=10.0,
+    )
+    busy_timeout_s: float = parameter(
+        10.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
     )
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,7 @@ class NodeLostError(SupervisionError):
 class Loss(Enum):
     """How a node was lost."""
 
+    DIED = "died"
     SILENT = "silent"
     ENDED = "ended"
     DEACTIVATED = "deactivated"
@@ -48,37 +50,50 @@ class LostNode:
     @property
     def reason(self) -> str:
         """One sentence that names the node."""
+        if self.loss is Loss.DIED:
+            return f"node {self.name} died: its process is gone"
         if self.loss is Loss.ENDED:
             return f"node {self.name} has ended"
         if self.loss is Loss.DEACTIVATED:
             return f"node {self.name} is {_STATE_NAMES.get(self.state, self.state)}, not active"
-        return f"node {self.name} died: no heartbeat for {self.silent_s:.2f} s; the limit is {self.limit_s} s"
+        return f"node {self.name} fell silent: no heartbeat for {self.silent_s:.2f} s; the limit is {self.limit_s} s"
+
+
+GOODBYE_S = 0.1
+"""Time that the last heartbeat of a process that has just ended may still be on its way, s."""
 
 
 @dataclass
 class _Record:
     heard_s: float
     active_s: float
-    state: int
+    state: int = ACTIVE
+    has_process: bool | None = None
+    gone_s: float = math.inf
 
 
 class NodeHealth:
-    """Deadlines on heartbeats. A node is lost when it was not heard to be active for longer than the limit."""
+    """Deadlines on heartbeats, and the processes behind them where those can be seen.
 
-    def __init__(self, names: Iterable[str], limit_s: float) -> None:
+    A process that is gone is lost at once. One that is there may be silent for longer: a long computation keeps the
+    interpreter from sending, and that is not a death.
+    """
+
+    def __init__(self, names: Iterable[str], limit_s: float, busy_limit_s: float) -> None:
         """Watch nothing until `begin`.
 
         Args:
             names: The nodes that are needed.
-            limit_s: Longest time without a heartbeat of an active node, s.
+            limit_s: Longest time without a heartbeat of an active node whose process cannot be seen, s.
+            busy_limit_s: The same of a node whose process is seen to be there, s.
         """
         self._names = tuple(names)
-        self._limit_s = limit_s
+        self._limit_s, self._busy_limit_s = limit_s, busy_limit_s
         self._records: dict[str, _Record] = {}
 
     def begin(self, now_s: float) -> None:
         """Expect heartbeats of active nodes from now on."""
-        self._records = {name: _Record(now_s, now_s, ACTIVE) for name in self._names}
+        self._records = {name: _Record(now_s, now_s) for name in self._names}
 
     def hear(self, name: str, state: int, now_s: float) -> None:
         """Take a heartbeat; a node that is not watched does not matter."""
@@ -89,8 +104,19 @@ class NodeHealth:
         if state == ACTIVE:
             record.active_s = now_s
 
+    def note_process(self, name: str, is_there: bool, now_s: float) -> None:
+        """Take whether the process of a node exists; not called where that is unknown."""
+        record = self._records.get(name)
+        if record is None:
+            return
+        record.has_process = is_there
+        record.gone_s = math.inf if is_there else min(record.gone_s, now_s)
+
     def first_lost(self, now_s: float) -> LostNode | None:
-        """Return the node that has been lost for longest; None when all are well."""
+        """Return a node that is lost, first the one whose process died; None when all are well."""
+        dead = self.died(now_s - GOODBYE_S)
+        if dead is not None:
+            return dead
         late = [(record.active_s, name) for name, record in self._records.items() if self._is_late(record, now_s)]
         if not late:
             return None
@@ -99,20 +125,25 @@ class NodeHealth:
         loss = Loss.SILENT
         if record.state == FINALIZED:
             loss = Loss.ENDED
-        elif now_s - record.heard_s <= self._limit_s:
+        elif record.state != ACTIVE:
             loss = Loss.DEACTIVATED
-        return LostNode(name, loss, now_s - record.active_s, self._limit_s, record.state)
+        return LostNode(name, loss, now_s - record.active_s, self._allowed_s(record), record.state)
 
-    def all_said_goodbye(self) -> bool:
-        """Return whether every watched node has reported an orderly end."""
-        return all(record.state == FINALIZED for record in self._records.values())
+    def died(self, until_s: float) -> LostNode | None:
+        """Return the first node whose process was gone at a time without having said goodbye; None if there is none."""
+        gone = [
+            (record.gone_s, name)
+            for name, record in self._records.items()
+            if record.gone_s <= until_s and record.state != FINALIZED
+        ]
+        if not gone:
+            return None
+        gone_s, name = min(gone)
+        record = self._records[name]
+        return LostNode(name, Loss.DIED, gone_s - record.active_s, self._limit_s, record.state)
 
-    def silent(self, now_s: float, limit_s: float) -> LostNode | None:
-        """Return a node that fell silent without saying goodbye while the cell is ending; None when there is none."""
-        for name, record in sorted(self._records.items(), key=lambda item: item[1].heard_s):
-            if record.state != FINALIZED and now_s - record.heard_s > limit_s:
-                return LostNode(name, Loss.SILENT, now_s - record.heard_s, limit_s, record.state)
-        return None
+    def _allowed_s(self, record: _Record) -> float:
+        return self._busy_limit_s if record.has_process and record.state == ACTIVE else self._limit_s
 
     def _is_late(self, record: _Record, now_s: float) -> bool:
-        return now_s - record.active_s > self._limit_s
+        return now_s - record.active_s > self._allowed_s(record)

@@ -21,12 +21,13 @@ from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.errors import CancelledError, NotActiveError, WorkcellError
 from cablecell.core.supervision.bringup import RefusedTransitionError
-from cablecell.core.supervision.health import LostNode, NodeHealth, NodeLostError
+from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros import qos
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
+from cablecell.ros.heartbeat import process_exists
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_nodes import ManagedNodes
@@ -36,8 +37,6 @@ from cablecell.simulation.files import config_folder
 _ANSWER_S = 10.0
 _LAST_WORDS_S = 0.5
 """Time for messages and results to leave before the process ends after a loss."""
-_SILENT_AT_END_S = 1.0
-"""Silence without a goodbye that counts as a death while the whole cell is ending and the machine is busy."""
 
 
 class CellSupervisor(CellNode[CellSupervisorParameters]):
@@ -49,8 +48,10 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._state = CellState(mode=CellState.MODE_PRODUCTION)
         self._lost: LostNode | None = None
         self._is_ready = False
-        self._is_winding_down = False
+        self._winding_down_s: float | None = None
+        self._senders: dict[str, bytes] = {}
         self._end_s: float | None = None
+        self._end_code = 1
         self._sequence = 0
 
     # Lifecycle -----------------------------------------------------------------------------------------------
@@ -63,7 +64,9 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         folder = Path(settings.recipes_folder) if settings.recipes_folder else config_folder() / "recipes"
         self._recipes = RecipeBook(folder, self._knowledge.layouts)
         prefix = self.get_namespace().rstrip("/")
-        self._health = NodeHealth([f"{prefix}/{name}" for name in settings.nodes], settings.heartbeat_timeout_s)
+        self._health = NodeHealth(
+            [f"{prefix}/{name}" for name in settings.nodes], settings.heartbeat_timeout_s, settings.busy_timeout_s
+        )
         self._states = self.create_publisher(CellState, "cell_state", qos.STATE)
         self._jobs = self.create_publisher(JobStatus, "job_status", qos.STATE)
         self._plugs = self.create_publisher(String, "cell/held_plug", qos.STATE)
@@ -99,21 +102,24 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """End the heartbeat, and take the nodes down when the supervisor itself stays."""
         self.destroy_timer(self._timer)
         was_ready, self._is_ready = self._is_ready, False
-        if was_ready and not self._is_winding_down:
+        if was_ready and self._winding_down_s is None:
             threading.Thread(target=self._take_down, name="take-down", daemon=True).start()
 
     def wind_down(self) -> bool:
-        """Wait until every node has said goodbye, so that one which died is named."""
-        if not self._is_winding_down:
-            self._is_winding_down = True
-            if self._is_ready and self._lost is None:
-                self._enter(CellState.STATE_STOPPING, "the cell is ending")
-        if not self._is_ready or self._lost is not None or self._health.all_said_goodbye():
+        """Name the node whose death is the reason why everything is being ended, if there is one."""
+        if self._winding_down_s is None:
+            self._winding_down_s = time.monotonic()
+            self._note_processes(self._winding_down_s)
+        if not self._is_ready or self._lost is not None:
             return True
-        lost = self._health.silent(time.monotonic(), _SILENT_AT_END_S)
-        if lost is None:
+        if time.monotonic() < self._winding_down_s + GOODBYE_S:
             return False
-        self._abort(lost)
+        lost = self._health.died(self._winding_down_s)
+        if lost is None:
+            self._enter(CellState.STATE_STOPPED, "the cell is ending")
+        else:
+            self._abort(lost)
+            self.exit_code = 1
         return True
 
     def _bring_up(self) -> None:
@@ -126,7 +132,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         except WorkcellError as error:
             self.get_logger().fatal(f"bring-up failed, code {error.code}: {error}")
             self._enter(CellState.STATE_ABORTED, str(error), error.code)
-            self.exit_code = 2 if isinstance(error, RefusedTransitionError) else 1
+            self._end_soon(2 if isinstance(error, RefusedTransitionError) else 1)
             return
         self._health.begin(time.monotonic())
         self._is_ready = True
@@ -138,21 +144,29 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._enter(CellState.STATE_STOPPED, "taken down")
 
     def _require_running(self) -> None:
-        if self._is_winding_down or self.exit_code is not None:
+        if self._winding_down_s is not None or self.exit_code is not None:
             raise NotActiveError("the supervisor is ending")
 
     # Watching ------------------------------------------------------------------------------------------------
 
     def _hear(self, message: Any) -> None:
+        self._senders[message.node_name] = bytes(message.payload)
         self._health.hear(message.node_name, message.lifecycle_state, time.monotonic())
+
+    def _note_processes(self, now_s: float) -> None:
+        for name, sender in self._senders.items():
+            is_there = process_exists(sender)
+            if is_there is not None:
+                self._health.note_process(name, is_there, now_s)
 
     def _tick(self) -> None:
         """Beat while all is well; notice who died; end the process when last words are said."""
         now_s = time.monotonic()
         if self._end_s is not None and now_s > self._end_s:
-            self.exit_code = 1
-        if not self._is_ready or self._is_winding_down or self._lost is not None:
+            self.exit_code = self._end_code
+        if not self._is_ready or self._winding_down_s is not None or self._lost is not None:
             return
+        self._note_processes(now_s)
         lost = self._health.first_lost(now_s)
         if lost is not None:
             self._abort(lost)
@@ -174,9 +188,11 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self._stop_arm.call_async(Trigger.Request())
         self._enter(CellState.STATE_ABORTING, lost.reason, NodeLostError.code)
         self._enter(CellState.STATE_ABORTED, lost.reason, NodeLostError.code)
+        self._end_soon(1)
+
+    def _end_soon(self, exit_code: int) -> None:
+        self._end_code = exit_code
         self._end_s = time.monotonic() + _LAST_WORDS_S
-        if self._is_winding_down:
-            self.exit_code = 1
 
     # Jobs ----------------------------------------------------------------------------------------------------
 

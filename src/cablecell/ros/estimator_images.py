@@ -1,0 +1,269 @@
+"""Views for the estimator: images of all cameras that were taken while the arm stood still, with the tool's pose."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from aic_control_interfaces.msg import ControllerState
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image
+
+from cablecell.core.config.camera import CameraIntrinsics
+from cablecell.core.config.port_estimator import PortEstimatorParameters
+from cablecell.ports import Frame, Region
+from cablecell.ros import qos
+from cablecell.ros.estimator_errors import ArmMovingError, ImageFormatError, NoImagesError, NoToolPoseError
+from cablecell.ros.estimator_listener import Listener, offered_profile
+from cablecell.ros.pose_history import PoseHistory, RestLimits
+from cablecell.ros.pose_messages import from_pose, to_seconds
+
+Matrix = NDArray[np.float64]
+
+_CHANNELS = {"rgb8": (0, 1, 2), "bgr8": (2, 1, 0)}
+
+_IMAGES, _INFOS = 4, 40
+"""Images and calibrations that are kept, by camera. An image is large and may come much later than its calibration."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Images of one standstill.
+
+    Attributes:
+        stamp_s: Newest time of exposure, s.
+        X_base_tcp: Pose of the tool then, shape (4, 4).
+        frames: By camera name.
+        intrinsics: By camera name.
+    """
+
+    stamp_s: float
+    X_base_tcp: Matrix
+    frames: Mapping[str, Frame]
+    intrinsics: Mapping[str, CameraIntrinsics]
+
+
+class ViewCollector:
+    """Listens to cameras and controller while it is open; a renderer renders only what somebody listens to."""
+
+    def __init__(self, node: Any, parameters: PortEstimatorParameters) -> None:
+        """Subscribe."""
+        self._node = node
+        self._parameters = parameters
+        self._history = PoseHistory(
+            RestLimits(parameters.rest_velocity_m_per_s, parameters.rest_velocity_rad_per_s),
+            max_gap_s=parameters.max_pose_gap_s,
+        )
+        self._changed = threading.Condition()
+        self._images: dict[str, deque[Any]] = {name: deque(maxlen=_IMAGES) for name in parameters.cameras}
+        self._infos: dict[str, deque[Any]] = {name: deque(maxlen=_INFOS) for name in parameters.cameras}
+        self._listener = Listener(node, "eyes")
+        self._listener.listen(ControllerState, "controller_state", self._take_state, qos.SENSOR)
+        for name in parameters.cameras:
+            image, info = f"{name}_camera/image", f"{name}_camera/camera_info"
+            self._listener.listen(Image, image, self._taker(self._images[name]), offered_profile(node, image, 2))
+            self._listener.listen(CameraInfo, info, self._taker(self._infos[name]), offered_profile(node, info, 10))
+        self._listener.start()
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._listener.close()
+
+    def wait_for_rest(self, check: Callable[[], None]) -> Matrix:
+        """Return the pose of the tool once the arm stands still.
+
+        Args:
+            check: Called every few milliseconds; raises to end the wait.
+
+        Raises:
+            NoToolPoseError: The controller's state is absent or too old.
+            ArmMovingError: The arm still moves at the deadline.
+        """
+        settings = self._parameters
+        begun_s = time.monotonic()
+        while True:
+            check()
+            waited_s = time.monotonic() - begun_s
+            newest_s, rest_s = self._history.newest_s, self._history.rest_since_s
+            age_s = math.inf if newest_s is None else self._now_s() - newest_s
+            if newest_s is not None and age_s <= settings.state_timeout_s and rest_s is not None:
+                X_base_tcp = self._history.pose_at(newest_s)
+                if newest_s - rest_s >= settings.settle_s and X_base_tcp is not None:
+                    return X_base_tcp
+            if age_s > settings.state_timeout_s and waited_s > settings.state_timeout_s:
+                raise self._silent_controller(age_s)
+            if waited_s > settings.rest_timeout_s:
+                linear, angular = self._history.speed
+                raise ArmMovingError(
+                    f"the arm did not come to rest within {settings.rest_timeout_s} s: the tool moves at "
+                    f"{linear:.4f} m/s and {angular:.4f} rad/s, limits {settings.rest_velocity_m_per_s} m/s and "
+                    f"{settings.rest_velocity_rad_per_s} rad/s, for {settings.settle_s} s",
+                    quantity="tcp_velocity",
+                    value=linear,
+                    limit=settings.rest_velocity_m_per_s,
+                    unit="m/s",
+                )
+            self._wait()
+
+    def next_view(self, after_s: float, check: Callable[[], None]) -> View:
+        """Return images of all cameras, or of enough of them at the deadline, exposed after a time and at rest.
+
+        Raises:
+            NoToolPoseError: The controller's state stopped, so that images cannot be placed.
+            NoImagesError: Fewer cameras than needed delivered before the deadline.
+            ImageFormatError: An image cannot be used.
+        """
+        settings = self._parameters
+        begun_s = time.monotonic()
+        while True:
+            check()
+            found = self._placed_images(after_s)
+            is_late = time.monotonic() - begun_s > settings.image_timeout_s
+            if len(found) == len(settings.cameras) or (is_late and len(found) >= settings.min_cameras):
+                return _view(found)
+            newest_s = self._history.newest_s
+            age_s = math.inf if newest_s is None else self._now_s() - newest_s
+            if age_s > settings.state_timeout_s:
+                raise self._silent_controller(age_s)
+            if is_late:
+                missing = ", ".join(name for name in settings.cameras if name not in found)
+                raise NoImagesError(
+                    f"no image of {missing} within {settings.image_timeout_s} s; {len(found)} of "
+                    f"{len(settings.cameras)} cameras delivered, at least {settings.min_cameras} are needed",
+                    quantity="cameras",
+                    value=len(found),
+                    limit=settings.min_cameras,
+                )
+            self._wait()
+
+    def _placed_images(self, after_s: float) -> dict[str, tuple[Any, Any, Matrix]]:
+        """Return the newest usable image, its calibration and the tool's pose, by camera."""
+        rest_s = self._history.rest_since_s
+        if rest_s is None:
+            return {}
+        earliest_s = max(after_s, rest_s + self._parameters.settle_s)
+        found: dict[str, tuple[Any, Any, Matrix]] = {}
+        for name in self._parameters.cameras:
+            infos = {to_seconds(info.header.stamp): info for info in tuple(self._infos[name])}
+            for image in reversed(tuple(self._images[name])):
+                stamp_s = to_seconds(image.header.stamp)
+                X_base_tcp = self._history.pose_at(stamp_s)
+                if stamp_s in infos and stamp_s >= earliest_s and X_base_tcp is not None:
+                    found[name] = (image, infos[stamp_s], X_base_tcp)
+                    break
+        return found
+
+    def _silent_controller(self, age_s: float) -> NoToolPoseError:
+        limit_s = self._parameters.state_timeout_s
+        state = "never came" if math.isinf(age_s) else f"is {age_s:.2f} s old"
+        return NoToolPoseError(
+            f"controller_state {state}, limit {limit_s} s: the pose of the tool is not known",
+            quantity="controller_state",
+            value=age_s,
+            limit=limit_s,
+            unit="s",
+        )
+
+    def _now_s(self) -> float:
+        return float(self._node.get_clock().now().nanoseconds) * 1e-9
+
+    def _wait(self) -> None:
+        with self._changed:
+            self._changed.wait(0.02)
+
+    def _take_state(self, message: Any) -> None:
+        linear, angular = message.tcp_velocity.linear, message.tcp_velocity.angular
+        self._history.add(
+            to_seconds(message.header.stamp),
+            from_pose(message.tcp_pose),
+            math.hypot(linear.x, linear.y, linear.z),
+            math.hypot(angular.x, angular.y, angular.z),
+        )
+
+    def _taker(self, queue: deque[Any]) -> Callable[[Any], None]:
+        def take(message: Any) -> None:
+            queue.append(message)
+            with self._changed:
+                self._changed.notify_all()
+
+        return take
+
+
+def _view(found: Mapping[str, tuple[Any, Any, Matrix]]) -> View:
+    frames = {name: to_frame(image, info) for name, (image, info, _) in found.items()}
+    newest = max(frames, key=lambda name: frames[name].stamp_s)
+    intrinsics = {name: to_intrinsics(info) for name, (_, info, _) in found.items()}
+    return View(frames[newest].stamp_s, found[newest][2], frames, intrinsics)
+
+
+def to_intrinsics(info: Any) -> CameraIntrinsics:
+    """Return the calibration of a full image.
+
+    Raises:
+        ImageFormatError: The lens is not free of distortion, or there is no calibration.
+    """
+    k: Sequence[float] = info.k
+    if any(abs(value) > 1e-9 for value in info.d):
+        raise ImageFormatError(
+            f"{info.header.frame_id} has distortion {[round(v, 4) for v in info.d]}; only rectified images can be used",
+            quantity="d",
+            value=list(info.d),
+            limit=0,
+        )
+    if not (k[0] > 0.0 and k[4] > 0.0):
+        raise ImageFormatError(
+            f"{info.header.frame_id} is not calibrated: its focal lengths are {k[0]} and {k[4]} px",
+            quantity="k",
+            value=k[0],
+            limit="above 0",
+            unit="px",
+        )
+    return CameraIntrinsics(
+        width=int(info.width),
+        height=int(info.height),
+        fx=float(k[0]),
+        fy=float(k[4]),
+        cx=float(k[2]),
+        cy=float(k[5]),
+    )
+
+
+def to_frame(image: Any, info: Any) -> Frame:
+    """Return an image message with its calibration as the core takes it; the pixels share the message's memory.
+
+    Raises:
+        ImageFormatError: The encoding is unknown, or sizes contradict each other.
+    """
+    where = image.header.frame_id
+    if image.encoding not in _CHANNELS:
+        raise ImageFormatError(
+            f"image of {where} has encoding '{image.encoding}'; valid are {', '.join(_CHANNELS)}",
+            quantity="encoding",
+            value=image.encoding,
+            limit=", ".join(_CHANNELS),
+        )
+    roi = info.roi
+    region = Region(int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height))
+    if region.width == 0 or region.height == 0:  # the convention of CameraInfo for the whole image
+        region = Region(0, 0, int(info.width), int(info.height))
+    data = np.frombuffer(image.data, dtype=np.uint8)
+    fits = (image.width, image.height) == (region.width, region.height)
+    if not fits or image.step < 3 * image.width or data.size != image.step * image.height:
+        raise ImageFormatError(
+            f"image of {where} is {image.width} x {image.height} px in {data.size} B with rows of {image.step} B, but "
+            f"its calibration says {region.width} x {region.height} px",
+            quantity="size",
+            value=data.size,
+            limit=3 * region.width * region.height,
+            unit="B",
+        )
+    rows = data.reshape(image.height, image.step)[:, : 3 * image.width].reshape(image.height, image.width, 3)
+    pixels = np.ascontiguousarray(rows[:, :, _CHANNELS[image.encoding]]) if image.encoding != "rgb8" else rows
+    K = np.array(info.k, dtype=np.float64).reshape(3, 3)
+    return Frame(to_seconds(image.header.stamp), where, pixels, K, region)

@@ -1,0 +1,84 @@
+"""Messages of the port estimator: estimates, regions, transforms, diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cablecell_interfaces.msg import PortEstimate, PortEstimateArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import RegionOfInterest
+
+from cablecell.core.fusion.board_state import BoardState
+from cablecell.core.fusion.ports import in_parent_axes
+from cablecell.core.perception.outcome import NoEstimate
+from cablecell.ports import Region
+from cablecell.ros.estimator_board import ReportedPort
+from cablecell.ros.estimator_layout import BoardLayout
+from cablecell.ros.pose_messages import to_duration, to_pose, to_stamp, to_transform
+
+BASE_FRAME = "base_link"
+BOARD_FRAME = "task_board"
+
+
+def entrance_frame(port: str) -> str:
+    """Return the tf frame of a port's mouth."""
+    return f"{port}_entrance"
+
+
+def to_array(ports: Sequence[ReportedPort], layout: BoardLayout, now_s: float) -> Any:
+    """Return all ports in `base_link`."""
+    message = PortEstimateArray()
+    message.header.stamp, message.header.frame_id = to_stamp(now_s), BASE_FRAME
+    message.ports = [_to_port(port, layout) for port in ports]
+    return message
+
+
+def _to_port(port: ReportedPort, layout: BoardLayout) -> Any:
+    estimate = port.estimate
+    message = PortEstimate(port_name=estimate.name, connector_type=layout.connector_type(estimate.name))
+    message.header.stamp, message.header.frame_id = to_stamp(estimate.stamp_s), BASE_FRAME
+    message.pose.pose = to_pose(estimate.X_base_entrance)
+    message.pose.covariance = in_parent_axes(estimate.X_base_entrance, estimate.covariance).ravel().tolist()
+    message.age = to_duration(estimate.age_s)
+    message.sources = PortEstimate.SOURCE_BOARD_MODEL | (PortEstimate.SOURCE_CAMERA if port.looks else 0)
+    message.measurement_count = port.looks
+    return message
+
+
+def to_transforms(board: BoardState, layout: BoardLayout, now_s: float) -> list[Any]:
+    """Return the board in `base_link` and the mouth of every port on it."""
+    stamp = to_stamp(now_s)
+    ports = [
+        to_transform(BOARD_FRAME, entrance_frame(name), port.X_board_entrance, stamp)
+        for name, port in layout.ports.items()
+    ]
+    return [to_transform(BASE_FRAME, BOARD_FRAME, board.X_base_board, stamp), *ports]
+
+
+def to_region(region: Region | None) -> Any:
+    """Return a region of interest; all zero, which means the whole image, for None."""
+    if region is None:
+        return RegionOfInterest()
+    return RegionOfInterest(x_offset=region.x, y_offset=region.y, width=region.width, height=region.height)
+
+
+def to_diagnostics(name: str, board: BoardState | NoEstimate, layout: str, last_problem: str, now_s: float) -> Any:
+    """Return the state of the estimate: warning while there is none."""
+    values = {"layout": layout, "last_problem": last_problem or "none"}
+    if isinstance(board, NoEstimate):
+        level, text = DiagnosticStatus.WARN, board.message
+    else:
+        level, text = DiagnosticStatus.OK, f"board known from {board.looks} looks"
+        sigma = [float(value) ** 0.5 for value in board.board_covariance.diagonal()]
+        values |= {
+            "looks": str(board.looks),
+            "age_s": f"{now_s - board.seen_s:.2f}",
+            "board_sigma_m": f"{max(sigma[:3]):.6f}",
+            "board_sigma_rad": f"{max(sigma[3:]):.6f}",
+        }
+    status = DiagnosticStatus(level=level, name=f"{name}: board", message=text, hardware_id="task_board")
+    status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = to_stamp(now_s)
+    return message
