@@ -107,6 +107,10 @@ def test_phases_are_timed_from_the_start_of_the_job():
     assert sum(phase["duration_s"] for phase in phases) == pytest.approx(CYCLE_S - 0.1)
 
 
+def test_a_job_that_fails_before_the_first_phase_has_none():
+    assert evaluate_trial(make_run(phases=[], error_code=501), make_series())["phases"] == []
+
+
 def test_series_come_out_of_a_recording_sorted_by_stamp(tmp_path):
     import sys
     from pathlib import Path

@@ -24,6 +24,7 @@ from cablecell.evaluation.demo_trial import (
     EMPTY_SERIES,
     PEAK_FORCE_MEANING,
     SCORE_MEANING,
+    Picture,
     TrialRun,
     evaluate_trial,
     read_series,
@@ -37,7 +38,8 @@ EXIT_SEATED, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 BRING_UP_LIMIT_S = 90.0
 SETTLE_LIMIT_S = 3.0
 """How long after the cell's answer the plug may take to count as seated; the rule is one second at the stop."""
-PICTURE_LIMIT_S = 4.0
+PICTURE_LIMIT_S = 6.0
+"""How long after the answer a picture may take; a second where the machine has nothing else to do."""
 DEATH_NOTICE_S = 0.5
 TABLE_WIDTH = 140
 """Columns of the table where no terminal says how many there are."""
@@ -225,9 +227,7 @@ def _run_trial(run: TrialRun, client: Any, view: View, time_limit_s: float) -> N
         run.end_s = time.time()
         result = answer.result().result
         run.error_code, run.error_msg, run.attempts = result.error_code, result.error_msg, result.attempts
-    client.look_away()
-    client.spin_until(lambda: client.truth[-1].is_seated, SETTLE_LIMIT_S)
-    _photograph(run, client)
+    _settle(run, client)
     # The lists belong to the client and go on with the next trial.
     run.truth, run.phases = list(client.truth), [entry for entry in client.phases if entry.time_s >= run.start_s]
     last = run.truth[-1]
@@ -239,11 +239,12 @@ def _run_trial(run: TrialRun, client: Any, view: View, time_limit_s: float) -> N
 
 def _watch(run: TrialRun, client: Any, view: View) -> None:
     """Show progress, and take a picture when the cell itself looks through the camera."""
-    if not run.pictures and (client.is_camera_watched() or client.is_looking):
+    if not run.pictures and client.is_camera_watched():
         client.look()
         picture = client.take_picture("while the cell looks for the port")
-        if picture is not None:
-            run.pictures.append(picture)
+        run.pictures.extend([picture] if picture is not None else [])
+    else:
+        client.look_away()
     latest = client.phases[-1] if client.phases else None
     is_current = latest is not None and run.start_s is not None and latest.time_s >= run.start_s
     step = client.job_status.current_step if client.job_status is not None else ""
@@ -259,18 +260,21 @@ def _watch(run: TrialRun, client: Any, view: View) -> None:
     )
 
 
-def _photograph(run: TrialRun, client: Any) -> None:
-    """Take a picture after the trial; nobody waits for the arm now, so the camera may cost time."""
-    after_s = time.time()
-    found: list[Any] = []
+def _settle(run: TrialRun, client: Any) -> None:
+    """Wait until the plug counts as seated, and take a picture meanwhile: the camera may cost time now."""
+    ended_s = time.time()
+    found: list[Picture] = []
 
     def has_come() -> bool:
-        picture = client.take_picture("after the trial", after_s)
+        picture = client.take_picture("after the trial", ended_s) if client.is_looking else None
         found.extend([picture] if picture is not None else [])
         return bool(found)
 
+    def has_settled() -> bool:
+        return client.truth[-1].is_seated or time.time() - ended_s > SETTLE_LIMIT_S
+
     client.look()
-    client.spin_until(has_come, PICTURE_LIMIT_S)
+    client.spin_until(lambda: has_come() and has_settled(), PICTURE_LIMIT_S)
     client.look_away()
     run.pictures.extend(found)
 

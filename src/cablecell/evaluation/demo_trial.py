@@ -279,7 +279,7 @@ def _outcome(run: TrialRun) -> str:
 
 def _phase_spans(run: TrialRun) -> list[dict[str, Any]]:
     """Return the phases with times since the start of the job."""
-    if run.start_s is None:
+    if run.start_s is None or not run.phases:
         return []
     ends = [entry.time_s for entry in run.phases[1:]] + [run.end_s or math.inf]
     return [
