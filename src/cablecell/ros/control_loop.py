@@ -23,7 +23,7 @@ from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate,
 from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.frames import Array
 from cablecell.core.errors import WorkcellError
-from cablecell.core.fusion.wrench import Tare, WrenchCompensator
+from cablecell.core.fusion.wrench import Tare, TareError, WrenchCompensator
 from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
 from cablecell.ros.arm_errors import HeartbeatLostError, LoopBusyError, MachineFaultError
 from cablecell.ros.arm_timing import Pacer, PeriodStatistics
@@ -36,6 +36,9 @@ _GRIPPER_EVERY = 5
 
 _COLLECT_EVERY = 500
 """Cycles between two collections of young garbage; the old generation is frozen."""
+
+_REST_RAD_PER_S = 0.05
+"""Speed of a joint above which the arm does not rest: its inertia would be taken for bias."""
 
 
 @dataclass(frozen=True)
@@ -179,14 +182,16 @@ class ControlLoop:
         """Make the present reading of the force sensor zero.
 
         Raises:
-            TareError: The reading was not steady (code 510); nothing was changed.
+            TareError: The arm moved, or the reading was not steady (code 510); nothing was changed.
             LoopBusyError: The loop did not answer in time (code 316).
         """
         wanted = max(20, round(self._settings.tare_time_s * self._settings.rate_hz))
         tare = Tare()
 
         def work() -> bool:
-            sample = self._backend.machine.wrench_sensor.read()
+            machine = self._backend.machine
+            self._require_rest(machine.arm.read())
+            sample = machine.wrench_sensor.read()
             tare.add(np.concatenate((sample.force, sample.torque)))
             if tare.count < wanted:
                 return False
@@ -205,6 +210,18 @@ class ControlLoop:
         """Hold where the arm is and take commands again; the heartbeat must be heard anew to be watched."""
         self._heard_ns = 0
         self.controller.hold()
+
+    def _require_rest(self, state: ArmState) -> None:
+        fastest = int(np.abs(state.dq).argmax())
+        speed = abs(float(state.dq[fastest]))
+        if speed > _REST_RAD_PER_S:
+            raise TareError(
+                f"joint {fastest} moves with {speed:.3f} rad/s; a tare needs all below {_REST_RAD_PER_S} rad/s",
+                quantity="joint_speed",
+                value=speed,
+                limit=_REST_RAD_PER_S,
+                unit="rad/s",
+            )
 
     # The thread ------------------------------------------------------------------------------------------------
 
