@@ -20,6 +20,7 @@ from cablecell.core.config.trial import TrialFile
 from cablecell.core.errors import ConfigurationError, SupervisionError
 from cablecell.evaluation.bench import describe_machine
 from cablecell.evaluation.demo_cell import AFTER_LOSS_S, GENTLE_S, URGENT_S, CellLostError, CellProcess
+from cablecell.evaluation.demo_pictures import add_recorded_pictures
 from cablecell.evaluation.demo_trial import (
     EMPTY_SERIES,
     PEAK_FORCE_MEANING,
@@ -208,7 +209,7 @@ def _run_trial(run: TrialRun, client: Any, view: View, time_limit_s: float) -> N
     client.spin_until(lambda: client.state_name == "IDLE", 10.0)
     client.truth.clear()
     client.phases.clear()
-    client.job_status = None
+    client.job_phase = ""
     if not client.spin_until(lambda: client.truth and client.truth[-1].trial == run.trial, 5.0):
         raise NoAnswerError(f"no /sim/truth of {run.trial} within 5 s: the simulation does not run")
     del client.truth[:-1]
@@ -238,20 +239,13 @@ def _run_trial(run: TrialRun, client: Any, view: View, time_limit_s: float) -> N
 
 
 def _watch(run: TrialRun, client: Any, view: View) -> None:
-    """Show progress, and take a picture when the cell itself looks through the camera."""
-    if not run.pictures and client.is_camera_watched():
-        client.look()
-        picture = client.take_picture("while the cell looks for the port")
-        run.pictures.extend([picture] if picture is not None else [])
-    else:
-        client.look_away()
+    """Show progress."""
     latest = client.phases[-1] if client.phases else None
     is_current = latest is not None and run.start_s is not None and latest.time_s >= run.start_s
-    step = client.job_status.current_step if client.job_status is not None else ""
     view.show(
         Progress(
             trial=run.trial,
-            step=step,
+            step=client.job_phase,
             phase=latest.phase if latest is not None and is_current else "",
             reason=latest.reason if latest is not None and is_current else "",
             elapsed_s=time.time() - (run.start_s or time.time()),
@@ -284,7 +278,11 @@ def _conclude(demo: _Demo) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = TABLE_WIDTH
-    series = read_series(demo.folder.recording) if demo.folder.recording.is_file() else EMPTY_SERIES
+    series = EMPTY_SERIES
+    if demo.folder.recording.is_file():
+        series = read_series(demo.folder.recording)
+        if not demo.loss:
+            add_recorded_pictures(demo.runs, demo.folder.recording)
     rows = [evaluate_trial(trial, series) for trial in demo.runs]
     missing = demo.names[len(rows) :]
     rows += [_missing_row(demo, name) for name in missing]

@@ -19,11 +19,10 @@ from std_msgs.msg import String
 
 from cablecell.core.errors import SupervisionError
 from cablecell.evaluation.demo_cell import CellLostError
+from cablecell.evaluation.demo_pictures import CAMERA_TOPIC, make_picture
 from cablecell.evaluation.demo_trial import PhaseEntry, Picture, TruthSample, parse_truth
 from cablecell.ros import qos
 
-CAMERA_TOPIC = "/center_camera/image"
-PICTURE_WIDTH = 640
 _SPIN_S = 0.05
 
 
@@ -41,6 +40,7 @@ def _names(message_type: Any, prefix: str) -> dict[int, str]:
 
 PHASES = _names(InsertionPhase, "PHASE_")
 STATES = _names(CellState, "STATE_")
+JOB_PHASES = _names(RunJob.Feedback, "PHASE_")
 
 
 class DemoClient:
@@ -60,7 +60,7 @@ class DemoClient:
         self.truth: list[TruthSample] = []
         self.phases: list[PhaseEntry] = []
         self.cell_state: Any = None
-        self.job_status: Any = None
+        self.job_phase = ""
         self._image: Any = None
         self._image_subscription: Any = None
         node = self._node
@@ -147,7 +147,7 @@ class DemoClient:
             return None
         self._node.destroy_subscription(self._image_subscription)
         self._image_subscription = self._image = None
-        return Picture(_seconds(image.header.stamp), caption, CAMERA_TOPIC, _jpeg(image))
+        return make_picture(image, caption)
 
     def look_away(self) -> None:
         """Leave the camera alone."""
@@ -159,14 +159,6 @@ class DemoClient:
     def is_looking(self) -> bool:
         """Whether the demo is subscribed to the camera."""
         return self._image_subscription is not None
-
-    def is_camera_watched(self) -> bool:
-        """Return whether somebody in the cell looks at the camera now, so that a picture costs nothing.
-
-        Hidden nodes do not count: the recorder only looks while somebody else does.
-        """
-        watchers = self._node.get_subscriptions_info_by_topic(CAMERA_TOPIC)
-        return any(not info.node_name.startswith("_") and info.node_name != self._node.get_name() for info in watchers)
 
     def _check_all(self) -> None:
         self._check()
@@ -189,7 +181,7 @@ class DemoClient:
         self.cell_state = message
 
     def _hear_feedback(self, message: Any) -> None:
-        self.job_status = message.feedback.status
+        self.job_phase = JOB_PHASES.get(message.feedback.phase, "")
 
     def _hear_image(self, message: Any) -> None:
         self._image = message
@@ -197,17 +189,3 @@ class DemoClient:
 
 def _seconds(stamp: Any) -> float:
     return float(Time.from_msg(stamp).nanoseconds) * 1e-9
-
-
-def _jpeg(image: Any) -> bytes:
-    """Return an rgb8 image as JPEG, at most `PICTURE_WIDTH` wide."""
-    import cv2
-    import numpy as np
-
-    rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
-    pixels: Any = rows[:, : 3 * image.width].reshape(image.height, image.width, 3)[:, :, ::-1]
-    if image.width > PICTURE_WIDTH:
-        size = (PICTURE_WIDTH, round(image.height * PICTURE_WIDTH / image.width))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return bytes(encoded) if done else b""

@@ -21,7 +21,7 @@ class Progress:
 
     Attributes:
         trial: Name of the trial.
-        step: Step of the job, empty when unknown.
+        step: What the job is doing, empty when unknown.
         phase: Phase of the insertion.
         reason: Why the phase was entered.
         elapsed_s: Time since the start of the trial, s.

@@ -19,8 +19,10 @@ MAGNITUDE, AXIAL, LIMIT, DEPTH = "#1f2933", "#2b6cb0", "#c53030", "#2f855a"
 BANDS = ("#edf2f7", "#ffffff")
 MAX_POINTS = 1600
 """Points of one curve; more are thinned to the extremes of equal spans, so that no peak is lost."""
-LABEL_MIN_SHARE = 0.035
-"""Share of the time axis a phase needs for a name above it."""
+LABEL_MIN_SHARE = 0.03
+"""Share of the time axis between the names of two phases; a name that would come closer is left out."""
+LEAD_S = 1.0
+"""Time shown before the first phase, when nothing pushed earlier."""
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -70,19 +72,21 @@ def force_time_figure(run: TrialRun, series: Series) -> str:
         figure, (top, bottom) = plt.subplots(
             2, 1, figsize=(9.6, 4.0), sharex=True, height_ratios=(3, 2), layout="constrained"
         )
-        end = float(t[-1])
+        begin, end = _shown(run, t, magnitude, start_s), float(t[-1])
+        spans = _spans(run, start_s, begin, end)
         for axes in (top, bottom):
-            _draw_phases(axes, run, start_s, end)
-        _name_phases(top, run, start_s, end)
+            for index, (left, right, _) in enumerate(spans):
+                axes.axvspan(left, right, color=BANDS[index % 2], zorder=0, linewidth=0)
+        _name_phases(top, spans, end - begin)
         top.axhline(FORCE_LIMIT_N, color=LIMIT, linewidth=0.8, linestyle=(0, (4, 3)))
         top.plot(*thin(t, force[:, 2]), color=AXIAL, linewidth=0.8, label="z of the sensor")
         top.plot(*thin(t, magnitude), color=MAGNITUDE, label="magnitude")
         peak = int(np.argmax(magnitude))
         top.plot(t[peak], magnitude[peak], "o", color=MAGNITUDE, markersize=4)
-        _label_peak(top, float(t[peak]), float(magnitude[peak]), end)
+        _label_peak(top, float(t[peak]), float(magnitude[peak]), is_late=t[peak] > begin + 0.85 * (end - begin))
         lowest = min(0.0, float(force[:, 2].min()))
         highest = max(FORCE_LIMIT_N * 1.1, float(magnitude.max()) * 1.15)
-        top.set(ylabel="force - tare [N]", ylim=(lowest - 0.05 * (highest - lowest), highest), xlim=(0.0, end))
+        top.set(ylabel="force - tare [N]", ylim=(lowest - 0.05 * (highest - lowest), highest), xlim=(begin, end))
         top.legend(
             loc="upper left", bbox_to_anchor=(0.0, 0.86), ncols=2, fontsize=8, facecolor="white", framealpha=0.85
         )
@@ -93,7 +97,7 @@ def force_time_figure(run: TrialRun, series: Series) -> str:
         bottom.set_yscale("symlog", linthresh=50.0)
         bottom.set_yticks([-300, -100, -50, -25, 0, 25, 50], ["-300", "-100", "-50", "-25", "0", "25", "50"])
         bottom.minorticks_off()
-        span = 1e3 * depth[(depth_t >= 0.0) & (depth_t <= end)]
+        span = 1e3 * depth[(depth_t >= begin) & (depth_t <= end)]
         if len(span):
             bottom.set_ylim(min(-5.0, float(span.min()) * 1.1), max(5.0, float(span.max()) * 1.2))
         return _svg(plt, figure)
@@ -164,40 +168,44 @@ def _depth(truth: Sequence[TruthSample], start_s: float) -> tuple[Array, Array]:
     )
 
 
-def _spans(run: TrialRun, start_s: float, end: float) -> list[tuple[float, float, str]]:
-    """Return (begin, end, name) of the phases; equal neighbours are one."""
+def _shown(run: TrialRun, t: Array, magnitude: Array, start_s: float) -> float:
+    """Return where the time axis begins: shortly before the skill does, unless something pushed earlier, s."""
+    if not run.phases:
+        return 0.0
+    begin = max(0.0, run.phases[0].time_s - start_s - LEAD_S)
+    before = magnitude[t < begin]
+    return 0.0 if len(before) and before.max() > 0.3 * magnitude.max() else begin
+
+
+def _spans(run: TrialRun, start_s: float, begin: float, end: float) -> list[tuple[float, float, str]]:
+    """Return (begin, end, name) of the phases within the axis; equal neighbours are one."""
     found: list[tuple[float, float, str]] = []
     for index, entry in enumerate(run.phases):
-        last = index + 1 == len(run.phases)
-        stop = end if last else run.phases[index + 1].time_s - start_s
-        begin = max(0.0, entry.time_s - start_s)
+        is_last = index + 1 == len(run.phases)
+        right = end if is_last else min(end, run.phases[index + 1].time_s - start_s)
+        left = max(begin, entry.time_s - start_s)
         if found and found[-1][2] == entry.phase:
-            found[-1] = (found[-1][0], stop, entry.phase)
-        elif stop > begin:
-            found.append((begin, min(stop, end), entry.phase))
+            found[-1] = (found[-1][0], right, entry.phase)
+        elif right > left:
+            found.append((left, right, entry.phase))
     return found
 
 
-def _draw_phases(axes: Any, run: TrialRun, start_s: float, end: float) -> None:
-    for index, (begin, stop, _) in enumerate(_spans(run, start_s, end)):
-        axes.axvspan(begin, stop, color=BANDS[index % 2], zorder=0, linewidth=0)
-
-
-def _name_phases(axes: Any, run: TrialRun, start_s: float, end: float) -> None:
-    """Write the names of the phases above the plot; those too short for it stand upright only if there is room."""
-    last_end = -1.0
-    for begin, stop, name in _spans(run, start_s, end):
-        middle = (begin + stop) / 2.0
-        if (stop - begin) / end < LABEL_MIN_SHARE or middle - last_end < 0.5 * LABEL_MIN_SHARE * end:
+def _name_phases(axes: Any, spans: Sequence[tuple[float, float, str]], width: float) -> None:
+    """Write the names of the phases above the plot, where there is room."""
+    last = -width
+    for left, right, name in spans:
+        middle = (left + right) / 2.0
+        if middle - last < LABEL_MIN_SHARE * width:
             continue
-        last_end = stop
+        last = middle
         axes.annotate(
             name.lower().replace("_", " "),
             (middle, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 2),
             textcoords="offset points",
-            rotation=30,
+            rotation=40,
             ha="left",
             va="bottom",
             fontsize=7.5,
@@ -205,8 +213,7 @@ def _name_phases(axes: Any, run: TrialRun, start_s: float, end: float) -> None:
         )
 
 
-def _label_peak(axes: Any, t: float, value: float, end: float) -> None:
-    is_late = t > 0.85 * end
+def _label_peak(axes: Any, t: float, value: float, *, is_late: bool) -> None:
     axes.annotate(
         f"{value:.1f} N",
         (t, value),
