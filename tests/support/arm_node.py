@@ -30,6 +30,9 @@ from cablecell.ros import conversions, qos
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
+_EVERYTHING = qos.HEARTBEAT
+"""Deep enough that a test on a busy machine misses nothing."""
+
 BIN = Path(sys.prefix) / "bin"
 
 
@@ -47,11 +50,11 @@ class ArmClient(GraphClient):
 
     def __init__(self):
         super().__init__()
-        self.joints = self.collect(JointState, "joint_states", qos.SENSOR)
-        self.states = self.collect(ControllerState, "controller_state", qos.SENSOR)
-        self.wrenches = self.collect(WrenchStamped, "wrench", qos.SENSOR)
-        self.raw_wrenches = self.collect(WrenchStamped, "wrench_raw", qos.SENSOR)
-        self.truths = self.collect(String, "/sim/truth", qos.SENSOR)
+        self.joints = self.collect(JointState, "joint_states", _EVERYTHING)
+        self.states = self.collect(ControllerState, "controller_state", _EVERYTHING)
+        self.wrenches = self.collect(WrenchStamped, "wrench", _EVERYTHING)
+        self.raw_wrenches = self.collect(WrenchStamped, "wrench_raw", _EVERYTHING)
+        self.truths = self.collect(String, "/sim/truth", _EVERYTHING)
         self.reports = self.collect(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self.compliance = self.node.create_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
         self.follow = ActionClient(self.node, FollowJointTrajectory, "follow_joint_trajectory")
