@@ -20,7 +20,6 @@ from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from tf2_msgs.msg import TFMessage
 
@@ -42,7 +41,6 @@ from tests.support.wait import wait_until
 BIN = Path(sys.prefix) / "bin"
 CAMERAS = ("left", "center", "right")
 PORT = "nic_card_mount_0/sfp_port_0"
-IMAGE = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
 EXPECTED_SIGMAS = 22.5  # 99.9 % of a chi-square of 6
 
@@ -91,8 +89,8 @@ class FakeCell:
         self.regions = {}
         node = graph.node
         self._state = node.create_publisher(ControllerState, "controller_state", qos.SENSOR)
-        self._images = {name: node.create_publisher(Image, f"{name}_camera/image", IMAGE) for name in CAMERAS}
-        self._infos = {name: node.create_publisher(CameraInfo, f"{name}_camera/camera_info", IMAGE) for name in CAMERAS}
+        self._images = {name: node.create_publisher(Image, f"{name}_camera/image", qos.IMAGE) for name in CAMERAS}
+        self._infos = {name: node.create_publisher(CameraInfo, f"{name}_camera/camera_info", qos.IMAGE) for name in CAMERAS}
         for name in CAMERAS:
             node.create_subscription(
                 RegionOfInterest, f"{name}_camera/region", lambda roi, name=name: self._ask(name, roi), qos.STATE

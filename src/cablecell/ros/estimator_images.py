@@ -20,7 +20,7 @@ from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.ports import Frame, Region
 from cablecell.ros import qos
 from cablecell.ros.estimator_errors import ArmMovingError, ImageFormatError, NoImagesError, NoToolPoseError
-from cablecell.ros.estimator_listener import Listener, offered_profile
+from cablecell.ros.estimator_listener import Listener
 from cablecell.ros.pose_history import PoseHistory, RestLimits
 from cablecell.ros.pose_messages import from_pose, to_seconds
 
@@ -67,8 +67,8 @@ class ViewCollector:
         self._listener.listen(ControllerState, "controller_state", self._take_state, qos.SENSOR)
         for name in parameters.cameras:
             image, info = f"{name}_camera/image", f"{name}_camera/camera_info"
-            self._listener.listen(Image, image, self._taker(self._images[name]), offered_profile(node, image, 2))
-            self._listener.listen(CameraInfo, info, self._taker(self._infos[name]), offered_profile(node, info, 10))
+            self._listener.listen(Image, image, self._taker(self._images[name]), qos.IMAGE)
+            self._listener.listen(CameraInfo, info, self._taker(self._infos[name]), qos.IMAGE)
         self._listener.start()
 
     def close(self) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import rclpy
 from rclpy.experimental.events_executor import EventsExecutor
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 
 
 class Listener:
@@ -38,29 +39,32 @@ class Listener:
         self._executor.add_node(self.node)
         self._thread.start()
 
-    def close(self) -> None:
-        """End the thread and take the node from the graph."""
+    def call(self, function: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+        """Run a function in the listener's thread and return what it returns.
+
+        Raises:
+            TimeoutError: The thread does not run.
+        """
+        answer: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(function())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._executor.create_task(run)
+        return answer.result(timeout_s)
+
+    def close(self, destroy: Callable[[], None] = lambda: None) -> None:
+        """End the thread, destroy what was made on the node, and take it from the graph."""
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join()
         self._executor.shutdown()
+        destroy()
         self.node.destroy_node()
 
     def _spin(self) -> None:
         while not self._ending.is_set():
             self._executor.spin_once(timeout_sec=0.05)
-
-
-def offered_profile(node: Any, topic: str, depth: int) -> QoSProfile:
-    """Return the most reliable profile that the publishers of a topic offer.
-
-    An image is larger than a socket's buffer: sent as best effort, several at once get lost.
-    """
-    publishers = node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
-    are_reliable = publishers and all(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in publishers)
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST,
-        depth=depth,
-        reliability=ReliabilityPolicy.RELIABLE if are_reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.VOLATILE,
-    )

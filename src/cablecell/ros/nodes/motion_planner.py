@@ -1,0 +1,294 @@
+"""Node `motion_planner`: plans motions around the task board and what is held, and has the controller execute them."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from cablecell_interfaces.action import MoveTo
+from cablecell_interfaces.msg import PortEstimateArray
+from cablecell_interfaces.srv import PlanMotion, SetLayout
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.qos import QoSProfile
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from cablecell.composition.robot_description import load_robot_description
+from cablecell.core.config.motion_planner import MotionPlannerParameters
+from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.scene import Scene
+from cablecell.ros import qos
+from cablecell.ros.conversions import fill_time, time_ns
+from cablecell.ros.error_codes import fill_result
+from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.planner_arm import ArmLink
+from cablecell.ros.planner_errors import MoveBusyError, MoveCancelledError, MoveRequestError, MoveTimeoutError
+from cablecell.ros.planner_messages import to_joint_trajectory, to_preview
+from cablecell.ros.planner_moves import MoveMaker, MoveRequest, Plan, read_target, thinned
+from cablecell.ros.planner_scene import PlanningScene
+
+_POLL_S = 0.01
+_FEEDBACK_S = 0.1
+
+
+def _no_check() -> None:
+    """Never end a wait early."""
+
+
+@dataclass
+class _Move:
+    """A running move."""
+
+    goal: Any
+    result: Any
+    end_s: float
+    reported_s: float = -math.inf
+
+    def report(self, phase: int, elapsed_s: float = 0.0, duration_s: float = 0.0, *, at_once: bool = True) -> None:
+        """Publish feedback, at most ten times a second unless at once."""
+        now_s = time.monotonic()
+        if not at_once and now_s - self.reported_s < _FEEDBACK_S:
+            return
+        self.reported_s = now_s
+        feedback = MoveTo.Feedback(phase=phase)
+        feedback.progress = min(1.0, elapsed_s / duration_s) if duration_s > 0.0 else 0.0
+        fill_time(feedback.time_remaining, max(0, round(1e9 * (duration_s - elapsed_s))))
+        self.goal.publish_feedback(feedback)
+
+
+class MotionPlannerNode(CellNode[MotionPlannerParameters]):
+    """Serves the action `move_to`, `plan_motion` and `set_planning_layout`; publishes the preview of what it planned.
+
+    Plans run one after the other in a thread of their own, so that cancels, states and parameters are answered
+    meanwhile: the sampling planner calls back into Python all the time, and others get their turn then.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("motion_planner", MotionPlannerParameters)
+        self._moving = threading.Lock()
+        self._created = ExitStack()
+
+    def setup(self) -> None:
+        """Read descriptions, prepare the planner and create the interfaces."""
+        settings = self.parameters.values
+        urdf = load_robot_description()
+        self._model = RobotModel(urdf)  # for the threads of requests; the planner's own is for its thread alone
+        layout = load_layout(settings.layout_file, settings.layout)
+        self._scene = PlanningScene(
+            self._model, layout, assume_held=settings.assume_held, unseen_margin_m=settings.unseen_margin_m
+        )
+        self._maker = MoveMaker(RobotModel(urdf), settings)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="planner")
+        self._created.callback(self._thread.shutdown, cancel_futures=True)
+        self._preview = self._publisher(MarkerArray, "preview", qos.STATE)
+        self._preview_trajectory = self._publisher(JointTrajectory, "preview_trajectory", qos.STATE)
+        group = MutuallyExclusiveCallbackGroup()
+        for kind, topic, callback in (
+            (PortEstimateArray, "ports", self._scene.take_ports),
+            (String, "cell/held_plug", self._take_held_plug),
+        ):
+            subscription = self.create_subscription(kind, topic, callback, qos.STATE, callback_group=group)
+            self._created.callback(self.destroy_subscription, subscription)
+        for service, name, answer in (
+            (PlanMotion, "plan_motion", self._answer_plan),
+            (SetLayout, "set_planning_layout", self._answer_layout),
+        ):
+            server = self.create_service(service, name, answer, callback_group=MutuallyExclusiveCallbackGroup())
+            self._created.callback(self.destroy_service, server)
+        action = ActionServer(
+            self,
+            MoveTo,
+            "move_to",
+            execute_callback=self._run_move,
+            goal_callback=lambda _: GoalResponse.ACCEPT if self.is_active else GoalResponse.REJECT,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=ReentrantCallbackGroup(),
+        )
+        self._created.callback(action.destroy)
+
+    def teardown(self) -> None:
+        """Destroy the interfaces, as many as there are."""
+        self._created.close()
+
+    def start(self) -> None:
+        """Begin to listen to the arm."""
+        self._arm = ArmLink(self, self._model.joint_names, self.parameters.values)
+
+    def stop(self) -> None:
+        """Let a running move stop the arm, then leave the arm alone."""
+        # The move sees that the node is no longer active, and ends within the time the controller is given.
+        if self._moving.acquire(timeout=self.parameters.values.controller_timeout_s + 1.0):
+            self._moving.release()
+        self._arm.close()
+
+    def _publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
+        publisher = self.create_lifecycle_publisher(kind, topic, profile)
+        self._created.callback(self.destroy_publisher, publisher)
+        return publisher
+
+    def _take_held_plug(self, message: Any) -> None:
+        try:
+            self._scene.take_held_plug(message.data)
+        except MoveRequestError as error:
+            self.get_logger().error(f"code {error.code}: {error}; what was held before counts")
+
+    def _answer_layout(self, request: Any, response: Any) -> Any:
+        try:
+            self._scene.set_layout(load_layout(self.parameters.values.layout_file, request.layout))
+        except WorkcellError as error:
+            return fill_result(response, error)
+        return fill_result(response, None)
+
+    def _answer_plan(self, request: Any, response: Any) -> Any:
+        begun_s = time.monotonic()
+        try:
+            if not self.is_active:
+                raise NotActiveError(f"{self.get_fully_qualified_name()} is not active; activate it first")
+            limit_s = 1e-9 * time_ns(request.planning_time_limit)
+            if limit_s <= 0.0:
+                raise MoveRequestError(
+                    f"planning_time_limit = {limit_s} s is refused; it must be above 0 s",
+                    quantity="planning_time_limit",
+                    value=limit_s,
+                    limit="above 0",
+                    unit="s",
+                )
+            move = read_target(request.target, self._model, self._scene)
+            start = self._start_positions(request.start)
+            plan = self._plan(move, start, limit_s, _no_check)
+        except WorkcellError as error:
+            return fill_result(response, error)
+        response.attempts = plan.attempts
+        response.trajectory = to_joint_trajectory(plan.trajectory)
+        fill_time(response.planning_time, round(1e9 * (time.monotonic() - begun_s)))
+        return fill_result(response, None)
+
+    def _start_positions(self, start: Any) -> np.ndarray:
+        """Return the start of a plan: given, or measured where it is not."""
+        given = dict(zip(start.name, start.position, strict=False))
+        names = self._model.joint_names
+        unknown = [name for name in start.name if name not in names]
+        if unknown or len(given) != len(start.name):
+            raise MoveRequestError(
+                f"start names {', '.join(start.name)} with {len(start.position)} positions; valid are "
+                f"{', '.join(names)}, each once, with a position",
+                quantity="start",
+                value=", ".join(unknown),
+                limit=", ".join(names),
+            )
+        if len(given) == len(names):
+            return np.array([given[name] for name in names])
+        q = self._arm.positions_at_rest(_no_check)
+        return np.array([given.get(name, value) for name, value in zip(names, q, strict=True)])
+
+    def _plan(self, move: MoveRequest, start: np.ndarray, limit_s: float, check: Callable[[], None]) -> Plan:
+        """Plan in the planner's thread and publish the preview; `check` may end the wait, not the thread's work."""
+        budget_s = min(self.parameters.values.planning_budget_s, limit_s)
+        future = self._thread.submit(self._plan_and_preview, move, start, self._scene.scene(), budget_s)
+        while not future.done():
+            try:
+                check()
+            except WorkcellError:
+                future.cancel()
+                raise
+            time.sleep(_POLL_S)
+        return future.result()
+
+    def _plan_and_preview(self, move: MoveRequest, start: np.ndarray, scene: Scene, budget_s: float) -> Plan:
+        """Plan; the planner's thread alone uses the planner's memory."""
+        found = self._maker.plan(move, start, scene, budget_s)
+        plan = Plan(thinned(found.trajectory), found.attempts)
+        if self.is_active:
+            stamp = self.get_clock().now().to_msg()
+            self._preview.publish(to_preview(plan.trajectory, self._maker.model, move.tip_frame, stamp))
+            self._preview_trajectory.publish(to_joint_trajectory(plan.trajectory))
+        return plan
+
+    def _run_move(self, goal: Any) -> Any:
+        result = MoveTo.Result()
+        if not self._moving.acquire(blocking=False):
+            goal.abort()
+            return fill_result(result, MoveBusyError("another move is running; cancel it first"))
+        limit_s = 1e-9 * time_ns(goal.request.time_limit)
+        move = _Move(goal, result, time.monotonic() + limit_s if limit_s > 0.0 else math.inf)
+        error: Exception | None = None
+        try:
+            self._move(move)
+        except Exception as caught:  # every outcome is answered; a bug is answered as such
+            error = caught
+        finally:
+            measured = self._arm.measured()
+            result.final_positions = [] if measured is None else measured.tolist()
+            self._moving.release()
+        if error is None:
+            goal.succeed()
+        elif isinstance(error, MoveCancelledError) and goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        if error is not None:
+            self.get_logger().warning(f"move failed, code {getattr(error, 'code', 1)}: {error}")
+        return fill_result(result, error)
+
+    def _move(self, move: _Move) -> None:
+        request, feedback = move.goal.request, MoveTo.Feedback
+        check = self._checker(move)
+        target = read_target(request.target, self._model, self._scene)
+        move.report(feedback.PHASE_PLANNING)
+        start = self._arm.positions_at_rest(check)
+        plan = self._plan(target, start, max(_POLL_S, move.end_s - time.monotonic()), check)
+        move.result.attempts = plan.attempts
+        move.result.trajectory = to_joint_trajectory(plan.trajectory)
+        if request.plan_only:
+            return
+        check()
+        duration_s = plan.trajectory.duration_s
+
+        def report(elapsed_s: float) -> None:
+            phase = feedback.PHASE_EXECUTING if elapsed_s < duration_s else feedback.PHASE_SETTLING
+            move.report(phase, elapsed_s, duration_s, at_once=False)
+
+        move.report(feedback.PHASE_EXECUTING, 0.0, duration_s)
+        if duration_s > 0.0:
+            self._arm.follow(move.result.trajectory, check, report)
+
+    def _checker(self, move: _Move) -> Callable[[], None]:
+        """Return what ends a move early; it announces the stop before the arm is stopped."""
+
+        def check() -> None:
+            error: WorkcellError | None = None
+            if move.goal.is_cancel_requested:
+                error = MoveCancelledError("cancelled by the client")
+            elif not self.is_active:
+                error = MoveCancelledError("the node was deactivated")
+            elif time.monotonic() > move.end_s:
+                limit_s = 1e-9 * time_ns(move.goal.request.time_limit)
+                error = MoveTimeoutError(
+                    f"the time limit of {limit_s:.3f} s is used up",
+                    quantity="time_limit",
+                    value=limit_s,
+                    limit=limit_s,
+                    unit="s",
+                )
+            if error is not None:
+                move.report(MoveTo.Feedback.PHASE_STOPPING)
+                raise error
+
+        return check
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run_node(MotionPlannerNode, blocking_actions=True))

@@ -1,0 +1,187 @@
+"""The planning scene: the task board where it was seen, or grown where it is only put, and what the gripper holds."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cablecell.core.config.connector import Connector, parse_connector
+from cablecell.core.config.trial import Robot
+from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
+from cablecell.core.motion.errors import UnknownFrameError
+from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.scene import AttachedBody, Box, Cylinder, Obstacle, Scene, Sphere, obstacles_from_urdf
+from cablecell.ros.conversions import pose_to_matrix
+from cablecell.ros.estimator_layout import BoardLayout, config_folder, read_yaml
+from cablecell.ros.planner_errors import MoveRequestError
+
+Matrix = NDArray[np.float64]
+
+_BASE_FRAME, _BOARD_FRAME, _TCP_FRAME = "base_link", "task_board", "tcp"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the gripper holds.
+
+    Attributes:
+        plug: Frame of its tip, for example `sfp_tip`.
+        connector: Shape of the plug.
+        X_tcp_tip: Pose of the tip, shape (4, 4).
+    """
+
+    plug: str
+    connector: Connector
+    X_tcp_tip: Matrix
+
+    def bodies(self) -> tuple[AttachedBody, ...]:
+        """Return the parts of the plug as bodies that move with `tcp`."""
+        return tuple(
+            AttachedBody(
+                f"{self.plug}/{part.name}",
+                Box((part.size_m[0], part.size_m[1], part.size_m[2])),
+                _TCP_FRAME,
+                self.X_tcp_tip @ make_pose(np.eye(3), part.centre_m),
+            )
+            for part in self.connector.plug.parts
+        )
+
+
+class PlanningScene:
+    """What must not be touched now; messages change it while plans read it."""
+
+    def __init__(self, model: RobotModel, layout: BoardLayout, *, assume_held: bool, unseen_margin_m: float) -> None:
+        """Place the board where the layout puts it, and the layout's plug in the gripper if it is assumed there."""
+        self._X_base_world = invert_pose(model.X_world_base)
+        self._X_world_tcp_home = model.X_world_base @ model.fk(Robot().home_joint_positions.in_order())
+        self._connectors = load_connectors()
+        self._assume_held = assume_held
+        self._unseen_margin_m = unseen_margin_m
+        self._lock = threading.Lock()
+        self.set_layout(layout)
+
+    def set_layout(self, layout: BoardLayout) -> None:
+        """Replace the board by one that was not seen yet."""
+        held = self._nominal_grasp(layout) if self._assume_held else None
+        with self._lock:
+            self._layout = layout
+            self._X_base_board: Matrix | None = None
+            self._held = held
+            self._scene: Scene | None = None
+
+    def take_ports(self, message: Any) -> None:
+        """Place the board by the first port that a camera has seen."""
+        for port in message.ports:
+            nominal = self._layout.ports.get(port.port_name)
+            if nominal is None or not port.sources & port.SOURCE_CAMERA:
+                continue
+            X_base_entrance = pose_to_matrix(port.port_name, port.pose.pose)
+            with self._lock:
+                self._X_base_board = X_base_entrance @ invert_pose(nominal.X_board_entrance)
+                self._scene = None
+            return
+
+    def take_held_plug(self, text: str) -> None:
+        """Take in what `cell/held_plug` says: nothing for an empty text, else the plug and its pose in `tcp`.
+
+        Raises:
+            MoveRequestError: The text is not of that form.
+        """
+        held = None
+        if text:
+            try:
+                data = json.loads(text)
+                connector = self._connectors[data["connector"]]
+                held = Held(data["plug"], connector, pose_from_quat(data["position_m"], data["quat_xyzw"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise MoveRequestError(f"cell/held_plug cannot be read: {error!r}", value=text) from error
+        with self._lock:
+            self._held, self._scene = held, None
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the board is placed by what was seen of it."""
+        return self._X_base_board is not None
+
+    @property
+    def held(self) -> Held | None:
+        """What the gripper holds."""
+        return self._held
+
+    def scene(self) -> Scene:
+        """Return the scene for a plan that starts now."""
+        with self._lock:
+            if self._scene is None:
+                self._scene = self._build()
+            return self._scene
+
+    def frame(self, name: str) -> Matrix:
+        """Return the pose of a frame that goals may be given in, in `base_link`.
+
+        Raises:
+            UnknownFrameError: There is no such frame, or the board that carries it was not seen yet.
+        """
+        with self._lock:
+            frames = {"": np.eye(4), _BASE_FRAME: np.eye(4), "world": self._X_base_world}
+            if self._X_base_board is not None:
+                frames[_BOARD_FRAME] = self._X_base_board
+                for port, nominal in self._layout.ports.items():
+                    frames[f"{port}_entrance"] = self._X_base_board @ nominal.X_board_entrance
+        if name not in frames:
+            valid = ", ".join(sorted(frame for frame in frames if frame))
+            hint = "" if self.is_seen else "; those of the board are added when it was seen"
+            raise UnknownFrameError(
+                f"a goal in frame '{name}' cannot be placed; valid are {valid}{hint}",
+                quantity="frame_id",
+                value=name,
+                limit=valid,
+            )
+        return frames[name]
+
+    def _build(self) -> Scene:
+        nominal = self._X_base_world @ self._layout.X_world_board
+        seen = self._X_base_board
+        obstacles = obstacles_from_urdf(self._layout.urdf, nominal if seen is None else seen)
+        if seen is None:
+            obstacles = tuple(_grown(obstacle, self._unseen_margin_m) for obstacle in obstacles)
+        return Scene(obstacles, self._held.bodies() if self._held else ())
+
+    def _nominal_grasp(self, layout: BoardLayout) -> Held | None:
+        """Return the plug as the trial puts it into the gripper: relative to the home pose, along axes of `world`."""
+        if layout.trial.gripped_cable is None:
+            return None
+        pose = layout.trial.gripped_cable[1].pose
+        connector = self._connectors[layout.trial.gripped_cable[1].gripped_plug]
+        offset = np.array([pose.gripper_offset.x, pose.gripper_offset.y, pose.gripper_offset.z])
+        R_world_cable = rotation_from_rpy(pose.roll, pose.pitch, pose.yaw)
+        X_world_cable = make_pose(R_world_cable, self._X_world_tcp_home[:3, 3] + offset)
+        frame = connector.grasp.cable_frame
+        X_cable_tip = pose_from_quat(frame.position_m, frame.quat_xyzw)
+        plug = next(iter(layout.trial.tasks.values())).plug_name
+        return Held(plug, connector, invert_pose(self._X_world_tcp_home) @ X_world_cable @ X_cable_tip)
+
+
+def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
+    shape = obstacle.shape
+    if isinstance(shape, Box):
+        x, y, z = (size + 2.0 * by_m for size in shape.size)
+        return replace(obstacle, shape=Box((x, y, z)))
+    if isinstance(shape, Cylinder):
+        return replace(obstacle, shape=Cylinder(shape.radius + by_m, shape.length + 2.0 * by_m))
+    return replace(obstacle, shape=Sphere(shape.radius + by_m))
+
+
+def load_connectors() -> Mapping[str, Connector]:
+    """Return the connectors of the cell's configuration by name.
+
+    Raises:
+        DocumentError: A file has a mistake (code 910).
+    """
+    paths = sorted((config_folder() / "connectors").glob("*.yaml"))
+    return {connector.name: connector for connector in (parse_connector(read_yaml(p), p.name) for p in paths)}

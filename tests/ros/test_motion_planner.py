@@ -1,0 +1,504 @@
+"""The motion planner as a process: plans around the board, executes, stops, and says why not."""
+
+import json
+import math
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rclpy
+from cablecell_interfaces.action import MoveTo
+from cablecell_interfaces.msg import MotionTarget, PortEstimate, PortEstimateArray
+from cablecell_interfaces.srv import PlanMotion, SetLayout
+from control_msgs.action import FollowJointTrajectory
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import GetState
+from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from cablecell.core.geometry import invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
+from cablecell.ros import qos
+from cablecell.ros.conversions import fill_pose
+from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.planner_scene import PlanningScene
+from tests.support.graph import GraphClient, Process
+from tests.support.motion import HOME, model
+from tests.support.wait import wait_until
+
+BIN = Path(sys.prefix) / "bin"
+SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
+TARGETS = {
+    "trial_1": ("nic_card_mount_0/sfp_port_0", "sfp_tip"),
+    "trial_2": ("nic_card_mount_1/sfp_port_0", "sfp_tip"),
+    "trial_3": ("sc_port_1/sc_port_base", "sc_tip"),
+}
+
+
+class FakeArm:
+    """Publishes joint states and follows trajectories exactly; the test breaks what it wants."""
+
+    def __init__(self):
+        self.reset()
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node("fake_arm", context=self.context)
+        group = ReentrantCallbackGroup()
+        self._states = self.node.create_publisher(JointState, "joint_states", qos.SENSOR)
+        self.node.create_timer(0.01, self._publish, callback_group=group)
+        self._server = ActionServer(
+            self.node,
+            FollowJointTrajectory,
+            "follow_joint_trajectory",
+            execute_callback=self._follow,
+            goal_callback=lambda _: GoalResponse.ACCEPT if self.is_accepting else GoalResponse.REJECT,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=group,
+        )
+        self._executor = MultiThreadedExecutor(num_threads=3, context=self.context)
+        self._executor.add_node(self.node)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+
+    def reset(self):
+        self.q, self.dq = HOME.copy(), np.zeros(6)
+        self.has_state = True
+        self.is_accepting = True
+        self.failure = None  # result code and text of an abort half-way
+        self.is_stuck = False  # arrives, but does not say so
+
+    def close(self):
+        self._ending.set()
+        self._thread.join()
+        self._server.destroy()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def _spin(self):
+        while not self._ending.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def _publish(self):
+        if self.has_state:
+            message = JointState(name=["left_finger_joint", *model().joint_names])
+            message.header.stamp = self.node.get_clock().now().to_msg()
+            message.position = [0.0073, *self.q.tolist()]
+            message.velocity = [0.0, *self.dq.tolist()]
+            self._states.publish(message)
+
+    def _follow(self, goal):
+        points = goal.request.trajectory.points
+        times = [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in points]
+        positions = np.array([p.positions for p in points])
+        begun_s = time.monotonic()
+        result = FollowJointTrajectory.Result()
+        while not self._ending.is_set():
+            elapsed_s = time.monotonic() - begun_s
+            self.q = np.array([np.interp(elapsed_s, times, column) for column in positions.T])
+            if goal.is_cancel_requested:
+                goal.canceled()
+                return result
+            if self.failure is not None and elapsed_s > 0.5 * times[-1]:
+                result.error_code, result.error_string = self.failure
+                goal.abort()
+                return result
+            if elapsed_s >= times[-1] and not self.is_stuck:
+                break
+            time.sleep(0.005)
+        goal.succeed()
+        return result
+
+
+@pytest.fixture(scope="module")
+def graph():
+    with GraphClient() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def process(graph):
+    parameters = ["controller_timeout_s:=2.0", "overrun_s:=0.3", "planning_budget_s:=1.5"]
+    words = [word for parameter in parameters for word in ("-p", parameter)]
+    with Process(BIN / "motion_planner", "--ros-args", *words) as node:
+        assert graph.get_state("/motion_planner") == "unconfigured"
+        yield node
+        node.send(signal.SIGINT)
+        code = node.wait()
+        assert code == 0, node.output
+        assert "Traceback" not in node.output
+
+
+@contextmanager
+def active(graph):
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        assert graph.change_state("/motion_planner", transition)
+    yield
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        assert graph.change_state("/motion_planner", transition)
+
+
+@pytest.fixture(scope="module")
+def node(graph, process):
+    with active(graph):
+        yield process
+
+
+@pytest.fixture(scope="module")
+def only_arm():
+    """The arm of all tests that have one; those without one come first."""
+    fake = FakeArm()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def arm(graph, node, only_arm):
+    only_arm.reset()
+    wait_until(lambda: measured_start(graph) == pytest.approx(HOME.tolist()), what="the planner to see the arm at home")
+    return only_arm
+
+
+@pytest.fixture(scope="module")
+def plug_topic(graph):
+    return graph.node.create_publisher(String, "cell/held_plug", qos.STATE)
+
+
+@pytest.fixture(scope="module")
+def ports_topic(graph):
+    return graph.node.create_publisher(PortEstimateArray, "ports", qos.STATE)
+
+
+@pytest.fixture(scope="module")
+def action(graph):
+    client = ActionClient(graph.node, MoveTo, "move_to")
+    yield client
+    client.destroy()
+
+
+def ask(graph, call, timeout_s=30.0):
+    """Make a request in the client's own thread: from another one, a quick answer can come before it is expected."""
+    return graph.wait_for(graph.wait_for(graph.node.executor.create_task(call)), timeout_s)
+
+
+def start(graph, action, target, feedback=None, *, plan_only=False, limit_s=0.0):
+    assert action.wait_for_server(timeout_sec=10.0)
+    callback = None if feedback is None else lambda item: feedback.append(item.feedback)
+    message = MoveTo.Goal(target=target, plan_only=plan_only)
+    message.time_limit.nanosec = int(1e9 * limit_s)
+    handle = ask(graph, lambda: action.send_goal_async(message, feedback_callback=callback))
+    assert handle.accepted
+    return handle
+
+
+def move(graph, action, target, feedback=None, **options):
+    return ask(graph, start(graph, action, target, feedback, **options).get_result_async)
+
+
+def plan(graph, target, q_start=HOME, limit_s=2.0):
+    request = PlanMotion.Request(target=target)
+    request.planning_time_limit.sec = int(limit_s)
+    request.planning_time_limit.nanosec = round(1e9 * (limit_s % 1.0))
+    if q_start is not None:
+        request.start = JointState(name=list(model().joint_names), position=np.asarray(q_start).tolist())
+    return graph.call(PlanMotion, "plan_motion", request, timeout_s=20.0)
+
+
+def measured_start(graph):
+    answer = plan(graph, to_joints([0.1], names=["wrist_3_joint"]), q_start=None)
+    return [] if answer.error_code else answer.trajectory.points[0].positions.tolist()
+
+
+def to_joints(q, path=MotionTarget.PATH_PTP, scale=1.0, names=None):
+    return MotionTarget(
+        path=path,
+        goal=MotionTarget.GOAL_JOINTS,
+        joint_names=list(names or model().joint_names),
+        joint_positions=[float(value) for value in q],
+        velocity_scale=scale,
+        acceleration_scale=scale,
+    )
+
+
+def to_pose(X, path=MotionTarget.PATH_SAMPLED, frame="base_link", tip="", scale=1.0):
+    target = MotionTarget(path=path, goal=MotionTarget.GOAL_POSE, velocity_scale=scale, acceleration_scale=scale)
+    target.pose.header.frame_id, target.tip_frame = frame, tip
+    fill_pose(target.pose.pose, X)
+    return target
+
+
+def nearby(by_rad=0.2):
+    return HOME + by_rad * np.array([1.0, -0.3, 0.2, 0.1, 0.0, 0.4])
+
+
+def along_base(x, y, z):
+    X = model().fk(HOME)
+    X[:3, 3] += (x, y, z)
+    return X
+
+
+def positions(trajectory):
+    return np.array([point.positions for point in trajectory.points])
+
+
+def knowledge(trial):
+    return PlanningScene(model(), load_layout("", trial), assume_held=True, unseen_margin_m=0.02)
+
+
+def see(ports_topic, trial):
+    """Publish what an estimator would: the board where it is put."""
+    layout = load_layout("", trial)
+    X_base_board = invert_pose(model().X_world_base) @ layout.X_world_board
+    message = PortEstimateArray()
+    for name, port in layout.ports.items():
+        estimate = PortEstimate(port_name=name, sources=PortEstimate.SOURCE_CAMERA)
+        fill_pose(estimate.pose.pose, X_base_board @ port.X_board_entrance)
+        message.ports.append(estimate)
+    ports_topic.publish(message)
+    return {name: X_base_board @ port.X_board_entrance for name, port in layout.ports.items()}
+
+
+def test_planning_without_time_or_state_is_refused(graph, node):
+    assert plan(graph, to_joints(nearby()), limit_s=0.0).error_code == 941
+    answer = plan(graph, to_joints(nearby()), q_start=None)
+    assert answer.error_code == 341
+    assert "never came" in answer.error_msg
+
+
+def test_without_a_controller_nothing_moves(graph, node, action):
+    states = graph.node.create_publisher(JointState, "joint_states", qos.SENSOR)
+    elsewhere = nearby(0.1).tolist()
+    message = JointState(name=list(model().joint_names), position=elsewhere, velocity=[0.0] * 6)
+    timer = graph.node.create_timer(0.02, lambda: states.publish(message))
+    try:
+        outcome = move(graph, action, to_joints(nearby()))
+    finally:
+        graph.node.destroy_timer(timer)
+        graph.node.destroy_publisher(states)
+    assert (outcome.status, outcome.result.error_code) == (ABORTED, 343)
+    assert "is not there" in outcome.result.error_msg
+
+
+@pytest.mark.parametrize("trial", TARGETS)
+def test_the_plug_comes_to_stand_before_its_port(graph, node, arm, action, ports_topic, trial):
+    previews = graph.collect(MarkerArray, "preview", qos.STATE)
+    paths = graph.collect(JointTrajectory, "preview_trajectory", qos.STATE)
+    assert graph.call(SetLayout, "set_planning_layout", SetLayout.Request(layout=trial)).error_code == 0
+    port, tip = TARGETS[trial]
+    X_base_entrance = see(ports_topic, trial)[port]
+    frame = f"{port}_entrance"
+    X_entrance_tip = make_pose(np.eye(3), (0.0, 0.0, -0.02))
+    wait_until(
+        lambda: plan(graph, to_pose(X_entrance_tip, frame=frame, tip=tip)).error_code != 103, what="the board's frames"
+    )
+    feedback = []
+    outcome = move(graph, action, to_pose(X_entrance_tip, frame=frame, tip=tip), feedback)
+    assert (outcome.status, outcome.result.error_code, outcome.result.error_msg) == (SUCCEEDED, 0, "")
+    X_base_tip = model().fk(outcome.result.final_positions) @ knowledge(trial).held.X_tcp_tip
+    error = pose_difference(X_base_entrance @ X_entrance_tip, X_base_tip)
+    assert np.abs(error).max() < 2e-3
+    q = positions(outcome.result.trajectory)
+    assert np.allclose(q[0], HOME)
+    assert [item.phase for item in feedback][:2] == [1, 2]
+    progress = [item.progress for item in feedback]
+    assert progress == sorted(progress)
+    wait_until(lambda: paths and np.array_equal(positions(paths[-1]), q), what="the previewed trajectory")
+    wait_until(lambda: previews, what="the preview")
+    line = previews[-1].markers[0]
+    end = line.points[-1]
+    assert line.header.frame_id == "base_link"
+    assert np.allclose((end.x, end.y, end.z), model().fk(q[-1])[:3, 3], atol=1e-6)
+    assert graph.call(SetLayout, "set_planning_layout", SetLayout.Request(layout="trial_1")).error_code == 0
+
+
+def test_joint_interpolation_is_a_straight_line_in_the_joints_and_obeys_its_scale(graph, node):
+    fast, slow = (plan(graph, to_joints(nearby(), scale=scale)) for scale in (1.0, 0.25))
+    assert (fast.error_code, slow.error_code) == (0, 0)
+    for answer in (fast, slow):
+        q = positions(answer.trajectory)
+        fractions = (q - HOME) @ (nearby() - HOME) / np.sum((nearby() - HOME) ** 2)
+        assert np.allclose(q, HOME + fractions[:, None] * (nearby() - HOME), atol=1e-9)
+        assert np.allclose(answer.trajectory.points[-1].velocities, 0.0)
+    duration = [a.trajectory.points[-1].time_from_start for a in (fast, slow)]
+    fast_s, slow_s = (item.sec + 1e-9 * item.nanosec for item in duration)
+    assert slow_s > 1.4 * fast_s
+
+
+def test_a_line_of_the_tool_is_straight(graph, node):
+    X = along_base(0.05, 0.03, 0.08)
+    answer = plan(graph, to_pose(X, MotionTarget.PATH_LIN))
+    assert answer.error_code == 0
+    points = np.array([model().fk(q)[:3, 3] for q in positions(answer.trajectory)])
+    way = X[:3, 3] - points[0]
+    off = np.linalg.norm(np.cross(points - points[0], way), axis=1) / np.linalg.norm(way)
+    assert off.max() < 1e-6
+    assert len(answer.trajectory.points) < 200
+
+
+def test_joints_that_are_not_named_stay(graph, node):
+    answer = plan(graph, to_joints([0.1], names=["wrist_3_joint"]))
+    assert answer.error_code == 0
+    assert np.allclose(positions(answer.trajectory)[-1], [*HOME[:5], 0.1])
+
+
+FOLDED = np.array([0.0, -0.3, 2.9, 0.0, 0.0, 0.0])
+NO_ROTATION = MotionTarget(path=MotionTarget.PATH_SAMPLED, goal=MotionTarget.GOAL_POSE, velocity_scale=1.0)
+NO_ROTATION.acceleration_scale = 1.0
+NO_ROTATION.pose.pose.orientation.w = 0.0
+
+
+@pytest.mark.parametrize(
+    ("target", "q_start", "code", "words"),
+    [
+        (to_pose(pose_from_xyz_rpy((3.0, 0.0, 0.5), (math.pi, 0.0, 0.0))), HOME, 101, "out of reach"),
+        (to_joints([7.0], names=["elbow_joint"]), HOME, 102, "elbow_joint"),
+        (to_pose(along_base(0.0, 0.0, 0.05), tip="nose"), HOME, 103, "no frame 'nose'"),
+        (to_pose(np.eye(4), frame="moon"), HOME, 103, "base_link, "),
+        (to_pose(along_base(1.5, 0.0, 0.0), MotionTarget.PATH_LIN), HOME, 101, "leaves the reach"),
+        (to_joints(nearby()), FOLDED, 201, "start is in collision"),
+        (to_pose(along_base(0.0, 0.0, -0.25)), HOME, 202, "in collision"),
+        (to_pose(along_base(0.0, 0.0, -0.25), MotionTarget.PATH_LIN), HOME, 204, "in collision after"),
+        (to_joints(FOLDED), HOME, 204, "in collision"),
+        (NO_ROTATION, HOME, 302, "orientation"),
+        (to_pose(np.full((4, 4), math.nan)), HOME, 301, "position"),
+        (to_joints(nearby(), path=MotionTarget.PATH_CIRC), HOME, 941, "0 (PATH_PTP)"),
+        (to_joints(nearby(), scale=0.0), HOME, 941, "velocity_scale = 0.0"),
+        (to_joints([0.1], names=["nose_joint"]), HOME, 941, "shoulder_pan_joint"),
+        (to_joints([0.1]), HOME, 941, "with a position"),
+        (to_joints([math.nan], names=["elbow_joint"]), HOME, 941, "finite"),
+    ],
+)
+def test_a_target_that_cannot_be_reached_has_a_code_and_a_reason(graph, node, target, q_start, code, words):
+    answer = plan(graph, target, q_start)
+    assert answer.error_code == code, answer.error_msg
+    assert words in answer.error_msg
+    assert not answer.trajectory.points
+
+
+def test_a_goal_no_way_leads_to_ends_within_the_budget_and_the_node_answers_meanwhile(graph, node, arm, action):
+    """With the wrist over the other way and the plug held, the goal is free, but the walls cut it off."""
+    hard = to_joints([-0.16, -1.83, -1.18, 1.44, 4.71, -1.73], path=MotionTarget.PATH_SAMPLED)
+    answer = plan(graph, hard, limit_s=0.3)
+    assert answer.error_code == 203, answer.error_msg
+    handle = start(graph, action, hard)
+    begun_s = time.monotonic()
+    assert graph.call(GetState, "/motion_planner/get_state", GetState.Request()).current_state.label == "active"
+    answered_s = time.monotonic() - begun_s
+    assert answered_s < 1.0
+    ask(graph, handle.cancel_goal_async)
+    ended = ask(graph, handle.get_result_async)
+    assert (ended.status, ended.result.error_code) == (CANCELED, 346)
+    assert time.monotonic() - begun_s < 1.4, "the answer waited for the planner"
+
+
+def test_cancel_stops_the_arm_and_a_second_move_is_refused_meanwhile(graph, node, arm, action):
+    feedback = []
+    handle = start(graph, action, to_joints(nearby(0.6), scale=0.1), feedback)
+    wait_until(lambda: any(item.progress > 0.05 for item in feedback), what="progress")
+    second = move(graph, action, to_joints(HOME))
+    assert (second.status, second.result.error_code) == (ABORTED, 342)
+    ask(graph, handle.cancel_goal_async)
+    ended = ask(graph, handle.get_result_async)
+    assert (ended.status, ended.result.error_code) == (CANCELED, 346)
+    q = arm.q.copy()
+    assert not np.allclose(q, HOME)
+    assert not np.allclose(q, nearby(0.6))
+    assert np.allclose(ended.result.final_positions, q, atol=0.02)
+    wait_until(lambda: feedback[-1].phase == MoveTo.Feedback.PHASE_STOPPING, what="the stop to be announced")
+    assert np.allclose(arm.q, q), "the arm went on"
+
+
+def fail_with(code, text=""):
+    return lambda arm: setattr(arm, "failure", (code, text))
+
+
+@pytest.mark.parametrize(
+    ("breakage", "limit_s", "code", "words"),
+    [
+        (fail_with(-4), 0.0, 310, "result -4"),
+        (fail_with(-5), 0.0, 311, "result -5"),
+        (fail_with(-1, "code 314: stopped by an operator"), 0.0, 314, "operator"),
+        (fail_with(-77), 0.0, 344, "result -77"),
+        (lambda arm: setattr(arm, "is_accepting", False), 0.0, 343, "rejected"),
+        (lambda arm: setattr(arm, "is_stuck", True), 0.0, 345, "not done after"),
+        (lambda arm: None, 0.35, 345, "time limit of 0.350 s"),
+    ],
+)
+def test_what_goes_wrong_on_the_way_has_a_code(graph, node, arm, action, breakage, limit_s, code, words):
+    breakage(arm)
+    outcome = move(graph, action, to_joints(nearby(0.15), scale=0.1), limit_s=limit_s)
+    assert (outcome.status, outcome.result.error_code) == (ABORTED, code), outcome.result.error_msg
+    assert words in outcome.result.error_msg
+
+
+def test_a_move_does_not_begin_while_the_arm_moves(graph, node, arm, action):
+    arm.dq = np.full(6, 0.5)
+    wait_until(lambda: plan(graph, to_joints(nearby()), q_start=None).error_code == 347, what="the motion to be seen")
+    outcome = move(graph, action, to_joints(nearby()))
+    assert (outcome.status, outcome.result.error_code) == (ABORTED, 347)
+    assert "0.5000 rad/s" in outcome.result.error_msg
+
+
+def test_old_joint_positions_are_not_used(graph, node, arm, action):
+    arm.has_state = False
+    wait_until(lambda: plan(graph, to_joints(nearby()), q_start=None).error_code == 341, what="the state to be old")
+    outcome = move(graph, action, to_joints(nearby()))
+    assert (outcome.status, outcome.result.error_code) == (ABORTED, 341)
+    assert "s old" in outcome.result.error_msg
+
+
+def test_plan_only_does_not_move(graph, node, arm, action):
+    outcome = move(graph, action, to_joints(nearby()), plan_only=True)
+    assert (outcome.status, outcome.result.error_code) == (SUCCEEDED, 0)
+    assert np.allclose(positions(outcome.result.trajectory)[-1], nearby())
+    assert np.allclose(arm.q, HOME)
+
+
+def test_what_is_held_is_kept_away_from_the_board(graph, node, plug_topic, ports_topic):
+    see(ports_topic, "trial_1")
+    held = knowledge("trial_1").held
+    down = to_pose(along_base(0.0, 0.0, -0.1), MotionTarget.PATH_LIN)
+    low_plug = {
+        "cable": "cable_0",
+        "plug": held.plug,
+        "connector": "sfp",
+        "position_m": [0.0, 0.0, 0.1],
+        "quat_xyzw": [0.0, 0.0, 0.0, 1.0],
+    }
+    plug_topic.publish(String(data=json.dumps(low_plug)))
+    wait_until(lambda: plan(graph, down).error_code == 204, what="the plug to be in the way")
+    assert "sfp_tip/" in plan(graph, down).error_msg
+    plug_topic.publish(String(data="not a plug"))
+    node.wait_for_output("code 941: cell/held_plug cannot be read")
+    assert plan(graph, down).error_code == 204
+    plug_topic.publish(String(data=""))
+    wait_until(lambda: plan(graph, down).error_code == 0, what="the gripper to be empty")
+
+
+def test_a_layout_that_is_not_there_is_refused(graph, node):
+    answer = graph.call(SetLayout, "set_planning_layout", SetLayout.Request(layout="trial_9"))
+    assert answer.error_code == 932
+    assert "trial_1, trial_2, trial_3" in answer.error_msg
+
+
+def test_deactivation_stops_the_arm(graph, node, arm, action):
+    feedback = []
+    handle = start(graph, action, to_joints(nearby(0.6), scale=0.1), feedback)
+    wait_until(lambda: any(item.progress > 0.02 for item in feedback), what="progress")
+    assert graph.change_state("/motion_planner", Transition.TRANSITION_DEACTIVATE)
+    q = arm.q.copy()
+    assert not np.allclose(q, nearby(0.6))
+    ended = ask(graph, handle.get_result_async)
+    assert (ended.status, ended.result.error_code) == (ABORTED, 346)
+    assert np.allclose(arm.q, q), "the arm went on"
+    assert plan(graph, to_joints(nearby())).error_code == 604
+    assert graph.change_state("/motion_planner", Transition.TRANSITION_ACTIVATE)
