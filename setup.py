@@ -21,4 +21,4 @@ def share_files() -> list[tuple[str, list[str]]]:
     return found
 
 
-setup(data_files=share_files())
+setup(data_files=share_files(), python_requires=">=3.10,<3.14")

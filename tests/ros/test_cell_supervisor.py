@@ -79,6 +79,7 @@ class Partners:
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
         node = client.node
         node.create_service(SetLayout, "set_layout", self._set_layout)
+        node.create_service(SetLayout, "set_planning_layout", lambda _, response: response)
         node.create_service(Trigger, "stop", self._stop)
         self._servers = [
             self._serve(node, Observe, "observe", lambda: self.observe_error),
@@ -267,7 +268,7 @@ def test_nothing_is_inserted_where_nothing_was_seen(cell, client, partners):
 
 def test_an_unknown_recipe_names_the_valid_ones(cell, client, partners):
     result = _run_job(client, "trial_7")
-    assert result.error_code == 932
+    assert result.error_code == 933
     assert "valid are aic_sample, trial_1, trial_2, trial_3" in result.error_msg
     assert not partners.calls
 

@@ -17,7 +17,8 @@ HOME = np.array([-0.16, -1.354, -1.665, -1.693, 1.571, 1.411])
 _D = (0.1625, 0.0, 0.0, 0.1333, 0.0997, 0.0996 + 0.1965)
 _A = (0.0, -0.425, -0.3922, 0.0, 0.0, 0.0)
 _ALPHA = (math.pi / 2, 0.0, 0.0, math.pi / 2, -math.pi / 2, 0.0)
-_MASS = (3.7, 8.4, 2.3, 1.2, 1.2, 1.5)
+_MASSES = np.array([3.7, 8.4, 2.3, 1.2, 1.2, 1.5])
+_MOVES = np.tril(np.ones((6, 6)))
 _ROTOR = 0.02
 
 
@@ -26,32 +27,29 @@ class DhArm:
 
     def __init__(self) -> None:
         limit = np.full(6, 2.0 * math.pi)
+        self._last: tuple[Array, ArmDynamics] | None = None
         self.joint_limits = JointLimits(
             -limit, limit, np.full(6, math.pi), np.array([150.0, 150.0, 150.0, 28.0, 28.0, 28.0])
         )
 
     def dynamics(self, q: Array) -> ArmDynamics:
+        if self._last is not None and self._last[0] is q:
+            return self._last[1]
         X = np.eye(4)
-        axes, origins, centres, frames = [], [], [], []
-        for angle, d, a, alpha in zip(q, _D, _A, _ALPHA, strict=True):
-            axes.append(X[:3, 2].copy())
-            origins.append(X[:3, 3].copy())
-            start = X[:3, 3].copy()
+        axes, origins, centres = np.empty((6, 3)), np.empty((6, 3)), np.empty((6, 3))
+        for i, angle in enumerate(q.tolist()):
+            d, a, alpha = _D[i], _A[i], _ALPHA[i]
+            axes[i], origins[i] = X[:3, 2], X[:3, 3]
             c, s, ca, sa = math.cos(angle), math.sin(angle), math.cos(alpha), math.sin(alpha)
             X = X @ np.array([[c, -s * ca, s * sa, a * c], [s, c * ca, -c * sa, a * s], [0, sa, ca, d], [0, 0, 0, 1]])
-            centres.append(0.5 * (start + X[:3, 3]))
-            frames.append(X.copy())
-        J = np.zeros((6, 6))
-        for i in range(6):
-            J[:3, i] = np.cross(axes[i], X[:3, 3] - origins[i])
-            J[3:, i] = axes[i]
-        M = np.eye(6) * _ROTOR
-        for link, mass in enumerate(_MASS):
-            Jv = np.zeros((3, 6))
-            for i in range(link + 1):
-                Jv[:, i] = np.cross(axes[i], centres[link] - origins[i])
-            M += mass * Jv.T @ Jv
-        return ArmDynamics(X, J, M)
+            centres[i] = 0.5 * (origins[i] + X[:3, 3])
+        J = np.vstack((np.cross(axes, X[:3, 3] - origins).T, axes.T))
+        # Velocity of the centre of link k by joint i, for i <= k.
+        Jv = np.cross(axes[None], centres[:, None] - origins[None]) * _MOVES[:, :, None]
+        M = np.eye(6) * _ROTOR + np.einsum("k,kic,kjc->ij", _MASSES, Jv, Jv)
+        dynamics = ArmDynamics(X, J, M)
+        self._last = (q, dynamics)
+        return dynamics
 
 
 class SteppedArm:
@@ -66,7 +64,7 @@ class SteppedArm:
         self._substeps = substeps
 
     def state(self) -> ArmState:
-        return ArmState(self.time_s, self.q.copy(), self.dq.copy(), np.zeros(6))
+        return ArmState(self.time_s, self.q, self.dq.copy(), np.zeros(6))
 
     def cycle(self, command: JointCommand, external: Callable[[ArmDynamics, Array], Array] | None = None) -> None:
         """Advance one period; `external` maps (dynamics, dq) to a wrench on the tcp in base axes."""
@@ -76,11 +74,14 @@ class SteppedArm:
             self.time_s += self._period_s
             return
         dt = self._period_s / self._substeps
+        dynamics = self.model.dynamics(self.q)
+        mobility = np.linalg.inv(dynamics.M)
+        q = self.q.copy()
         for _ in range(self._substeps):
-            dynamics = self.model.dynamics(self.q)
             tau = command.values
             if external is not None:
                 tau = tau + dynamics.J_base_tcp.T @ external(dynamics, self.dq)
-            self.dq = self.dq + np.linalg.solve(dynamics.M, tau) * dt
-            self.q = self.q + self.dq * dt
+            self.dq = self.dq + mobility @ tau * dt
+            q += self.dq * dt
+        self.q = q
         self.time_s += self._period_s

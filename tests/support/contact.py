@@ -48,6 +48,7 @@ class World:
         load: Constant wrench on the tip in base axes.
         spike_n: Extra sideways force below `spike_from_m`.
         spike_from_m: Depth where it begins.
+        grip_n: Axial force at which the gripper loses the plug.
     """
 
     profile: ConnectorProfile
@@ -60,12 +61,14 @@ class World:
     load: Array = field(default_factory=lambda: np.zeros(6))
     spike_n: float = 0.0
     spike_from_m: float = 1.0
+    grip_n: float = math.inf
     is_latched: bool = False
+    is_lost: bool = False
 
     def wrench(self, p: Array, v: Array, rotvec: Array, w: Array) -> Array:
         """Return the wrench on the tip in port axes, shape (6,)."""
         out = np.zeros(6)
-        if not self.has_port or p[2] <= 0.0:
+        if not self.has_port or self.is_lost or p[2] <= 0.0:
             return out
         profile = self.profile
         depth = float(p[2])
@@ -99,6 +102,7 @@ class World:
             out += self._axial(depth, float(v[2]))
             if depth > self.spike_from_m:
                 out[0] += self.spike_n
+            self.is_lost = -float(out[2]) > self.grip_n
         speed = math.hypot(float(v[0]), float(v[1]))
         if on_land and speed > 1e-9:
             friction = profile.friction * max(normal, 0.0) * math.tanh(speed / 1e-3) / speed

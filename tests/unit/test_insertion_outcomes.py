@@ -41,7 +41,7 @@ def test_seats_after_a_search_within_the_force_budget():
         InsertionSkill(PLAIN, InsertionSettings()), World(PLAIN), error_m=OFF, error_rad=TURNED
     )
     assert result.outcome is Outcome.SEATED
-    assert phases == ["PREPARE", "APPROACH", "CONTACT", "SEARCH", "INSERT", "SEAT", "VERIFY", "DONE"]
+    assert phases == ["PREPARE", "APPROACH", "CONTACT", "SEARCH", "INSERT", "SEAT", "VERIFY", "HOLD", "DONE"]
     assert plant.depth_m() == pytest.approx(PLAIN.depth_m, abs=3e-4)
     assert result.depth_m == pytest.approx(PLAIN.depth_m, abs=3e-4)
     assert plant.peak_n < 20.0
@@ -74,7 +74,7 @@ def test_proves_a_latch_by_pulling():
     result = run(LATCHED, World(LATCHED, latch_n=5.0, retention_n=40.0), error_m=OFF)
     assert result.outcome is Outcome.SEATED
     assert result.is_latched
-    assert "held a pull of 16.0 N" in result.reason
+    assert "latch proven by a pull" in result.reason
 
 
 def test_release_lets_go_and_moves_away():
@@ -86,13 +86,20 @@ def test_release_lets_go_and_moves_away():
 
 
 FAILURES = [
-    (Outcome.NO_CONTACT, PLAIN, World(PLAIN, has_port=False), {}, "without a stop"),
+    (Outcome.NO_CONTACT, PLAIN, World(PLAIN, has_port=False), {}, "no land and no stop was felt"),
     (Outcome.SEARCH_EXHAUSTED, PLAIN, World(PLAIN, has_hole=False), {}, "no opening within"),
     (Outcome.JAMMED, PLAIN, World(PLAIN, block_m=0.008), {}, "stuck 8.* mm deep after"),
-    (Outcome.NOT_LATCHED, LATCHED, World(LATCHED), {"error_m": OFF}, "moved .* mm at a pull of 16.0 N"),
+    (
+        Outcome.NOT_LATCHED,
+        LATCHED,
+        World(LATCHED),
+        {"error_m": OFF},
+        "moved .* mm at a pull of 10.0 N; a latched plug moves",
+    ),
     (Outcome.PULLED_OUT, LATCHED, World(LATCHED, latch_n=5.0, retention_n=8.0), {"error_m": OFF}, "moved .* mm"),
     (Outcome.OVER_FORCE, PLAIN, World(PLAIN, spike_n=60.0, spike_from_m=0.005), {}, "the limit is 25.0 N"),
-    (Outcome.NOT_SEATED, PLAIN, World(PLAIN, floor=3000.0), {}, "sprang back"),
+    (Outcome.NOT_SEATED, PLAIN, World(PLAIN, floor=9000.0), {"sigma_m": 0.0004, "error_m": OFF}, "sprang back"),
+    (Outcome.PLUG_LOST, PLAIN, World(PLAIN, grip_n=8.0), {"error_m": OFF}, "the gripper moves on without the plug"),
     (Outcome.NOT_SEATED, LATCHED, World(LATCHED, latch_n=30.0), {"error_m": OFF}, "mm is needed"),
     (Outcome.CANCELLED, PLAIN, World(PLAIN), {"cancel_at_s": 0.8}, "cancelled in"),
     (Outcome.LOST_ESTIMATE, PLAIN, World(PLAIN), {"stamp_s": -100.0}, "old; the limit is 30.0 s"),
@@ -138,8 +145,8 @@ def test_a_jam_is_searched_again_before_it_is_given_up():
 
 
 def test_debris_under_a_touched_land_is_not_a_seat():
-    # The land fixes the depth, so a stop 1.5 mm too early is seen although the port estimate is off by 1 mm.
-    result = run(PLAIN, World(PLAIN, block_m=0.0185), error_m=OFF)
+    # The land fixes the depth, so a stop 2.5 mm too early is seen although the port estimate is off by 1 mm.
+    result = run(PLAIN, World(PLAIN, block_m=0.0175), error_m=OFF)
     assert result.outcome is Outcome.NOT_SEATED
 
 

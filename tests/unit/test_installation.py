@@ -83,6 +83,13 @@ class TestIntegrity:
     def test_interrupted(self, layout):
         assert "did not finish" in integrity.find_fault(layout)
 
+    def test_a_failed_step_is_resumed_and_a_killed_set_up_is_not(self, layout):
+        layout.state.mkdir()
+        (layout.state / integrity.RESUMABLE).touch()
+        assert integrity.find_fault(layout) == "changed: the last set-up stopped at a step that failed"
+        (layout.state / integrity.RESUMABLE).unlink()
+        assert integrity.find_fault(layout).startswith("broken:")
+
     def test_whole(self, layout):
         integrity.write_stamp(layout)
         assert integrity.find_fault(layout) is None

@@ -14,30 +14,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import chi2  # type: ignore[import-untyped]
 
 from cablecell.core.config.camera import CameraIntrinsics
-from cablecell.core.config.estimator import EstimatorSettings, LookSettings
-from cablecell.core.config.plug_vision import PlugVisionSettings
-from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard
-from cablecell.core.fusion.board_looks import Viewer, choose_looks, fiducial_region
-from cablecell.core.fusion.board_state import BoardState, Look
-from cablecell.core.fusion.ports import PortEstimate, port_estimate
-from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
-from cablecell.core.geometry import angle_between, invert_pose, log_se3, transform_point
-from cablecell.core.perception.detection import Corners, find_corners
+from cablecell.core.config.estimator import LookSettings
+from cablecell.core.fusion.board import ExpectedBoard
+from cablecell.core.fusion.board_looks import Viewer
+from cablecell.core.fusion.board_state import BoardState
+from cablecell.core.fusion.ports import PortEstimate
+from cablecell.core.fusion.ports_estimator import EstimatorConfiguration, HeldPlug, PortEstimator
+from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_tip
+from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
-from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, load_fiducials
-from cablecell.ports import Frame, Region
 
 Matrix = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
 _STANDOFF_M = 0.08  # of the tool in front of the port, the end of the way that looks are chosen on
-_MARGIN_PX = 40  # around the predicted fiducials once the board is known
 _PALM_RADIUS_M, _PALM_Z_M = 0.04, (-0.16, -0.047)  # what of the tool hides the view, in tcp
 
 
@@ -63,68 +59,43 @@ def run(*, n: int, seed: int, workers: int) -> tuple[Rows, Summary]:
 
 def run_scene(index: int, seed: int) -> dict[str, Any]:
     """Return the row of one scene: look from home, then from the places the estimator asks for."""
-    settings = EstimatorSettings()
-    patches = build_patches(load_fiducials())
-    scene = PerceptionScene(index, seed, settings)
+    configuration = EstimatorConfiguration(looks=LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005))
+    scene = PerceptionScene(index, seed, configuration.errors)
     try:
         viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, _palm())
         expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
-        estimator = BoardEstimator(scene.rig, settings, expected)
-        spent = {"render": 0.0, "estimate": 0.0}
-        of_plug: dict[str, list[Frame]] = {name: [] for name in CAMERAS}
-        counts = {"frames": 0, "corners": 0}
-        waiting = [scene.X_base_home]
-        first: PortEstimate | NoEstimate | None = None
-        while waiting:
-            X = waiting.pop(0)
-            scene.move(X)
-            board = estimator.estimate(0.0)
-            seen: dict[str, Corners] = {}
-            for name in CAMERAS:
-                region = None
-                if isinstance(board, BoardState):
-                    region = fiducial_region(viewer, name, X, board.X_base_board, patches, _MARGIN_PX)
-                    if region is None:
-                        continue
-                begun = time.perf_counter()
-                frame = scene.capture(name, region)
-                rendered = time.perf_counter()
-                found = find_corners(frame, patches)
-                spent["render"] += rendered - begun
-                spent["estimate"] += time.perf_counter() - rendered
-                counts["frames"] += 1
-                if isinstance(found, Corners):
-                    seen[name] = found
-                    counts["corners"] += len(found.pixels)
-            for name, frames in of_plug.items():
-                region = _plug_region(scene, name)
-                if region is not None:
-                    frames.append(scene.capture(name, region))
-            begun = time.perf_counter()
-            estimator.add(Look(0.0, X, seen))
-            spent["estimate"] += time.perf_counter() - begun
-            board = estimator.estimate(0.0)
-            if first is None:
-                first = _port(board, scene, settings)
-                if isinstance(board, BoardState):
-                    goal = _goal(board, scene)
-                    port = scene.layout[scene.target].X_board_entrance
-                    known = LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005)
-                    looks = choose_looks(viewer, patches, board.X_base_board, port, X, goal, settings=known)
-                    waiting = [look.X_base_tcp for look in looks[1:]]
-        estimate = _port(estimator.estimate(0.0), scene, settings)
-        row: dict[str, Any] = {"scene": index, "port": scene.target, **counts}
-        row["render_s"] = spent["render"] / max(counts["frames"], 1)
-        row["frame_s"] = spent["estimate"] / max(counts["frames"], 1)
-        if isinstance(first, PortEstimate):
+        patches = build_patches(load_fiducials())
+        estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
+        estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
+        row: dict[str, Any] = {"scene": index, "port": scene.target, "frames": 0, "render_s": 0.0, "frame_s": 0.0}
+        _look(estimator, scene, scene.X_base_home, row)
+        first = estimator.port(scene.target, 0.0)
+        board = estimator.board(0.0)
+        if isinstance(first, PortEstimate) and isinstance(board, BoardState):
             row["first_look_error_m"] = judge(first, scene)["error_m"]
+            goal = _goal(board, scene)
+            for pose in estimator.next_looks(scene.target, scene.X_base_home, goal, board.X_base_board)[1:]:
+                _look(estimator, scene, pose.X_base_tcp, row)
+        row["render_s"] /= row["frames"]
+        row["frame_s"] /= row["frames"]
+        estimate = estimator.port(scene.target, 0.0)
         if isinstance(estimate, NoEstimate):
             return {**row, "outcome": estimate.reason.value}
-        board = estimator.estimate(0.0)
-        assert isinstance(board, BoardState)
-        return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(board, of_plug, scene, settings)}
+        return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
     finally:
         scene.close()
+
+
+def _look(estimator: PortEstimator, scene: PerceptionScene, X_base_tcp: Matrix, row: dict[str, Any]) -> None:
+    scene.move(X_base_tcp)
+    begun = time.perf_counter()
+    regions = {name: region for name, region in estimator.regions(X_base_tcp, 0.0).items() if region is not None}
+    frames = {name: scene.capture(name, region) for name, region in regions.items()}
+    rendered = time.perf_counter()
+    estimator.look(0.0, X_base_tcp, frames)
+    row["render_s"] += rendered - begun
+    row["frame_s"] += time.perf_counter() - rendered
+    row["frames"] += len(frames)
 
 
 def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
@@ -145,26 +116,20 @@ def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
 
 
 def judge_plug(
-    board: BoardState, of_plug: dict[str, list[Frame]], scene: PerceptionScene, settings: EstimatorSettings
+    estimator: PortEstimator, scene: PerceptionScene, configuration: EstimatorConfiguration
 ) -> dict[str, Any]:
     """Return how far the port is from where it is thought to be as seen from the plug's tip, in front of the port."""
-    vision = PlugVisionSettings()
+    board = estimator.board(0.0)
+    assert isinstance(board, BoardState)
     X_stage = _goal(board, scene)
     X_true = invert_pose(X_stage @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
-    nominal = nominal_plug(scene.X_tcp_tip_nominal, board, vision)
-    outline = {name: transform_point(invert_pose(X), _palm()) for name, X in scene.rig.mounts.items()}
-    size = (CameraIntrinsics().width, CameraIntrinsics().height)
-    images = {name: PlugImages(tuple(frames), outline[name], size) for name, frames in of_plug.items() if frames}
+    nominal = nominal_plug(scene.X_tcp_tip_nominal, board, configuration.plug)
     begun = time.perf_counter()
-    answer = see_plug(nominal, scene.plug_boxes, images, vision)
-    row: dict[str, Any] = {"plug": "seen", "plug_s": time.perf_counter() - begun}
-    plug = nominal
-    if isinstance(answer, NoEstimate):
-        row["plug"] = answer.reason.value
-    else:
-        plug = answer[0]
+    plug = estimator.plug(0.0)
+    assert isinstance(plug, PlugState)
+    row: dict[str, Any] = {"is_plug_seen": len(plug.sources) > 1, "plug_s": time.perf_counter() - begun}
     for stage, state in (("nominal", nominal), ("seen", plug)):
-        X, covariance = port_in_tip(state, X_stage, scene.layout[scene.target], settings)
+        X, covariance = port_in_tip(state, X_stage, scene.layout[scene.target], configuration.errors)
         error = log_se3(invert_pose(X) @ X_true)
         offset = (invert_pose(X_true) @ X)[:3, 3]
         row |= {
@@ -202,7 +167,7 @@ def summarise(rows: Rows) -> Summary:
             summary[f"tip_{stage}_{quantity}_median_{unit}"] = float(np.median(values))
             summary[f"tip_{stage}_{quantity}_p95_{unit}"] = float(np.percentile(values, 95))
         summary[f"tip_{stage}_nees_mean"] = float(np.mean([row[f"tip_{stage}_nees"] for row in good]))
-    summary["plug_seen_rate"] = sum(row["plug"] == "seen" for row in good) / n
+    summary["plug_seen_rate"] = sum(row["is_plug_seen"] for row in good) / n
     summary["plug_s"] = float(np.median([row["plug_s"] for row in good]))
     nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)
     nees = float(np.mean([row["nees"] for row in good]))
@@ -218,26 +183,11 @@ def summarise(rows: Rows) -> Summary:
     return summary
 
 
-def _port(
-    board: BoardState | NoEstimate, scene: PerceptionScene, settings: EstimatorSettings
-) -> PortEstimate | NoEstimate:
-    if isinstance(board, NoEstimate):
-        return board
-    return port_estimate(board, scene.layout[scene.target], settings)
-
-
 def _goal(board: BoardState, scene: PerceptionScene) -> Matrix:
     X = scene.X_base_home.copy()
     mouth = board.X_base_board @ scene.layout[scene.target].X_board_entrance
     X[:3, 3] = mouth[:3, 3] - _STANDOFF_M * mouth[:3, 2]
     return X
-
-
-def _plug_region(scene: PerceptionScene, camera: str) -> Region | None:
-    intrinsics = CameraIntrinsics()
-    X_optical_tip = invert_pose(scene.rig.mounts[camera]) @ scene.X_tcp_tip_nominal
-    size = (intrinsics.width, intrinsics.height)
-    return plug_region(scene.plug_boxes, X_optical_tip, intrinsics.matrix(), size, _MARGIN_PX)
 
 
 def _mouths(scene: PerceptionScene) -> list[tuple[str, Matrix]]:

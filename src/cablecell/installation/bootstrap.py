@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cablecell.installation import system
 from cablecell.installation.domain import claim_domain, default_registry
-from cablecell.installation.integrity import find_fault, linked_files, write_stamp
+from cablecell.installation.integrity import RESUMABLE, find_fault, linked_files, write_stamp
 from cablecell.installation.layout import Layout, SetupError, find_layout
 from cablecell.installation.lock import read_lock
 
@@ -72,6 +72,7 @@ def _build(layout: Layout, fault: str) -> None:
             listed = ", ".join(need.what for need in system.find_missing())
             raise SetupError(f"{listed}: still missing after the installation")
     (layout.state / "stamp").unlink(missing_ok=True)
+    (layout.state / RESUMABLE).unlink(missing_ok=True)
     if kind != "changed" and layout.venv.exists():
         shutil.rmtree(layout.venv)
     steps = _steps_on_install(layout) if layout.ros_prefix else _steps_on_wheels(layout)
@@ -80,8 +81,9 @@ def _build(layout: Layout, fault: str) -> None:
         _say(f"[{number}/{len(steps)}] {title}", end="")
         try:
             step()
-        except BaseException:
+        except SetupError:
             _say("", prefix="")
+            (layout.state / RESUMABLE).touch()
             raise
         _say(f" {time.monotonic() - begun:.0f} s", prefix="")
     write_stamp(layout)
@@ -118,7 +120,7 @@ def _make_venv(layout: Layout) -> None:
     if layout.ros_prefix:
         lines = [
             f". {shlex.quote(str(layout.ros_prefix / 'setup.sh'))}\n",
-            f". {shlex.quote(str(layout.workspace / 'install' / 'local_setup.sh'))}\n",
+            f". {shlex.quote(str(layout.workspace / 'install' / 'local_setup.bash'))}\n",
             *lines,
         ]
     (layout.state / "activate.sh").write_text("".join(lines), encoding="utf-8")
@@ -131,6 +133,9 @@ def _install_locked(layout: Layout, section: str) -> None:
         requirements.flush()
         # The lock is the complete, resolved set: nothing is left to resolve, and `pip check` proves it afterwards.
         _pip(layout, "install", "--no-deps", "-r", requirements.name)
+    # The robotics wheels bring 200 MB of C++ headers (Boost, Eigen) that nothing here compiles against.
+    for headers in layout.venv.glob("lib/python3.*/site-packages/cmeel.prefix/include"):
+        shutil.rmtree(headers)
 
 
 def _install_messages(layout: Layout) -> None:

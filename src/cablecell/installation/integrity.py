@@ -14,6 +14,9 @@ from pathlib import Path
 
 from cablecell.installation.layout import Layout
 
+RESUMABLE = "resumable"
+"""Left by a set-up that ended by itself after a failed step; what was done before is whole."""
+
 _INPUTS = ("pyproject.toml", "requirements.lock", "setup.py", "package.xml")
 _INPUT_TREES = ("interfaces", "rospip")
 LINKED_TREES = ("launch", "config", "urdf")
@@ -58,6 +61,8 @@ def find_fault(layout: Layout) -> str | None:
     stamp = layout.state / "stamp"
     if not layout.venv.is_dir():
         return "new: there is no environment yet"
+    if (layout.state / RESUMABLE).exists() and layout.python.exists():
+        return "changed: the last set-up stopped at a step that failed"
     try:
         recorded = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import threading
 import time
@@ -220,7 +221,35 @@ def call(client: Any, request: Any, timeout_s: float, check: Callable[[], None] 
     return await_future(client.call_async(request), timeout_s, f"service {client.srv_name}", check)
 
 
+def in_executor(node: Any, function: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+    """Run a function in the executor's thread and return what it returns.
+
+    An action client must be asked from there: it notes whom it asked after it has asked, and an answer that comes in
+    between is thrown away.
+
+    Raises:
+        NoAnswerError: The executor did not get to it in time, or has ended (code 605).
+    """
+    answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(function())
+        except Exception as error:
+            answer.set_exception(error)
+
+    executor = node.executor
+    if executor is None:
+        raise NoAnswerError("the node is ending")
+    executor.create_task(run)
+    try:
+        return answer.result(timeout_s)
+    except concurrent.futures.TimeoutError as error:
+        raise NoAnswerError(f"the executor did not answer within {timeout_s} s") from error
+
+
 def run_action(
+    node: Any,
     client: Any,
     name: str,
     goal: Any,
@@ -231,6 +260,7 @@ def run_action(
     """Run a goal of another node to its end; when `check` raises, it is cancelled there first.
 
     Args:
+        node: Owner of the client.
         client: An ActionClient.
         name: Of the action, for messages.
         goal: What is wanted.
@@ -249,15 +279,16 @@ def run_action(
         if time.monotonic() > end_s:
             raise NoAnswerError(f"action {name} is not there after {timeout_s} s", quantity="action", value=name)
     feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
-    handle = await_future(client.send_goal_async(goal, feedback_callback=feedback), timeout_s, f"action {name}", check)
+    sent = in_executor(node, lambda: client.send_goal_async(goal, feedback_callback=feedback))
+    handle = await_future(sent, timeout_s, f"action {name}", check)
     if not handle.accepted:
         raise BusyError(f"action {name} rejected the goal: it is busy or not active", quantity="action", value=name)
-    future = handle.get_result_async()
+    future = in_executor(node, handle.get_result_async)
     try:
         result = await_future(future, timeout_s, f"action {name}", check)
     except WorkcellError:
-        handle.cancel_goal_async()
         with contextlib.suppress(NoAnswerError):  # the reason of the cancel matters more
+            in_executor(node, handle.cancel_goal_async)
             await_future(future, 5.0, f"action {name} after its cancel")
         raise
     answer = result.result

@@ -202,6 +202,9 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+        # The interpreter takes its handlers away before it ends; a second signal must not replace the exit code then.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     return node.exit_code or 0
 
 

@@ -31,7 +31,7 @@ class RestLimits:
 class PoseHistory:
     """Poses of the tool by time; filled by one thread, asked by another."""
 
-    def __init__(self, limits: RestLimits, *, span_s: float = 5.0, max_gap_s: float = 0.05) -> None:
+    def __init__(self, limits: RestLimits, *, span_s: float = 30.0, max_gap_s: float = 0.05) -> None:
         """Start empty.
 
         Args:

@@ -27,7 +27,7 @@ class RecipeBook:
         """Return a recipe: by its name, by the name of a layout, or from a file whose path is given.
 
         Raises:
-            UnknownRecipeError: There is no such recipe (code 932); the message lists the valid names.
+            UnknownRecipeError: There is no such recipe (code 933); the message lists the valid names.
             DocumentError: The file cannot be read or has a mistake (code 910).
         """
         if name in self._recipes:

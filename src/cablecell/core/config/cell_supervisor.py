@@ -35,7 +35,13 @@ class CellSupervisorParameters(ParameterSchema):
         maximum=10.0,
     )
     busy_timeout_s: float = parameter(
-        10.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
+        30.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
+    )
+    realtime_priority: int = parameter(
+        5,
+        "Real-time priority of the process while active, so that heartbeats are in time; 0 is none.",
+        minimum=0,
+        maximum=90,
     )
 
     @model_validator(mode="after")

@@ -78,7 +78,7 @@ class InsertionSettings(ParameterSchema):
         maximum=0.1,
     )
     search_acceleration: float = parameter(
-        1.0, "Highest centripetal acceleration on the spiral.", unit="m/s^2", minimum=0.05, maximum=10.0
+        0.6, "Highest centripetal acceleration on the spiral.", unit="m/s^2", minimum=0.05, maximum=10.0
     )
     search_tours: int = parameter(3, "Spirals before the search is exhausted.", minimum=1, maximum=10)
     search_pitch_factor: float = parameter(
@@ -86,6 +86,9 @@ class InsertionSettings(ParameterSchema):
         "Pitch of each tour relative to the one before: an identical tour fails identically.",
         minimum=0.3,
         maximum=0.95,
+    )
+    search_radius_factor: float = parameter(
+        1.3, "Radius of each tour relative to the one before: the first covers 95 %.", minimum=1.0, maximum=3.0
     )
     insert_force_n: float = parameter(
         10.0, "Push in the hole, raised by the jam rule up to the limit.", unit="N", minimum=2.0, maximum=40.0
@@ -113,6 +116,9 @@ class InsertionSettings(ParameterSchema):
     )
     rotation_gain: float = parameter(
         4.0, "Rotation of the target per moment.", unit="rad/(s*N*m)", minimum=0.0, maximum=40.0
+    )
+    follow_time_constant_s: float = parameter(
+        0.03, "Time constant of the wrench that is followed.", unit="s", minimum=0.001, maximum=0.5
     )
     force_dead_band_n: float = parameter(0.5, "Lateral force that is not followed.", unit="N", minimum=0.0, maximum=5.0)
     moment_dead_band_nm: float = parameter(

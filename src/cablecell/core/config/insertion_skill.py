@@ -39,6 +39,12 @@ class InsertionSkillParameters(ParameterSchema):
     silence_limit_s: float = parameter(
         0.2, "Silence of state and wrench that ends an insertion.", unit="s", minimum=0.02, maximum=5.0
     )
+    realtime_priority: int = parameter(
+        5,
+        "Real-time priority of the process while active, so that setpoints are in time; 0 is none.",
+        minimum=0,
+        maximum=90,
+    )
     ft_height_m: float = parameter(
         -0.172, "Origin of ft_frame on the z axis of tcp.", unit="m", minimum=-1.0, maximum=1.0
     )

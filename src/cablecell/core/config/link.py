@@ -31,7 +31,11 @@ class LinkMonitorParameters(ParameterSchema):
         0.5, "The link is lost when no heartbeat came for longer.", unit="s", minimum=0.01, maximum=60.0
     )
     latency_limit_s: float = parameter(
-        0.05, "The link is degraded when the 99th percentile of the latency is above.", unit="s", minimum=1e-4, maximum=10.0
+        0.05,
+        "The link is degraded when the 99th percentile of the latency is above.",
+        unit="s",
+        minimum=1e-4,
+        maximum=10.0,
     )
     report_rate_hz: float = parameter(2.0, "Rate of the diagnostics.", unit="Hz", minimum=0.1, maximum=50.0)
     exercise_count: int = parameter(

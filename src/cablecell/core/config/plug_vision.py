@@ -20,6 +20,12 @@ class PlugVisionSettings(ParameterSchema):
     shared_sigma_px: float = parameter(
         0.3, "Error shared by all samples of an edge in one camera.", unit="px", minimum=0.0, maximum=5.0
     )
+    sure_samples: float = parameter(
+        40.0, "Samples from which an edge counts as long; shorter ones share a larger error.", minimum=0.0, maximum=1e4
+    )
+    max_rms_px: float = parameter(
+        1.6, "Largest believable rms distance of the edges in one camera.", unit="px", minimum=0.05, maximum=20.0
+    )
     min_strength: float = parameter(
         0.8, "Weakest change of brightness that counts as an edge, grey levels per pixel.", minimum=0.1, maximum=50.0
     )

@@ -1,9 +1,9 @@
 """Cartesian impedance of a torque-controlled arm, about any point of the tool, with inertia-based damping.
 
-tau = J_c^T w, w = K e + D (v_ref - v) + Lambda a_ref + feedforward at the compliance frame c in the axes of its target. The damping is
-D = zeta (A K^1/2 + K^1/2 A) with A = Lambda^1/2, so each direction gets what the inertia there needs. Hand-set diagonal
-damping makes a limit cycle on wrists without rotor inertia, where D dt / I exceeds 2; therefore any commanded damping
-is bounded in the metric of Lambda.
+tau = J_c^T w, w = K e + D (v_ref - v) + Lambda a_ref + feedforward at the compliance frame c in the axes of its target.
+The damping is D = zeta (A K^1/2 + K^1/2 A) with A = Lambda^1/2, so each direction gets what the inertia there needs.
+Hand-set diagonal damping makes a limit cycle on wrists without rotor inertia, where D dt / I exceeds 2; therefore any
+commanded damping is bounded in the metric of Lambda.
 """
 
 from __future__ import annotations

@@ -50,11 +50,16 @@ class CommandInterpreter:
     """
 
     def __init__(
-        self, settings: ControlSettings, *, base_frame: str = "base_link", tcp_frame: str = "tcp", joints: int = 6
+        self,
+        settings: ControlSettings,
+        *,
+        base_frame: str = "base_link",
+        tcp_frames: tuple[str, ...] = ("tcp", "gripper/tcp"),
+        joints: int = 6,
     ) -> None:
         self._settings = settings
         self._base_frame = base_frame
-        self._tcp_frame = tcp_frame
+        self._tcp_frames = tcp_frames
         self._joints = joints
         self.target_mode = TargetMode.CARTESIAN
         self.clear()
@@ -104,8 +109,8 @@ class CommandInterpreter:
         """
         self._require_target(TargetMode.CARTESIAN)
         mode = check.require_mode(update.mode)
-        if update.frame_id not in (self._base_frame, self._tcp_frame):
-            valid = f"{self._base_frame}, {self._tcp_frame}"
+        if update.frame_id not in (self._base_frame, *self._tcp_frames):
+            valid = ", ".join((self._base_frame, *self._tcp_frames))
             raise UnknownFrameError(
                 f"frame_id '{update.frame_id}' is not a command frame; valid are {valid}",
                 quantity="frame_id",

@@ -28,11 +28,6 @@ class JointImpedance:
         self._stiffness = np.zeros_like(velocity_limits)
         self._damping = np.zeros_like(velocity_limits)
 
-    @property
-    def q_reference(self) -> Array | None:
-        """Interpolated joint reference, shape (n,), rad; None before the first step after a reset."""
-        return self._q_reference
-
     def reset(self) -> None:
         """Forget the reference: the next step starts from the measured positions."""
         self._q_reference = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -145,7 +146,8 @@ class BoardEstimator:
         return self._accept(result.state, look, Use.STARTED, {}, ())
 
     def _solve(self, look: Look) -> Solution | NoEstimate:
-        result = solve_look(look, self._rig, self._settings)
+        known = [] if self._expected is None else [self._expected.X_base_board]
+        result = solve_look(look, self._rig, self._settings, known)
         if isinstance(result, NoEstimate) or self._expected is None:
             return result
         return self._expected.problem(result.state.X_base_board) or result
@@ -199,13 +201,22 @@ class BoardEstimator:
         return False
 
 
-def solve_look(look: Look, rig: CameraRig, settings: EstimatorSettings) -> Solution | NoEstimate:
-    """Return the estimate from one look alone, starting from nothing.
+def solve_look(
+    look: Look, rig: CameraRig, settings: EstimatorSettings, known_starts: Sequence[Matrix] = ()
+) -> Solution | NoEstimate:
+    """Return the estimate from one look alone.
 
     Every pose that a single image suggests is tried as a start, upside-down ones excepted, and the solution that
-    explains all images best wins.
+    explains all images best wins. Images that show the corners of one line only suggest no pose; together they may
+    still determine it, from a start that is known otherwise.
+
+    Args:
+        look: What was seen.
+        rig: Where the cameras sit, and how surely.
+        settings: Sizes of errors and gates.
+        known_starts: Further poses X_base_board to start from.
     """
-    starts = []
+    starts = list(known_starts)
     for camera, corners in look.corners.items():
         X_base_optical = look.X_base_tcp @ rig.mounts[camera]
         starts += [X_base_optical @ X for X in candidate_poses(corners)]

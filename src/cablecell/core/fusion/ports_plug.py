@@ -23,7 +23,7 @@ from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge
 
 Matrix = NDArray[np.float64]
 
-_SCHEDULE = ((8.0, 1.5, 4), (5.0, 1.0, 4), (3.0, 0.8, 6))  # range px, blur px, iterations
+_SCHEDULE = ((8.0, 1.5, 4, 4), (5.0, 1.0, 4, 2), (3.0, 0.8, 4, 1))  # then range px, blur px, iterations, survivors
 _START_TURN = 1.3  # of the grasp's sigma: where further starts are
 _INFLATION = 1.5  # of the shared error, over what the means of the edges show after the fit has absorbed some of it
 
@@ -102,15 +102,15 @@ def see_plug(
     boxes = [box for box in boxes if float(box.size.min()) >= settings.min_part_m]
     shared_px = settings.shared_sigma_px
     problem = _Problem(prior, boxes, images, settings)
-    coarse = _Search(settings.start_range_px, 1.5, shared_px)
-    candidates = []
-    for X_start in _starts(prior.X_tcp_tip, settings):
-        board, X_tip = problem.refine(prior.board, X_start, coarse, 4)
-        candidates.append((problem.cost(board, X_tip, coarse), board, X_tip))
-    _, board, X_tip = min(candidates, key=lambda candidate: candidate[0])
-    for range_px, blur_px, iterations in _SCHEDULE:
+    search = _Search(settings.start_range_px, 1.5, shared_px)
+    candidates = [(prior.board, X) for X in _starts(prior.X_tcp_tip, settings)]
+    for range_px, blur_px, iterations, survivors in _SCHEDULE:
+        candidates = [problem.refine(board, X_tip, search, iterations) for board, X_tip in candidates]
         search = _Search(range_px, blur_px, shared_px)
-        board, X_tip = problem.refine(board, X_tip, search, iterations)
+        costs = [problem.cost(board, X_tip, search) for board, X_tip in candidates]
+        candidates = [candidates[index] for index in np.argsort(costs)[:survivors]]
+    board, X_tip = candidates[0]
+    board, X_tip = problem.refine(board, X_tip, search, 6)
     _, _, seen = problem.equations(board, X_tip, search)
     # Edges that still disagree say how far the model of shared errors was too small.
     means = [mean for edge in seen.values() for mean in edge.means_px]
@@ -233,6 +233,12 @@ def _judge(
             Reason.INCONSISTENT_VIEWS,
             f"{share:.2f} of the plug's edge samples are where the plug would have them, "
             f"limit {settings.min_inlier_share:.2f}",
+        )
+    worst = max(edge.rms_px for edge in useful)
+    if worst > settings.max_rms_px:
+        return NoEstimate(
+            Reason.REPROJECTION_TOO_HIGH,
+            f"the edges of the plug are {worst:.2f} px (rms) off in one camera, limit {settings.max_rms_px:.2f} px",
         )
     step = log_se3(invert_pose(prior.X_tcp_tip) @ X_tcp_tip)
     distance = float(step @ np.linalg.solve(prior.tip_covariance, step))

@@ -43,6 +43,7 @@ def new_spiral(job: Job) -> SpiralSearch:
         acceleration=settings.search_acceleration,
         tours=settings.search_tours,
         pitch_factor=settings.search_pitch_factor,
+        radius_factor=settings.search_radius_factor,
     )
 
 
@@ -117,7 +118,7 @@ class Search(PhaseStep):
         if self._spiral.is_exhausted:
             return End(
                 Outcome.SEARCH_EXHAUSTED,
-                f"no opening within {1e3 * plan.search_radius_m:.1f} mm after {job.settings.search_tours} tours",
+                f"no opening within {1e3 * job.search_reach_m:.1f} mm after {job.settings.search_tours} tours",
             )
         return None
 

@@ -40,6 +40,8 @@ class Compliance:
     def __init__(self, job: Job, m: Measurement) -> None:
         self._anchor = m.p.copy()
         self._shift = np.zeros(2)
+        self._force = np.zeros(3)
+        self._moment = np.zeros(3)
         self.rotvec = job.correction.copy()
 
     def anchor(self, m: Measurement) -> None:
@@ -55,13 +57,17 @@ class Compliance:
     def follow(self, job: Job, m: Measurement) -> None:
         """Move the target by one period's worth of what the hole asks for."""
         settings, plan = job.settings, job.plan
+        # The sensor's noise times its lever to the tip would shake the tool; the motion that is asked for is slow.
+        blend = 1.0 - math.exp(-m.dt_s / settings.follow_time_constant_s)
+        self._force = self._force + blend * (m.force - self._force)
+        self._moment = self._moment + blend * (m.moment - self._moment)
         for axis in (0, 1):
-            rate = settings.lateral_gain * null(float(m.force[axis]), settings.force_dead_band_n)
+            rate = settings.lateral_gain * null(float(self._force[axis]), settings.force_dead_band_n)
             self._shift[axis] = min(max(self._shift[axis] + rate * m.dt_s, -_LATERAL_LIMIT_M), _LATERAL_LIMIT_M)
         # At the rim a single edge carries the plug and its moment points the wrong way: tilt is nulled only inside.
         is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3
         for axis in (0, 1, 2) if is_inside else (2,):
-            rate = settings.rotation_gain * null(float(m.moment[axis]), settings.moment_dead_band_nm)
+            rate = settings.rotation_gain * null(float(self._moment[axis]), settings.moment_dead_band_nm)
             self.rotvec[axis] += rate * m.dt_s
         tilt = math.hypot(self.rotvec[0], self.rotvec[1])
         if tilt > plan.tilt_limit_rad:
@@ -92,9 +98,7 @@ class Insert(PhaseStep):
             self._best_m, self._progress_s = depth, m.time_s
         if job.is_on_nose and depth - job.profile.rim_m > job.plan.entered_m:
             # A nose that is caught lets the body land; this plug went on, so it was the body that had landed.
-            assert job.land_m is not None
-            job.is_on_nose = False
-            job.land_m -= job.profile.nose_m
+            job.settle_nose(-job.profile.nose_m)
             depth = job.depth_m(m)
         self._compliance.follow(job, m)
         return self._setpoint(job, m, depth), self._decide(job, m, depth)
@@ -127,9 +131,10 @@ class Insert(PhaseStep):
 
     def _stall(self, job: Job, m: Measurement, depth: float) -> Go | End | None:
         nose = job.profile.nose_m
-        if job.land_m is not None and nose > 0.0 and abs(depth - job.profile.rim_m - nose) < 0.4 * nose:
+        is_open = job.land_m is not None and nose > 0.0 and not job.is_nose_settled
+        if is_open and abs(depth - job.profile.rim_m - nose) < 0.4 * nose:
             # What was touched and caught was only the nose: the land of the body is here.
-            job.land_m += nose
+            job.settle_nose(nose)
             job.spiral = None
             return Go(Phase.SEARCH, f"stands {1e3 * nose:.2f} mm below the first land: only the nose was caught")
         job.stalls += 1

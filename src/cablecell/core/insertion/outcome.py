@@ -35,6 +35,7 @@ class Outcome(IntEnum):
     PULLED_OUT = 6
     OVER_FORCE = 7
     TIMED_OUT = 8
+    PLUG_LOST = 9
     CANCELLED = 10
     LOST_ESTIMATE = 11
     NOT_SEATED = 12

@@ -134,6 +134,7 @@ class Job:
         static_load: Wrench that holds the tool at rest in free space, port axes, shape (6,).
         land_m: Touched land below the believed entrance, m; None until it was touched.
         is_on_nose: True while the plug is taken to stand on what leads its body.
+        is_nose_settled: True once it is known what stood on the land.
         correction: Rotation found in the hole, shape (3,), rad.
         spiral: Search path, also while it is interrupted by a catch; None before the first search.
         searches: Spirals started.
@@ -155,6 +156,7 @@ class Job:
     static_load: Array = field(default_factory=lambda: np.zeros(6))
     land_m: float | None = None
     is_on_nose: bool = False
+    is_nose_settled: bool = False
     correction: Array = field(default_factory=lambda: np.zeros(3))
     spiral: SpiralSearch | None = None
     searches: int = 0
@@ -190,6 +192,18 @@ class Job:
         corner = 0.5 * max(profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
         return tolerance + profile.chamfer_m, tolerance + corner + give
 
+    def settle_nose(self, shift_m: float) -> None:
+        """Move the land by what is now known to have stood on it, once and for all."""
+        assert self.land_m is not None
+        self.land_m += shift_m
+        self.is_on_nose = False
+        self.is_nose_settled = True
+
+    @property
+    def search_reach_m(self) -> float:
+        """Radius of the last tour, m."""
+        return self.plan.search_radius_m * self.settings.search_radius_factor ** (self.settings.search_tours - 1)
+
     def nose_before(self, m: Measurement) -> float:
         """Return the length of the nose if the plug stands on it rather than on its body, m; otherwise 0.
 
@@ -197,7 +211,7 @@ class Job:
         nose missed the opening, or the port is nearer than believed.
         """
         nose = self.profile.nose_m
-        if nose <= 0.0:
+        if nose <= 0.0 or self.is_nose_settled:
             return 0.0
         if self.land_m is not None:
             return nose if m.depth_m < self.land_m - 0.5 * nose else 0.0

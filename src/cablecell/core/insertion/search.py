@@ -8,7 +8,8 @@ import math
 class SpiralSearch:
     """Archimedean spiral from the centre to an end radius, then again with a smaller pitch.
 
-    A tour that ends jumps back to the centre along the radius, still in contact, so that this line is scanned too.
+    Each tour has a smaller pitch and may have a larger radius. A tour that ends jumps back to the centre along the
+    radius, still in contact, so that this line is scanned too.
     """
 
     def __init__(
@@ -20,6 +21,7 @@ class SpiralSearch:
         acceleration: float,
         tours: int,
         pitch_factor: float,
+        radius_factor: float = 1.0,
     ) -> None:
         self._pitch_m = pitch_m
         self._radius_m = radius_m
@@ -27,6 +29,7 @@ class SpiralSearch:
         self._acceleration = acceleration
         self._tours = tours
         self._pitch_factor = pitch_factor
+        self._radius_factor = radius_factor
         self._angle = 0.0
         self._returning_m = 0.0
         self._phase = 0.0
@@ -78,6 +81,7 @@ class SpiralSearch:
         self._phase += self._angle + 1.0
         self._angle = 0.0
         self._pitch_m *= self._pitch_factor
+        self._radius_m *= self._radius_factor
 
     def _point(self) -> tuple[float, float]:
         r, angle = self.radius_m, self._angle + self._phase

@@ -24,6 +24,9 @@ _SNAP_DROP_N = 1.5
 _SEAT_LIMIT_S = 2.5
 """Longest time of the ramp and its evaluation."""
 
+_IMPOSSIBLE_M = 1.0e-3
+"""Depth beyond the deepest possible at which the gripper must have lost the plug."""
+
 _BACK_AT_STOP_M = 1.0e-4
 """Distance to the stop at which the plug counts as back after the pull test."""
 
@@ -104,11 +107,16 @@ class Seat(PhaseStep):
         is_still = is_full_window and max(depths) - min(depths) < _STILL_M
         depth, wanted = job.depth_m(m), job.profile.depth_m
         short, beyond = job.depth_tolerance_m
-        if depth > wanted + beyond + 1.0e-3:
-            return End(
-                Outcome.NO_CONTACT,
-                f"{1e3 * depth:.1f} mm deep without a stop; {1e3 * (wanted + beyond):.1f} mm is the deepest possible",
-            )
+        nose = job.profile.nose_m
+        if job.land_m is not None and nose > 0.0 and depth > wanted + beyond and not job.is_nose_settled:
+            # Deeper than the stop by a nose: the first land carried the nose, not the body.
+            job.settle_nose(nose)
+            depth = job.depth_m(m)
+        if depth > wanted + beyond + _IMPOSSIBLE_M:
+            what = f"{1e3 * depth:.1f} mm deep; {1e3 * (wanted + beyond):.1f} mm is the deepest possible"
+            if job.land_m is None:
+                return End(Outcome.NO_CONTACT, f"no land and no stop was felt, {what}")
+            return End(Outcome.PLUG_LOST, f"the gripper moves on without the plug, {what}")
         if self._is_ramp_over and is_still and m.push_n > 0.6 * self._push_n:
             if depth >= wanted - short:
                 job.stop_m = m.depth_m
@@ -147,7 +155,7 @@ class Verify(PhaseStep):
         push = _RELAXED_SHARE * plan.seat_force_n
         p = self._p.copy()
         p[2] = m.depth_m
-        setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.seat_speed)
+        setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.insert_speed)
         if m.time_s - self._start_s < _RELAX_S:
             return setpoint, None
         moved = float(self._p[2]) - m.depth_m
@@ -220,6 +228,11 @@ class Hold(PhaseStep):
                 what = f"stays {1e3 * short:.2f} mm before the stop after the pull"
                 return setpoint, try_again(job, Outcome.NOT_SEATED, what)
             return setpoint, None
+        if -short > _IMPOSSIBLE_M:
+            return setpoint, End(
+                Outcome.PLUG_LOST,
+                f"the gripper moved {-1e3 * short:.1f} mm past the stop: the plug is not held any more",
+            )
         if m.time_s - self._at_stop_s < settings.hold_s:
             return setpoint, None
         depth = 1e3 * job.depth_m(m)

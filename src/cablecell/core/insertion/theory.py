@@ -18,20 +18,6 @@ def jam_free_force(stiffness_rot: float, clearance_m: float, friction: float, ti
     return friction * stiffness_rot * tilt_rad * tilt_rad / (4.0 * clearance_m)
 
 
-def stuck_depth(
-    force_n: float, stiffness_rot: float, clearance_m: float, friction: float, tilt_rad: float
-) -> float | None:
-    """Return the depth, m, at which two-point contact jams, or None when it never does.
-
-    The smaller root of F l² - 2 mu K theta l + 4 mu K c = 0.
-    """
-    b = friction * stiffness_rot * tilt_rad
-    discriminant = b * b - 4.0 * force_n * friction * stiffness_rot * clearance_m
-    if discriminant < 0.0:
-        return None
-    return (b - math.sqrt(discriminant)) / force_n
-
-
 def capture_half_width(clearance_m: float, chamfer_m: float, width_m: float, yaw_rad: float) -> float:
     """Return how far beside the axis the plug still drops in, m: c + 0.7 h - (W/2) psi, never below c."""
     return max(clearance_m + 0.7 * chamfer_m - 0.5 * width_m * yaw_rad, clearance_m)
@@ -66,8 +52,3 @@ def rim_yaw_stiffness(couple_nm: float, clearance_m: float, width_m: float, yaw_
     """
     excess = yaw_rad - 2.0 * clearance_m / width_m
     return None if excess <= 0.0 else 0.5 * couple_nm / excess
-
-
-def impact_force(force_n: float, speed: float, stiffness: float, mass_kg: float) -> float:
-    """Return the peak of a contact at a speed, N: F + 0.6 v sqrt(k M)."""
-    return force_n + 0.6 * speed * math.sqrt(stiffness * mass_kg)

@@ -93,7 +93,9 @@ def _interpolate(
     nothing = np.zeros((0, 2)), np.zeros(0, dtype=np.intp)
     if not mine:
         return nothing
-    detector = cv2.aruco.CharucoDetector(patch.pattern)
+    parameters = cv2.aruco.CharucoParameters()
+    parameters.minMarkers = 1  # at the end of a strip, and beside what hides it, a corner has one marker only
+    detector = cv2.aruco.CharucoDetector(patch.pattern, parameters)
     corners, which, _, _ = detector.detectBoard(grey, markerCorners=[markers[i] for i in mine], markerIds=numbers[mine])
     if which is None or len(which) == 0:
         return nothing

@@ -21,9 +21,9 @@ from cablecell.core.perception.reprojection import project
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_FACES = ((0, -1), (0, 1), (1, -1), (1, 1), (2, -1), (2, 1))
 _ENDS = 0.06  # share of an edge that is left out at both ends, where other edges meet it
 _STEP_PX = 0.5  # between samples of a profile
+_SLIVER_PX = 4.0  # a face seen narrower than this has two edges that cannot be told apart
 _SURFACE_M = 1e-4  # how far inside another box a point must be to count as hidden
 
 
@@ -98,7 +98,7 @@ def visible_edges(
     number = 0
     for index, box in enumerate(boxes):
         others = [other for i, other in enumerate(boxes) if i != index]
-        for ends in _edges_towards(box, eye):
+        for ends in _edges_towards(box, eye, _SLIVER_PX / float(K[0, 0])):
             number += 1
             pixels = project(ends, X_optical_body, K)[0]
             length = float(np.linalg.norm(pixels[1] - pixels[0]))
@@ -133,7 +133,7 @@ def find_edges(
     little of the mean; it falls off towards the end of the range.
 
     Args:
-        images: Smoothed grey images with the pixel (x, y) of their top left corner in the full image.
+        images: Smoothed colour images, shape (h, w, 3), with the place (x, y) of their first pixel in the full image.
         samples: Where to look.
         range_px: How far to look to either side.
         min_strength: Weakest change of brightness per pixel that counts, grey levels.
@@ -144,7 +144,8 @@ def find_edges(
     for image, corner in images:
         local = (places - corner).astype(np.float32)
         profile = cv2.remap(image, local[:, :, 0], local[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        slopes.append(np.abs(np.gradient(np.asarray(profile, dtype=np.float64), _STEP_PX, axis=1)))
+        slope = np.gradient(np.asarray(profile, dtype=np.float64), _STEP_PX, axis=1)
+        slopes.append(np.sqrt(np.mean(slope**2, axis=2)))
     stack = np.stack(slopes)
     strength = 0.75 * stack.min(axis=0) + 0.25 * stack.mean(axis=0)
     window = np.exp(-0.5 * (offsets / (0.7 * range_px)) ** 2)
@@ -171,23 +172,34 @@ def in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> Flags:
     return np.asarray(np.all(outward < margin_px, axis=0))
 
 
-def _edges_towards(box: BodyBox, eye: Matrix) -> list[Matrix]:
-    """Return the edges, shape (2, 3), of a box that touch a face looking at the eye."""
+def _edges_towards(box: BodyBox, eye: Matrix, sliver: float) -> list[Matrix]:
+    """Return the edges, shape (2, 3), of a box that touch a face looking at the eye, but no face seen as a sliver.
+
+    Args:
+        box: The box.
+        eye: Where the camera is, in the body's frame, m.
+        sliver: Apparent width, as a share of the distance, below which a face is a sliver.
+    """
     half = 0.5 * box.size
     relative = eye - box.centre
-    looking = {(axis, sign) for axis, sign in _FACES if sign * relative[axis] > half[axis]}
     found = []
     for axis in range(3):
         first, second = (a for a in range(3) if a != axis)
         for s1 in (-1, 1):
             for s2 in (-1, 1):
-                if (first, s1) not in looking and (second, s2) not in looking:
+                # Distance of the eye from the planes of the two faces that meet in this edge.
+                above = (s1 * relative[first] - half[first], s2 * relative[second] - half[second])
+                if max(above) <= 0.0:
                     continue
                 ends = np.tile(box.centre, (2, 1))
                 ends[:, first] += s1 * half[first]
                 ends[:, second] += s2 * half[second]
                 ends[0, axis] -= half[axis]
                 ends[1, axis] += half[axis]
+                distance = float(np.linalg.norm(eye - ends.mean(axis=0)))
+                widths = (box.size[second] * above[0] / distance**2, box.size[first] * above[1] / distance**2)
+                if any(0.0 < width < sliver for width in widths):
+                    continue
                 found.append(ends)
     return found
 

@@ -19,6 +19,7 @@ Vector = NDArray[np.float64]
 
 _TUKEY = 4.0
 _MAD_TO_SIGMA = 1.4826
+_SLOPE_SHARE = 0.5  # deviation of an edge's shared slope, as a share of that of its shared offset
 _SIGNS = np.array([[i, j, k] for i in (-1.0, 1.0) for j in (-1.0, 1.0) for k in (-1.0, 1.0)])
 _SMALLEST_REGION_PX = 16
 _COST_PX, _TRUNCATED = 0.7, 9.0
@@ -41,7 +42,7 @@ class PlugImages:
     _smoothed: dict[float, list[tuple[NDArray[np.float32], Matrix]]] = field(default_factory=dict, compare=False)
 
     def smoothed(self, blur_px: float) -> list[tuple[NDArray[np.float32], Matrix]]:
-        """Return the grey images after a Gaussian blur, with the pixel (x, y) of their top left corner; kept."""
+        """Return the images after a Gaussian blur, with the pixel (x, y) of their top left corner; kept."""
         if blur_px not in self._smoothed:
             self._smoothed[blur_px] = [_smooth(frame, blur_px) for frame in self.frames]
         return self._smoothed[blur_px]
@@ -84,8 +85,10 @@ def edge_information(
 ) -> EdgeInformation:
     """Return what the edges of the plug say about its pose in one camera.
 
-    Every edge shares one offset b ~ N(0, shared_px^2), because light and rounding move it as a whole; the
-    matrix inversion lemma removes its effect from the information.
+    The samples of an edge share an offset and a slope b0 + b1 t, t from -1 to 1 along the edge. b0 ~ N(0, s^2) with
+    s^2 = shared_px^2 (1 + (sure_samples / n)^2) for n samples, and half of that deviation for b1: light and rounding
+    move an edge as a whole, and the staircase of an edge that is nearly parallel to the pixels tilts it. The matrix
+    inversion lemma removes the effect from the information.
 
     Args:
         images: Images of one camera.
@@ -94,7 +97,7 @@ def edge_information(
         settings: Sizes of the errors.
         range_px: How far from the prediction edges are looked for.
         blur_px: Smoothing before, px.
-        shared_px: Standard deviation of the offset shared by an edge, px.
+        shared_px: Standard deviation of offset and slope shared by a long edge, px.
     """
     K = images.frames[0].K
     outline = images.outline @ K.T
@@ -121,14 +124,18 @@ def edge_information(
     H, g, means = np.zeros((6, 6)), np.zeros(6), []
     for edge in np.unique(found.samples.edges):
         members = found.samples.edges == edge
-        w, rows = weight[members], J[members]
+        w, rows, residual = weight[members], J[members], r[members]
         total = float(w.sum())
-        shrink = shared_px**2 / (sigma**2 + shared_px**2 * total)
+        # A short edge is more easily mistaken for something behind it than a long one.
+        common = shared_px**2 * (1.0 + (settings.sure_samples / max(total, 1.0)) ** 2)
+        U = np.stack([np.ones(len(w)), _along(found.samples.pixels[members], found.samples.normals[members])], axis=1)
+        weighted = rows * (w / sigma**2)[:, None]
+        inner = np.linalg.inv(np.diag([1.0, 1.0 / _SLOPE_SHARE**2]) / common + U.T @ (U * (w / sigma**2)[:, None]))
+        cross = weighted.T @ U
+        H += rows.T @ weighted - cross @ inner @ cross.T
+        g += weighted.T @ residual - cross @ inner @ (U.T @ (residual * w / sigma**2))
         if total > _MIN_WEIGHT:
-            means.append(float(w @ r[members]) / total)
-        u = rows.T @ w
-        H += (rows.T @ (rows * w[:, None]) - shrink * np.outer(u, u)) / sigma**2
-        g += (rows.T @ (w * r[members]) - shrink * u * float(w @ r[members])) / sigma**2
+            means.append(float(w @ residual) / total)
     good = weight > 0.5
     return EdgeInformation(
         H=H,
@@ -140,6 +147,12 @@ def edge_information(
         means_px=tuple(means),
         cost=_TRUNCATED * (asked - len(r)) + float(np.minimum((r / _COST_PX) ** 2, _TRUNCATED).sum()),
     )
+
+
+def _along(pixels: Matrix, normals: Matrix) -> Vector:
+    """Return where samples are on their edge, from -1 to 1, shape (n,)."""
+    place = (pixels - pixels.mean(axis=0)) @ np.array([normals[0, 1], -normals[0, 0]])
+    return np.asarray(place / max(float(np.abs(place).max()), 1.0))
 
 
 def plug_region(
@@ -166,6 +179,5 @@ def plug_region(
 
 
 def _smooth(frame: Frame, blur_px: float) -> tuple[NDArray[np.float32], Matrix]:
-    grey = np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY), dtype=np.float32)
-    smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), blur_px), dtype=np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(frame.pixels.astype(np.float32), (0, 0), blur_px), dtype=np.float32)
     return smooth, np.array([frame.region.x, frame.region.y], dtype=np.float64)

@@ -17,7 +17,7 @@ Seconds = Annotated[float, Field(ge=1.0, le=600.0)]
 class UnknownRecipeError(ConfigurationError):
     """There is no recipe of this name."""
 
-    code = 932
+    code = 933
 
 
 class ObserveStep(DocumentSchema):

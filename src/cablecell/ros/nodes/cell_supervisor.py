@@ -24,6 +24,7 @@ from cablecell.core.supervision.bringup import RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros import qos
+from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
@@ -74,7 +75,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._beats = self.create_publisher(LinkHeartbeat, "cell/heartbeat", qos.HEARTBEAT)
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.nodes)
-        self._set_layout = self.create_client(SetLayout, "set_layout")
+        # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
+        self._set_layouts = [self.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._stop_arm = self.create_client(Trigger, "stop")
         self._observe = ActionClient(self, Observe, "observe")
         self._insert = ActionClient(self, InsertConnector, "insert_connector")
@@ -85,7 +87,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """Destroy the interfaces."""
         for action in (self._run_job, self._insert, self._observe):
             action.destroy()
-        for client in (self._set_layout, self._stop_arm):
+        for client in (*self._set_layouts, self._stop_arm):
             self.destroy_client(client)
         self._nodes.destroy()
         self.destroy_subscription(self._hearing)
@@ -95,12 +97,14 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def start(self) -> None:
         """Bring the managed nodes up, in a thread; watch them from then on."""
         self._enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.nodes))
+        set_realtime_priority(self.parameters.values.realtime_priority)
         self._timer = self.create_timer(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
         """End the heartbeat, and take the nodes down when the supervisor itself stays."""
         self.destroy_timer(self._timer)
+        set_realtime_priority(0)
         was_ready, self._is_ready = self._is_ready, False
         if was_ready and self._winding_down_s is None:
             threading.Thread(target=self._take_down, name="take-down", daemon=True).start()
@@ -239,9 +243,10 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         task, held = self._knowledge.task(step.layout), self._knowledge.held_plug(step.layout)
         port = f"{task.target_module_name}/{task.port_name}"
         self._plugs.publish(String(data=held_plug_to_json(held)))
-        answer = call(self._set_layout, SetLayout.Request(layout=step.layout), _ANSWER_S, check)
-        if answer.error_code != SUCCESS:
-            raise RemoteError.of(answer)
+        for client in self._set_layouts:
+            answer = call(client, SetLayout.Request(layout=step.layout), _ANSWER_S, check)
+            if answer.error_code != SUCCESS:
+                raise RemoteError.of(answer)
         look = Observe.Goal(
             port_names=[port],
             position_std=step.observe.position_std_m,
@@ -249,7 +254,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             max_views=step.observe.max_views,
             time_limit=Duration(seconds=step.observe.time_limit_s).to_msg(),
         )
-        run_action(self._observe, "observe", look, step.observe.time_limit_s + _ANSWER_S, check)
+        run_action(self, self._observe, "observe", look, step.observe.time_limit_s + _ANSWER_S, check)
         self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
         insert = InsertConnector.Goal(
             job_id=job.job_id,
@@ -264,7 +269,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         )
         # The limit of the recipe is for one attempt from staging on; the way there comes on top.
         longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
-        return int(run_action(self._insert, "insert_connector", insert, longest_s, check).attempts)
+        return int(run_action(self, self._insert, "insert_connector", insert, longest_s, check).attempts)
 
     # Saying it -----------------------------------------------------------------------------------------------
 

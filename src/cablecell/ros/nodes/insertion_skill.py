@@ -39,6 +39,7 @@ from cablecell.core.insertion.profile import ConnectorProfile, profile_from_conn
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
+from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -107,11 +108,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         """Say that nothing is being done; keep the garbage collector out of the stream."""
         gc.collect()
         gc.freeze()
+        set_realtime_priority(self.parameters.values.realtime_priority)
         self._enter(InsertionPhase.PHASE_IDLE, "active", 0)
 
     def stop(self) -> None:
         """End the stream of commands; the arm holds by its own watchdog."""
         self._stream.end()
+        set_realtime_priority(0)
 
     # What others publish -------------------------------------------------------------------------------------
 
@@ -142,7 +145,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             max_views=4,
             time_limit=Duration(seconds=settings.observe_time_limit_s).to_msg(),
         )
-        run_action(self._observe, "observe", look, settings.observe_time_limit_s + _ANSWER_S, goal.check)
+        run_action(self, self._observe, "observe", look, settings.observe_time_limit_s + _ANSWER_S, goal.check)
         self._insert(goal, order)
         return goal.result
 
@@ -233,7 +236,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             target = move_target(X_base_tcp, path, settings.staging_velocity_scale, settings.staging_acceleration_scale)
             move = MoveTo.Goal(target=target, time_limit=Duration(seconds=settings.staging_time_limit_s).to_msg())
             try:
-                run_action(self._move_to, "move_to", move, settings.staging_time_limit_s + _ANSWER_S, goal.check)
+                run_action(self, self._move_to, "move_to", move, settings.staging_time_limit_s + _ANSWER_S, goal.check)
                 return
             except RemoteError as error:
                 can_go_around = 100 <= error.code < 300 and path == MotionTarget.PATH_LIN

@@ -1,0 +1,251 @@
+"""The port estimator as one object: images with poses go in; ports, the plug and places to look from come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cablecell.core.config.estimator import EstimatorSettings, LookSettings
+from cablecell.core.config.perception import DetectionSettings
+from cablecell.core.config.plug_vision import PlugVisionSettings
+from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, LookReport
+from cablecell.core.fusion.board_looks import LookPose, Viewer, choose_looks, fiducial_region
+from cablecell.core.fusion.board_state import BoardState, Look
+from cablecell.core.fusion.ports import PortEstimate, find_port, port_estimate
+from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_tip, see_plug
+from cablecell.core.geometry import invert_pose, transform_point
+from cablecell.core.perception.detection import Corners, find_corners
+from cablecell.core.perception.fiducials import Patch
+from cablecell.core.perception.layout import NominalPort
+from cablecell.core.perception.outcome import NoEstimate, Reason
+from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_fit import PlugImages, plug_region
+from cablecell.ports import Frame, Region
+
+Matrix = NDArray[np.float64]
+
+_MARGIN_PX = 40  # around what is looked for, once it is known where it is
+_KEPT_LOOKS = 3  # images of the plug that are combined
+
+
+@dataclass(frozen=True)
+class HeldPlug:
+    """A plug in the gripper, as far as design and grasp say.
+
+    Attributes:
+        X_tcp_tip: Nominal pose of its tip in `tcp`, shape (4, 4).
+        boxes: Its shape along the axes of the tip.
+    """
+
+    X_tcp_tip: Matrix
+    boxes: tuple[BodyBox, ...]
+
+
+@dataclass(frozen=True)
+class EstimatorConfiguration:
+    """All settings of the estimator.
+
+    Attributes:
+        errors: Sizes of errors, gates, limits.
+        detection: Thresholds of fiducial detection.
+        looks: How look poses are chosen.
+        plug: Measuring the plug.
+    """
+
+    errors: EstimatorSettings = field(default_factory=EstimatorSettings)
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    looks: LookSettings = field(default_factory=LookSettings)
+    plug: PlugVisionSettings = field(default_factory=PlugVisionSettings)
+
+
+@dataclass(frozen=True)
+class LookOutcome:
+    """What came of the images of one look.
+
+    Attributes:
+        board: What the board estimator made of it.
+        unseen: Why a camera saw no fiducials, by camera name.
+    """
+
+    board: LookReport
+    unseen: Mapping[str, NoEstimate]
+
+
+class PortEstimator:
+    """Estimates ports and plug from looks; a step object without clock, files or middleware.
+
+    Images must be taken with the arm at rest, and `X_base_tcp` must belong to the time of exposure.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        patches: Sequence[Patch],
+        layout: Mapping[str, NominalPort],
+        *,
+        configuration: EstimatorConfiguration | None = None,
+        expected: ExpectedBoard | None = None,
+    ) -> None:
+        """Start without an estimate.
+
+        Args:
+            viewer: Cameras and tool.
+            patches: The fiducials.
+            layout: Ports as designed, by name.
+            configuration: Settings.
+            expected: Where the board is put, where that is known.
+        """
+        self._viewer = viewer
+        self._patches = tuple(patches)
+        self._layout = dict(layout)
+        self._configuration = configuration or EstimatorConfiguration()
+        self._board = BoardEstimator(viewer.rig, self._configuration.errors, expected)
+        self._held: HeldPlug | None = None
+        self._crops: dict[str, list[Frame]] = {}
+
+    def hold(self, plug: HeldPlug | None) -> None:
+        """Say which plug is gripped now; forgets what was seen of the plug before."""
+        self._held = plug
+        self._crops.clear()
+
+    def reset(self) -> None:
+        """Forget board, mounts and plug images; the plug stays gripped."""
+        self._board.reset()
+        self._crops.clear()
+
+    def regions(self, X_base_tcp: Matrix, now_s: float) -> dict[str, Region | None]:
+        """Return what of each image is needed: all of it before the board is known; None for nothing."""
+        board = self._board.estimate(now_s)
+        regions: dict[str, Region | None] = {}
+        for name in self._viewer.rig.names:
+            intrinsics = self._viewer.intrinsics[name]
+            if isinstance(board, NoEstimate):
+                regions[name] = Region(0, 0, intrinsics.width, intrinsics.height)
+                continue
+            fiducials = fiducial_region(self._viewer, name, X_base_tcp, board.X_base_board, self._patches, _MARGIN_PX)
+            regions[name] = _union(fiducials, self._plug_region(name))
+        return regions
+
+    def look(self, stamp_s: float, X_base_tcp: Matrix, frames: Mapping[str, Frame]) -> LookOutcome:
+        """Take in the images of one look.
+
+        Args:
+            stamp_s: Time of exposure, s.
+            X_base_tcp: Pose of the tool at that time, from forward kinematics, shape (4, 4).
+            frames: By camera name.
+
+        Raises:
+            ValueError: A camera is not on the rig.
+        """
+        seen: dict[str, Corners] = {}
+        unseen: dict[str, NoEstimate] = {}
+        for name, frame in frames.items():
+            found = find_corners(frame, self._patches, self._configuration.detection)
+            if isinstance(found, Corners):
+                seen[name] = found
+            else:
+                unseen[name] = found
+        report = self._board.add(Look(stamp_s, X_base_tcp, seen))
+        for name, frame in frames.items():
+            self._keep(name, frame)
+        return LookOutcome(report, unseen)
+
+    def board(self, now_s: float) -> BoardState | NoEstimate:
+        """Return the board, or why it is not known."""
+        return self._board.estimate(now_s)
+
+    def port(self, name: str, now_s: float) -> PortEstimate | NoEstimate:
+        """Return a port in `base_link`, or why it is not known."""
+        port = find_port(self._layout, name)
+        if isinstance(port, NoEstimate):
+            return port
+        board = self._board.estimate(now_s)
+        if isinstance(board, NoEstimate):
+            return board
+        return port_estimate(board, port, self._configuration.errors)
+
+    def plug(self, now_s: float) -> PlugState | NoEstimate:
+        """Return the plug in the gripper: as gripped by design, or as seen where its edges are clear.
+
+        `sources` of the answer say which. Without a plug or a board there is none.
+        """
+        board = self._board.estimate(now_s)
+        if isinstance(board, NoEstimate):
+            return board
+        if self._held is None:
+            return NoEstimate(Reason.NOTHING_SEEN, "no plug is gripped")
+        nominal = nominal_plug(self._held.X_tcp_tip, board, self._configuration.plug)
+        rig = self._viewer.rig
+        images = {}
+        for name, crops in self._crops.items():
+            outline = transform_point(invert_pose(rig.mounts[name]), self._viewer.tool_outline)
+            intrinsics = self._viewer.intrinsics[name]
+            images[name] = PlugImages(tuple(crops), outline, (intrinsics.width, intrinsics.height))
+        if not images:
+            return nominal
+        answer = see_plug(nominal, self._held.boxes, images, self._configuration.plug)
+        return nominal if isinstance(answer, NoEstimate) else answer[0]
+
+    def port_in_tip(self, name: str, plug: PlugState, X_base_tcp: Matrix) -> tuple[Matrix, Matrix] | NoEstimate:
+        """Return a port's mouth in the frame of the plug's tip and the covariance of its right perturbation.
+
+        Args:
+            name: Name of the port.
+            plug: Answer of `plug`.
+            X_base_tcp: Pose of the tool for which the difference is wanted.
+        """
+        port = find_port(self._layout, name)
+        if isinstance(port, NoEstimate):
+            return port
+        return port_in_tip(plug, X_base_tcp, port, self._configuration.errors)
+
+    def next_looks(
+        self, name: str, X_base_tcp_start: Matrix, X_base_tcp_goal: Matrix, X_base_board: Matrix
+    ) -> list[LookPose]:
+        """Return poses to look from on the way to a port, for a board that is thought to be at a pose.
+
+        Raises:
+            KeyError: There is no such port.
+        """
+        return choose_looks(
+            self._viewer,
+            self._patches,
+            X_base_board,
+            self._layout[name].X_board_entrance,
+            X_base_tcp_start,
+            X_base_tcp_goal,
+            settings=self._configuration.looks,
+            estimator=self._configuration.errors,
+        )
+
+    def _plug_region(self, name: str) -> Region | None:
+        if self._held is None:
+            return None
+        intrinsics = self._viewer.intrinsics[name]
+        X_optical_tip = invert_pose(self._viewer.rig.mounts[name]) @ self._held.X_tcp_tip
+        size = (intrinsics.width, intrinsics.height)
+        return plug_region(self._held.boxes, X_optical_tip, intrinsics.matrix(), size, _MARGIN_PX)
+
+    def _keep(self, name: str, frame: Frame) -> None:
+        region = self._plug_region(name)
+        if region is None:
+            return
+        inner = frame.region
+        x, y = region.x - inner.x, region.y - inner.y
+        if x < 0 or y < 0 or x + region.width > inner.width or y + region.height > inner.height:
+            return
+        pixels = frame.pixels[y : y + region.height, x : x + region.width].copy()
+        crops = self._crops.setdefault(name, [])
+        crops.append(Frame(frame.stamp_s, frame.frame_id, pixels, frame.K, region))
+        del crops[:-_KEPT_LOOKS]
+
+
+def _union(a: Region | None, b: Region | None) -> Region | None:
+    if a is None or b is None:
+        return a or b
+    x, y = min(a.x, b.x), min(a.y, b.y)
+    right, bottom = max(a.x + a.width, b.x + b.width), max(a.y + a.height, b.y + b.height)
+    return Region(x, y, right - x, bottom - y)

@@ -1,0 +1,83 @@
+"""Rollouts in PyBullet: the three AIC sample trials from home to a proven seat, with realistic errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.insertion.outcome import Outcome
+from cablecell.evaluation import bench_insertion
+from cablecell.evaluation.rollout import EstimateErrors, Rollout, RolloutResult
+from cablecell.simulation.files import load_connectors, load_simulation, load_trials
+
+
+def roll(trial: str, seed: int, **options) -> RolloutResult:
+    rollout = Rollout(
+        load_trials().trials[trial], load_connectors(), seed=seed, simulation=load_simulation(), **options
+    )
+    try:
+        return rollout.run()
+    finally:
+        rollout.close()
+
+
+@pytest.mark.parametrize(("trial", "seed"), [("trial_1", 3), ("trial_2", 5), ("trial_3", 2)])
+def test_the_sample_trials_are_seated_gently(trial, seed):
+    result = roll(trial, seed)
+    assert result.skill.outcome is Outcome.SEATED, result.skill.reason
+    assert result.is_seated
+    assert result.skill.is_latched
+    assert result.peak_force_n < 20.0
+    assert result.over_20n_s == 0.0
+    assert result.cycle_s < 20.0
+    assert result.offlimit_contacts == ()
+    assert result.score.total > 90.0
+
+
+def test_the_skill_was_really_given_wrong_estimates():
+    result = roll("trial_1", 3)
+    assert 0.3e-3 < float(abs(result.port_error_m).max()) < 4e-3
+    assert float(abs(result.tip_error_m).max()) > 0.1e-3
+
+
+def test_the_same_seed_gives_the_same_rollout():
+    errors = EstimateErrors(grasp="measured")
+    first, second = (roll("trial_3", 2, errors=errors) for _ in range(2))
+    assert first.skill == second.skill
+    assert first.depth_m == second.depth_m
+    assert first.peak_force_n == second.peak_force_n
+
+
+def test_a_failure_is_retreated_and_not_called_a_seat():
+    result = roll("trial_1", 3, insertion=InsertionSettings(time_limit_s=1.2))
+    assert result.skill.outcome is Outcome.TIMED_OUT
+    assert result.skill.is_retreated
+    assert not result.is_seated
+    assert not result.is_false_success
+    assert result.score.tier3 == 0.0
+
+
+def test_bench_counts_every_rollout_and_states_the_interval():
+    rows, summary = bench_insertion.run(n=3, seed=3, workers=1)
+    assert [row["trial"] for row in rows] == ["trial_1", "trial_2", "trial_3"]
+    successes = sum(row["success"] for row in rows)
+    assert summary["success_rate"] == pytest.approx(successes / 3)
+    assert summary["wilson_low"] == pytest.approx(bench_insertion.wilson_low(successes, 3))
+    for key in (
+        "score_mean",
+        "score_p5",
+        "score_min",
+        "cycle_median_s",
+        "peak_force_p99_n",
+        "over_20n_1s_events",
+        "offlimit_contacts",
+        "false_success",
+        "rtf",
+    ):
+        assert key in summary
+
+
+def test_wilson_interval_agrees_with_published_values():
+    assert bench_insertion.wilson_low(30, 30) == pytest.approx(0.886, abs=0.002)
+    assert bench_insertion.wilson_low(27, 30) == pytest.approx(0.744, abs=0.002)
+    assert bench_insertion.wilson_low(0, 30) == 0.0

@@ -1,0 +1,195 @@
+"""The plug is measured by its edges in drawn pictures; what cannot be seen is not claimed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
+
+from cablecell.core.config.estimator import EstimatorSettings
+from cablecell.core.config.plug_vision import PlugVisionSettings
+from cablecell.core.fusion.board import BoardEstimator
+from cablecell.core.fusion.board_state import BoardState
+from cablecell.core.fusion.ports import port_estimate
+from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
+from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy, transform_point
+from cablecell.core.perception.layout import NominalPort
+from cablecell.core.perception.outcome import NoEstimate, Reason
+from cablecell.core.perception.plug_edges import BodyBox, visible_edges
+from cablecell.core.perception.plug_fit import PlugImages, plug_region
+from cablecell.ports import Frame, Region
+
+K = np.array([[1236.63, 0.0, 576.0], [0.0, 1236.63, 512.0], [0.0, 0.0, 1.0]])
+SIZE = (1152, 1024)
+X_TCP_TIP = pose_from_xyz_rpy((0.0, -0.0207, 0.0541), (0.357, 0.02, -0.052))
+BODY = (BodyBox(np.array([0.0, 0.0, -0.02365]), np.array([0.01375, 0.00845, 0.0473])),)
+SETTINGS = PlugVisionSettings()
+_FACES = {(a, s): (70.0 + 40.0 * a + 25.0 * (s > 0)) for a in range(3) for s in (-1, 1)}
+
+
+def board_state():
+    covariance = np.zeros((24, 24))
+    covariance[:6, :6] = 1e-8 * np.eye(6)
+    covariance[6:, 6:] = rig(EstimatorSettings()).covariance
+    return BoardState(0.0, BOARDS[1], dict(MOUNTS), covariance, 1, 0.0)
+
+
+def draw(camera, X_tcp_tip, background=150.0, rng=None, clutter=0):
+    """Paint the faces of the plug that look at a camera, then the palm over them."""
+    X = invert_pose(MOUNTS[camera]) @ X_tcp_tip
+    image = np.full((SIZE[1] * 2, SIZE[0] * 2), background, dtype=np.uint8)
+    if rng is not None:
+        for _ in range(clutter):
+            ends = [(int(x), int(y)) for x, y in rng.uniform(0, 2 * SIZE[0], (2, 2))]
+            cv2.line(image, ends[0], ends[1], float(rng.uniform(60, 250)), 30)
+    for box in BODY:
+        eye = -X[:3, :3].T @ X[:3, 3] - box.centre
+        for (axis, sign), grey in _FACES.items():
+            if sign * eye[axis] <= 0.5 * box.size[axis]:
+                continue
+            first, second = (a for a in range(3) if a != axis)
+            corners = np.tile(box.centre, (4, 1))
+            corners[:, axis] += 0.5 * sign * box.size[axis]
+            corners[:, first] += 0.5 * box.size[first] * np.array([-1, 1, 1, -1])
+            corners[:, second] += 0.5 * box.size[second] * np.array([-1, -1, 1, 1])
+            polygon(image, transform_point(X, corners), grey)
+    palm = transform_point(invert_pose(MOUNTS[camera]), tool_outline(0.038))
+    pixels = palm @ K.T
+    hull = cv2.convexHull((pixels[:, :2] / pixels[:, 2:]).astype(np.float32)).reshape(-1, 2)
+    cv2.fillConvexPoly(image, np.round(2.0 * hull).astype(np.int32), 20.0)
+    small = cv2.resize(image, SIZE, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), 0.7)
+    noise = np.random.default_rng(5).normal(0.0, 2.0, soft.shape)
+    grey = np.clip(soft + noise, 0, 255).astype(np.uint8)
+    return Frame(0.0, camera, cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), K, Region(0, 0, *SIZE))
+
+
+def polygon(image, corners, grey):
+    """Fill the pixels whose centres are inside: unlike OpenCV's polygons, which are half a pixel too large."""
+    pixels = corners @ K.T
+    pixels = 2.0 * pixels[:, :2] / pixels[:, 2:] + 0.5
+    low = np.maximum(np.floor(pixels.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 1, (image.shape[1], image.shape[0]))
+    u, v = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    edges = np.roll(pixels, -1, axis=0) - pixels
+    sides = [e[0] * (v - q[1]) - e[1] * (u - q[0]) for e, q in zip(edges, pixels, strict=True)]
+    inside = np.all(np.stack(sides) >= 0.0, axis=0) | np.all(np.stack(sides) <= 0.0, axis=0)
+    image[low[1] : high[1], low[0] : high[0]][inside] = grey
+
+
+def images(X_tcp_tip, cameras=tuple(MOUNTS), **options):
+    return {
+        name: PlugImages(
+            (draw(name, X_tcp_tip, **options),), transform_point(invert_pose(MOUNTS[name]), tool_outline()), SIZE
+        )
+        for name in cameras
+    }
+
+
+def gripped(seed):
+    """Return a tip that is off by up to 2 mm and 0.04 rad about the tcp."""
+    rng = np.random.default_rng(seed)
+    step = rng.normal(0.0, 1.0, 6)
+    step[:3] *= 0.0015 / np.linalg.norm(step[:3])
+    step[3:] *= 0.03 / np.linalg.norm(step[3:])
+    return exp_se3(step) @ X_TCP_TIP
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_plug_is_found_to_a_third_of_a_millimetre(seed):
+    X_true = gripped(seed)
+    nominal = nominal_plug(X_TCP_TIP, board_state(), SETTINGS)
+    state, report = see_plug(nominal, BODY, images(X_true))
+    error = log_se3(invert_pose(state.X_tcp_tip) @ X_true)
+    assert np.abs(error[:3]).max() < 3.3e-4
+    assert np.abs(error[3:]).max() < 6e-3
+    assert error @ np.linalg.solve(state.tip_covariance, error) < 20.0
+    before, after = np.diag(nominal.tip_covariance), np.diag(state.tip_covariance)
+    assert np.all(after < 0.2 * before)
+    assert set(report.cameras) == set(MOUNTS)
+    assert state.sources[0] == "nominal grasp"
+
+
+def test_a_plug_that_is_not_there_is_not_measured():
+    empty = {
+        name: PlugImages(
+            (
+                Frame(
+                    0.0,
+                    name,
+                    np.random.default_rng(1).integers(148, 152, (SIZE[1], SIZE[0], 3)).astype(np.uint8),
+                    K,
+                    Region(0, 0, *SIZE),
+                ),
+            ),
+            transform_point(invert_pose(MOUNTS[name]), tool_outline()),
+            SIZE,
+        )
+        for name in MOUNTS
+    }
+    answer = see_plug(nominal_plug(X_TCP_TIP, board_state(), SETTINGS), BODY, empty)
+    assert isinstance(answer, NoEstimate)
+    assert answer.reason in (Reason.TOO_FEW_CORNERS, Reason.INCONSISTENT_VIEWS)
+
+
+def test_one_camera_is_not_enough():
+    answer = see_plug(nominal_plug(X_TCP_TIP, board_state(), SETTINGS), BODY, images(X_TCP_TIP, cameras=("center",)))
+    assert isinstance(answer, NoEstimate)
+    assert answer.reason is Reason.TOO_FEW_CORNERS
+    assert "in 1 cameras, at least 4 in 2 are needed" in answer.message
+
+
+def test_without_looking_the_grasp_error_stays():
+    nominal = nominal_plug(X_TCP_TIP, board_state(), SETTINGS)
+    rng = np.random.default_rng(7)
+    sigma = [SETTINGS.grasp_sigma_m] * 3 + [SETTINGS.grasp_sigma_rad] * 3
+    moved = [log_se3(invert_pose(X_TCP_TIP) @ exp_se3(rng.normal(0.0, sigma)) @ X_TCP_TIP) for _ in range(3000)]
+    whitened = np.linalg.solve(np.linalg.cholesky(nominal.tip_covariance), np.array(moved).T)
+    np.testing.assert_allclose(np.cov(whitened), np.eye(6), atol=0.12)
+
+
+def test_a_common_hand_eye_error_cancels_between_plug_and_port():
+    """With 1 mm of common hand-eye error the port is unsure in the base, but not as seen from the tip."""
+    shifted = EstimatorSettings(mount_common_sigma_m=0.001, layout_sigma_m=0.0, layout_sigma_rad=0.0)
+    cell = SyntheticCell(shifted, BOARDS[1], np.random.default_rng(3), with_errors=False)
+    estimator = BoardEstimator(rig(shifted), shifted)
+    estimator.add(cell.look(0.0, X_BASE_HOME))
+    board = estimator.estimate(0.0)
+    port = NominalPort("p", PORTS[1], 0.0458)
+    state, _ = see_plug(nominal_plug(X_TCP_TIP, board, SETTINGS), BODY, images(X_TCP_TIP))
+    X, covariance = port_in_tip(state, X_BASE_HOME, port, shifted)
+    X_expected = invert_pose(X_BASE_HOME @ state.X_tcp_tip) @ state.board.X_base_board @ PORTS[1]
+    np.testing.assert_allclose(X, X_expected, atol=1e-12)
+    in_base = port_estimate(board, port, shifted).lateral_sigma_m
+    in_tip = np.sqrt(np.linalg.eigvalsh(covariance[:3, :3])[-1])
+    assert in_base > 0.0009
+    assert in_tip < 0.5 * in_base
+
+
+def test_hidden_and_averted_edges_are_not_asked_for():
+    cube = BodyBox(np.zeros(3), np.full(3, 0.02))
+    X = pose_from_xyz_rpy((0.0, 0.0, 0.3), (0.0, 0.0, 0.0))
+    nothing = np.zeros((0, 2))
+    alone = visible_edges((cube,), X, K, nothing, SIZE)
+    assert len(np.unique(alone.edges)) == 4  # seen face on: one face, four edges
+    assert np.all(alone.points[:, 2] == pytest.approx(-0.01))
+    screen = BodyBox(np.array([0.0, 0.0, -0.05]), np.array([0.1, 0.1, 0.002]))
+    behind = visible_edges((cube, screen), X, K, nothing, SIZE)
+    assert np.all(behind.points[:, 2] < -0.04)
+    outline = np.array([[0.0, 0.0], [1151.0, 0.0], [1151.0, 512.0], [0.0, 512.0]])
+    half = visible_edges((cube,), X, K, outline, SIZE)
+    assert 0 < len(half.points) < len(alone.points)
+    assert half.pixels[:, 1].min() > 512.0
+
+
+def test_the_region_of_the_plug_holds_the_plug():
+    X = invert_pose(MOUNTS["center"]) @ X_TCP_TIP
+    region = plug_region(BODY, X, K, SIZE, 40)
+    frame = draw("center", X_TCP_TIP)
+    flat = draw("center", X_TCP_TIP, background=150.0)
+    assert region is not None
+    inside = frame.pixels[region.y : region.y + region.height, region.x : region.x + region.width]
+    assert inside.std() > flat.pixels[:50].std()
+    assert plug_region(BODY, pose_from_xyz_rpy((5.0, 0.0, 0.3), (0.0, 0.0, 0.0)), K, SIZE, 40) is None
+    assert plug_region(BODY, pose_from_xyz_rpy((0.0, 0.0, -0.3), (0.0, 0.0, 0.0)), K, SIZE, 40) is None
