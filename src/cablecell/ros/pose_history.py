@@ -43,11 +43,7 @@ class PastPose:
 class PoseHistory:
     """Poses of the tool by time; filled by one thread, asked by another."""
 
-<<<<<<< HEAD
-    def __init__(self, limits: RestLimits, *, span_s: float = 30.0, max_gap_s: float = 0.05) -> None:
-=======
     def __init__(self, limits: RestLimits, *, span_s: float, max_gap_s: float) -> None:
->>>>>>> eyes
         """Start empty.
 
         Args:
