@@ -148,5 +148,5 @@ def test_a_file_that_cannot_be_created_refuses_activation(tmp_path, name, messag
     with _start(tmp_path / name) as recorder:
         assert recorder.wait() == 2
         reason = f"recording {tmp_path / name} cannot be created: {message}"
-        assert f"activation refused, code 930: {reason}" in recorder.output
+        assert f"activation refused, code 934: {reason}" in recorder.output
     assert (tmp_path / "there.mcap").read_bytes() == b"precious"

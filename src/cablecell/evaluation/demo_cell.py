@@ -32,7 +32,7 @@ URGENT_S = (0.0, 1.8, 3.2, 4.2)
 class CellLostError(SupervisionError):
     """The cell ended, or a node of it died, while it was needed."""
 
-    code = 605
+    code = 611
 
 
 class CellProcess:
@@ -68,7 +68,7 @@ class CellProcess:
 
         Raises:
             ConfigurationError: The launcher refused the launch file or its arguments (code 900).
-            CellLostError: A node died, or the launcher ended (code 605); the message names the node.
+            CellLostError: A node died, or the launcher ended (code 611); the message names the node.
         """
         if self._deaths:
             raise CellLostError(self._deaths[0])

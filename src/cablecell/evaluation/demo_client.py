@@ -29,7 +29,7 @@ _SPIN_S = 0.05
 class NoAnswerError(SupervisionError):
     """A service or an action of the cell did not answer in time."""
 
-    code = 606
+    code = 612
 
 
 def _names(message_type: Any, prefix: str) -> dict[int, str]:
@@ -100,7 +100,7 @@ class DemoClient:
         """Put a trial's scene into the simulation.
 
         Raises:
-            NoAnswerError: There is no answer (code 606).
+            NoAnswerError: There is no answer (code 612).
             SupervisionError: The simulation refuses (code 600); the message has its code and reason.
         """
         answer = self._result(self._load.call_async(LoadTrial.Request(trial=trial, seed=seed)), "load_trial", timeout_s)
@@ -111,7 +111,7 @@ class DemoClient:
         """Ask for a job until it is accepted; return the goal and when the accepted request was sent, s.
 
         Raises:
-            NoAnswerError: It is not accepted in time (code 606).
+            NoAnswerError: It is not accepted in time (code 612).
         """
         end_s = time.monotonic() + timeout_s
         while time.monotonic() < end_s:

@@ -20,7 +20,7 @@ def add_recorded_pictures(runs: Sequence[TrialRun], recording: Path) -> None:
     """Give every trial the first picture that the cell itself looked at while the job ran.
 
     Raises:
-        RecordingError: The recording cannot be read (code 930).
+        RecordingError: The recording cannot be read (code 934).
     """
     from rclpy.serialization import deserialize_message
     from sensor_msgs.msg import Image

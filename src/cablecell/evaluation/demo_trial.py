@@ -189,7 +189,7 @@ def read_series(recording: Path) -> Series:
     """Return forces and motion of a whole recording, sorted by stamp.
 
     Raises:
-        RecordingError: The recording cannot be read (code 930).
+        RecordingError: The recording cannot be read (code 934).
     """
     wrench: list[Array] = []
     state: list[Array] = []

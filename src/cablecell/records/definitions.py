@@ -40,7 +40,7 @@ def full_definition(type_name: str, prefixes: Sequence[Path]) -> str:
         prefixes: Folders that hold `share/<package>/msg`; the first that has the file counts.
 
     Raises:
-        RecordingError: A definition is not installed, or the type is not a message (code 930).
+        RecordingError: A definition is not installed, or the type is not a message (code 934).
     """
     own = _short(type_name)
     parts = [_text(own, tuple(prefixes))]

@@ -8,4 +8,4 @@ from cablecell.core.errors import ConfigurationError
 class RecordingError(ConfigurationError):
     """A recording cannot be written or read, or a message definition it needs is not installed."""
 
-    code = 930
+    code = 934

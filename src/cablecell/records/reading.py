@@ -50,7 +50,7 @@ def read_messages(path: Path, topics: Collection[str] | None = None) -> Iterator
         topics: Topics to read; all by default.
 
     Raises:
-        RecordingError: The file cannot be opened or is no recording (code 930).
+        RecordingError: The file cannot be opened or is no recording (code 934).
     """
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
@@ -94,7 +94,7 @@ def leading_numbers(data: bytes, count: int) -> tuple[float, Array]:
         Stamp of the header, s, and the numbers, shape (count,).
 
     Raises:
-        RecordingError: The message is shorter than that, or big endian (code 930).
+        RecordingError: The message is shorter than that, or big endian (code 934).
     """
     if len(data) < _ENCAPSULATION + _STAMP + 4 or data[1] & 1 != 1:
         raise RecordingError(f"{len(data)} B are no little-endian message with a header")

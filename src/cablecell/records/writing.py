@@ -26,7 +26,7 @@ class RecordingWriter:
         prefixes: Where message definitions are installed.
 
     Raises:
-        RecordingError: The file cannot be created, or exists already (code 930).
+        RecordingError: The file cannot be created, or exists already (code 934).
     """
 
     def __init__(self, path: Path, prefixes: Sequence[Path]) -> None:
@@ -58,7 +58,7 @@ class RecordingWriter:
             metadata: Texts kept with the channel.
 
         Raises:
-            RecordingError: The definition of the type is not installed (code 930).
+            RecordingError: The definition of the type is not installed (code 934).
         """
         schema = self._schemas.get(type_name)
         if schema is None:
