@@ -201,7 +201,7 @@ def node(graph, process):
 
 @pytest.fixture
 def impatient_node(graph, process):
-    with changed(graph, "image_timeout_s", 3.0, 10.0), active(graph):
+    with changed(graph, "image_timeout_s", 6.0, 10.0), active(graph):
         yield
 
 
