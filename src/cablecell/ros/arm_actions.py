@@ -63,7 +63,7 @@ class WatchedActionServer(ActionServer):
 class TrajectoryAction:
     """`follow_joint_trajectory`: one goal at a time; a new one takes the place of the old."""
 
-    def __init__(self, node: Any, loop: ControlLoop, joints: tuple[str, ...], timer_group: Any = None) -> None:
+    def __init__(self, node: Any, loop: ControlLoop, joints: tuple[str, ...]) -> None:
         self._node, self._loop, self._joints = node, loop, joints
         self._goal: Any = None
         self._follower: TrajectoryFollower | None = None

@@ -41,10 +41,10 @@ class ArmOutput:
         self._X_tcp_ft = backend.tool_frames[FT_FRAME]
         self._make_messages()
         make = node.create_lifecycle_publisher
-        self._joint_states = make(JointState, "joint_states", qos.SENSOR)
-        self._states = make(ControllerState, "controller_state", qos.SENSOR)
-        self._wrenches = make(WrenchStamped, "wrench", qos.SENSOR)
-        self._raw_wrenches = make(WrenchStamped, "wrench_raw", qos.SENSOR)
+        self._joint_states = make(JointState, "joint_states", qos.MEASUREMENT)
+        self._states = make(ControllerState, "controller_state", qos.MEASUREMENT)
+        self._wrenches = make(WrenchStamped, "wrench", qos.MEASUREMENT)
+        self._raw_wrenches = make(WrenchStamped, "wrench_raw", qos.MEASUREMENT)
         self._tf = make(TFMessage, "tf", qos.COMMAND)
         self._tf_static = make(TFMessage, "tf_static", qos.STATE)
         self._description = make(String, "robot_description", qos.STATE)
@@ -66,7 +66,7 @@ class ArmOutput:
         if self._simulation is not None:
             self._scene = make(Float64MultiArray, "/sim/scene_state", qos.SENSOR)
             self._trial = make(String, "/sim/trial", qos.STATE)
-            self._truth = make(String, "/sim/truth", qos.SENSOR)
+            self._truth = make(String, "/sim/truth", qos.MEASUREMENT)
             self._publishers += [self._scene, self._trial, self._truth]
             due += [
                 (settings.scene_rate_hz, 7, self._publish_scene),

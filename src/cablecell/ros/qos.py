@@ -12,6 +12,14 @@ SENSOR = QoSProfile(
 )
 """High-rate measurements, where the newest counts and a lost one is not missed."""
 
+MEASUREMENT = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST,
+    depth=10,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+)
+"""State of the arm as ros2_control publishes it: a reliable publisher serves listeners of either kind."""
+
 IMAGE = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     depth=2,
