@@ -91,6 +91,35 @@ def run(ctx: typer.Context) -> None:
 
 
 @app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Plain lines instead of a live display.")] = False,
+    json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the results here too.")] = "",
+    trials: Annotated[str, typer.Option("--trials", metavar="FILE", help="Trials; the AIC sample by default.")] = "",
+    trial: Annotated[
+        list[str] | None, typer.Option("--trial", metavar="NAME", help="Run only this one; repeat.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    runs: Annotated[str, typer.Option("--runs", metavar="DIR", help="Folder of the run folders.")] = "runs",
+    launch_file: Annotated[
+        str, typer.Option("--launch", metavar="FILE", help="Launch file that brings up the cell and its recorder.")
+    ] = "demo.launch.xml",
+) -> None:
+    """Bring up the cell in simulation, plug the trials, print a table and leave a run folder with a report."""
+    from cablecell.evaluation import demo as demonstration
+
+    options = demonstration.DemoOptions(
+        trials_file=Path(trials) if trials else None,
+        trials=tuple(trial or ()),
+        seed=seed,
+        runs=Path(runs),
+        json_file=Path(json) if json else None,
+        is_headless=headless,
+        launch_file=launch_file,
+    )
+    raise typer.Exit(demonstration.run(options))
+
+
+@app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Benchmark; `list` names them all.")],
     n: Annotated[int, typer.Option("--n", min=1, help="Number of trials.")] = 20,

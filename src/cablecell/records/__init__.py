@@ -1,0 +1,1 @@
+"""Recordings of the cell: MCAP files written and read without ROS."""

@@ -1,0 +1,106 @@
+"""Read a recording, also one whose writer was killed, and numbers out of its messages without ROS."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import zstandard
+from mcap.exceptions import McapError
+from mcap.records import Channel, Header, Message, Schema
+from mcap.stream_reader import StreamReader
+from numpy.typing import NDArray
+
+from cablecell.records.errors import RecordingError
+
+Array = NDArray[np.float64]
+
+_TRUNCATED = (McapError, struct.error, zstandard.ZstdError)
+"""What the reader of the format raises where a file stops in the middle of a record."""
+
+_ENCAPSULATION = 4
+_STAMP = 8
+
+
+@dataclass(frozen=True)
+class RecordedMessage:
+    """One message of a recording.
+
+    Attributes:
+        topic: Full name of its topic.
+        type_name: For example `sensor_msgs/msg/JointState`.
+        log_ns: When it was received, ns.
+        data: The message in CDR, with its encapsulation header.
+    """
+
+    topic: str
+    type_name: str
+    log_ns: int
+    data: bytes
+
+
+def read_messages(path: Path, topics: Collection[str] | None = None) -> Iterator[RecordedMessage]:
+    """Yield the messages of a recording in the order of writing, up to where the file is complete.
+
+    Args:
+        path: The file.
+        topics: Topics to read; all by default.
+
+    Raises:
+        RecordingError: The file cannot be opened or is no recording (code 934).
+    """
+    schemas: dict[int, Schema] = {}
+    channels: dict[int, Channel] = {}
+    is_begun = False
+    try:
+        with path.open("rb") as stream:
+            for record in StreamReader(stream).records:
+                if isinstance(record, Header):
+                    is_begun = True
+                elif isinstance(record, Schema):
+                    schemas[record.id] = record
+                elif isinstance(record, Channel):
+                    channels[record.id] = record
+                elif isinstance(record, Message):
+                    channel = channels[record.channel_id]
+                    if topics is None or channel.topic in topics:
+                        yield RecordedMessage(
+                            channel.topic, schemas[channel.schema_id].name, record.log_time, record.data
+                        )
+    except OSError as error:
+        raise RecordingError(
+            f"recording {path} cannot be read: {error.strerror}", quantity="path", value=path
+        ) from error
+    except _TRUNCATED as error:
+        # The end of a file whose writer was killed; what came before is whole.
+        if not is_begun:
+            raise RecordingError(f"{path} holds no recording: {error}", quantity="path", value=path) from error
+
+
+def leading_numbers(data: bytes, count: int) -> tuple[float, Array]:
+    """Return stamp and the first float64 fields of a message that begins with a `std_msgs/Header`.
+
+    The fields of poses, twists and wrenches follow each other without gaps, so this reads a `WrenchStamped` (6) or
+    the pose and twist of a `ControllerState` (13) fifty times faster than building the message.
+
+    Args:
+        data: The message in CDR, little endian, with its encapsulation header.
+        count: How many numbers to read.
+
+    Returns:
+        Stamp of the header, s, and the numbers, shape (count,).
+
+    Raises:
+        RecordingError: The message is shorter than that, or big endian (code 934).
+    """
+    if len(data) < _ENCAPSULATION + _STAMP + 4 or data[1] & 1 != 1:
+        raise RecordingError(f"{len(data)} B are no little-endian message with a header")
+    seconds, nanoseconds, name = struct.unpack_from("<iII", data, _ENCAPSULATION)
+    end = _STAMP + 4 + name
+    start = _ENCAPSULATION + end + -end % 8
+    if len(data) < start + 8 * count:
+        raise RecordingError(f"message of {len(data)} B holds fewer than {count} numbers", value=len(data), unit="B")
+    return seconds + 1e-9 * nanoseconds, np.frombuffer(data, "<f8", count, start)
