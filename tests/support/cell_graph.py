@@ -40,9 +40,6 @@ class CellWatch:
         client.node.create_subscription(JointState, "joint_states", self._take_joints, qos.SENSOR)
         self._run_job = ActionClient(client.node, RunJob, "run_job")
 
-    def close(self) -> None:
-        self._run_job.destroy()
-
     def _take_joints(self, message: Any) -> None:
         self.joint_states += 1
         arm = [v for name, v in zip(message.name, message.velocity, strict=True) if "finger" not in name]
