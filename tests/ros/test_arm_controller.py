@@ -87,10 +87,9 @@ def test_trajectory_reaches_its_goal_in_any_order_of_joints(arm):
     start = arm.q()
     goal = turned(start, 0.1, -0.1, 0.1, 0.0, 0.05, -0.2)
     feedback = []
-    sending = arm.follow.send_goal_async(
-        arm.goal(goal[::-1], 0.8, JOINT_NAMES[::-1]), feedback_callback=lambda m: feedback.append(m.feedback)
+    outcome = arm.result(
+        arm.send(arm.goal(goal[::-1], 0.8, JOINT_NAMES[::-1]), feedback_callback=lambda m: feedback.append(m.feedback))
     )
-    outcome = arm.result(arm.wait_for(sending))
     assert (outcome.status, outcome.result.error_code) == (SUCCEEDED, RESULT.SUCCESSFUL), outcome.result.error_string
     assert np.abs(arm.q() - goal).max() < 0.005
     assert feedback
@@ -101,7 +100,7 @@ def test_cancelled_trajectory_comes_to_rest_and_holds(arm):
     start = arm.q()
     handle = arm.send(arm.goal(turned(start, 1.0), 2.0))
     wait_until(lambda: abs(arm.joints[-1].position[0] - start[0]) > 0.1)
-    arm.wait_for(handle.cancel_goal_async())
+    arm.ask(handle.cancel_goal_async)
     outcome = arm.result(handle)
     assert outcome.status == CANCELED
     assert "cancelled after" in outcome.result.error_string
@@ -262,7 +261,7 @@ def test_gripper_opens_and_closes_on_the_plug(arm):
     def move(width_m, force_n=0.0):
         goal = GripperCommand.Goal()
         goal.command.position, goal.command.max_effort = width_m, force_n
-        return arm.result(arm.wait_for(action.send_goal_async(goal)))
+        return arm.result(arm.send(goal, action))
 
     held = move(0.0)
     assert held.status == SUCCEEDED

@@ -98,9 +98,7 @@ class ArmClient(GraphClient):
 
     def report(self):
         """Return the newest diagnostics as level, message and values."""
-        count = len(self.reports)
-        wait_until(lambda: len(self.reports) > count + 1, what="diagnostics")
-        status = self.reports[-1].status[0]
+        status = self.newer(self.reports)[0].status[0]
         return status.level[0], status.message, {pair.key: pair.value for pair in status.values}
 
     def wait_for_report(self, accept, what, timeout_s=10.0):
@@ -115,8 +113,8 @@ class ArmClient(GraphClient):
         wait_until(found, timeout_s=timeout_s, what=what)
 
     def truth(self):
-        count = len(self.truths)
-        wait_until(lambda: len(self.truths) > count + 1, what="/sim/truth")
+        now_s = time.time()
+        wait_until(lambda: self.truths and json.loads(self.truths[-1].data)["stamp"] > now_s, what="/sim/truth")
         return json.loads(self.truths[-1].data)
 
     def goal(self, positions, seconds, names=JOINT_NAMES):
@@ -127,13 +125,22 @@ class ArmClient(GraphClient):
         goal.trajectory.points = [point]
         return goal
 
-    def send(self, goal):
-        handle = self.wait_for(self.follow.send_goal_async(goal))
+    def ask(self, call, timeout_s=15.0):
+        """Return the answer of an asynchronous call of an action client.
+
+        It is made by the thread that receives the answer: rclpy loses an answer that comes before it has noted the
+        question.
+        """
+        task = self._executor.create_task(call)
+        return self.wait_for(self.wait_for(task), timeout_s)
+
+    def send(self, goal, action=None, **callbacks):
+        handle = self.ask(lambda: (action or self.follow).send_goal_async(goal, **callbacks))
         assert handle.accepted
         return handle
 
     def result(self, handle, timeout_s=15.0):
-        return self.wait_for(handle.get_result_async(), timeout_s)
+        return self.ask(handle.get_result_async, timeout_s)
 
     def compliance_message(self, X_base_target, stamp=None, **changes):
         command = CoreCommand(0.0, X_base_target, np.eye(4), np.diag([4000.0] * 3 + [150.0] * 3), **changes)
