@@ -81,14 +81,9 @@ class Partners:
         node.create_service(SetLayout, "set_layout", self._set_layout)
         node.create_service(SetLayout, "set_planning_layout", lambda _, response: response)
         node.create_service(Trigger, "stop", self._stop)
-        self._servers = [
-            self._serve(node, Observe, "observe", lambda: self.observe_error),
-            self._serve(node, InsertConnector, "insert_connector", lambda: self.insert_error),
-        ]
-
-    def close(self):
-        for server in self._servers:
-            server.destroy()
+        # They end with the client's node: an executor that spins must not lose what it waits for.
+        self._serve(node, Observe, "observe", lambda: self.observe_error)
+        self._serve(node, InsertConnector, "insert_connector", lambda: self.insert_error)
 
     def _set_layout(self, request, response):
         self.calls.append(("set_layout", request.layout))
@@ -119,7 +114,7 @@ class Partners:
 
             threading.Thread(target=later).start()
 
-        return ActionServer(
+        ActionServer(
             node, action, name, run, handle_accepted_callback=accept, cancel_callback=lambda _: CancelResponse.ACCEPT
         )
 
@@ -129,7 +124,6 @@ def partners(client):
     made = Partners(client)
     yield made
     made.waits_for_cancel = False
-    made.close()
 
 
 def _start_job(client, recipe, feedback=None):

@@ -43,8 +43,7 @@ def node(client):
 @pytest.fixture(scope="module")
 def insert(client):
     action = ActionClient(client.node, InsertConnector, "insert_connector")
-    yield action
-    action.destroy()
+    return action
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +243,6 @@ def test_aic_task_is_refused_by_message_when_nobody_can_look(client, arm):
     result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
     assert not result.success
     assert "code 603" in result.message
-    action.destroy()
 
 
 def test_the_place_of_the_sensor_is_that_of_the_description():

@@ -67,7 +67,7 @@ class FakeArm:
         self._plugs = self._node.create_publisher(String, "cell/held_plug", qos.STATE)
         self._node.create_subscription(ComplianceCommand, "compliance_commands", self._take, qos.COMMAND)
         self._node.create_service(Trigger, "tare_force_torque_sensor", self._tare)
-        self._server = ActionServer(
+        ActionServer(
             self._node,
             MoveTo,
             "move_to",
@@ -82,7 +82,6 @@ class FakeArm:
     def close(self) -> None:
         self._ending.set()
         self._thread.join()
-        self._server.destroy()
 
     def estimate(self, *, age_s: float = 0.0, sources: int = 3, sigma_m: float = 0.0003) -> None:
         """Publish an estimate of the port."""

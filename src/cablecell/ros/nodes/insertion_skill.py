@@ -330,6 +330,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         message.header.stamp = self.get_clock().now().to_msg()
         self._phase = message
         self._phases.publish(message)
+        self.get_logger().info(f"phase {phase}: {reason}")
         goal = self._goal
         if goal is None:
             return
