@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
-from tests.support.arm import HOME, DhArm
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.frames import (
@@ -25,6 +24,7 @@ from cablecell.core.control.impedance import (
     square_root,
 )
 from cablecell.core.control.interpolation import PoseInterpolator
+from tests.support.arm import HOME, DhArm
 
 MODEL = DhArm()
 seeds = st.integers(0, 10_000)

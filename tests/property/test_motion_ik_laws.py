@@ -7,13 +7,13 @@ import re
 
 import numpy as np
 import pytest
-from tests.support import motion
 
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.geometry import pose_difference
 from cablecell.core.motion.errors import NoIkSolutionError, RobotModelError
 from cablecell.core.motion.ik import RESIDUAL_LIMIT, InverseKinematics
 from cablecell.core.motion.model import RobotModel
+from tests.support import motion
 
 
 def random_configurations(count: int, seed: int) -> np.ndarray:

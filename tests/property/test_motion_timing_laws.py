@@ -9,12 +9,12 @@ import pytest
 import ruckig
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import motion
 
 from cablecell.core.motion.model import ARM_JOINT_NAMES
 from cablecell.core.motion.scurve import plan_rest_to_rest
 from cablecell.core.motion.timing import time_joint_path
 from cablecell.core.motion.trajectory import MotionLimits, is_at_rest, measure_limit_use
+from tests.support import motion
 
 fast = settings(max_examples=80, deadline=None, derandomize=True)
 

@@ -7,7 +7,6 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import chi2
-from tests.support.board_scene import BOARDS, PORTS, X_BASE_HOME, SyntheticCell, look_poses, rig
 
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board import BoardEstimator, Use
@@ -16,6 +15,7 @@ from cablecell.core.fusion.board_state import wide_prior
 from cablecell.core.fusion.board_update import update
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3
 from cablecell.core.perception.reprojection import jacobian, project
+from tests.support.board_scene import BOARDS, PORTS, X_BASE_HOME, SyntheticCell, look_poses, rig
 
 
 def random_board(rng, trial):

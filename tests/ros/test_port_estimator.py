@@ -90,7 +90,9 @@ class FakeCell:
         node = graph.node
         self._state = node.create_publisher(ControllerState, "controller_state", qos.SENSOR)
         self._images = {name: node.create_publisher(Image, f"{name}_camera/image", qos.IMAGE) for name in CAMERAS}
-        self._infos = {name: node.create_publisher(CameraInfo, f"{name}_camera/camera_info", qos.IMAGE) for name in CAMERAS}
+        self._infos = {
+            name: node.create_publisher(CameraInfo, f"{name}_camera/camera_info", qos.IMAGE) for name in CAMERAS
+        }
         for name in CAMERAS:
             node.create_subscription(
                 RegionOfInterest, f"{name}_camera/region", lambda roi, name=name: self._ask(name, roi), qos.STATE
@@ -199,7 +201,7 @@ def node(graph, process):
 
 @pytest.fixture
 def impatient_node(graph, process):
-    with changed(graph, "image_timeout_s", 3.0, 10.0), active(graph):
+    with changed(graph, "image_timeout_s", 6.0, 10.0), active(graph):
         yield
 
 

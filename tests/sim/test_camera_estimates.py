@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.board_scene import tool_outline
 
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
@@ -24,6 +23,7 @@ from cablecell.simulation.camera_scene import build_camera_scene
 from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.visual_scene import link_poses, show_state
+from tests.support.board_scene import tool_outline
 
 CAMERAS = ("left", "center", "right")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.support.sim_cell import StraightInserter, connected, settings, trials
 
 from cablecell.composition.simulated_cell import make_machine
 from cablecell.evaluation import bench_physics, bench_sim
@@ -14,6 +13,7 @@ from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import Machine
 from cablecell.simulation.errors import TrialSceneError
 from cablecell.simulation.files import load_connectors
+from tests.support.sim_cell import StraightInserter, connected, settings, trials
 
 
 def test_every_physics_check_passes_and_reports():

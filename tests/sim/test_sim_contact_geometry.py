@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pybullet as p
 import pytest
-from tests.support.sim_cell import connected
 
 from cablecell.core.config.simulation import PhysicsSettings
 from cablecell.simulation.bodies import PLUG_FRICTION, add_plug, add_port, open_client
 from cablecell.simulation.files import load_connectors
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
+from tests.support.sim_cell import connected
 
 DEEP_M = {"sfp": 0.030, "sc": 0.0145}
 """A depth at which all mating parts are below the lead-in."""

@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pybullet as p
 import pytest
-from tests.support.sim_cell import PERIOD_S, ArmKinematics, StraightInserter, connected, hold
 
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.simulation import WrenchSensorSettings
 from cablecell.simulation.description import read_description
 from cablecell.simulation.scene import ROBOT_JOINTS_KEPT
 from cablecell.simulation.wrench_sensor import WrenchErrors
+from tests.support.sim_cell import PERIOD_S, ArmKinematics, StraightInserter, connected, hold
 
 pin = pytest.importorskip("pinocchio")
 

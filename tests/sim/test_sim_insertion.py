@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.sim_cell import StraightInserter, connected, hold, scene
 
 from cablecell.simulation.render_scene import RenderScene
 from cablecell.simulation.scene_state import SceneState
 from cablecell.simulation.visual_scene import add_scene, link_poses, show_state
+from tests.support.sim_cell import StraightInserter, connected, hold, scene
 
 WEIGHT_BEHIND_SENSOR_KG = 1.0 + 1e-3 + 0.08  # gripper, sensor frame, plug
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.sim_cell import PERIOD_S, ArmKinematics, connected, hold, scene, settings
 
 from cablecell.ports import CommandMode, JointCommand
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
 from cablecell.simulation.machine import SimulatedMachine
+from tests.support.sim_cell import PERIOD_S, ArmKinematics, connected, hold, scene, settings
 
 
 @pytest.fixture

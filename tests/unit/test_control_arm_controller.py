@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.arm import HOME, DhArm, SteppedArm
-from tests.unit.test_control_interpreter import joint, motion
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
@@ -25,6 +23,8 @@ from cablecell.core.control.errors import (
 from cablecell.core.control.frames import inverse, rotation_from_rotvec, rotvec_from_rotation, transform
 from cablecell.core.control.trajectory import FollowState, JointTrajectory, Tolerances
 from cablecell.ports import CommandMode
+from tests.support.arm import HOME, DhArm, SteppedArm
+from tests.unit.test_control_interpreter import joint, motion
 
 MODEL = DhArm()
 X_HOME = MODEL.dynamics(HOME).X_base_tcp

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.arm import DhArm
 
 from cablecell.core.control.errors import GoalToleranceError, PathToleranceError, TrajectoryRejectedError
 from cablecell.core.control.trajectory import (
@@ -14,6 +13,7 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
+from tests.support.arm import DhArm
 
 LIMITS = DhArm().joint_limits
 DT = 0.002

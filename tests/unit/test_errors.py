@@ -6,6 +6,9 @@ import pytest
 
 from cablecell.core.errors import WorkcellError, all_error_classes
 from cablecell.ros.error_codes import UNEXPECTED, fill_result
+from cablecell.ros.reference import import_every_module
+
+import_every_module()
 
 
 class _Result:

@@ -6,6 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from cablecell.core.config.estimator import EstimatorSettings, LookSettings
+from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, Use, solve_look
+from cablecell.core.fusion.board_looks import choose_looks
+from cablecell.core.fusion.board_state import Look
+from cablecell.core.fusion.ports import find_port, in_parent_axes, port_estimate
+from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose
+from cablecell.core.perception.layout import LayoutError, NominalPort, read_layout
+from cablecell.core.perception.outcome import NoEstimate, Reason
 from tests.support.board_scene import (
     BOARDS,
     MOUNTS,
@@ -17,15 +26,6 @@ from tests.support.board_scene import (
     rig,
     viewer,
 )
-
-from cablecell.core.config.estimator import EstimatorSettings, LookSettings
-from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, Use, solve_look
-from cablecell.core.fusion.board_looks import choose_looks
-from cablecell.core.fusion.board_state import Look
-from cablecell.core.fusion.ports import find_port, in_parent_axes, port_estimate
-from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose
-from cablecell.core.perception.layout import LayoutError, NominalPort, read_layout
-from cablecell.core.perception.outcome import NoEstimate, Reason
 
 SETTINGS = EstimatorSettings()
 PORT = NominalPort("nic_card_mount_0/sfp_port_0", PORTS[1], 0.0458)

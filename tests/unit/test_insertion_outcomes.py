@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from tests.support.contact import World, run_skill
 
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.skill import InsertionSkill
+from tests.support.contact import World, run_skill
 
 PLAIN = ConnectorProfile("plain", (13.75e-3, 8.45e-3), (0.375e-3, 0.5e-3), 0.5e-3, 20.0e-3)
 LATCHED = ConnectorProfile(
@@ -168,9 +168,8 @@ def test_the_first_observation_needs_an_estimate():
 
 def test_estimates_that_vanish_in_contact_do_not_stop_the_skill():
     """Vision loses the port behind the gripper: what was known at contact goes on."""
-    from tests.support.contact import X_BASE_PORT, X_TCP_TIP, TipPlant, estimate
-
     from cablecell.core.control.frames import rotation_from_rotvec, transform
+    from tests.support.contact import X_BASE_PORT, X_TCP_TIP, TipPlant, estimate
 
     X_est = X_BASE_PORT @ transform(np.eye(3), OFF)
     port, tip = estimate(X_est, sigma_m=0.001, sigma_rad=0.008), estimate(X_TCP_TIP, sigma_m=0.0003, sigma_rad=0.005)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support import motion
 
 from cablecell.core.geometry import invert_pose, pose_from_xyz_rpy
 from cablecell.core.motion.collision import CollisionChecker, RobotGeometry
@@ -18,6 +17,7 @@ from cablecell.core.motion.scene import (
     Sphere,
     obstacles_from_urdf,
 )
+from tests.support import motion
 
 
 def random_configurations(count: int, seed: int) -> np.ndarray:

@@ -11,12 +11,12 @@ import numpy as np
 import pinocchio as pin
 import pybullet
 import pytest
-from tests.support import motion
 
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.geometry import compose, invert_pose, make_pose, pose_difference, pose_from_quat, pose_from_xyz_rpy
 from cablecell.core.motion.errors import JointLimitError, RobotModelError, UnknownFrameError
 from cablecell.core.motion.model import ARM_JOINT_NAMES, RobotModel
+from tests.support import motion
 
 # Denavit-Hartenberg parameters published by Universal Robots for the UR5e: d, a, alpha.
 PUBLISHED_DH = (

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tests.support import motion
 
 from cablecell.core.geometry import pose_difference, pose_from_xyz_rpy
 from cablecell.core.motion import planner as planner_module
@@ -26,6 +25,7 @@ from cablecell.core.motion.scene import Box as SceneBox
 from cablecell.core.motion.scene import Obstacle, Scene
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits, is_at_rest, measure_limit_use
+from tests.support import motion
 
 LINE = LineLimits(velocity=0.25, acceleration=1.0, jerk=10.0)
 

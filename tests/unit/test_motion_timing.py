@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support import motion
 
 from cablecell.core.geometry import angle_between, pose_difference, rotation_from_rpy
 from cablecell.core.motion.errors import (
@@ -22,6 +21,7 @@ from cablecell.core.motion.trajectory import (
     is_at_rest,
     measure_limit_use,
 )
+from tests.support import motion
 
 LINE = LineLimits(velocity=0.25, acceleration=1.0, jerk=10.0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from tests.support.board_scene import FIDUCIALS, PATCHES
 
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.perception import DetectionSettings
@@ -13,6 +12,7 @@ from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import FiducialError, build_patches, extent, parse
 from cablecell.core.perception.outcome import NoEstimate, Reason
 from cablecell.ports import Frame, Region
+from tests.support.board_scene import FIDUCIALS, PATCHES
 
 PATCH = {"name": "a", "columns": 4, "rows": 6, "first_marker": 0, "centre_m": [0.1, -0.05, 0.012], "yaw_rad": 0.3}
 ONE = parse({"patches": [PATCH]}, "f.yaml")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
 
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.plug_vision import PlugVisionSettings
@@ -19,6 +18,7 @@ from cablecell.core.perception.outcome import NoEstimate, Reason
 from cablecell.core.perception.plug_edges import BodyBox, visible_edges
 from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.ports import Frame, Region
+from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
 
 K = np.array([[1236.63, 0.0, 576.0], [0.0, 1236.63, 512.0], [0.0, 0.0, 1.0]])
 SIZE = (1152, 1024)

@@ -26,8 +26,14 @@ Summary = dict[str, float]
 BENCHMARKS: dict[str, tuple[str, str]] = {
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
     "ik": ("cablecell.evaluation.bench_motion:run_ik", "inverse kinematics: all branches of random poses"),
+    "insertion": (
+        "cablecell.evaluation.bench_insertion:run",
+        "the sample trials in one process, with an error model",
+    ),
     "perception": ("cablecell.evaluation.bench_perception:run", "port poses from camera images against the truth"),
+    "physics": ("cablecell.evaluation.bench_physics:run", "contact forces and dynamics against closed forms"),
     "planning": ("cablecell.evaluation.bench_motion:run_planning", "collision-free motions between random poses"),
+    "sim": ("cablecell.evaluation.bench_sim:run", "speed and repeatability of the simulated machine"),
     "startup": ("cablecell.evaluation.bench_startup:run", "import, bring-up and memory of the link nodes"),
     "timing": ("cablecell.evaluation.bench_motion:run_timing", "jerk-limited timing of joint paths and lines"),
     "tf2": ("cablecell.evaluation.bench_tf2:run", "transform lookups and the cost of a 500 Hz listener"),

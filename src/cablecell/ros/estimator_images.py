@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.port_estimator import PortEstimatorParameters
+from cablecell.core.geometry import pose_difference
 from cablecell.ports import Frame, Region
 from cablecell.ros import qos
 from cablecell.ros.estimator_errors import ArmMovingError, ImageFormatError, NoImagesError, NoToolPoseError
@@ -30,6 +31,13 @@ _CHANNELS = {"rgb8": (0, 1, 2), "bgr8": (2, 1, 0)}
 
 _IMAGES, _INFOS = 4, 40
 """Images and calibrations that are kept, by camera. An image is large and may come much later than its calibration."""
+
+
+_LONGER_S = 5.0
+"""How much longer than the wait for images the tool's poses are kept: an image may come long after its exposure."""
+
+_SAME_PLACE_M, _SAME_PLACE_RAD = 0.0003, 0.001
+"""Images whose tool poses differ by more are of two standstills."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,16 @@ class View:
     intrinsics: Mapping[str, CameraIntrinsics]
 
 
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """An image with its calibration and the pose of the tool."""
+
+    stamp_s: float
+    image: Any
+    info: Any
+    X_base_tcp: Matrix
+
+
 class ViewCollector:
     """Listens to cameras and controller while it is open; a renderer renders only what somebody listens to."""
 
@@ -58,6 +76,7 @@ class ViewCollector:
         self._parameters = parameters
         self._history = PoseHistory(
             RestLimits(parameters.rest_velocity_m_per_s, parameters.rest_velocity_rad_per_s),
+            span_s=parameters.image_timeout_s + _LONGER_S,
             max_gap_s=parameters.max_pose_gap_s,
         )
         self._changed = threading.Condition()
@@ -90,12 +109,12 @@ class ViewCollector:
         while True:
             check()
             waited_s = time.monotonic() - begun_s
-            newest_s, rest_s = self._history.newest_s, self._history.rest_since_s
+            newest_s = self._history.newest_s
             age_s = math.inf if newest_s is None else self._now_s() - newest_s
-            if newest_s is not None and age_s <= settings.state_timeout_s and rest_s is not None:
-                X_base_tcp = self._history.pose_at(newest_s)
-                if newest_s - rest_s >= settings.settle_s and X_base_tcp is not None:
-                    return X_base_tcp
+            if newest_s is not None and age_s <= settings.state_timeout_s:
+                now = self._history.at(newest_s)
+                if now is not None and now.still_s >= settings.settle_s and now.still_s > 0.0:
+                    return now.X_base_tcp
             if age_s > settings.state_timeout_s and waited_s > settings.state_timeout_s:
                 raise self._silent_controller(age_s)
             if waited_s > settings.rest_timeout_s:
@@ -142,22 +161,22 @@ class ViewCollector:
                 )
             self._wait()
 
-    def _placed_images(self, after_s: float) -> dict[str, tuple[Any, Any, Matrix]]:
-        """Return the newest usable image, its calibration and the tool's pose, by camera."""
-        rest_s = self._history.rest_since_s
-        if rest_s is None:
-            return {}
-        earliest_s = max(after_s, rest_s + self._parameters.settle_s)
-        found: dict[str, tuple[Any, Any, Matrix]] = {}
+    def _placed_images(self, after_s: float) -> dict[str, _Placed]:
+        """Return the newest usable image by camera, all from one standstill."""
+        found: dict[str, _Placed] = {}
         for name in self._parameters.cameras:
             infos = {to_seconds(info.header.stamp): info for info in tuple(self._infos[name])}
             for image in reversed(tuple(self._images[name])):
                 stamp_s = to_seconds(image.header.stamp)
-                X_base_tcp = self._history.pose_at(stamp_s)
-                if stamp_s in infos and stamp_s >= earliest_s and X_base_tcp is not None:
-                    found[name] = (image, infos[stamp_s], X_base_tcp)
+                past = self._history.at(stamp_s)
+                was_still = past is not None and past.still_s > 0.0 and past.still_s >= self._parameters.settle_s
+                if past is not None and was_still and stamp_s in infos and stamp_s >= after_s:
+                    found[name] = _Placed(stamp_s, image, infos[stamp_s], past.X_base_tcp)
                     break
-        return found
+        if not found:
+            return found
+        newest = max(found.values(), key=lambda placed: placed.stamp_s)
+        return {name: placed for name, placed in found.items() if _is_same_place(placed.X_base_tcp, newest.X_base_tcp)}
 
     def _silent_controller(self, age_s: float) -> NoToolPoseError:
         limit_s = self._parameters.state_timeout_s
@@ -195,11 +214,17 @@ class ViewCollector:
         return take
 
 
-def _view(found: Mapping[str, tuple[Any, Any, Matrix]]) -> View:
-    frames = {name: to_frame(image, info) for name, (image, info, _) in found.items()}
-    newest = max(frames, key=lambda name: frames[name].stamp_s)
-    intrinsics = {name: to_intrinsics(info) for name, (_, info, _) in found.items()}
-    return View(frames[newest].stamp_s, found[newest][2], frames, intrinsics)
+def _view(found: Mapping[str, _Placed]) -> View:
+    frames = {name: to_frame(placed.image, placed.info) for name, placed in found.items()}
+    newest = max(found.values(), key=lambda placed: placed.stamp_s)
+    intrinsics = {name: to_intrinsics(placed.info) for name, placed in found.items()}
+    return View(newest.stamp_s, newest.X_base_tcp, frames, intrinsics)
+
+
+def _is_same_place(X_A: Matrix, X_B: Matrix) -> bool:
+    difference = pose_difference(X_A, X_B)
+    is_near = float(np.linalg.norm(difference[:3])) <= _SAME_PLACE_M
+    return is_near and float(np.linalg.norm(difference[3:])) <= _SAME_PLACE_RAD
 
 
 def to_intrinsics(info: Any) -> CameraIntrinsics:

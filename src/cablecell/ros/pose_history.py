@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +27,23 @@ class RestLimits:
     velocity_rad_per_s: float
 
 
+@dataclass(frozen=True, eq=False)
+class PastPose:
+    """Where the tool was at a time.
+
+    Attributes:
+        X_base_tcp: Pose, shape (4, 4).
+        still_s: How long it had been at rest without a break, s; 0 while it moved.
+    """
+
+    X_base_tcp: Matrix
+    still_s: float
+
+
 class PoseHistory:
     """Poses of the tool by time; filled by one thread, asked by another."""
 
-    def __init__(self, limits: RestLimits, *, span_s: float = 30.0, max_gap_s: float = 0.05) -> None:
+    def __init__(self, limits: RestLimits, *, span_s: float, max_gap_s: float) -> None:
         """Start empty.
 
         Args:
@@ -42,39 +54,34 @@ class PoseHistory:
         self._limits = limits
         self._span_s = span_s
         self._max_gap_s = max_gap_s
-        self._entries: deque[tuple[float, Matrix]] = deque()
-        self._rest_since_s: float | None = None
+        self._stamps: list[float] = []
+        self._poses: list[tuple[Matrix, float | None]] = []  # with the time since which the arm was at rest
         self._speed = (0.0, 0.0)
         self._lock = threading.Lock()
 
     def add(self, stamp_s: float, X_base_tcp: Matrix, speed_m_per_s: float, speed_rad_per_s: float) -> None:
         """Take in one measured pose; a stamp that goes back means that the clock was set, and starts afresh."""
         with self._lock:
-            if self._entries and stamp_s <= self._entries[-1][0]:
-                self._entries.clear()
-                self._rest_since_s = None
-            self._entries.append((stamp_s, X_base_tcp))
-            while self._entries[0][0] < stamp_s - self._span_s:
-                self._entries.popleft()
+            if self._stamps and stamp_s <= self._stamps[-1]:
+                self._stamps.clear()
+                self._poses.clear()
             self._speed = (speed_m_per_s, speed_rad_per_s)
             limits = self._limits
-            is_still = speed_m_per_s <= limits.velocity_m_per_s and speed_rad_per_s <= limits.velocity_rad_per_s
-            if not is_still:
-                self._rest_since_s = None
-            elif self._rest_since_s is None:
-                self._rest_since_s = stamp_s
+            rest_since_s = None
+            if speed_m_per_s <= limits.velocity_m_per_s and speed_rad_per_s <= limits.velocity_rad_per_s:
+                before = self._poses[-1][1] if self._poses else None
+                rest_since_s = stamp_s if before is None else before
+            self._stamps.append(stamp_s)
+            self._poses.append((X_base_tcp, rest_since_s))
+            if self._stamps[0] < stamp_s - 1.5 * self._span_s:  # in large pieces: taking from the front is slow
+                old = bisect.bisect_left(self._stamps, stamp_s - self._span_s)
+                del self._stamps[:old], self._poses[:old]
 
     @property
     def newest_s(self) -> float | None:
         """Stamp of the newest pose; None before the first."""
         with self._lock:
-            return self._entries[-1][0] if self._entries else None
-
-    @property
-    def rest_since_s(self) -> float | None:
-        """Since when the arm has been at rest without a break; None while it moves, or before the first pose."""
-        with self._lock:
-            return self._rest_since_s
+            return self._stamps[-1] if self._stamps else None
 
     @property
     def speed(self) -> tuple[float, float]:
@@ -82,19 +89,21 @@ class PoseHistory:
         with self._lock:
             return self._speed
 
-    def pose_at(self, stamp_s: float) -> Matrix | None:
-        """Return X_base_tcp at a time, interpolated; None outside the history or inside a gap of it."""
+    def at(self, stamp_s: float) -> PastPose | None:
+        """Return where the tool was, interpolated; None outside the history or inside a gap of it."""
         with self._lock:
-            entries = list(self._entries)
-        index = bisect.bisect_left(entries, stamp_s, key=lambda entry: entry[0])
-        if index == len(entries):
-            return None
-        after_s, X_after = entries[index]
+            index = bisect.bisect_left(self._stamps, stamp_s)
+            if index == len(self._stamps):
+                return None
+            after_s = self._stamps[index]
+            X_after, rest_since_s = self._poses[index]
+            before_s, X_before = (
+                (after_s, X_after) if index == 0 else (self._stamps[index - 1], self._poses[index - 1][0])
+            )
+        still_s = 0.0 if rest_since_s is None else max(0.0, stamp_s - rest_since_s)
         if after_s == stamp_s:
-            return X_after
-        if index == 0:
+            return PastPose(X_after, still_s)
+        if index == 0 or after_s - before_s > self._max_gap_s:
             return None
-        before_s, X_before = entries[index - 1]
-        if after_s - before_s > self._max_gap_s:
-            return None
-        return interpolate_pose(X_before, X_after, (stamp_s - before_s) / (after_s - before_s))
+        fraction = (stamp_s - before_s) / (after_s - before_s)
+        return PastPose(interpolate_pose(X_before, X_after, fraction), still_s)

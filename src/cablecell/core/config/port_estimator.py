@@ -22,7 +22,7 @@ class PortEstimatorParameters(ParameterSchema):
         2.0, "Longest wait for, and largest age of, the controller's state.", unit="s", minimum=0.05, maximum=30.0
     )
     image_timeout_s: float = parameter(
-        10.0, "Longest wait for the images of one view.", unit="s", minimum=0.1, maximum=120.0
+        30.0, "Longest wait for the images of one view.", unit="s", minimum=0.1, maximum=120.0
     )
     settle_s: float = parameter(
         0.1, "How long the arm has been at rest before an exposure counts.", unit="s", minimum=0.0, maximum=5.0

@@ -54,6 +54,12 @@ class InsertionTimeoutError(InsertionError):
     code = 408
 
 
+class PlugLostError(InsertionError):
+    """The plug is not where it was gripped any more."""
+
+    code = 409
+
+
 class LostEstimateError(InsertionError):
     """The estimate of the port is missing, too old or too uncertain to start a contact with."""
 
@@ -98,6 +104,7 @@ _CLASSES: dict[Outcome, type[WorkcellError]] = {
     Outcome.PULLED_OUT: PulledOutError,
     Outcome.OVER_FORCE: OverForceError,
     Outcome.TIMED_OUT: InsertionTimeoutError,
+    Outcome.PLUG_LOST: PlugLostError,
     Outcome.CANCELLED: CancelledError,
     Outcome.LOST_ESTIMATE: LostEstimateError,
     Outcome.NOT_SEATED: NotSeatedError,

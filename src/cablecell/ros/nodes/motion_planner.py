@@ -18,6 +18,7 @@ from cablecell_interfaces.msg import PortEstimateArray
 from cablecell_interfaces.srv import PlanMotion, SetLayout
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
@@ -99,7 +100,10 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
             (PortEstimateArray, "ports", self._scene.take_ports),
             (String, "cell/held_plug", self._take_held_plug),
         ):
-            subscription = self.create_subscription(kind, topic, callback, qos.STATE, callback_group=group)
+            events = SubscriptionEventCallbacks(use_default_callbacks=False)
+            subscription = self.create_subscription(
+                kind, topic, callback, qos.STATE, callback_group=group, event_callbacks=events
+            )
             self._created.callback(self.destroy_subscription, subscription)
         for service, name, answer in (
             (PlanMotion, "plan_motion", self._answer_plan),
@@ -134,7 +138,9 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         self._arm.close()
 
     def _publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
-        publisher = self.create_lifecycle_publisher(kind, topic, profile)
+        # Without event handlers: the executor of another thread stumbles over one that is being destroyed.
+        events = PublisherEventCallbacks(use_default_callbacks=False)
+        publisher = self.create_lifecycle_publisher(kind, topic, profile, event_callbacks=events)
         self._created.callback(self.destroy_publisher, publisher)
         return publisher
 

@@ -18,6 +18,7 @@ from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import RegionOfInterest
 from tf2_ros import TransformBroadcaster
@@ -73,6 +74,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         super().__init__("port_estimator", PortEstimatorParameters)
         self._lock = threading.Lock()  # guards the board, which timers read while an observation writes
         self._observing = threading.Lock()
+        self._transforms = TransformBroadcaster(self)
         self._created = ExitStack()
         self._last_problem = ""
         self._intrinsics: dict[str, CameraIntrinsics] = {}
@@ -88,8 +90,6 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._regions = {
             name: self._publisher(RegionOfInterest, f"{name}_camera/region", qos.STATE) for name in settings.cameras
         }
-        self._transforms = TransformBroadcaster(self)
-        self._created.callback(self.destroy_publisher, self._transforms.pub_tf)
         service = self.create_service(
             SetLayout, "set_layout", self._answer_layout, callback_group=MutuallyExclusiveCallbackGroup()
         )
@@ -110,7 +110,9 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._created.close()
 
     def _publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
-        publisher = self.create_lifecycle_publisher(kind, topic, profile)
+        # Without event handlers: the executor of another thread stumbles over one that is being destroyed.
+        events = PublisherEventCallbacks(use_default_callbacks=False)
+        publisher = self.create_lifecycle_publisher(kind, topic, profile, event_callbacks=events)
         self._created.callback(self.destroy_publisher, publisher)
         return publisher
 
