@@ -53,10 +53,11 @@ def run_from_cli(name: str, *, n: int, seed: int, workers: int, json_file: str) 
     console = Console(highlight=False)
     if name == "list":
         for known, (_, purpose) in BENCHMARKS.items():
-            console.print(f"{known:<12} {purpose}", markup=False)
+            console.print(f"{known:<12} {purpose}", markup=False, soft_wrap=True)
         return 0
     if name not in BENCHMARKS:
-        Console(stderr=True).print(f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}", markup=False)
+        line = f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}"
+        Console(stderr=True).print(line, markup=False, soft_wrap=True)
         return 2
     result = run(name, n=n, seed=seed, workers=workers)
     table = Table(box=None, pad_edge=False, title=f"{name}: n = {n}, seed = {seed}", title_justify="left")
