@@ -8,6 +8,26 @@ from cablecell.installation import environment
 from tests.support.domains import private_domain
 
 
+REAL_TIME = (
+    "tests/ros/test_arm_",
+    "tests/ros/test_cell_supervisor",
+    "tests/ros/test_insertion_skill",
+    "tests/ros/test_motion_planner",
+    "tests/ros/test_port_estimator",
+    "tests/ros/test_recorder",
+    "tests/ros/test_sim_camera",
+    "tests/system/test_cell.py",
+    "tests/system/test_demo",
+)
+"""Files whose tests run the cell's nodes in real time: too slow and too easily disturbed to run with all others."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid.startswith(REAL_TIME):
+            item.add_marker(pytest.mark.cell)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _private_environment(tmp_path_factory):
     with private_domain() as domain, pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMON = ("/parameter_events", "/rosout")
+COMMON = ("/parameter_events", "/rosout", "/cell/node_heartbeats")
 
 
 def test_reference_is_up_to_date():
