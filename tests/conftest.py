@@ -7,7 +7,6 @@ import pytest
 from cablecell.installation import environment
 from tests.support.domains import private_domain
 
-
 REAL_TIME = (
     "tests/ros/test_arm_",
     "tests/ros/test_cell_supervisor",
