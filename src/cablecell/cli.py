@@ -144,6 +144,17 @@ def doctor(
     raise typer.Exit(examination.run(with_graph=graph, json_file=json))
 
 
+@app.command()
+def status(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a line.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Longest wait for the cell's answer, s.")] = 5.0,
+) -> None:
+    """Say what the cell is doing; exit code 1 when there is none, or when it cannot work."""
+    from cablecell.ros.verbs.status import show_status
+
+    show_status(as_json=json, timeout_s=timeout)
+
+
 def _real_ros2(verb: str) -> typer.Typer:
     passed = typer.Typer()
 

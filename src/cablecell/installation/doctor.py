@@ -91,7 +91,7 @@ def _examine_machine() -> Iterator[Finding]:
     yield Finding("operating system", _read_os_name())
     yield Finding("processor", f"{platform.machine()}, {os.cpu_count()} cores")
     yield Finding("Python", f"{platform.python_version()} ({sys.executable})")
-    for command, package in (("gcc", "gcc"), ("g++", "g++"), ("git", "git")):
+    for command, package in (("gcc", "gcc"), ("g++", "g++")):
         yield _examine_tool(command, package)
     for need in system.find_missing():
         yield Finding(need.what, "", False, f"apt-get install {need.package}")
