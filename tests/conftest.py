@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.nodeid.startswith(REAL_TIME):
             item.add_marker(pytest.mark.cell)
+        if item.nodeid.startswith("tests/system/test_docker.py"):
+            item.add_marker(pytest.mark.docker)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,14 +46,16 @@ def run(pytest_arguments: Sequence[str]) -> int:
     """Run the gates and the tests, or only the tests asked for; return the exit code.
 
     Args:
-        pytest_arguments: Passed to pytest as they are. When there are any, the gates are left out.
+        pytest_arguments: Passed to pytest as they are, but for `--docker`, which asks for the tests that build and run
+            the container image. When there are any, the gates are left out.
     """
     if not (ROOT / "tests").is_dir():
         Console(stderr=True).print("cell test needs a checkout: this installation has no tests folder", markup=False)
         return 2
     failed = [] if pytest_arguments else [result.name for result in run_gates() if not result.passed]
     environ = {**os.environ, "PYTHONPATH": ""}
-    done = subprocess.run([sys.executable, "-m", "pytest", *pytest_arguments], cwd=ROOT, env=environ, check=False)
+    words = [w for word in pytest_arguments for w in (("-m", "docker") if word == "--docker" else (word,))]
+    done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environ, check=False)
     if failed:
         Console(stderr=True).print(f"gates failed: {', '.join(failed)}", style="red", markup=False)
         return done.returncode or 1
