@@ -26,7 +26,7 @@ _DOUBT_LIMIT = 2.5
 _UNSURE_M = 1.0e-4
 """Added to the catch threshold while the height of the land is only extrapolated."""
 
-_SIDEWAYS_LIMIT_N = 10.0
+_SIDEWAYS_LIMIT_N = 6.0
 """Largest lateral force: the target is kept that close to the plug."""
 
 _ON_PATH_M = 1.0e-4
