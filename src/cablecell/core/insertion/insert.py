@@ -125,9 +125,17 @@ class Insert(PhaseStep):
 
     def _setpoint(self, job: Job, m: Measurement, depth: float) -> Setpoint:
         settings, plan = job.settings, job.plan
-        is_near_stop = depth > job.profile.depth_m - settings.seat_zone_m - job.depth_tolerance_m[1]
-        speed = settings.seat_speed if is_near_stop else settings.insert_speed
-        push = -_BACKOFF_FORCE_N if m.time_s < self._pull_until_s else plan.insert_force_n
+        profile = job.profile
+        if depth > profile.depth_m - settings.seat_zone_m - job.depth_tolerance_m[1]:
+            speed = settings.seat_speed
+        elif depth - profile.rim_m < plan.entered_m + profile.nose_m:
+            # What dropped may have been the nose alone, or a corner: the body then lands on the rim at this speed.
+            speed = settings.contact_speed
+        else:
+            speed = settings.insert_speed
+        # The push grows from that of the search, so that a false catch ends without a blow.
+        grown = settings.search_force_n + settings.seat_ramp * (m.time_s - self._start_s)
+        push = -_BACKOFF_FORCE_N if m.time_s < self._pull_until_s else min(grown, plan.insert_force_n)
         return soft_setpoint(
             job, self._compliance.target(m), self._compliance.rotvec, push, plan.insert_force_n / speed
         )
