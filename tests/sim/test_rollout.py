@@ -34,6 +34,21 @@ def test_the_sample_trials_are_seated_gently(trial, seed):
     assert result.score.total > 90.0
 
 
+@pytest.mark.parametrize(
+    ("seed", "what"),
+    [
+        (5000, "tilted on its shoulders: 20.9 N when moments were nulled there"),
+        (5003, "gripped so deep that the pads reach below the port's rim: the plug was pushed out of the hand"),
+        (5008, "ferrules caught first, body on the rim: a blow of 22 N"),
+    ],
+)
+def test_seeds_that_once_went_wrong_are_seated_gently(seed, what):
+    result = roll("trial_3", seed)
+    assert result.is_success, f"{what}: {result.skill.reason}"
+    assert result.peak_force_n < 17.0, what
+    assert result.offlimit_contacts == (), what
+
+
 def test_the_skill_was_really_given_wrong_estimates():
     result = roll("trial_1", 3)
     assert 0.3e-3 < float(abs(result.port_error_m).max()) < 4e-3
