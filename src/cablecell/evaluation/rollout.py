@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_robot_description, load_task_board_description
+from cablecell.composition.simulated_backend import payload_with_plug
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
@@ -28,7 +29,7 @@ from cablecell.core.control.frames import inverse, rotation_from_quat_xyzw, rota
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.errors import WorkcellError
-from cablecell.core.fusion.wrench import Payload, WrenchCompensator
+from cablecell.core.fusion.wrench import WrenchCompensator
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import profile_from_connector
@@ -48,12 +49,6 @@ from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 
 Array = NDArray[np.float64]
-
-TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
-"""Gripper behind the sensor as the description of the arm has it: mass, kg, and centre in `ft_frame`, m."""
-
-P_TCP_FT = (0.0, 0.0, -0.172)
-"""Origin of `ft_frame` in `tcp`, m; their axes agree."""
 
 MARGIN_M = 0.003
 """Distance to obstacles that planned moves keep, m."""
@@ -260,16 +255,12 @@ class Rollout:
         return port, PoseEstimate(0.0, X_tcp_tip, _covariance(errors.grasp_sigma_m, errors.grasp_sigma_rad))
 
     def _make_compensator(self) -> WrenchCompensator:
-        plug_mass = self._target.connector.plug.mass_kg
-        tip = pose_matrix(self.machine.world.X_tcp_tip_nominal)
-        plug_in_ft = (tip @ np.array([*self._target.connector.plug.com_m, 1.0]))[:3] - np.array(P_TCP_FT)
-        mass = TOOL_PAYLOAD.mass_kg + plug_mass
-        centre = (TOOL_PAYLOAD.mass_kg * TOOL_PAYLOAD.centre + plug_mass * plug_in_ft) / mass
+        X_tcp_ft = _robot().relative_pose("tcp", "ft_frame")
         return WrenchCompensator(
-            transform(np.eye(3), P_TCP_FT),
+            X_tcp_ft,
             cutoff_hz=WRENCH_CUTOFF_HZ,
             rate_hz=self._control.rate_hz,
-            payload=Payload(mass, centre),
+            payload=payload_with_plug(self._target.connector, self.machine.world.X_tcp_tip_nominal, X_tcp_ft),
         )
 
     # Motion --------------------------------------------------------------------------------------------------
