@@ -44,7 +44,8 @@ def test_the_sample_trials_are_seated_gently(trial, seed):
     ],
 )
 def test_seeds_that_once_went_wrong_are_seated_gently(seed, what):
-    result = roll("trial_3", seed)
+    # With the port three times as badly known as it is, as when they were found.
+    result = roll("trial_3", seed, errors=EstimateErrors(port_sigma_m=0.001, port_sigma_rad=0.0087))
     assert result.is_success, f"{what}: {result.skill.reason}"
     assert result.peak_force_n < 17.0, what
     assert result.offlimit_contacts == (), what
@@ -52,7 +53,7 @@ def test_seeds_that_once_went_wrong_are_seated_gently(seed, what):
 
 def test_the_skill_was_really_given_wrong_estimates():
     result = roll("trial_1", 3)
-    assert 0.3e-3 < float(abs(result.port_error_m).max()) < 4e-3
+    assert 0.1e-3 < float(abs(result.port_error_m).max()) < 1.4e-3
     assert float(abs(result.tip_error_m).max()) > 0.1e-3
 
 
