@@ -7,6 +7,7 @@ import pytest
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.insertion.outcome import Outcome
 from cablecell.evaluation import bench_insertion
+from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.rollout import EstimateErrors, Rollout, RolloutResult
 from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 
@@ -34,9 +35,25 @@ def test_the_sample_trials_are_seated_gently(trial, seed):
     assert result.score.total > 90.0
 
 
+@pytest.mark.parametrize(
+    ("seed", "what"),
+    [
+        (5000, "tilted on its shoulders: 20.9 N when moments were nulled there"),
+        (5003, "gripped so deep that the pads reach below the port's rim: the plug was pushed out of the hand"),
+        (5008, "ferrules caught first, body on the rim: a blow of 22 N"),
+    ],
+)
+def test_seeds_that_once_went_wrong_are_seated_gently(seed, what):
+    # With the port three times as badly known as it is, as when they were found.
+    result = roll("trial_3", seed, errors=EstimateErrors(port_sigma_m=0.001, port_sigma_rad=0.0087))
+    assert result.is_success, f"{what}: {result.skill.reason}"
+    assert result.peak_force_n < 17.0, what
+    assert result.offlimit_contacts == (), what
+
+
 def test_the_skill_was_really_given_wrong_estimates():
     result = roll("trial_1", 3)
-    assert 0.3e-3 < float(abs(result.port_error_m).max()) < 4e-3
+    assert 0.1e-3 < float(abs(result.port_error_m).max()) < 1.4e-3
     assert float(abs(result.tip_error_m).max()) > 0.1e-3
 
 
@@ -62,7 +79,7 @@ def test_bench_counts_every_rollout_and_states_the_interval():
     assert [row["trial"] for row in rows] == ["trial_1", "trial_2", "trial_3"]
     successes = sum(row["success"] for row in rows)
     assert summary["success_rate"] == pytest.approx(successes / 3)
-    assert summary["wilson_low"] == pytest.approx(bench_insertion.wilson_low(successes, 3))
+    assert summary["wilson_low"] == pytest.approx(wilson_interval(successes, 3)[0])
     for key in (
         "score_mean",
         "score_p5",
@@ -75,9 +92,3 @@ def test_bench_counts_every_rollout_and_states_the_interval():
         "rtf",
     ):
         assert key in summary
-
-
-def test_wilson_interval_agrees_with_published_values():
-    assert bench_insertion.wilson_low(30, 30) == pytest.approx(0.886, abs=0.002)
-    assert bench_insertion.wilson_low(27, 30) == pytest.approx(0.744, abs=0.002)
-    assert bench_insertion.wilson_low(0, 30) == 0.0

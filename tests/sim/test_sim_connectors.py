@@ -6,10 +6,11 @@ import numpy as np
 import pybullet as p
 import pytest
 
+from cablecell.composition.simulated_cell import load_scene
 from cablecell.core.config.simulation import GraspSettings, PhysicsSettings
 from cablecell.core.geometry.scalar import quat_from_rotvec
 from cablecell.simulation.bodies import add_plug, add_port, open_client
-from cablecell.simulation.files import load_connectors
+from cablecell.simulation.files import load_connectors, load_trials
 from cablecell.simulation.grasp import GraspSpring
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
 
@@ -72,3 +73,32 @@ def test_the_keys_keep_a_duplex_plug_from_going_in_upside_down():
     connector = load_connectors()["sc"]
     short_m, _ = push(connector, np.random.default_rng(1), 0.0, 0.0, np.pi)
     assert short_m > 5.0e-3
+
+
+@pytest.mark.parametrize(("trial", "shell"), [("trial_1", "sfp"), ("trial_3", "sc")])
+def test_walls_stand_nowhere_outside_the_published_port(trial, shell):
+    # Fingers pass beside the port: a wall made thicker outwards is in their way.
+    scene = load_scene(load_trials().trials[trial], load_connectors())
+    port = scene.ports[scene.target]
+    corners = []
+    for body in scene.statics:
+        if body.name.endswith("_shell") and scene.target.split("/")[0] in body.name:
+            for shape in body.visuals:
+                half = np.array(shape.size) / 2.0
+                X = port.X_WE.inverse() @ body.X_WB @ shape.X_BS
+                corners += [
+                    (X @ Pose(tuple(half * s), NO_ROTATION)).p
+                    for s in np.ndindex(2, 2, 2)
+                    for s in [2.0 * np.array(s) - 1]
+                ]
+    published = np.abs(np.array(corners)[:, :2]).max(axis=0)
+    walls = port.connector.port.walls
+    assert max(abs(v) for wall in walls for v in wall.x_m) <= published[0] + 2.0e-5
+    assert max(abs(v) for wall in walls for v in wall.y_m) <= published[1] + 2.0e-5
+
+
+def test_the_pads_pass_beside_the_sc_port():
+    # The published pads are 13.1 mm apart and come down to the rim of a port that is 9.3 mm high.
+    sc = load_connectors()["sc"]
+    half_height = max(abs(v) for wall in sc.port.walls for v in wall.y_m)
+    assert sc.grasp.width_m / 2.0 - half_height > 1.8e-3

@@ -6,7 +6,7 @@ import pytest
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.composition.task_knowledge import TaskKnowledge, UnknownLayoutError, home_tcp
-from cablecell.core.geometry import pose_difference, pose_from_quat, quat_from_rotation
+from cablecell.core.geometry import exp_so3, pose_difference, pose_from_quat, quat_from_rotation
 from cablecell.core.motion.model import RobotModel
 from cablecell.simulation.files import load_connectors, load_trials
 from cablecell.simulation.rigid import Pose
@@ -24,6 +24,23 @@ def test_designed_grasp_is_the_one_the_scene_is_built_with(layout):
     held = TaskKnowledge().held_plug(layout)
     assert held.connector == scene.plug.connector.name
     assert np.abs(pose_difference(held.X_tcp_tip, pose_from_quat(expected.p, expected.q))).max() < 1e-9
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_covariance_of_the_grasp_is_that_of_plugs_turned_where_they_are_held(layout):
+    held = TaskKnowledge().held_plug(layout)
+    rng = np.random.default_rng(4)
+    X = held.X_tcp_tip
+    errors = []
+    for _ in range(4000):
+        turn, shift = rng.normal(0.0, held.rotation_sigma_rad, 3), rng.normal(0.0, held.position_sigma_m, 3)
+        moved = exp_so3(turn) @ X[:3, 3] + shift
+        errors.append([*(X[:3, :3].T @ (moved - X[:3, 3])), *(X[:3, :3].T @ turn)])
+    scale = np.sqrt(np.diag(held.covariance))
+    difference = (np.cov(np.array(errors).T) - held.covariance) / np.outer(scale, scale)
+    assert np.abs(difference).max() < 0.1
+    if held.connector == "sfp":  # 58 mm ahead of the tcp: the turn moves the tip more than the shift
+        assert scale[:2].min() > 1.4 * held.position_sigma_m
 
 
 def test_home_tcp_agrees_with_the_robot_model():

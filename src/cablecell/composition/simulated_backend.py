@@ -18,6 +18,7 @@ from cablecell.composition.machines import (
 )
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
+from cablecell.core.config.connector import Connector
 from cablecell.core.control.frames import rotation_from_quat_xyzw, transform
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
@@ -25,12 +26,20 @@ from cablecell.core.motion.model import RobotModel
 from cablecell.ports import CommandMode
 from cablecell.simulation.files import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 
 Array = NDArray[np.float64]
 
 TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
 """Gripper behind the sensor as the description of the arm has it: mass, kg, and centre in `ft_frame`, m."""
+
+
+def payload_with_plug(connector: Connector, X_tcp_tip: Pose, X_tcp_ft: Array) -> Payload:
+    """Return the gripper and a plug held at `X_tcp_tip` as one payload in `ft_frame`."""
+    com = transform(rotation_from_quat_xyzw(X_tcp_tip.q), X_tcp_tip.p) @ np.array([*connector.plug.com_m, 1.0])
+    centre = X_tcp_ft[:3, :3].T @ (com[:3] - X_tcp_ft[:3, 3])
+    return combine_payloads(TOOL_PAYLOAD, Payload(connector.plug.mass_kg, centre))
 
 
 class _SimulatedCell:
@@ -84,10 +93,7 @@ class _SimulatedCell:
         plug = self._scene.plug
         if plug is None:
             return TOOL_PAYLOAD
-        tip = self.machine.world.X_tcp_tip_nominal
-        com = transform(rotation_from_quat_xyzw(tip.q), tip.p) @ np.array([*plug.connector.plug.com_m, 1.0])
-        centre = X_tcp_ft[:3, :3].T @ (com[:3] - X_tcp_ft[:3, 3])
-        return combine_payloads(TOOL_PAYLOAD, Payload(plug.connector.plug.mass_kg, centre))
+        return payload_with_plug(plug.connector, self.machine.world.X_tcp_tip_nominal, X_tcp_ft)
 
     def _load(self, name: str) -> Scene:
         trials = self._trials.trials

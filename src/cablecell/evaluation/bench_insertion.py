@@ -5,7 +5,6 @@ Every failure stays in the denominator. The score is "AIC rubric, our PyBullet c
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cablecell.core.errors import WorkcellError
+from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.rollout import EstimateErrors, Rollout, RolloutResult
 from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 
@@ -54,7 +54,7 @@ def summarise(rows: list[Row]) -> dict[str, float]:
     summary = {
         "n": float(n),
         "success_rate": successes / n,
-        "wilson_low": wilson_low(successes, n),
+        "wilson_low": wilson_interval(successes, n)[0],
         "score_mean": float(scores.mean()),
         "score_p5": float(np.percentile(scores, 5)),
         "score_min": float(scores.min()),
@@ -69,14 +69,6 @@ def summarise(rows: list[Row]) -> dict[str, float]:
         own = [bool(row["success"]) for row in rows if row["trial"] == name]
         summary[f"success_rate_{name}"] = sum(own) / len(own)
     return summary
-
-
-def wilson_low(successes: int, n: int, z: float = 1.959964) -> float:
-    """Return the lower end of the Wilson 95 % interval of a rate."""
-    rate = successes / n
-    centre = rate + z * z / (2 * n)
-    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, (centre - spread) / (1 + z * z / n))
 
 
 def _run_one(job: tuple[str, int, EstimateErrors]) -> Row:

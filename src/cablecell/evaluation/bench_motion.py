@@ -29,6 +29,7 @@ from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.scene import AttachedBody, Box, Scene, obstacles_from_urdf
 from cablecell.core.motion.timing import LineLimits, path_length, time_joint_path, time_line
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, is_at_rest, measure_limit_use
+from cablecell.evaluation.bench import wilson_interval
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -141,16 +142,9 @@ def _rates(rows: list[Row]) -> Summary:
     return {
         "n": float(len(rows)),
         "success_rate": successes / len(rows),
-        "wilson_low": _wilson_low(successes, len(rows)),
+        "wilson_low": wilson_interval(successes, len(rows))[0],
         "violations": float(sum(bool(row["violation"]) for row in rows)),
     }
-
-
-def _wilson_low(successes: int, n: int, z: float = 1.959964) -> float:
-    rate = successes / n
-    centre = rate + z * z / (2 * n)
-    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, (centre - spread) / (1 + z * z / n))
 
 
 @cache

@@ -117,6 +117,9 @@ class InsertionSettings(ParameterSchema):
     rotation_gain: float = parameter(
         4.0, "Rotation of the target per moment.", unit="rad/(s*N*m)", minimum=0.0, maximum=40.0
     )
+    rotation_rate_limit: float = parameter(
+        0.4, "Fastest rotation of the target in the hole.", unit="rad/s", minimum=0.01, maximum=5.0
+    )
     follow_time_constant_s: float = parameter(
         0.03, "Time constant of the wrench that is followed.", unit="s", minimum=0.001, maximum=0.5
     )

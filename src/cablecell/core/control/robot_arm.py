@@ -23,6 +23,7 @@ class RobotArm:
         self._model, self._data = robot.pin_model, robot.pin_data
         self._frame = robot.frame_id(frame)
         self._rotors = np.diag(np.asarray(rotor_inertia, dtype=float))
+        self._upper = np.triu(np.ones(self._rotors.shape, dtype=bool))
         X_base_world = np.linalg.inv(robot.X_world_base)
         self._X_base_world = X_base_world
         self._R = X_base_world[:3, :3]
@@ -43,10 +44,11 @@ class RobotArm:
         model, data = self._model, self._data
         J = pin.computeFrameJacobian(model, data, q, self._frame, _LOCAL_WORLD_ALIGNED)
         X_world_tcp = pin.updateFramePlacement(model, data, self._frame).homogeneous
-        upper = np.triu(pin.crba(model, data, q))
+        crba = pin.crba(model, data, q)
         J_base = np.empty((6, J.shape[1]))
         J_base[:3] = self._R @ J[:3]
         J_base[3:] = self._R @ J[3:]
-        M = upper + np.triu(upper, 1).T + self._rotors
+        # Only the upper triangle is filled.
+        M = np.where(self._upper, crba, crba.T) + self._rotors
         self._q, self._dynamics = q, ArmDynamics(self._X_base_world @ X_world_tcp, J_base, M)
         return self._dynamics

@@ -47,8 +47,11 @@ class Payload:
 
     def weight(self, R_base_ft: Array) -> Array:
         """Return the wrench of the weight on the sensor in `ft_frame`, shape (6,), at orientation `R_base_ft`."""
-        force = R_base_ft.T @ np.array([0.0, 0.0, -GRAVITY * self.mass_kg])
-        return np.concatenate((force, np.cross(self.centre, force)))
+        down = -GRAVITY * self.mass_kg
+        fx, fy, fz = down * float(R_base_ft[2, 0]), down * float(R_base_ft[2, 1]), down * float(R_base_ft[2, 2])
+        x, y, z = self.centre.tolist()
+        # Plain numbers: this runs in every control period, and np.cross alone costs more than all of it.
+        return np.array([fx, fy, fz, y * fz - z * fy, z * fx - x * fz, x * fy - y * fx])
 
 
 @dataclass(frozen=True)

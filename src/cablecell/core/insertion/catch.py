@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from cablecell.core.control.frames import Array
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 from cablecell.core.insertion.search import SpiralSearch
@@ -26,8 +27,11 @@ _DOUBT_LIMIT = 2.5
 _UNSURE_M = 1.0e-4
 """Added to the catch threshold while the height of the land is only extrapolated."""
 
-_SIDEWAYS_LIMIT_N = 10.0
+_SIDEWAYS_LIMIT_N = 6.0
 """Largest lateral force: the target is kept that close to the plug."""
+
+_TURN_LIMIT_NM = 0.15
+"""Largest moment towards straight: after a false catch the plug may still be tilted with its nose in the opening."""
 
 _ON_PATH_M = 1.0e-4
 """Distance to the path below which the target follows it."""
@@ -90,7 +94,13 @@ class Search(PhaseStep):
         damping = np.zeros(6)
         damping[2] = settings.search_force_n / settings.insert_speed
         push = np.array([0.0, 0.0, settings.search_force_n])
-        return Setpoint(target, np.zeros(3), stiffness, damping, force=push, velocity=velocity), decision
+        return Setpoint(target, self._turn(job, m), stiffness, damping, force=push, velocity=velocity), decision
+
+    def _turn(self, job: Job, m: Measurement) -> Array:
+        """Return the target rotation: straight, on a leash from where the plug is."""
+        angle = math.sqrt(float(m.rotvec @ m.rotvec))
+        leash = _TURN_LIMIT_NM / job.settings.rotation_stiffness_free
+        return m.rotvec * max(0.0, 1.0 - leash / max(angle, 1e-9))
 
     def _watch(self, job: Job, m: Measurement) -> Go | End | None:
         plan = job.plan

@@ -22,8 +22,8 @@ class HeldPlug:
         plug: Name of the plug, for example `sfp_tip`.
         connector: Connector family.
         X_tcp_tip: Nominal pose of the tip in `tcp`, shape (4, 4).
-        position_sigma_m: Standard deviation of each axis, m.
-        rotation_sigma_rad: Likewise, rad.
+        position_sigma_m: Standard deviation of the shift in the grasp, each axis, m.
+        rotation_sigma_rad: Likewise of the turn about the tcp, rad.
     """
 
     cable: str
@@ -36,7 +36,28 @@ class HeldPlug:
     @property
     def covariance(self) -> Array:
         """Covariance of position, m², and rotation vector, rad², in the axes of the tip, shape (6, 6)."""
-        return np.diag([self.position_sigma_m**2] * 3 + [self.rotation_sigma_rad**2] * 3)
+        return grasp_covariance(self.X_tcp_tip, self.position_sigma_m, self.rotation_sigma_rad)
+
+
+def grasp_covariance(X_tcp_tip: Array, position_sigma_m: float, rotation_sigma_rad: float) -> Array:
+    """Return the covariance of the tip's pose in its own axes, shape (6, 6), position first.
+
+    A plug turns about where it is held: the tip of a long one moves sideways by as much again as the grasp shifts.
+
+    Args:
+        X_tcp_tip: Believed tip, shape (4, 4).
+        position_sigma_m: Standard deviation of the shift, each axis, m.
+        rotation_sigma_rad: Likewise of the turn, rad.
+    """
+    x, y, z = X_tcp_tip[:3, :3].T @ X_tcp_tip[:3, 3]
+    turned = np.array([[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]])  # error of the tip per turn: turn x lever
+    variance = rotation_sigma_rad**2
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = position_sigma_m**2 * np.eye(3) + variance * turned @ turned.T
+    covariance[:3, 3:] = variance * turned
+    covariance[3:, :3] = covariance[:3, 3:].T
+    covariance[3:, 3:] = variance * np.eye(3)
+    return covariance
 
 
 @dataclass(frozen=True)

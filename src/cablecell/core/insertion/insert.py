@@ -23,6 +23,9 @@ _BACKOFF_FORCE_N = 3.0
 _BACKOFF_S = 0.15
 """How long it pulls."""
 
+_SETTLE_S = 0.1
+"""Time constant with which the target's rotation follows the plug while it settles on its shoulders."""
+
 _KEPT_CORRECTION = 0.3
 """Share of the angular correction kept after a stall: the rest was probably what jammed it."""
 
@@ -56,7 +59,21 @@ class Compliance:
 
     def follow(self, job: Job, m: Measurement) -> None:
         """Move the target by one period's worth of what the hole asks for."""
-        settings, plan = job.settings, job.plan
+        self._follow_force(job, m)
+        self._follow_moment(job, m)
+        job.correction = self.rotvec.copy()
+
+    def settle(self, job: Job, m: Measurement) -> None:
+        """Give way to side forces, and let the rotation go where the push turns the plug.
+
+        On its shoulders a plug lies flush by the push alone; nulling moments there turns it past flush, about its edge.
+        """
+        self._follow_force(job, m)
+        self.rotvec = self.rotvec + (m.rotvec - self.rotvec) * (1.0 - math.exp(-m.dt_s / _SETTLE_S))
+        job.correction = self.rotvec.copy()
+
+    def _follow_force(self, job: Job, m: Measurement) -> None:
+        settings = job.settings
         # The sensor's noise times its lever to the tip would shake the tool; the motion that is asked for is slow.
         blend = 1.0 - math.exp(-m.dt_s / settings.follow_time_constant_s)
         self._force = self._force + blend * (m.force - self._force)
@@ -64,16 +81,19 @@ class Compliance:
         for axis in (0, 1):
             rate = settings.lateral_gain * null(float(self._force[axis]), settings.force_dead_band_n)
             self._shift[axis] = min(max(self._shift[axis] + rate * m.dt_s, -_LATERAL_LIMIT_M), _LATERAL_LIMIT_M)
+
+    def _follow_moment(self, job: Job, m: Measurement) -> None:
+        settings, plan = job.settings, job.plan
         # At the rim a single edge carries the plug and its moment points the wrong way: tilt is nulled only inside.
         is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3
+        limit = settings.rotation_rate_limit
         for axis in (0, 1, 2) if is_inside else (2,):
             rate = settings.rotation_gain * null(float(self._moment[axis]), settings.moment_dead_band_nm)
-            self.rotvec[axis] += rate * m.dt_s
+            self.rotvec[axis] += min(max(rate, -limit), limit) * m.dt_s
         tilt = math.hypot(self.rotvec[0], self.rotvec[1])
         if tilt > plan.tilt_limit_rad:
             self.rotvec[:2] *= plan.tilt_limit_rad / tilt
         self.rotvec[2] = min(max(self.rotvec[2], -plan.yaw_limit_rad), plan.yaw_limit_rad)
-        job.correction = self.rotvec.copy()
 
 
 class Insert(PhaseStep):
@@ -105,9 +125,17 @@ class Insert(PhaseStep):
 
     def _setpoint(self, job: Job, m: Measurement, depth: float) -> Setpoint:
         settings, plan = job.settings, job.plan
-        is_near_stop = depth > job.profile.depth_m - settings.seat_zone_m - job.depth_tolerance_m[1]
-        speed = settings.seat_speed if is_near_stop else settings.insert_speed
-        push = -_BACKOFF_FORCE_N if m.time_s < self._pull_until_s else plan.insert_force_n
+        profile = job.profile
+        if depth > profile.depth_m - settings.seat_zone_m - job.depth_tolerance_m[1]:
+            speed = settings.seat_speed
+        elif depth - profile.rim_m < plan.entered_m + profile.nose_m:
+            # What dropped may have been the nose alone, or a corner: the body then lands on the rim at this speed.
+            speed = settings.contact_speed
+        else:
+            speed = settings.insert_speed
+        # The push grows from that of the search, so that a false catch ends without a blow.
+        grown = settings.search_force_n + settings.seat_ramp * (m.time_s - self._start_s)
+        push = -_BACKOFF_FORCE_N if m.time_s < self._pull_until_s else min(grown, plan.insert_force_n)
         return soft_setpoint(
             job, self._compliance.target(m), self._compliance.rotvec, push, plan.insert_force_n / speed
         )

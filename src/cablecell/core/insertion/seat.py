@@ -84,7 +84,9 @@ class Seat(PhaseStep):
         if job.profile.has_latch and self._has_snapped(job, m):
             job.has_snapped = True
             self._is_ramp_over = True
-        self._compliance.follow(job, m)
+            # The latch has let the plug pass: less is enough for the rest of the way, and the stop is hit less hard.
+            self._push_n = min(self._push_n, settings.hold_push_n)
+        self._compliance.settle(job, m)
         # Axial damping grows with the push, so that the free speed stays the seating speed.
         setpoint = soft_setpoint(
             job, self._compliance.target(m), self._compliance.rotvec, self._push_n, self._push_n / settings.seat_speed
