@@ -66,12 +66,12 @@ class HomeView:
         self.X_base_board = X_base_world @ scene.board.matrix()
         self.X_base_entrance = {name: X_base_world @ port.X_WE.matrix() for name, port in scene.ports.items()}
         self.frames = {}
-        with build_camera_scene(scene, load_fiducials()) as render:
-            show_state(render, scene, state)
-            for name in CAMERAS:
-                pose = CameraPose(0.0, frame(f"{name}_camera_optical_frame"))
-                eye = SimulatedCamera(name, name, render, lambda pose=pose: pose, errors=ImageErrors())
-                self.frames[name] = eye.capture()
+        render = build_camera_scene(scene, load_fiducials())
+        show_state(render, scene, state)
+        for name in CAMERAS:
+            pose = CameraPose(0.0, frame(f"{name}_camera_optical_frame"))
+            eye = SimulatedCamera(name, name, render, lambda pose=pose: pose, errors=ImageErrors())
+            self.frames[name] = eye.capture()
 
 
 class FakeCell:

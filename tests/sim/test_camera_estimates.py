@@ -64,14 +64,14 @@ class HomeLook:
         self.estimator.hold(
             HeldPlug(X_tcp_tip, tuple(BodyBox(np.array(p.centre_m), np.array(p.size_m)) for p in parts))
         )
-        with build_camera_scene(scene, load_fiducials()) as render:
-            show_state(render, scene, state)
-            self.X_base_tcp = X_base_world @ frame("tcp")
-            frames = {}
-            for camera, region in self.estimator.regions(self.X_base_tcp, 0.0).items():
-                pose = CameraPose(0.0, frame(f"{camera}_camera_optical_frame"))
-                eye = SimulatedCamera(camera, camera, render, lambda pose=pose: pose, errors=ImageErrors())
-                frames[camera] = eye.capture(region)
+        render = build_camera_scene(scene, load_fiducials())
+        show_state(render, scene, state)
+        self.X_base_tcp = X_base_world @ frame("tcp")
+        frames = {}
+        for camera, region in self.estimator.regions(self.X_base_tcp, 0.0).items():
+            pose = CameraPose(0.0, frame(f"{camera}_camera_optical_frame"))
+            eye = SimulatedCamera(camera, camera, render, lambda pose=pose: pose, errors=ImageErrors())
+            frames[camera] = eye.capture(region)
         self.outcome = self.estimator.look(0.0, self.X_base_tcp, frames)
 
 

@@ -68,9 +68,7 @@ class CameraRig:
         return self._scene is not None and self._state is not None
 
     def close(self) -> None:
-        """Free the scene; may be called twice."""
-        if self._render is not None:
-            self._render.close()
+        """Forget trial and state."""
         self._render, self._scene, self._state = None, None, None
 
     def show_trial(self, source: TrialSource) -> None:

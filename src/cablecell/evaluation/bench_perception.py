@@ -61,29 +61,26 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
     """Return the row of one scene: look from home, then from the places the estimator asks for."""
     configuration = EstimatorConfiguration(looks=LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005))
     scene = PerceptionScene(index, seed, configuration.errors)
-    try:
-        viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, _palm())
-        expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
-        patches = build_patches(load_fiducials())
-        estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
-        estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
-        row: dict[str, Any] = {"scene": index, "port": scene.target, "frames": 0, "render_s": 0.0, "frame_s": 0.0}
-        _look(estimator, scene, scene.X_base_home, row)
-        first = estimator.port(scene.target, 0.0)
-        board = estimator.board(0.0)
-        if isinstance(first, PortEstimate) and isinstance(board, BoardState):
-            row["first_look_error_m"] = judge(first, scene)["error_m"]
-            goal = _goal(board, scene)
-            for pose in estimator.next_looks(scene.target, scene.X_base_home, goal, board.X_base_board)[1:]:
-                _look(estimator, scene, pose.X_base_tcp, row)
-        row["render_s"] /= row["frames"]
-        row["frame_s"] /= row["frames"]
-        estimate = estimator.port(scene.target, 0.0)
-        if isinstance(estimate, NoEstimate):
-            return {**row, "outcome": estimate.reason.value}
-        return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
-    finally:
-        scene.close()
+    viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, _palm())
+    expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
+    patches = build_patches(load_fiducials())
+    estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
+    estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
+    row: dict[str, Any] = {"scene": index, "port": scene.target, "frames": 0, "render_s": 0.0, "frame_s": 0.0}
+    _look(estimator, scene, scene.X_base_home, row)
+    first = estimator.port(scene.target, 0.0)
+    board = estimator.board(0.0)
+    if isinstance(first, PortEstimate) and isinstance(board, BoardState):
+        row["first_look_error_m"] = judge(first, scene)["error_m"]
+        goal = _goal(board, scene)
+        for pose in estimator.next_looks(scene.target, scene.X_base_home, goal, board.X_base_board)[1:]:
+            _look(estimator, scene, pose.X_base_tcp, row)
+    row["render_s"] /= row["frames"]
+    row["frame_s"] /= row["frames"]
+    estimate = estimator.port(scene.target, 0.0)
+    if isinstance(estimate, NoEstimate):
+        return {**row, "outcome": estimate.reason.value}
+    return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
 
 
 def _look(estimator: PortEstimator, scene: PerceptionScene, X_base_tcp: Matrix, row: dict[str, Any]) -> None:

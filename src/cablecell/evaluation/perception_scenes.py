@@ -113,10 +113,6 @@ class PerceptionScene:
         self.X_base_entrance = self._misplace_modules(scene)
         self._cameras = self._make_cameras(mounts, variation)
 
-    def close(self) -> None:
-        """Free the render scene."""
-        self._render.close()
-
     def capture(self, camera: str, region: Region | None = None) -> Frame:
         """Return an image of a camera with the tool where `move` put it."""
         return self._cameras[camera].capture(region)
