@@ -17,10 +17,9 @@ from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.layout import read_layout
 from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.evaluation.bench_perception import run_scene, summarise
-from cablecell.evaluation.perception_scenes import load_fiducials
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
+from cablecell.simulation.files import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.visual_scene import link_poses, show_state
 from tests.support.board_scene import tool_outline

@@ -19,7 +19,7 @@ from scipy.stats import chi2  # type: ignore[import-untyped]
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import LookSettings
 from cablecell.core.fusion.board import ExpectedBoard
-from cablecell.core.fusion.board_looks import Viewer
+from cablecell.core.fusion.board_looks import Viewer, palm_outline
 from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_estimator import EstimatorConfiguration, HeldPlug, PortEstimator
@@ -27,14 +27,14 @@ from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_ti
 from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
-from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, load_fiducials
+from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene
+from cablecell.simulation.files import load_fiducials
 
 Matrix = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
 _STANDOFF_M = 0.08  # of the tool in front of the port, the end of the way that looks are chosen on
-_PALM_RADIUS_M, _PALM_Z_M = 0.04, (-0.16, -0.047)  # what of the tool hides the view, in tcp
 
 
 def run(*, n: int, seed: int, workers: int) -> tuple[Rows, Summary]:
@@ -61,7 +61,7 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
     """Return the row of one scene: look from home, then from the places the estimator asks for."""
     configuration = EstimatorConfiguration(looks=LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005))
     scene = PerceptionScene(index, seed, configuration.errors)
-    viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, _palm())
+    viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, palm_outline())
     expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
     patches = build_patches(load_fiducials())
     estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
@@ -124,7 +124,7 @@ def judge_plug(
     begun = time.perf_counter()
     plug = estimator.plug(0.0)
     assert isinstance(plug, PlugState)
-    row: dict[str, Any] = {"is_plug_seen": len(plug.sources) > 1, "plug_s": time.perf_counter() - begun}
+    row: dict[str, Any] = {"is_plug_seen": plug.is_seen, "plug_s": time.perf_counter() - begun}
     for stage, state in (("nominal", nominal), ("seen", plug)):
         X, covariance = port_in_tip(state, X_stage, scene.layout[scene.target], configuration.errors)
         error = log_se3(invert_pose(X) @ X_true)
@@ -189,12 +189,6 @@ def _goal(board: BoardState, scene: PerceptionScene) -> Matrix:
 
 def _mouths(scene: PerceptionScene) -> list[tuple[str, Matrix]]:
     return list(scene.X_base_entrance.items())
-
-
-def _palm() -> Matrix:
-    angle = np.linspace(0.0, 2.0 * math.pi, 16, endpoint=False)
-    ring = _PALM_RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return np.vstack([np.column_stack([ring, np.full(len(ring), z)]) for z in _PALM_Z_M])
 
 
 def _wilson(successes: int, n: int) -> tuple[float, float]:

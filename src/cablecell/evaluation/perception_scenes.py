@@ -10,24 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.core.config.estimator import EstimatorSettings
-from cablecell.core.config.perception import FiducialSet
 from cablecell.core.config.trial import Trial
 from cablecell.core.fusion.board_state import CameraRig, kinematics_covariance
 from cablecell.core.geometry import exp_se3, invert_pose, quat_from_rotation
-from cablecell.core.perception.fiducials import parse
 from cablecell.core.perception.layout import NominalPort, read_layout
 from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import config_folder, load_connectors, load_simulation, load_trials
+from cablecell.simulation.files import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
@@ -215,9 +212,3 @@ class PerceptionScene:
                 seed=int(rng.integers(1 << 30)),
             )
         return cameras
-
-
-def load_fiducials() -> FiducialSet:
-    """Return the fiducials of the cell's configuration."""
-    path = config_folder() / "perception" / "fiducials.yaml"
-    return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.core.config.connector import Connector, parse_connector
+from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Robot
 from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
 from cablecell.core.motion.errors import UnknownFrameError
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.scene import AttachedBody, Box, Cylinder, Obstacle, Scene, Sphere, obstacles_from_urdf
 from cablecell.ros.conversions import pose_to_matrix
-from cablecell.ros.estimator_layout import BoardLayout, config_folder, read_yaml
+from cablecell.ros.estimator_layout import BoardLayout
 from cablecell.ros.planner_errors import MoveRequestError
+from cablecell.simulation.files import load_connectors
 
 Matrix = NDArray[np.float64]
 
@@ -175,13 +175,3 @@ def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
     if isinstance(shape, Cylinder):
         return replace(obstacle, shape=Cylinder(shape.radius + by_m, shape.length + 2.0 * by_m))
     return replace(obstacle, shape=Sphere(shape.radius + by_m))
-
-
-def load_connectors() -> Mapping[str, Connector]:
-    """Return the connectors of the cell's configuration by name.
-
-    Raises:
-        DocumentError: A file has a mistake (code 910).
-    """
-    paths = sorted((config_folder() / "connectors").glob("*.yaml"))
-    return {connector.name: connector for connector in (parse_connector(read_yaml(p), p.name) for p in paths)}

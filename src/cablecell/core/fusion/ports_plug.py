@@ -52,6 +52,11 @@ class PlugState:
     sources: tuple[str, ...]
 
     @property
+    def is_seen(self) -> bool:
+        """Whether cameras have seen the plug; by design alone otherwise."""
+        return len(self.sources) > 1
+
+    @property
     def tip_covariance(self) -> Matrix:
         """Covariance of the right perturbation of X_tcp_tip, shape (6, 6)."""
         return self.covariance[-6:, -6:]
