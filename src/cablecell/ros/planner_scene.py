@@ -76,7 +76,12 @@ class PlanningScene:
             self._scene: Scene | None = None
 
     def take_ports(self, message: Any) -> None:
-        """Place the board by the first port that a camera has seen."""
+        """Place the board by the first port that a camera has seen, and the held plug where it was seen."""
+        plug = message.plug
+        with self._lock:
+            if self._held is not None and plug.sources & plug.SOURCE_CAMERA and plug.plug_name == self._held.plug:
+                self._held = replace(self._held, X_tcp_tip=pose_to_matrix("plug", plug.pose.pose))
+                self._scene = None
         for port in message.ports:
             nominal = self._layout.ports.get(port.port_name)
             if nominal is None or not port.sources & port.SOURCE_CAMERA:
