@@ -66,7 +66,14 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
     patches = build_patches(load_fiducials())
     estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
     estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
-    row: dict[str, Any] = {"scene": index, "port": scene.target, "frames": 0, "render_s": 0.0, "frame_s": 0.0}
+    row: dict[str, Any] = {
+        "scene": index,
+        "port": scene.target,
+        "connector": scene.connector,
+        "frames": 0,
+        "render_s": 0.0,
+        "frame_s": 0.0,
+    }
     _look(estimator, scene, scene.X_base_home, row)
     first = estimator.port(scene.target, 0.0)
     board = estimator.board(0.0)
@@ -115,18 +122,23 @@ def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
 def judge_plug(
     estimator: PortEstimator, scene: PerceptionScene, configuration: EstimatorConfiguration
 ) -> dict[str, Any]:
-    """Return how far the port is from where it is thought to be as seen from the plug's tip, in front of the port."""
+    """Return how far the port is from where it is thought to be as seen from the plug's tip, at first contact.
+
+    The tool is where the tip is believed to be in the port's mouth. What is not known of the plug's turn then moves the
+    tip by nothing; farther away it would, and more for a plug whose tip is near the palm.
+    """
     board = estimator.board(0.0)
     assert isinstance(board, BoardState)
-    X_stage = _goal(board, scene)
-    X_true = invert_pose(X_stage @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
     nominal = nominal_plug(scene.X_tcp_tip_nominal, board, configuration.plug)
     begun = time.perf_counter()
     plug = estimator.plug(0.0)
     assert isinstance(plug, PlugState)
     row: dict[str, Any] = {"is_plug_seen": plug.is_seen, "plug_s": time.perf_counter() - begun}
     for stage, state in (("nominal", nominal), ("seen", plug)):
-        X, covariance = port_in_tip(state, X_stage, scene.layout[scene.target], configuration.errors)
+        mouth = state.board.X_base_board @ scene.layout[scene.target].X_board_entrance
+        X_contact = mouth @ invert_pose(state.X_tcp_tip)
+        X_true = invert_pose(X_contact @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
+        X, covariance = port_in_tip(state, X_contact, scene.layout[scene.target], configuration.errors)
         error = log_se3(invert_pose(X) @ X_true)
         offset = (invert_pose(X_true) @ X)[:3, 3]
         row |= {
@@ -164,6 +176,12 @@ def summarise(rows: Rows) -> Summary:
             summary[f"tip_{stage}_{quantity}_median_{unit}"] = float(np.median(values))
             summary[f"tip_{stage}_{quantity}_p95_{unit}"] = float(np.percentile(values, 95))
         summary[f"tip_{stage}_nees_mean"] = float(np.mean([row[f"tip_{stage}_nees"] for row in good]))
+    for family in sorted({row["connector"] for row in good}):
+        of_family = [row for row in good if row["connector"] == family]
+        lateral = [row["tip_seen_lateral_error_m"] for row in of_family]
+        summary[f"tip_seen_{family}_lateral_error_median_m"] = float(np.median(lateral))
+        summary[f"tip_seen_{family}_lateral_error_p95_m"] = float(np.percentile(lateral, 95))
+        summary[f"tip_seen_{family}_nees_mean"] = float(np.mean([row["tip_seen_nees"] for row in of_family]))
     summary["plug_seen_rate"] = sum(row["is_plug_seen"] for row in good) / n
     summary["plug_s"] = float(np.median([row["plug_s"] for row in good]))
     nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)

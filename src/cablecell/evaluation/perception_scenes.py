@@ -62,6 +62,7 @@ class PerceptionScene:
 
     Attributes:
         target: Name of the port that is asked for.
+        connector: Family of its connector.
         rig: The cameras as calibrated; really they sit a little differently.
         layout: Ports as designed, by name.
         X_base_home: Pose of the tool at the start, as kinematics says.
@@ -103,6 +104,7 @@ class PerceptionScene:
         self.rig = CameraRig.calibrated(mounts, settings)
         self.X_tcp_tip = self._tool["plug"]
         self.X_tcp_tip_nominal, self.plug_boxes = self._nominal_plug(scene)
+        self.connector = scene.plug.connector.name if scene.plug is not None else ""
         self.layout = read_layout(load_task_board_description(**slot_arguments(trial.scene.task_board)))
         self.X_base_board = invert_pose(self._X_world_base) @ scene.board.matrix()
         expected = load_scene(template, load_connectors()).board.matrix()
