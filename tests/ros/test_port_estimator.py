@@ -27,12 +27,12 @@ from cablecell.core.config.camera import CameraIntrinsics, ImageErrors
 from cablecell.core.geometry import invert_pose, log_se3
 from cablecell.core.perception.detection import find_corners
 from cablecell.core.perception.fiducials import build_patches
-from cablecell.evaluation.perception_scenes import load_fiducials
 from cablecell.ports import Region
 from cablecell.ros import qos
 from cablecell.ros.pose_messages import from_pose, to_pose
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
+from cablecell.simulation.files import load_fiducials
 from cablecell.simulation.visual_scene import link_poses, show_state
 from tests.support import sim_cell
 from tests.support.graph import GraphClient, Process
@@ -66,12 +66,12 @@ class HomeView:
         self.X_base_board = X_base_world @ scene.board.matrix()
         self.X_base_entrance = {name: X_base_world @ port.X_WE.matrix() for name, port in scene.ports.items()}
         self.frames = {}
-        with build_camera_scene(scene, load_fiducials()) as render:
-            show_state(render, scene, state)
-            for name in CAMERAS:
-                pose = CameraPose(0.0, frame(f"{name}_camera_optical_frame"))
-                eye = SimulatedCamera(name, name, render, lambda pose=pose: pose, errors=ImageErrors())
-                self.frames[name] = eye.capture()
+        render = build_camera_scene(scene, load_fiducials())
+        show_state(render, scene, state)
+        for name in CAMERAS:
+            pose = CameraPose(0.0, frame(f"{name}_camera_optical_frame"))
+            eye = SimulatedCamera(name, name, render, lambda pose=pose: pose, errors=ImageErrors())
+            self.frames[name] = eye.capture()
 
 
 class FakeCell:
@@ -436,8 +436,8 @@ def test_cancel_time_limit_and_a_second_goal(graph, node, cell, action):
     late = observe(graph, action, goal(limit_s=1))
     assert (late.status, late.result.error_code) == (ABORTED, 537)
     first = start(graph, action, goal())
-    second = observe(graph, action, goal())
-    assert (second.status, second.result.error_code) == (ABORTED, 536)
+    second = ask(graph, lambda: action.send_goal_async(goal()))
+    assert not second.accepted
     busy = graph.call(SetLayout, "set_layout", SetLayout.Request(layout="trial_2"))
     assert busy.error_code == 536
     begun_s = time.monotonic()
@@ -456,6 +456,55 @@ def test_deactivation_ends_an_observation(graph, node, cell, action):
     refused = ask(graph, lambda: action.send_goal_async(goal()))
     assert not refused.accepted
     assert graph.change_state("/port_estimator", Transition.TRANSITION_ACTIVATE)
+
+
+def test_every_transition_is_safe_while_an_observation_runs(graph, process, cell, action):
+    """Twenty times: each observation is answered, wherever it is interrupted, and the node goes on."""
+    for number in range(20):
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            assert graph.change_state("/port_estimator", transition)
+        handle = start_and_wait(graph, action, cell, is_blind=bool(number % 2))
+        assert graph.change_state("/port_estimator", Transition.TRANSITION_DEACTIVATE)
+        if number % 4 > 1:
+            assert graph.change_state("/port_estimator", Transition.TRANSITION_ACTIVATE)
+            assert graph.change_state("/port_estimator", Transition.TRANSITION_DEACTIVATE)
+        outcome = result_of(graph, handle)
+        assert (outcome.status, outcome.result.error_code in (531, 538)) == (ABORTED, True)
+        assert graph.change_state("/port_estimator", Transition.TRANSITION_CLEANUP)
+    check_output(process)
+
+
+def test_a_shutdown_ends_an_observation(graph, cell):
+    rules = ["-r", "__node:=doomed", "-r", "observe:=observe_doomed"]
+    with Process(BIN / "port_estimator", "--ros-args", *rules) as other:
+        assert graph.get_state("/doomed") == "unconfigured"
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            assert graph.change_state("/doomed", transition)
+        client = ActionClient(graph.node, Observe, "observe_doomed")
+        cell.silent_cameras = set(CAMERAS)
+        handle = start(graph, client, goal())
+        wait_until(lambda: cell.asked, what="the regions")
+        assert graph.change_state("/doomed", Transition.TRANSITION_ACTIVE_SHUTDOWN)
+        assert result_of(graph, handle).result.error_code == 538
+        client.destroy()
+        other.send(signal.SIGINT)
+        assert other.wait() == 0
+        check_output(other)
+
+
+def start_and_wait(graph, action, cell, *, is_blind):
+    """Start an observation; return when it waits for images that do not come, or is in the middle of an estimate."""
+    cell.silent_cameras = set(CAMERAS) if is_blind else set()
+    cell.asked.clear()
+    feedback = []
+    handle = start(graph, action, goal(position_std=1e-6, max_views=1000), feedback)
+    wait_until(lambda: cell.asked if is_blind else feedback[-1:] and feedback[-1].views, what="a view")
+    return handle
+
+
+def check_output(process):
+    for word in ("Traceback", "InvalidHandle", "never retrieved"):
+        assert word not in process.output, process.output
 
 
 def test_another_layout_forgets_the_board(graph, node, cell, action):

@@ -17,10 +17,9 @@ from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.layout import read_layout
 from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.evaluation.bench_perception import run_scene, summarise
-from cablecell.evaluation.perception_scenes import load_fiducials
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
+from cablecell.simulation.files import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.visual_scene import link_poses, show_state
 from tests.support.board_scene import tool_outline
@@ -64,14 +63,14 @@ class HomeLook:
         self.estimator.hold(
             HeldPlug(X_tcp_tip, tuple(BodyBox(np.array(p.centre_m), np.array(p.size_m)) for p in parts))
         )
-        with build_camera_scene(scene, load_fiducials()) as render:
-            show_state(render, scene, state)
-            self.X_base_tcp = X_base_world @ frame("tcp")
-            frames = {}
-            for camera, region in self.estimator.regions(self.X_base_tcp, 0.0).items():
-                pose = CameraPose(0.0, frame(f"{camera}_camera_optical_frame"))
-                eye = SimulatedCamera(camera, camera, render, lambda pose=pose: pose, errors=ImageErrors())
-                frames[camera] = eye.capture(region)
+        render = build_camera_scene(scene, load_fiducials())
+        show_state(render, scene, state)
+        self.X_base_tcp = X_base_world @ frame("tcp")
+        frames = {}
+        for camera, region in self.estimator.regions(self.X_base_tcp, 0.0).items():
+            pose = CameraPose(0.0, frame(f"{camera}_camera_optical_frame"))
+            eye = SimulatedCamera(camera, camera, render, lambda pose=pose: pose, errors=ImageErrors())
+            frames[camera] = eye.capture(region)
         self.outcome = self.estimator.look(0.0, self.X_base_tcp, frames)
 
 

@@ -111,8 +111,8 @@ def test_the_picture_follows_the_state():
     for name in ("wrist_3_link", "gripper_base_link", "left_finger_link"):
         true = machine.world.frame(name)
         assert np.abs(poses[name].matrix() - true.matrix()).max() < 2e-7  # Bullet keeps some angles in single precision
-    with RenderScene() as render:
-        add_scene(render, scene("trial_1"))
-        show_state(render, scene("trial_1"), state)
-        assert {"plug", "arm/gripper_base_link", "cable/0"} <= set(render.body_names)
+    render = RenderScene()
+    add_scene(render, scene("trial_1"))
+    show_state(render, scene("trial_1"), state)
+    assert {"plug", "arm/gripper_base_link", "cable/0"} <= set(render.body_names)
     machine.disconnect()

@@ -15,7 +15,7 @@ from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy, transform_point
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox, visible_edges
+from cablecell.core.perception.plug_edges import BodyBox, edges_in_sight, visible_edges
 from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.ports import Frame, Region
 from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
@@ -171,14 +171,14 @@ def test_hidden_and_averted_edges_are_not_asked_for():
     cube = BodyBox(np.zeros(3), np.full(3, 0.02))
     X = pose_from_xyz_rpy((0.0, 0.0, 0.3), (0.0, 0.0, 0.0))
     nothing = np.zeros((0, 2))
-    alone = visible_edges((cube,), X, K, nothing, SIZE)
+    alone = visible_edges(edges_in_sight((cube,), X, K), X, K, nothing, SIZE)
     assert len(np.unique(alone.edges)) == 4  # seen face on: one face, four edges
     assert np.all(alone.points[:, 2] == pytest.approx(-0.01))
     screen = BodyBox(np.array([0.0, 0.0, -0.05]), np.array([0.1, 0.1, 0.002]))
-    behind = visible_edges((cube, screen), X, K, nothing, SIZE)
+    behind = visible_edges(edges_in_sight((cube, screen), X, K), X, K, nothing, SIZE)
     assert np.all(behind.points[:, 2] < -0.04)
     outline = np.array([[0.0, 0.0], [1151.0, 0.0], [1151.0, 512.0], [0.0, 512.0]])
-    half = visible_edges((cube,), X, K, outline, SIZE)
+    half = visible_edges(edges_in_sight((cube,), X, K), X, K, outline, SIZE)
     assert 0 < len(half.points) < len(alone.points)
     assert half.pixels[:, 1].min() > 512.0
 

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from cablecell.composition.machines import TrialSource, UnknownTrialError
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
-from cablecell.core.perception.fiducials import parse
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import config_folder, load_connectors, load_trials
+from cablecell.simulation.files import load_connectors, load_fiducials, load_trials
 from cablecell.simulation.render_scene import RenderScene
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState
@@ -53,8 +51,7 @@ class CameraRig:
     def __init__(self, intrinsics: CameraIntrinsics, errors: ImageErrors, settings: RenderSettings) -> None:
         self.intrinsics = intrinsics
         self._errors, self._settings = errors, settings
-        file = config_folder() / "perception" / "fiducials.yaml"
-        self._fiducials = parse(yaml.safe_load(file.read_text(encoding="utf-8")), file.name)
+        self._fiducials = load_fiducials()
         self._scene: Scene | None = None
         self._render: RenderScene | None = None
         self._cameras: dict[str, SimulatedCamera] = {}
@@ -68,9 +65,7 @@ class CameraRig:
         return self._scene is not None and self._state is not None
 
     def close(self) -> None:
-        """Free the scene; may be called twice."""
-        if self._render is not None:
-            self._render.close()
+        """Forget trial and state."""
         self._render, self._scene, self._state = None, None, None
 
     def show_trial(self, source: TrialSource) -> None:

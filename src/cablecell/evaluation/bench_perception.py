@@ -19,7 +19,7 @@ from scipy.stats import chi2  # type: ignore[import-untyped]
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import LookSettings
 from cablecell.core.fusion.board import ExpectedBoard
-from cablecell.core.fusion.board_looks import Viewer
+from cablecell.core.fusion.board_looks import Viewer, palm_outline
 from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_estimator import EstimatorConfiguration, HeldPlug, PortEstimator
@@ -27,14 +27,14 @@ from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_ti
 from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
-from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, load_fiducials
+from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene
+from cablecell.simulation.files import load_fiducials
 
 Matrix = NDArray[np.float64]
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
 _STANDOFF_M = 0.08  # of the tool in front of the port, the end of the way that looks are chosen on
-_PALM_RADIUS_M, _PALM_Z_M = 0.04, (-0.16, -0.047)  # what of the tool hides the view, in tcp
 
 
 def run(*, n: int, seed: int, workers: int) -> tuple[Rows, Summary]:
@@ -61,29 +61,33 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
     """Return the row of one scene: look from home, then from the places the estimator asks for."""
     configuration = EstimatorConfiguration(looks=LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005))
     scene = PerceptionScene(index, seed, configuration.errors)
-    try:
-        viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, _palm())
-        expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
-        patches = build_patches(load_fiducials())
-        estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
-        estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
-        row: dict[str, Any] = {"scene": index, "port": scene.target, "frames": 0, "render_s": 0.0, "frame_s": 0.0}
-        _look(estimator, scene, scene.X_base_home, row)
-        first = estimator.port(scene.target, 0.0)
-        board = estimator.board(0.0)
-        if isinstance(first, PortEstimate) and isinstance(board, BoardState):
-            row["first_look_error_m"] = judge(first, scene)["error_m"]
-            goal = _goal(board, scene)
-            for pose in estimator.next_looks(scene.target, scene.X_base_home, goal, board.X_base_board)[1:]:
-                _look(estimator, scene, pose.X_base_tcp, row)
-        row["render_s"] /= row["frames"]
-        row["frame_s"] /= row["frames"]
-        estimate = estimator.port(scene.target, 0.0)
-        if isinstance(estimate, NoEstimate):
-            return {**row, "outcome": estimate.reason.value}
-        return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
-    finally:
-        scene.close()
+    viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, palm_outline())
+    expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
+    patches = build_patches(load_fiducials())
+    estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
+    estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
+    row: dict[str, Any] = {
+        "scene": index,
+        "port": scene.target,
+        "connector": scene.connector,
+        "frames": 0,
+        "render_s": 0.0,
+        "frame_s": 0.0,
+    }
+    _look(estimator, scene, scene.X_base_home, row)
+    first = estimator.port(scene.target, 0.0)
+    board = estimator.board(0.0)
+    if isinstance(first, PortEstimate) and isinstance(board, BoardState):
+        row["first_look_error_m"] = judge(first, scene)["error_m"]
+        goal = _goal(board, scene)
+        for pose in estimator.next_looks(scene.target, scene.X_base_home, goal, board.X_base_board)[1:]:
+            _look(estimator, scene, pose.X_base_tcp, row)
+    row["render_s"] /= row["frames"]
+    row["frame_s"] /= row["frames"]
+    estimate = estimator.port(scene.target, 0.0)
+    if isinstance(estimate, NoEstimate):
+        return {**row, "outcome": estimate.reason.value}
+    return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
 
 
 def _look(estimator: PortEstimator, scene: PerceptionScene, X_base_tcp: Matrix, row: dict[str, Any]) -> None:
@@ -118,18 +122,23 @@ def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
 def judge_plug(
     estimator: PortEstimator, scene: PerceptionScene, configuration: EstimatorConfiguration
 ) -> dict[str, Any]:
-    """Return how far the port is from where it is thought to be as seen from the plug's tip, in front of the port."""
+    """Return how far the port is from where it is thought to be as seen from the plug's tip, at first contact.
+
+    The tool is where the tip is believed to be in the port's mouth. What is not known of the plug's turn then moves the
+    tip by nothing; farther away it would, and more for a plug whose tip is near the palm.
+    """
     board = estimator.board(0.0)
     assert isinstance(board, BoardState)
-    X_stage = _goal(board, scene)
-    X_true = invert_pose(X_stage @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
     nominal = nominal_plug(scene.X_tcp_tip_nominal, board, configuration.plug)
     begun = time.perf_counter()
     plug = estimator.plug(0.0)
     assert isinstance(plug, PlugState)
-    row: dict[str, Any] = {"is_plug_seen": len(plug.sources) > 1, "plug_s": time.perf_counter() - begun}
+    row: dict[str, Any] = {"is_plug_seen": plug.is_seen, "plug_s": time.perf_counter() - begun}
     for stage, state in (("nominal", nominal), ("seen", plug)):
-        X, covariance = port_in_tip(state, X_stage, scene.layout[scene.target], configuration.errors)
+        mouth = state.board.X_base_board @ scene.layout[scene.target].X_board_entrance
+        X_contact = mouth @ invert_pose(state.X_tcp_tip)
+        X_true = invert_pose(X_contact @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
+        X, covariance = port_in_tip(state, X_contact, scene.layout[scene.target], configuration.errors)
         error = log_se3(invert_pose(X) @ X_true)
         offset = (invert_pose(X_true) @ X)[:3, 3]
         row |= {
@@ -167,6 +176,12 @@ def summarise(rows: Rows) -> Summary:
             summary[f"tip_{stage}_{quantity}_median_{unit}"] = float(np.median(values))
             summary[f"tip_{stage}_{quantity}_p95_{unit}"] = float(np.percentile(values, 95))
         summary[f"tip_{stage}_nees_mean"] = float(np.mean([row[f"tip_{stage}_nees"] for row in good]))
+    for family in sorted({row["connector"] for row in good}):
+        of_family = [row for row in good if row["connector"] == family]
+        lateral = [row["tip_seen_lateral_error_m"] for row in of_family]
+        summary[f"tip_seen_{family}_lateral_error_median_m"] = float(np.median(lateral))
+        summary[f"tip_seen_{family}_lateral_error_p95_m"] = float(np.percentile(lateral, 95))
+        summary[f"tip_seen_{family}_nees_mean"] = float(np.mean([row["tip_seen_nees"] for row in of_family]))
     summary["plug_seen_rate"] = sum(row["is_plug_seen"] for row in good) / n
     summary["plug_s"] = float(np.median([row["plug_s"] for row in good]))
     nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)
@@ -192,12 +207,6 @@ def _goal(board: BoardState, scene: PerceptionScene) -> Matrix:
 
 def _mouths(scene: PerceptionScene) -> list[tuple[str, Matrix]]:
     return list(scene.X_base_entrance.items())
-
-
-def _palm() -> Matrix:
-    angle = np.linspace(0.0, 2.0 * math.pi, 16, endpoint=False)
-    ring = _PALM_RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return np.vstack([np.column_stack([ring, np.full(len(ring), z)]) for z in _PALM_Z_M])
 
 
 def _wilson(successes: int, n: int) -> tuple[float, float]:

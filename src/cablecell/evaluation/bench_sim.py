@@ -123,18 +123,18 @@ def _look_with_cameras(machine: SimulatedMachine) -> float:
     """Return how long the three wrist cameras take for their pictures of the simulated time, s."""
     scene = machine.world.scene
     quarter = CameraIntrinsics(width=288, height=256, fx=309.16, fy=309.16, cx=143.6, cy=127.6)
-    with RenderScene() as render:
-        add_scene(render, scene)
-        cameras = [
-            SimulatedCamera(side, f"{side}_camera_optical_frame", render, _pose_of(machine, side), intrinsics=quarter)
-            for side in CAMERAS
-        ]
-        started = time.perf_counter()
-        for _ in range(LOOKS):
-            show_state(render, scene, machine.scene_state())
-            for camera in cameras:
-                camera.capture()
-        per_look_s = (time.perf_counter() - started) / LOOKS
+    render = RenderScene()
+    add_scene(render, scene)
+    cameras = [
+        SimulatedCamera(side, f"{side}_camera_optical_frame", render, _pose_of(machine, side), intrinsics=quarter)
+        for side in CAMERAS
+    ]
+    started = time.perf_counter()
+    for _ in range(LOOKS):
+        show_state(render, scene, machine.scene_state())
+        for camera in cameras:
+            camera.capture()
+    per_look_s = (time.perf_counter() - started) / LOOKS
     return per_look_s * CAMERA_RATE_HZ * SECONDS
 
 

@@ -10,24 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.core.config.estimator import EstimatorSettings
-from cablecell.core.config.perception import FiducialSet
 from cablecell.core.config.trial import Trial
 from cablecell.core.fusion.board_state import CameraRig, kinematics_covariance
 from cablecell.core.geometry import exp_se3, invert_pose, quat_from_rotation
-from cablecell.core.perception.fiducials import parse
 from cablecell.core.perception.layout import NominalPort, read_layout
 from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import config_folder, load_connectors, load_simulation, load_trials
+from cablecell.simulation.files import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
@@ -65,6 +62,7 @@ class PerceptionScene:
 
     Attributes:
         target: Name of the port that is asked for.
+        connector: Family of its connector.
         rig: The cameras as calibrated; really they sit a little differently.
         layout: Ports as designed, by name.
         X_base_home: Pose of the tool at the start, as kinematics says.
@@ -106,16 +104,13 @@ class PerceptionScene:
         self.rig = CameraRig.calibrated(mounts, settings)
         self.X_tcp_tip = self._tool["plug"]
         self.X_tcp_tip_nominal, self.plug_boxes = self._nominal_plug(scene)
+        self.connector = scene.plug.connector.name if scene.plug is not None else ""
         self.layout = read_layout(load_task_board_description(**slot_arguments(trial.scene.task_board)))
         self.X_base_board = invert_pose(self._X_world_base) @ scene.board.matrix()
         expected = load_scene(template, load_connectors()).board.matrix()
         self.X_base_board_expected = invert_pose(self._X_world_base) @ expected
         self.X_base_entrance = self._misplace_modules(scene)
         self._cameras = self._make_cameras(mounts, variation)
-
-    def close(self) -> None:
-        """Free the render scene."""
-        self._render.close()
 
     def capture(self, camera: str, region: Region | None = None) -> Frame:
         """Return an image of a camera with the tool where `move` put it."""
@@ -219,9 +214,3 @@ class PerceptionScene:
                 seed=int(rng.integers(1 << 30)),
             )
         return cameras
-
-
-def load_fiducials() -> FiducialSet:
-    """Return the fiducials of the cell's configuration."""
-    path = config_folder() / "perception" / "fiducials.yaml"
-    return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)

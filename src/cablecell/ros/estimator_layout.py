@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
-from cablecell.composition.robot_description import description_folder, load_task_board_description
+from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import slot_arguments
-from cablecell.core.config.documents import DocumentError
-from cablecell.core.config.perception import FiducialSet
-from cablecell.core.config.trial import PORTS_OF_NIC_CARD, Trial, TrialFile, parse_trials
+from cablecell.core.config.trial import PORTS_OF_NIC_CARD, Trial
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.geometry import pose_from_xyz_rpy
-from cablecell.core.perception.fiducials import parse
 from cablecell.core.perception.layout import NominalPort, read_layout
+from cablecell.simulation.files import load_trials
 
 Matrix = NDArray[np.float64]
 
@@ -52,11 +49,6 @@ class BoardLayout:
         return "sfp" if port.rpartition("/")[2] in PORTS_OF_NIC_CARD else "sc"
 
 
-def config_folder() -> Path:
-    """Return the folder `config/` beside the descriptions."""
-    return description_folder().parent / "config"
-
-
 def load_layout(file: str, name: str) -> BoardLayout:
     """Return the layout of a trial.
 
@@ -68,7 +60,7 @@ def load_layout(file: str, name: str) -> BoardLayout:
         DocumentError: The file cannot be read or has a mistake (code 910).
         UnknownLayoutError: It has no such trial (code 932).
     """
-    trials = _read_trials(Path(file) if file else config_folder() / "trials" / "aic_sample.yaml").trials
+    trials = load_trials(Path(file) if file else None).trials
     if name not in trials:
         valid = ", ".join(trials)
         raise UnknownLayoutError(f"no layout '{name}'; valid are {valid}", quantity="layout", value=name, limit=valid)
@@ -77,32 +69,3 @@ def load_layout(file: str, name: str) -> BoardLayout:
     urdf = load_task_board_description(**slot_arguments(board))
     X_world_board = pose_from_xyz_rpy((pose.x, pose.y, pose.z), (pose.roll, pose.pitch, pose.yaw))
     return BoardLayout(name, trial, read_layout(urdf), X_world_board, urdf)
-
-
-def _read_trials(path: Path) -> TrialFile:
-    return parse_trials(read_yaml(path), path.name)
-
-
-def load_fiducials() -> FiducialSet:
-    """Return the fiducials of the cell's configuration.
-
-    Raises:
-        DocumentError: The file cannot be read or has a mistake (code 910).
-    """
-    path = config_folder() / "perception" / "fiducials.yaml"
-    return parse(read_yaml(path), path.name)
-
-
-def read_yaml(path: Path) -> object:
-    """Return a parsed YAML file.
-
-    Raises:
-        DocumentError: It cannot be read or is no YAML (code 910).
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DocumentError(f"{path} cannot be read: {error.strerror}", quantity="file", value=path) from error
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise DocumentError(f"{path.name} is not YAML: {line}", quantity="file", value=path) from error

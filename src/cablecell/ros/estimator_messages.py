@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cablecell_interfaces.msg import PortEstimate, PortEstimateArray
+from cablecell_interfaces.msg import PlugEstimate, PortEstimate, PortEstimateArray
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import RegionOfInterest
 
 from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.fusion.ports import in_parent_axes
+from cablecell.core.fusion.ports_estimator import ReportedPort
+from cablecell.core.fusion.ports_plug import PlugState
+from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.ports import Region
-from cablecell.ros.estimator_board import ReportedPort
 from cablecell.ros.estimator_layout import BoardLayout
 from cablecell.ros.pose_messages import to_duration, to_pose, to_stamp, to_transform
 
 BASE_FRAME = "base_link"
 BOARD_FRAME = "task_board"
+TCP_FRAME = "tcp"
 
 
 def entrance_frame(port: str) -> str:
@@ -43,6 +46,19 @@ def _to_port(port: ReportedPort, layout: BoardLayout) -> Any:
     message.age = to_duration(estimate.age_s)
     message.sources = PortEstimate.SOURCE_BOARD_MODEL | (PortEstimate.SOURCE_CAMERA if port.looks else 0)
     message.measurement_count = port.looks
+    if port.covariance_to_tip is not None:
+        relative = in_parent_axes(estimate.X_base_entrance, port.covariance_to_tip)
+        message.covariance_to_plug = relative.ravel().tolist()
+    return message
+
+
+def to_plug(plug: PlugState, grasp: HeldPlug, now_s: float) -> Any:
+    """Return the tip of the plug that was seen, in `tcp`."""
+    message = PlugEstimate(plug_name=grasp.plug, connector_type=grasp.connector)
+    message.header.stamp, message.header.frame_id = to_stamp(now_s), TCP_FRAME
+    message.pose.pose = to_pose(plug.X_tcp_tip)
+    message.pose.covariance = in_parent_axes(plug.X_tcp_tip, plug.tip_covariance).ravel().tolist()
+    message.sources = PlugEstimate.SOURCE_GRASP_MODEL | PlugEstimate.SOURCE_CAMERA
     return message
 
 
@@ -63,7 +79,9 @@ def to_region(region: Region | None) -> Any:
     return RegionOfInterest(x_offset=region.x, y_offset=region.y, width=region.width, height=region.height)
 
 
-def to_diagnostics(name: str, board: BoardState | NoEstimate, layout: str, last_problem: str, now_s: float) -> Any:
+def to_diagnostics(
+    name: str, board: BoardState | NoEstimate, plug: PlugState | None, layout: str, last_problem: str, now_s: float
+) -> Any:
     """Return the state of the estimate: warning while there is none."""
     values = {"layout": layout, "last_problem": last_problem or "none"}
     if isinstance(board, NoEstimate):
@@ -77,6 +95,9 @@ def to_diagnostics(name: str, board: BoardState | NoEstimate, layout: str, last_
             "board_sigma_m": f"{max(sigma[:3]):.6f}",
             "board_sigma_rad": f"{max(sigma[3:]):.6f}",
         }
+    if plug is not None:
+        sigma = [float(value) ** 0.5 for value in plug.tip_covariance.diagonal()]
+        values |= {"plug_sigma_m": f"{max(sigma[:3]):.6f}", "plug_sigma_rad": f"{max(sigma[3:]):.6f}"}
     status = DiagnosticStatus(level=level, name=f"{name}: board", message=text, hardware_id="task_board")
     status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
     message = DiagnosticArray(status=[status])

@@ -80,11 +80,15 @@ class GoalRunner:
         )
 
     def destroy(self) -> None:
-        """Wait for the work and take the server away."""
+        """Wait for the work and take the server away, after what the executor still has to answer for it."""
         self.join()
-        self._server.destroy()
+        executor = self._node.executor
+        if executor is None:
+            self._server.destroy()
+        else:
+            executor.create_task(self._server.destroy)
 
-    def join(self, timeout_s: float = 2.0) -> None:
+    def join(self, timeout_s: float = 5.0) -> None:
         """Wait for running work, which ends when its node is not active."""
         for thread in self._threads:
             if thread is not threading.current_thread():

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.core.config.connector import Connector, parse_connector
+from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Robot
 from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
 from cablecell.core.motion.errors import UnknownFrameError
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.scene import AttachedBody, Box, Cylinder, Obstacle, Scene, Sphere, obstacles_from_urdf
 from cablecell.ros.conversions import pose_to_matrix
-from cablecell.ros.estimator_layout import BoardLayout, config_folder, read_yaml
+from cablecell.ros.estimator_layout import BoardLayout
 from cablecell.ros.planner_errors import MoveRequestError
+from cablecell.simulation.files import load_connectors
 
 Matrix = NDArray[np.float64]
 
@@ -76,7 +76,12 @@ class PlanningScene:
             self._scene: Scene | None = None
 
     def take_ports(self, message: Any) -> None:
-        """Place the board by the first port that a camera has seen."""
+        """Place the board by the first port that a camera has seen, and the held plug where it was seen."""
+        plug = message.plug
+        with self._lock:
+            if self._held is not None and plug.sources & plug.SOURCE_CAMERA and plug.plug_name == self._held.plug:
+                self._held = replace(self._held, X_tcp_tip=pose_to_matrix("plug", plug.pose.pose))
+                self._scene = None
         for port in message.ports:
             nominal = self._layout.ports.get(port.port_name)
             if nominal is None or not port.sources & port.SOURCE_CAMERA:
@@ -175,13 +180,3 @@ def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
     if isinstance(shape, Cylinder):
         return replace(obstacle, shape=Cylinder(shape.radius + by_m, shape.length + 2.0 * by_m))
     return replace(obstacle, shape=Sphere(shape.radius + by_m))
-
-
-def load_connectors() -> Mapping[str, Connector]:
-    """Return the connectors of the cell's configuration by name.
-
-    Raises:
-        DocumentError: A file has a mistake (code 910).
-    """
-    paths = sorted((config_folder() / "connectors").glob("*.yaml"))
-    return {connector.name: connector for connector in (parse_connector(read_yaml(p), p.name) for p in paths)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from cablecell_interfaces.msg import InsertionResult as ResultMessage
 from cablecell_interfaces.msg import MotionTarget
+from cablecell_interfaces.msg import PlugEstimate as PlugMessage
 from cablecell_interfaces.msg import PortEstimate as PortMessage
 from rclpy.duration import Duration
 
@@ -34,10 +36,30 @@ def wrench_at_tcp(wrench: Any, ft_height_m: float) -> Array:
 def port_from_message(message: PortMessage) -> PoseEstimate:
     """Return a port estimate; its covariance turns from the axes of the base into those of the entrance."""
     X = pose_to_matrix("port", message.pose.pose)
+    stamp_s = seconds(message.header.stamp) - seconds(message.age)
+    return PoseEstimate(stamp_s, X, _in_own_axes(X, message.pose.covariance))
+
+
+def estimates(message: PortMessage, plug: PlugMessage, held: HeldPlug) -> tuple[PoseEstimate, PoseEstimate]:
+    """Return the port in the base and the tip in `tcp`.
+
+    Where the plug was seen together with the port, the tip is where it was seen, and the port carries the whole
+    uncertainty of the one relative to the other; otherwise the tip is held as designed.
+    """
+    port = port_from_message(message)
+    is_seen = plug.sources & PlugMessage.SOURCE_CAMERA and plug.plug_name == held.plug
+    if not is_seen or len(message.covariance_to_plug) != 36:
+        return port, PoseEstimate(port.stamp_s, held.X_tcp_tip, held.covariance)
+    relative = _in_own_axes(port.X, message.covariance_to_plug)
+    tip = PoseEstimate(port.stamp_s, pose_to_matrix("plug", plug.pose.pose), np.zeros((6, 6)))
+    return PoseEstimate(port.stamp_s, port.X, relative), tip
+
+
+def _in_own_axes(X: Array, covariance: Sequence[float]) -> Array:
+    """Return a covariance, 36 numbers in the axes of the parent, in the axes of a pose, shape (6, 6)."""
     T = np.zeros((6, 6))
     T[:3, :3] = T[3:, 3:] = X[:3, :3].T
-    covariance = T @ np.array(message.pose.covariance).reshape(6, 6) @ T.T
-    return PoseEstimate(seconds(message.header.stamp) - seconds(message.age), X, covariance)
+    return np.asarray(T @ np.array(covariance).reshape(6, 6) @ T.T)
 
 
 def result_message(

@@ -17,9 +17,9 @@ _CAMERA_BODIES = ("camera_mount_link", "center_camera_link", "left_camera_link",
 
 
 def build_camera_scene(scene: Scene, fiducials: FiducialSet) -> RenderScene:
-    """Return a render scene of a trial; `visual_scene.show_state` moves what moves, `close` frees it.
+    """Return a render scene of a trial; `visual_scene.show_state` moves what moves.
 
-    What the wrist cameras cannot see is left out, because the renderer spends as much time on it: the arm behind
+    What the wrist cameras cannot see is left out, because it would cost time all the same: the arm behind
     them, their own housings, and the posts and the ceiling of the enclosure.
 
     Args:

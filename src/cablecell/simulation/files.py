@@ -1,4 +1,4 @@
-"""Read configuration files of the simulation: trials, connectors and settings."""
+"""Read the files of `config/`: trials, connectors, fiducials and settings of the simulation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import yaml
 
 from cablecell.core.config.connector import Connector, parse_connector
 from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.perception import FiducialSet
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.core.config.trial import TrialFile, parse_trials
 from cablecell.core.errors import ConfigurationError
+from cablecell.core.perception.fiducials import parse as parse_fiducials
 
 
 def config_folder() -> Path:
@@ -39,7 +41,7 @@ def load_trials(path: Path | None = None) -> TrialFile:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     path = path or config_folder() / "trials" / "aic_sample.yaml"
-    return parse_trials(_read(path), path.name)
+    return parse_trials(read_document(path), path.name)
 
 
 def load_connector(path: Path) -> Connector:
@@ -48,7 +50,7 @@ def load_connector(path: Path) -> Connector:
     Raises:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
-    return parse_connector(_read(path), path.name)
+    return parse_connector(read_document(path), path.name)
 
 
 def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
@@ -73,10 +75,25 @@ def load_simulation(path: Path | None = None) -> SimulationSettings:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     path = path or config_folder() / "simulation" / "default.yaml"
-    return parse_simulation(_read(path), path.name)
+    return parse_simulation(read_document(path), path.name)
 
 
-def _read(path: Path) -> object:
+def load_fiducials(path: Path | None = None) -> FiducialSet:
+    """Return the fiducials of a file; of `config/perception/fiducials.yaml` by default.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    path = path or config_folder() / "perception" / "fiducials.yaml"
+    return parse_fiducials(read_document(path), path.name)
+
+
+def read_document(path: Path) -> object:
+    """Return a parsed YAML file.
+
+    Raises:
+        DocumentError: It cannot be read or is no YAML (code 910).
+    """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

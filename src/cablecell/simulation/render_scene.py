@@ -1,33 +1,30 @@
 """A scene made only to be looked at, kept up to date from poses that come from elsewhere.
 
 Physics and rendering run in different processes: physics publishes where its bodies are, this scene repeats the
-visual shapes and puts them there. It has its own PyBullet client, no masses, no contacts and no clock.
+visual shapes and puts them there. It has no masses, no contacts and no clock.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import cv2
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from cablecell.core.config.camera import RenderSettings
 from cablecell.core.errors import WorkcellError
-from cablecell.core.geometry import quat_from_rotation
+from cablecell.simulation.rasterizer import Faces, Picture, rasterize
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
+_SIDES = 24  # of what stands for a cylinder
+
 
 class SceneError(WorkcellError):
-    """A scene is told about a body or link it does not have."""
+    """A scene is told about a body it does not have."""
 
     code = 822
 
@@ -82,35 +79,36 @@ class TexturedPlate:
 Visual = Box | Cylinder | TexturedPlate
 
 
+@dataclass(frozen=True)
+class _Face:
+    """A convex face of a body.
+
+    Attributes:
+        corners: In the body's frame, in order, shape (n, 3), m.
+        normal: Away from what is solid, shape (3,).
+        rgb: Colour, 0 to 1.
+        plate: What is printed on it, if anything.
+    """
+
+    corners: Matrix
+    normal: Matrix
+    rgb: tuple[float, float, float]
+    plate: TexturedPlate | None = None
+
+
 class RenderScene:
-    """Bodies by name in a private PyBullet client; use it as a context or call `close`."""
+    """Bodies by name. What did not move since the last image is not computed again."""
 
     def __init__(self) -> None:
-        self._client = int(pybullet.connect(pybullet.DIRECT))
-        self._textures = tempfile.TemporaryDirectory(prefix="cablecell-render-")
-        self._bodies: dict[str, list[tuple[int, Matrix]]] = {}
-        self._robots: dict[str, tuple[int, dict[str, int]]] = {}
+        self._faces: dict[str, list[_Face]] = {}
         self._poses: dict[str, Matrix] = {}
-
-    def __enter__(self) -> RenderScene:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the client and the texture files; may be called twice."""
-        if self._client >= 0:
-            pybullet.disconnect(physicsClientId=self._client)
-            self._client = -1
-            self._textures.cleanup()
+        self._in_world: dict[str, tuple[Matrix, Matrix]] = {}
+        self._scene: Faces | None = None
 
     @property
     def body_names(self) -> tuple[str, ...]:
         """Names of everything that `place` can move."""
-        return (*self._bodies, *self._robots)
+        return tuple(self._faces)
 
     def poses(self) -> dict[str, Matrix]:
         """Return where every body is, X_world_body, shape (4, 4)."""
@@ -118,20 +116,8 @@ class RenderScene:
 
     def add_body(self, name: str, visuals: Sequence[Visual], X_world_body: Matrix | None = None) -> None:
         """Add a rigid body made of visuals."""
-        X = np.eye(4) if X_world_body is None else X_world_body
-        parts = [(self._create(visual, X), visual.X_body_visual) for visual in visuals]
-        self._bodies.setdefault(name, []).extend(parts)
-        self._poses[name] = X
-
-    def add_urdf(self, name: str, path: Path, *, fixed: bool = True) -> None:
-        """Add the visual shapes of a URDF file; its joints are set by `articulate`."""
-        body = int(pybullet.loadURDF(str(path), useFixedBase=fixed, physicsClientId=self._client))
-        joints = {}
-        for index in range(pybullet.getNumJoints(body, physicsClientId=self._client)):
-            info = pybullet.getJointInfo(body, index, physicsClientId=self._client)
-            joints[info[1].decode()] = index
-        self._robots[name] = (body, joints)
-        self._poses[name] = np.eye(4)
+        self._faces.setdefault(name, []).extend(face for visual in visuals for face in _faces_of(visual))
+        self._put(name, np.eye(4) if X_world_body is None else X_world_body)
 
     def place(self, poses: Mapping[str, Matrix]) -> None:
         """Move bodies to new poses X_world_body, shape (4, 4).
@@ -139,7 +125,7 @@ class RenderScene:
         Raises:
             SceneError: A body is not known (code 822); nothing is moved.
         """
-        unknown = sorted(set(poses) - set(self.body_names))
+        unknown = sorted(set(poses) - set(self._faces))
         if unknown:
             raise SceneError(
                 f"body '{unknown[0]}' is not in the scene; it has {', '.join(self.body_names)}",
@@ -148,81 +134,88 @@ class RenderScene:
                 limit=self.body_names,
             )
         for name, X_world_body in poses.items():
-            self._poses[name] = X_world_body
-            if name in self._robots:
-                self._move(self._robots[name][0], X_world_body)
-            for part, X_body_visual in self._bodies.get(name, ()):
-                self._move(part, X_world_body @ X_body_visual)
-
-    def articulate(self, name: str, positions: Mapping[str, float]) -> None:
-        """Set joint positions, rad or m, of a body added by `add_urdf`.
-
-        Raises:
-            SceneError: The body or a joint is not known (code 822).
-        """
-        if name not in self._robots:
-            raise SceneError(f"'{name}' has no joints; {', '.join(self._robots)} have", value=name)
-        body, joints = self._robots[name]
-        for joint, position in positions.items():
-            if joint not in joints:
-                raise SceneError(f"'{name}' has no joint '{joint}'; it has {', '.join(joints)}", value=joint)
-            pybullet.resetJointState(body, joints[joint], position, physicsClientId=self._client)
+            if not np.array_equal(X_world_body, self._poses[name]):
+                self._put(name, X_world_body)
 
     def render(self, view: Matrix, projection: Matrix, width: int, height: int, settings: RenderSettings) -> Image:
         """Return an RGB image, shape (height, width, 3), for two OpenGL matrices (4, 4) in row-column order."""
-        rgba = pybullet.getCameraImage(
-            width,
-            height,
-            view.T.ravel().tolist(),
-            projection.T.ravel().tolist(),
-            shadow=int(settings.shadows),
-            lightDirection=list(settings.light_direction),
-            lightAmbientCoeff=settings.ambient,
-            lightDiffuseCoeff=settings.diffuse,
-            lightSpecularCoeff=0.05,
-            renderer=pybullet.ER_TINY_RENDERER,
-            flags=pybullet.ER_NO_SEGMENTATION_MASK,
-            physicsClientId=self._client,
-        )[2]
-        return np.ascontiguousarray(np.asarray(rgba, dtype=np.uint8).reshape(height, width, 4)[:, :, :3])
+        if self._scene is None:
+            self._scene = self._compose()
+        light = np.asarray(settings.light_direction, dtype=np.float64)
+        facing = np.clip(self._scene.normals @ (light / np.linalg.norm(light)), 0.0, None)
+        brightness = settings.ambient + settings.diffuse * facing
+        return rasterize(self._scene, view, projection, (width, height), settings.near_m, brightness)
 
-    def _create(self, visual: Visual, X_world_body: Matrix) -> int:
-        if isinstance(visual, TexturedPlate):
-            return self._create_plate(visual, X_world_body)
-        shape: dict[str, Any]
-        if isinstance(visual, Box):
-            shape = {"shapeType": pybullet.GEOM_BOX, "halfExtents": [length / 2.0 for length in visual.size_m]}
-        else:
-            shape = {"shapeType": pybullet.GEOM_CYLINDER, "radius": visual.radius_m, "length": visual.length_m}
-        index = pybullet.createVisualShape(**shape, rgbaColor=visual.rgba, physicsClientId=self._client)
-        return self._spawn(index, X_world_body @ visual.X_body_visual)
+    def _put(self, name: str, X: Matrix) -> None:
+        self._poses[name] = X
+        faces = self._faces[name]
+        corners = np.vstack([face.corners for face in faces]) if faces else np.zeros((0, 3))
+        normals = np.array([face.normal for face in faces]).reshape(-1, 3)
+        self._in_world[name] = (corners @ X[:3, :3].T + X[:3, 3], normals @ X[:3, :3].T)
+        self._scene = None
 
-    def _create_plate(self, plate: TexturedPlate, X_world_body: Matrix) -> int:
-        width, height = plate.size_m
-        index = pybullet.createVisualShape(
-            pybullet.GEOM_MESH,
-            vertices=[[0, 0, 0], [width, 0, 0], [width, height, 0], [0, height, 0]],
-            indices=[0, 2, 1, 0, 3, 2],
-            uvs=[[0, 1], [1, 1], [1, 0], [0, 0]],
-            normals=[[0, 0, -1]] * 4,
-            rgbaColor=[1, 1, 1, 1],
-            physicsClientId=self._client,
+    def _compose(self) -> Faces:
+        """Return all faces in `world`."""
+        faces = [(name, face) for name, of_body in self._faces.items() for face in of_body]
+        pictures = {
+            number: _picture(face.plate, self._poses[name] @ face.plate.X_body_visual)
+            for number, (name, face) in enumerate(faces)
+            if face.plate is not None
+        }
+        return Faces(
+            corners=np.vstack([corners for corners, _ in self._in_world.values()]),
+            starts=np.cumsum([0, *(len(face.corners) for _, face in faces)]),
+            normals=np.vstack([normals for _, normals in self._in_world.values()]),
+            colours=np.array([face.rgb for _, face in faces]).reshape(-1, 3),
+            pictures=pictures,
         )
-        body = self._spawn(index, X_world_body @ plate.X_body_visual)
-        file = Path(self._textures.name) / f"{body}.png"
-        is_grey = plate.texture.ndim == 2
-        cv2.imwrite(str(file), cv2.cvtColor(plate.texture, cv2.COLOR_GRAY2BGR if is_grey else cv2.COLOR_RGB2BGR))
-        texture = pybullet.loadTexture(str(file), physicsClientId=self._client)
-        pybullet.changeVisualShape(body, -1, textureUniqueId=texture, physicsClientId=self._client)
-        return body
 
-    def _spawn(self, visual: int, X: Matrix) -> int:
-        body = int(pybullet.createMultiBody(0.0, -1, visual, physicsClientId=self._client))
-        self._move(body, X)
-        return body
 
-    def _move(self, body: int, X: Matrix) -> None:
-        quat_xyzw = quat_from_rotation(X[:3, :3])
-        pybullet.resetBasePositionAndOrientation(
-            body, X[:3, 3].tolist(), quat_xyzw.tolist(), physicsClientId=self._client
-        )
+def _faces_of(visual: Visual) -> list[_Face]:
+    if isinstance(visual, TexturedPlate):
+        width, height = visual.size_m
+        outlines = [np.array([[0, 0, 0], [width, 0, 0], [width, height, 0], [0, height, 0]], dtype=np.float64)]
+        normals, rgb, plate = [np.array([0.0, 0.0, -1.0])], (1.0, 1.0, 1.0), visual
+    else:
+        outlines, normals = _box(visual.size_m) if isinstance(visual, Box) else _cylinder(visual)
+        rgb, plate = (visual.rgba[0], visual.rgba[1], visual.rgba[2]), None
+    X = visual.X_body_visual
+    return [
+        _Face(outline @ X[:3, :3].T + X[:3, 3], X[:3, :3] @ normal, rgb, plate)
+        for outline, normal in zip(outlines, normals, strict=True)
+    ]
+
+
+def _box(size_m: tuple[float, float, float]) -> tuple[list[Matrix], list[Matrix]]:
+    outlines, normals = [], []
+    for axis in range(3):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        for side in (-1.0, 1.0):
+            corners = np.zeros((4, 3))
+            corners[:, axis] = side
+            corners[:, first] = (-1.0, 1.0, 1.0, -1.0)
+            corners[:, second] = (-1.0, -1.0, 1.0, 1.0)
+            outlines.append(0.5 * corners * np.asarray(size_m))
+            normals.append(side * np.eye(3)[axis])
+    return outlines, normals
+
+
+def _cylinder(cylinder: Cylinder) -> tuple[list[Matrix], list[Matrix]]:
+    angle = 2.0 * np.pi * np.arange(_SIDES) / _SIDES
+    ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(_SIDES)], axis=1)
+    up = np.array([0.0, 0.0, 0.5 * cylinder.length_m])
+    top, bottom = cylinder.radius_m * ring + up, cylinder.radius_m * ring - up
+    outlines, normals = [top, bottom], [np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])]
+    for here in range(_SIDES):
+        following = (here + 1) % _SIDES
+        outlines.append(np.array([bottom[here], bottom[following], top[following], top[here]]))
+        middle = ring[here] + ring[following]
+        normals.append(middle / np.linalg.norm(middle))
+    return outlines, normals
+
+
+def _picture(plate: TexturedPlate, X_world_plane: Matrix) -> Picture:
+    pixels = cv2.cvtColor(plate.texture, cv2.COLOR_GRAY2RGB) if plate.texture.ndim == 2 else plate.texture
+    height, width = pixels.shape[:2]
+    to_pixel = np.array([[width / plate.size_m[0], 0.0, -0.5], [0.0, height / plate.size_m[1], -0.5], [0.0, 0.0, 1.0]])
+    return Picture(np.asarray(pixels, dtype=np.uint8), to_pixel, X_world_plane)

@@ -45,7 +45,6 @@ class RenderSettings(ParameterSchema):
     supersampling: int = parameter(1, "Rendered pixels per image pixel and axis.", minimum=1, maximum=4)
     near_m: float = parameter(0.07, "Nearest visible depth.", unit="m", minimum=1e-3, maximum=1.0)
     far_m: float = parameter(20.0, "Farthest visible depth.", unit="m", minimum=0.1, maximum=1e3)
-    shadows: bool = parameter(False, "Cast shadows; doubles the time of an image.")
     light_direction: Annotated[tuple[float, float, float], Field(strict=False)] = parameter(
         (0.3, 0.2, 1.0), "Direction from the scene to the light, in `world`."
     )

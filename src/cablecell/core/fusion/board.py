@@ -57,11 +57,15 @@ class ExpectedBoard:
         X_base_board: Nominal pose, shape (4, 4).
         radius_m: Largest believable distance of the board's origin from there, m.
         turn_rad: Largest believable rotation against it, rad.
+        sigma_m: Standard deviation of its place before it is seen, m.
+        sigma_rad: Likewise of its turn, rad.
     """
 
     X_base_board: Matrix
     radius_m: float
     turn_rad: float
+    sigma_m: float = 0.03
+    sigma_rad: float = 0.1
 
     def problem(self, X_base_board: Matrix) -> NoEstimate | None:
         """Return why a pose is not believed, or None."""
@@ -124,13 +128,14 @@ class BoardEstimator:
 
     def estimate(self, now_s: float) -> BoardState | NoEstimate:
         """Return the estimate at a time, or why there is none (NOTHING_SEEN, STALE)."""
-        if self._state is None:
+        state = self._state  # once: another thread may look meanwhile
+        if state is None:
             return NoEstimate(Reason.NOTHING_SEEN, "no look has shown the board yet")
-        age = now_s - self._state.seen_s
+        age = now_s - state.seen_s
         if age > self._settings.max_age_s:
             limit = self._settings.max_age_s
             return NoEstimate(Reason.STALE, f"the board was last seen {age:.1f} s ago, the limit is {limit:.1f} s")
-        return drifted(self._state, now_s, self._settings)
+        return drifted(state, now_s, self._settings)
 
     def _start(self, look: Look) -> LookReport:
         result = self._solve(look)

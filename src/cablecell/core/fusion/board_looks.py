@@ -43,13 +43,24 @@ class LookPose:
     port_sigma_m: float
 
 
+_PALM_RADIUS_M, _PALM_Z_M = 0.04, (-0.16, -0.047)
+"""The gripper's palm as a cylinder along z of `tcp`: what it hides is not looked for."""
+
+
+def palm_outline() -> Matrix:
+    """Return points of the gripper's palm in `tcp` whose hull in an image hides what is behind, shape (n, 3), m."""
+    angle = np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False)
+    ring = _PALM_RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return np.vstack([np.column_stack([ring, np.full(len(ring), z)]) for z in _PALM_Z_M])
+
+
 @dataclass(frozen=True)
 class Viewer:
     """The cameras and what hides their view.
 
     Attributes:
         rig: Where the cameras sit, and how surely.
-        intrinsics: By camera name.
+        intrinsics: By camera name; of cameras that are known.
         tool_outline: Points of the tool in `tcp`; their convex hull in an image hides what is behind, shape (n, 3), m.
     """
 

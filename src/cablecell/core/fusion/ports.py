@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
+from cablecell.core.fusion.board import ExpectedBoard
 from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.geometry import adjoint, invert_pose
 from cablecell.core.perception.layout import NominalPort
@@ -86,6 +87,21 @@ def port_estimate(
             f"limit {settings.max_port_sigma_m:.4f} m",
         )
     return estimate
+
+
+def designed_port(port: NominalPort, expected: ExpectedBoard, now_s: float) -> PortEstimate:
+    """Return a port that was not seen: by design on the board where that is put."""
+    P = np.diag([expected.sigma_m**2] * 3 + [expected.sigma_rad**2] * 3)
+    A = adjoint(invert_pose(port.X_board_entrance))
+    return PortEstimate(
+        name=port.name,
+        stamp_s=now_s,
+        X_base_entrance=expected.X_base_board @ port.X_board_entrance,
+        covariance=A @ P @ A.T,
+        depth_m=port.depth_m,
+        age_s=0.0,
+        sources=("nominal layout",),
+    )
 
 
 def find_port(ports: Mapping[str, NominalPort], name: str) -> NominalPort | NoEstimate:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import EstimatorSettings, LookSettings
 from cablecell.core.config.perception import DetectionSettings
 from cablecell.core.config.plug_vision import PlugVisionSettings
 from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, LookReport
 from cablecell.core.fusion.board_looks import LookPose, Viewer, choose_looks, fiducial_region
-from cablecell.core.fusion.board_state import BoardState, Look
-from cablecell.core.fusion.ports import PortEstimate, find_port, port_estimate
+from cablecell.core.fusion.board_state import BoardState, Look, drifted
+from cablecell.core.fusion.ports import PortEstimate, designed_port, find_port, port_estimate
 from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_tip, see_plug
 from cablecell.core.geometry import invert_pose, transform_point
 from cablecell.core.perception.detection import Corners, find_corners
@@ -27,7 +28,7 @@ from cablecell.ports import Frame, Region
 
 Matrix = NDArray[np.float64]
 
-_MARGIN_PX = 40  # around what is looked for, once it is known where it is
+_MARGIN_PX = 40  # around the plug; more than edges are looked for
 _KEPT_LOOKS = 3  # images of the plug that are combined
 
 
@@ -74,8 +75,26 @@ class LookOutcome:
     unseen: Mapping[str, NoEstimate]
 
 
+@dataclass(frozen=True)
+class ReportedPort:
+    """A port as it is reported.
+
+    Attributes:
+        estimate: Pose and covariance.
+        looks: Looks at the board that are in it; 0 when it is by design alone.
+        covariance_to_tip: Covariance of the port relative to the tip of the plug that was seen with it, in the axes of
+            the mouth, shape (6, 6), m and rad; None without a plug.
+    """
+
+    estimate: PortEstimate
+    looks: int
+    covariance_to_tip: Matrix | None = None
+
+
 class PortEstimator:
     """Estimates ports and plug from looks; a step object without clock, files or middleware.
+
+    While one thread looks, others may ask for `board`, `port` and `ports`.
 
     Images must be taken with the arm at rest, and `X_base_tcp` must belong to the time of exposure.
     """
@@ -88,6 +107,7 @@ class PortEstimator:
         *,
         configuration: EstimatorConfiguration | None = None,
         expected: ExpectedBoard | None = None,
+        margin_px: int = 40,
     ) -> None:
         """Start without an estimate.
 
@@ -97,11 +117,14 @@ class PortEstimator:
             layout: Ports as designed, by name.
             configuration: Settings.
             expected: Where the board is put, where that is known.
+            margin_px: Around what is looked for, once it is known where it is.
         """
         self._viewer = viewer
         self._patches = tuple(patches)
         self._layout = dict(layout)
         self._configuration = configuration or EstimatorConfiguration()
+        self._expected = expected
+        self._margin_px = margin_px
         self._board = BoardEstimator(viewer.rig, self._configuration.errors, expected)
         self._held: HeldPlug | None = None
         self._crops: dict[str, list[Frame]] = {}
@@ -116,16 +139,21 @@ class PortEstimator:
         self._board.reset()
         self._crops.clear()
 
+    def calibrate(self, intrinsics: Mapping[str, CameraIntrinsics]) -> None:
+        """Learn the models of cameras, by name."""
+        self._viewer = replace(self._viewer, intrinsics={**self._viewer.intrinsics, **intrinsics})
+
     def regions(self, X_base_tcp: Matrix, now_s: float) -> dict[str, Region | None]:
-        """Return what of each image is needed: all of it before the board is known; None for nothing."""
+        """Return what of each calibrated camera's image is needed: all before the board is known; None for nothing."""
         board = self._board.estimate(now_s)
         regions: dict[str, Region | None] = {}
-        for name in self._viewer.rig.names:
-            intrinsics = self._viewer.intrinsics[name]
+        for name, intrinsics in self._viewer.intrinsics.items():
             if isinstance(board, NoEstimate):
                 regions[name] = Region(0, 0, intrinsics.width, intrinsics.height)
                 continue
-            fiducials = fiducial_region(self._viewer, name, X_base_tcp, board.X_base_board, self._patches, _MARGIN_PX)
+            fiducials = fiducial_region(
+                self._viewer, name, X_base_tcp, board.X_base_board, self._patches, self._margin_px
+            )
             regions[name] = _union(fiducials, self._plug_region(name))
         return regions
 
@@ -167,6 +195,32 @@ class PortEstimator:
             return board
         return port_estimate(board, port, self._configuration.errors)
 
+    def ports(self, now_s: float, plug: PlugState | None = None) -> list[ReportedPort]:
+        """Return every port of the layout: as estimated, or by design where the board is expected.
+
+        Args:
+            now_s: The time.
+            plug: Answer of `plug`; board and ports are then those that were seen together with it.
+
+        Raises:
+            ValueError: The board was not seen, and nobody said where to expect it.
+        """
+        settings = self._configuration.errors
+        board = self._board.estimate(now_s)
+        if plug is not None and isinstance(board, BoardState):
+            board = drifted(plug.board, now_s, settings)
+        reported = []
+        for port in self._layout.values():
+            answer = board if isinstance(board, NoEstimate) else port_estimate(board, port, settings)
+            if isinstance(board, BoardState) and isinstance(answer, PortEstimate):
+                relative = None if plug is None else self._covariance_to_tip(plug, answer)
+                reported.append(ReportedPort(answer, board.looks, relative))
+            elif self._expected is None:
+                raise ValueError("the board was not seen, and nobody said where to expect it")
+            else:
+                reported.append(ReportedPort(designed_port(port, self._expected, now_s), 0))
+        return reported
+
     def plug(self, now_s: float) -> PlugState | NoEstimate:
         """Return the plug in the gripper: as gripped by design, or as seen where its edges are clear.
 
@@ -201,6 +255,11 @@ class PortEstimator:
         if isinstance(port, NoEstimate):
             return port
         return port_in_tip(plug, X_base_tcp, port, self._configuration.errors)
+
+    def _covariance_to_tip(self, plug: PlugState, port: PortEstimate) -> Matrix:
+        """Return the covariance of a port relative to the tip when the tip is where the port is."""
+        X_base_tcp = port.X_base_entrance @ invert_pose(plug.X_tcp_tip)
+        return port_in_tip(plug, X_base_tcp, self._layout[port.name], self._configuration.errors)[1]
 
     def next_looks(
         self, name: str, X_base_tcp_start: Matrix, X_base_tcp_goal: Matrix, X_base_board: Matrix

@@ -18,7 +18,7 @@ from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.geometry import adjoint, exp_se3, invert_pose, log_se3
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_edges import BodyBox, EdgePoints, edges_in_sight
 from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge_information
 
 Matrix = NDArray[np.float64]
@@ -50,6 +50,11 @@ class PlugState:
     board: BoardState
     covariance: Matrix
     sources: tuple[str, ...]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether cameras have seen the plug; by design alone otherwise."""
+        return len(self.sources) > 1
 
     @property
     def tip_covariance(self) -> Matrix:
@@ -166,8 +171,12 @@ class _Problem:
     def refine(
         self, board: BoardState, X_tcp_tip: Matrix, search: _Search, iterations: int
     ) -> tuple[BoardState, Matrix]:
+        sights = {}
+        for camera, taken in self._images.items():
+            X_optical_tip = invert_pose(board.mounts[camera]) @ X_tcp_tip
+            sights[camera] = edges_in_sight(self._boxes, X_optical_tip, taken.frames[0].K)
         for _ in range(iterations):
-            H, g, _ = self.equations(board, X_tcp_tip, search)
+            H, g, _ = self.equations(board, X_tcp_tip, search, sights)
             g = g - self.information @ self._deviation(board, X_tcp_tip)
             step = np.asarray(np.linalg.solve(H + self.information, g), dtype=np.float64)
             board, X_tcp_tip = board.moved(step[:-6]), X_tcp_tip @ exp_se3(step[-6:])
@@ -179,8 +188,9 @@ class _Problem:
         return sum(edge.cost for edge in seen.values()) + float(deviation @ self.information @ deviation)
 
     def equations(
-        self, board: BoardState, X_tcp_tip: Matrix, search: _Search
+        self, board: BoardState, X_tcp_tip: Matrix, search: _Search, sights: Mapping[str, EdgePoints] | None = None
     ) -> tuple[Matrix, Matrix, dict[str, EdgeInformation]]:
+        """Return the normal equations at a pose; `sights` are the edges that face each camera there or near by."""
         n = len(self.information)
         H, g = np.zeros((n, n)), np.zeros(n)
         seen = {}
@@ -194,6 +204,7 @@ class _Problem:
                 range_px=search.range_px,
                 blur_px=search.blur_px,
                 shared_px=search.shared_px,
+                sight=None if sights is None else sights[camera],
             )
             M = np.zeros((6, n))
             M[:, -6:] = np.eye(6)

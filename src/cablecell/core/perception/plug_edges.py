@@ -41,6 +41,21 @@ class BodyBox:
 
 
 @dataclass(frozen=True)
+class EdgePoints:
+    """Points on edges of a body.
+
+    Attributes:
+        points: In the body's frame, shape (n, 3), m.
+        along: Direction of the edge of each point, of any length, shape (n, 3).
+        edges: Number of the edge of each point, shape (n,).
+    """
+
+    points: Matrix
+    along: Matrix
+    edges: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
 class EdgeSamples:
     """Points on visible edges and where to look for them.
 
@@ -72,32 +87,19 @@ class EdgeOffsets:
     strength: Matrix
 
 
-def visible_edges(
-    boxes: Sequence[BodyBox],
-    X_optical_body: Matrix,
-    K: Matrix,
-    outline: Matrix,
-    size_px: tuple[int, int],
-    *,
-    step_px: float = 2.0,
-    margin_px: float = 6.0,
-) -> EdgeSamples:
-    """Return samples on the edges of a body that a camera should see.
+def edges_in_sight(boxes: Sequence[BodyBox], X_optical_body: Matrix, K: Matrix, *, step_px: float = 2.0) -> EdgePoints:
+    """Return points on the edges of a body that face a camera and are not hidden by other parts of the body.
 
     Args:
         boxes: The body.
-        X_optical_body: Where it is thought to be, shape (4, 4).
+        X_optical_body: Where it is thought to be, shape (4, 4); a little elsewhere the same edges are in sight.
         K: Intrinsics of the full image, shape (3, 3), pixels.
-        outline: Projected outline of what hides the body, shape (m, 2), pixels; its convex hull is opaque.
-        size_px: Width and height of the full image.
-        step_px: Distance of samples along an edge.
-        margin_px: Kept from the outline and from the border of the image.
+        step_px: Distance of points along an edge.
     """
     eye = -X_optical_body[:3, :3].T @ X_optical_body[:3, 3]
-    points, edges, directions = [], [], []
+    points, edges, directions, owners = [], [], [], []
     number = 0
     for index, box in enumerate(boxes):
-        others = [other for i, other in enumerate(boxes) if i != index]
         for ends in _edges_towards(box, eye, _SLIVER_PX / float(K[0, 0])):
             number += 1
             pixels = project(ends, X_optical_body, K)[0]
@@ -106,14 +108,39 @@ def visible_edges(
             if count < 3:
                 continue
             share = np.linspace(_ENDS, 1.0 - _ENDS, count)[:, None]
-            on_edge = ends[0] * (1.0 - share) + ends[1] * share
-            on_edge = on_edge[~_hidden(on_edge, eye, others)]
-            points.append(on_edge)
-            edges.append(np.full(len(on_edge), number, dtype=np.intp))
-            directions.append(np.tile(ends[1] - ends[0], (len(on_edge), 1)))
+            points.append(ends[0] * (1.0 - share) + ends[1] * share)
+            edges.append(np.full(count, number, dtype=np.intp))
+            owners.append(np.full(count, index, dtype=np.intp))
+            directions.append(np.repeat((ends[1] - ends[0])[None, :], count, axis=0))
     if not points:
-        return EdgeSamples(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, dtype=np.intp))
-    p, number_of, along = np.vstack(points), np.concatenate(edges), np.vstack(directions)
+        return EdgePoints(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, dtype=np.intp))
+    p = np.vstack(points)
+    open_ = ~_hidden(p, eye, boxes, np.concatenate(owners))
+    return EdgePoints(p[open_], np.vstack(directions)[open_], np.concatenate(edges)[open_])
+
+
+def visible_edges(
+    sight: EdgePoints,
+    X_optical_body: Matrix,
+    K: Matrix,
+    outline: Matrix,
+    size_px: tuple[int, int],
+    *,
+    margin_px: float = 6.0,
+) -> EdgeSamples:
+    """Return where a camera should see points on the edges of a body.
+
+    Args:
+        sight: Edges of the body that face the camera.
+        X_optical_body: Where it is thought to be, shape (4, 4).
+        K: Intrinsics of the full image, shape (3, 3), pixels.
+        outline: Projected outline of what hides the body, shape (m, 2), pixels; its convex hull is opaque.
+        size_px: Width and height of the full image.
+        margin_px: Kept from the outline and from the border of the image.
+    """
+    p, along = sight.points, sight.along
+    if len(p) == 0:
+        return EdgeSamples(p, np.zeros((0, 2)), np.zeros((0, 2)), sight.edges)
     pixels, _ = project(p, X_optical_body, K)
     ahead, _ = project(p + 1e-4 * along / np.linalg.norm(along, axis=1, keepdims=True), X_optical_body, K)
     tangent = (ahead - pixels) / np.linalg.norm(ahead - pixels, axis=1, keepdims=True)
@@ -121,7 +148,7 @@ def visible_edges(
     inside = np.all((pixels > margin_px) & (pixels < np.array(size_px) - 1.0 - margin_px), axis=1)
     if len(outline):
         inside &= ~in_hull(outline, pixels, margin_px)
-    return EdgeSamples(p[inside], pixels[inside], normals[inside], number_of[inside])
+    return EdgeSamples(p[inside], pixels[inside], normals[inside], sight.edges[inside])
 
 
 def find_edges(
@@ -204,16 +231,16 @@ def _edges_towards(box: BodyBox, eye: Matrix, sliver: float) -> list[Matrix]:
     return found
 
 
-def _hidden(points: Matrix, eye: Matrix, boxes: Sequence[BodyBox]) -> Flags:
-    """Return which points another box hides from the eye, or has inside it."""
+def _hidden(points: Matrix, eye: Matrix, boxes: Sequence[BodyBox], owners: NDArray[np.intp]) -> Flags:
+    """Return which points another box than their owner hides from the eye, or has inside it."""
     hidden = np.zeros(len(points), dtype=bool)
     ray = eye - points
     with np.errstate(divide="ignore", invalid="ignore"):
-        for box in boxes:
+        for index, box in enumerate(boxes):
             half = 0.5 * box.size - _SURFACE_M
             near = (box.centre - half - points) / ray
             far = (box.centre + half - points) / ray
             enters = np.nanmax(np.minimum(near, far), axis=1)
             leaves = np.nanmin(np.maximum(near, far), axis=1)
-            hidden |= (leaves > np.maximum(enters, 0.0)) & (enters < 1.0)
+            hidden |= (leaves > np.maximum(enters, 0.0)) & (enters < 1.0) & (owners != index)
     return hidden

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.config.plug_vision import PlugVisionSettings
-from cablecell.core.perception.plug_edges import BodyBox, find_edges, visible_edges
+from cablecell.core.perception.plug_edges import BodyBox, EdgePoints, edges_in_sight, find_edges, visible_edges
 from cablecell.core.perception.reprojection import jacobian, project
 from cablecell.ports import Frame, Region
 
@@ -82,6 +82,7 @@ def edge_information(
     range_px: float,
     blur_px: float,
     shared_px: float,
+    sight: EdgePoints | None = None,
 ) -> EdgeInformation:
     """Return what the edges of the plug say about its pose in one camera.
 
@@ -98,10 +99,12 @@ def edge_information(
         range_px: How far from the prediction edges are looked for.
         blur_px: Smoothing before, px.
         shared_px: Standard deviation of offset and slope shared by a long edge, px.
+        sight: Edges that face the camera, where they are known from a pose near by.
     """
     K = images.frames[0].K
     outline = images.outline @ K.T
-    samples = visible_edges(boxes, X_optical_tip, K, outline[:, :2] / outline[:, 2:], images.size_px)
+    sight = sight or edges_in_sight(boxes, X_optical_tip, K)
+    samples = visible_edges(sight, X_optical_tip, K, outline[:, :2] / outline[:, 2:], images.size_px)
     asked = len(samples.points)
     nothing = EdgeInformation(np.zeros((6, 6)), np.zeros(6), 0, 0.0, 0, 0.0)
     if asked == 0:

@@ -12,7 +12,14 @@ from typing import Any
 from aic_control_interfaces.msg import ControllerState
 from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import InsertConnector, MoveTo, Observe
-from cablecell_interfaces.msg import ComplianceCommand, InsertionPhase, MotionTarget, PortEstimate, PortEstimateArray
+from cablecell_interfaces.msg import (
+    ComplianceCommand,
+    InsertionPhase,
+    MotionTarget,
+    PlugEstimate,
+    PortEstimate,
+    PortEstimateArray,
+)
 from geometry_msgs.msg import WrenchStamped
 from rclpy.action import ActionClient
 from rclpy.duration import Duration
@@ -33,7 +40,7 @@ from cablecell.core.insertion.errors import (
     error_of,
 )
 from cablecell.core.insertion.grasp import HeldPlug
-from cablecell.core.insertion.observation import PoseEstimate, SkillStep
+from cablecell.core.insertion.observation import SkillStep
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import ConnectorProfile, profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
@@ -44,6 +51,7 @@ from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import (
+    estimates,
     held_plug_from_json,
     move_target,
     port_from_message,
@@ -66,6 +74,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._busy = threading.Lock()
         self._held: HeldPlug | None = None
         self._ports: dict[str, Any] = {}
+        self._plug = PlugEstimate()
         self._goal: RunningGoal | None = None
         self._feedback: Any = None
         self._fed_back_s = 0.0
@@ -120,6 +129,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
 
     def _take_ports(self, message: Any) -> None:
         self._ports = {port.port_name: port for port in message.ports}
+        self._plug = message.plug
 
     def _take_held_plug(self, message: Any) -> None:
         self._held = held_plug_from_json(message.data)
@@ -188,8 +198,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         attempt: int,
     ) -> tuple[Outcome, str]:
         """Stage, tare, insert; return how it ended."""
-        port = self._port(order)
-        tip = PoseEstimate(port.stamp_s, held.X_tcp_tip, held.covariance)
+        port, tip = estimates(self._port(order), self._plug, held)
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._stage(goal, staging_pose(port, tip, profile, settings.contact_margin_m))
         goal.check()
@@ -269,7 +278,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             )
         return held
 
-    def _port(self, order: Order) -> PoseEstimate:
+    def _port(self, order: Order) -> PortEstimate:
         message = self._ports.get(order.port)
         if message is None:
             valid = ", ".join(sorted(self._ports)) or "none"
@@ -281,9 +290,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             )
         if not message.sources & ~PortEstimate.SOURCE_BOARD_MODEL:
             raise LostEstimateError(f"port '{order.port}' was never observed; only its design is known")
-        port = port_from_message(message)
         age, limit = (
-            seconds(self.get_clock().now().to_msg()) - port.stamp_s,
+            seconds(self.get_clock().now().to_msg()) - port_from_message(message).stamp_s,
             self.parameters.values.estimate_age_limit_s,
         )
         if age > limit:
@@ -294,7 +302,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
                 limit=limit,
                 unit="s",
             )
-        return port
+        return message
 
     def _settings(self, order: Order) -> InsertionSettings:
         values: dict[str, object] = {

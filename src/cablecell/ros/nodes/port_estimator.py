@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -16,23 +16,23 @@ from cablecell_interfaces.action import Observe
 from cablecell_interfaces.msg import PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import RegionOfInterest
+from std_msgs.msg import String
 from tf2_ros import TransformBroadcaster
 
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.board import Use
+from cablecell.core.fusion.ports import PortEstimate
+from cablecell.core.fusion.ports_plug import PlugState
+from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.ports import Region
 from cablecell.ros import qos
 from cablecell.ros.error_codes import fill_result
-from cablecell.ros.estimator_board import Knowledge, ObservedBoard
 from cablecell.ros.estimator_errors import (
     AccuracyNotReachedError,
     ObservationBusyError,
@@ -40,19 +40,24 @@ from cablecell.ros.estimator_errors import (
     ObservationError,
     ObservationRequestError,
     ObservationTimeoutError,
+    error_of,
 )
-from cablecell.ros.estimator_images import ViewCollector
-from cablecell.ros.estimator_layout import load_fiducials, load_layout
-from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_region, to_transforms
+from cablecell.ros.estimator_images import View, ViewCollector
+from cablecell.ros.estimator_knowledge import Knowledge, find_ports, held_plug
+from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_region, to_transforms
+from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
+from cablecell.ros.skill_messages import held_plug_from_json
+from cablecell.simulation.files import load_connectors, load_fiducials
 
 
 @dataclass
 class _Progress:
     """What a running observation has come to."""
 
-    goal: Any
+    goal: RunningGoal
     ports: Sequence[str]
     end_s: float
     views: int = 0
@@ -72,47 +77,40 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
 
     def __init__(self) -> None:
         super().__init__("port_estimator", PortEstimatorParameters)
-        self._lock = threading.Lock()  # guards the board, which timers read while an observation writes
+        self._lock = threading.Lock()  # guards what belongs together: layout, estimator, grasp and plug
         self._observing = threading.Lock()
         self._transforms = TransformBroadcaster(self)
         self._created = ExitStack()
         self._last_problem = ""
-        self._intrinsics: dict[str, CameraIntrinsics] = {}
+        self._grasp: HeldPlug | None = None
+        self._plug: PlugState | None = None
+        self._timers: list[Any] = []
 
     def setup(self) -> None:
         """Read what is known beforehand and create the interfaces."""
         settings = self.parameters.values
         self._knowledge = Knowledge.read(load_robot_description(), settings.cameras)
         self._patches = build_patches(load_fiducials())
+        self._connectors = load_connectors()
         self._set_board(settings.layout)
         self._ports = self._publisher(PortEstimateArray, "ports", qos.STATE)
         self._diagnostics = self._publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._regions = {
             name: self._publisher(RegionOfInterest, f"{name}_camera/region", qos.STATE) for name in settings.cameras
         }
-        service = self.create_service(
-            SetLayout, "set_layout", self._answer_layout, callback_group=MutuallyExclusiveCallbackGroup()
-        )
+        held = self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE)
+        self._created.callback(self.destroy_subscription, held)
+        service = self.create_service(SetLayout, "set_layout", self._answer_layout)
         self._created.callback(self.destroy_service, service)
-        action = ActionServer(
-            self,
-            Observe,
-            "observe",
-            execute_callback=self._run_observe,
-            goal_callback=lambda _: GoalResponse.ACCEPT if self.is_active else GoalResponse.REJECT,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-            callback_group=ReentrantCallbackGroup(),
-        )
-        self._created.callback(action.destroy)
+        self._action = GoalRunner(self, Observe, "observe", self._run_observe, self._observing)
+        self._created.callback(self._action.destroy)
 
     def teardown(self) -> None:
-        """Destroy the interfaces, as many as there are."""
+        """Destroy the interfaces, as many as there are; a running observation ends first."""
         self._created.close()
 
     def _publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
-        # Without event handlers: the executor of another thread stumbles over one that is being destroyed.
-        events = PublisherEventCallbacks(use_default_callbacks=False)
-        publisher = self.create_lifecycle_publisher(kind, topic, profile, event_callbacks=events)
+        publisher = self.create_lifecycle_publisher(kind, topic, profile)
         self._created.callback(self.destroy_publisher, publisher)
         return publisher
 
@@ -120,16 +118,17 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         """Publish what is known by design and begin transforms and diagnostics."""
         settings = self.parameters.values
         self._publish_ports()
-        group = MutuallyExclusiveCallbackGroup()
         self._timers = [
-            self.create_timer(1.0 / settings.tf_rate_hz, self._publish_transforms, callback_group=group),
-            self.create_timer(1.0 / settings.report_rate_hz, self._publish_diagnostics, callback_group=group),
+            self.create_timer(1.0 / settings.tf_rate_hz, self._publish_transforms),
+            self.create_timer(1.0 / settings.report_rate_hz, self._publish_diagnostics),
         ]
 
     def stop(self) -> None:
-        """End transforms and diagnostics; a running observation ends by itself."""
+        """End transforms and diagnostics, and wait for a running observation to notice."""
+        self._action.join()
         for timer in self._timers:
             self.destroy_timer(timer)
+        self._timers = []
 
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
@@ -137,9 +136,13 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _set_board(self, name: str) -> None:
         settings = self.parameters.values
         layout = load_layout(settings.layout_file, name)
-        board = ObservedBoard(self._knowledge, layout, self._patches, settings)
+        estimator = self._knowledge.make_estimator(layout, self._patches, settings)
         with self._lock:
-            self._board = board
+            self._layout, self._estimator, self._plug = layout, estimator, None
+
+    def _take_held_plug(self, message: Any) -> None:
+        with self._lock:
+            self._grasp, self._plug = held_plug_from_json(message.data), None
 
     def _answer_layout(self, request: Any, response: Any) -> Any:
         if not self._observing.acquire(blocking=False):
@@ -157,85 +160,85 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _publish_ports(self) -> Any:
         now_s = self._now_s()
         with self._lock:
-            message = to_array(self._board.ports(now_s), self._board.layout, now_s)
+            layout, estimator, grasp, plug = self._layout, self._estimator, self._grasp, self._plug
+        message = to_array(estimator.ports(now_s, plug), layout, now_s)
+        if plug is not None and grasp is not None:
+            message.plug = to_plug(plug, grasp, now_s)
         self._ports.publish(message)
         return message
 
     def _publish_transforms(self) -> None:
         now_s = self._now_s()
         with self._lock:
-            layout, board = self._board.layout, self._board.state(now_s)
+            layout, board = self._layout, self._estimator.board(now_s)
         if not isinstance(board, NoEstimate):
             self._transforms.sendTransform(to_transforms(board, layout, now_s))
 
     def _publish_diagnostics(self) -> None:
         now_s = self._now_s()
         with self._lock:
-            layout, board = self._board.layout, self._board.state(now_s)
-        self._diagnostics.publish(to_diagnostics(self.get_name(), board, layout.name, self._last_problem, now_s))
+            layout, board, plug = self._layout, self._estimator.board(now_s), self._plug
+        message = to_diagnostics(self.get_name(), board, plug, layout.name, self._last_problem, now_s)
+        self._diagnostics.publish(message)
 
-    def _run_observe(self, goal: Any) -> Any:
-        if not self._observing.acquire(blocking=False):
-            goal.abort()
-            return fill_result(Observe.Result(), ObservationBusyError("another observation is running"))
+    def _run_observe(self, goal: RunningGoal) -> Any:
         limit_s = to_seconds(goal.request.time_limit)
-        progress = _Progress(goal, (), time.monotonic() + limit_s if limit_s > 0.0 else math.inf)
-        error: Exception | None = None
+        begun_s = time.monotonic()
+        progress = _Progress(goal, (), begun_s + limit_s if limit_s > 0.0 else math.inf)
+        self._last_problem = ""
         try:
             self._observe(progress)
-        except Exception as caught:  # every outcome is answered; a bug is answered as such
-            error = caught
+        except WorkcellError as error:
+            self._last_problem = str(error)
+            raise
         finally:
-            self._observing.release()
-        result = Observe.Result(attempts=progress.views, ports=self._publish_ports())
-        self._last_problem = "" if error is None else str(error)
-        if error is None:
-            goal.succeed()
-        elif isinstance(error, ObservationCancelledError) and goal.is_cancel_requested:
-            goal.canceled()
-        else:
-            goal.abort()
-        if error is not None:
-            self.get_logger().warning(f"observation failed, code {getattr(error, 'code', 1)}: {error}")
-        return fill_result(result, error)
+            goal.result.attempts = progress.views
+            goal.result.ports = self._publish_ports()
+        duration_s = time.monotonic() - begun_s
+        plug = "the plug was seen" if self._plug is not None else "no plug was seen"
+        self.get_logger().info(
+            f"{progress.views} views in {duration_s:.2f} s: ports to {1e3 * progress.position_std:.2f} mm, {plug}"
+        )
+        return goal.result
 
     def _observe(self, progress: _Progress) -> None:
-        request = progress.goal.request
-        _check_request(request)
-        progress.ports = self._board.find(request.port_names)
+        _check_request(progress.goal.request)
+        progress.ports = find_ports(self._layout, progress.goal.request.port_names)
         check = self._checker(progress)
         check()
+        with self._lock:
+            self._plug, grasp = None, self._grasp
+        self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
         collector = ViewCollector(self, self.parameters.values)
         try:
             self._look_until_sure(progress, collector, check)
         finally:
             collector.close()
             # The region is latched, and belongs to where the arm is now: the next look may be from elsewhere.
-            for publisher in self._regions.values():
-                publisher.publish(to_region(None))
+            self._ask_for({})
+        self._see_plug(grasp)
 
     def _look_until_sure(self, progress: _Progress, collector: ViewCollector, check: Callable[[], None]) -> None:
         request, feedback = progress.goal.request, Observe.Feedback
-        after_s = 0.0
+        after_s, is_lost = 0.0, False
         while True:
             progress.report(feedback.PHASE_CAPTURING)
             X_base_tcp = collector.wait_for_rest(check)
-            self._ask_for_regions(X_base_tcp)
+            self._ask_for({} if is_lost else self._estimator.regions(X_base_tcp, self._now_s()))
             view = collector.next_view(after_s, check)
-            self._intrinsics |= view.intrinsics
             after_s = view.stamp_s + 1e-6
             progress.views += 1
             progress.report(feedback.PHASE_FUSING)
             is_last = progress.views >= request.max_views
             try:
-                with self._lock:
-                    use = self._board.add(view)
+                use = self._fuse(view)
             except ObservationError:
                 # Perhaps the wrong part of the image, perhaps a passing disturbance: the next view is a whole image.
-                self._intrinsics.clear()
+                is_lost = True
                 if is_last:
                     raise
                 continue
+            is_lost = False
             self._measure(progress)
             self._publish_ports()
             progress.report(feedback.PHASE_FUSING)
@@ -245,28 +248,51 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             if is_last or use is Use.CONFIRMED:
                 raise _not_sure_enough(progress, self._worst_port(progress), has_views_left=not is_last)
 
-    def _ask_for_regions(self, X_base_tcp: np.ndarray) -> None:
+    def _fuse(self, view: View) -> Use:
+        """Take in one view and return what became of it.
+
+        Raises:
+            ObservationError: The view cannot be used (family 500); the estimate so far stays, unless its board has
+                moved.
+        """
+        self._estimator.calibrate(view.intrinsics)
+        outcome = self._estimator.look(view.stamp_s, view.X_base_tcp, view.frames)
+        report = outcome.board
+        if report.problem is None:
+            return report.use
+        # Where no camera is of use, the reasons of the single images say more than "nothing was seen".
+        is_blind = len(outcome.unseen) == len(view.frames)
+        raise error_of(list(outcome.unseen.values())[-1] if is_blind else report.problem)
+
+    def _see_plug(self, grasp: HeldPlug | None) -> None:
+        """Measure the plug in the gripper in the images of the observation; without clear edges it stays unknown."""
+        plug = self._estimator.plug(self._now_s())
         with self._lock:
-            regions = self._board.regions(X_base_tcp, self._now_s(), self._intrinsics)
+            if isinstance(plug, PlugState) and plug.is_seen and self._grasp is grasp:
+                self._plug = plug
+
+    def _ask_for(self, regions: Mapping[str, Region | None]) -> None:
         for name, publisher in self._regions.items():
             publisher.publish(to_region(regions.get(name)))
 
+    def _port(self, name: str) -> PortEstimate:
+        answer = self._estimator.port(name, self._now_s())
+        if isinstance(answer, NoEstimate):
+            raise error_of(answer)
+        return answer
+
     def _measure(self, progress: _Progress) -> None:
-        now_s = self._now_s()
-        with self._lock:
-            estimates = [self._board.port(name, now_s) for name in progress.ports]
+        estimates = [self._port(name) for name in progress.ports]
         progress.position_std = max(estimate.position_sigma_m for estimate in estimates)
         progress.orientation_std = max(_largest_sigma(estimate.covariance[3:, 3:]) for estimate in estimates)
 
     def _worst_port(self, progress: _Progress) -> str:
-        now_s = self._now_s()
-        with self._lock:
-            return max(progress.ports, key=lambda name: self._board.port(name, now_s).position_sigma_m)
+        return max(progress.ports, key=lambda name: self._port(name).position_sigma_m)
 
     def _checker(self, progress: _Progress) -> Callable[[], None]:
         def check() -> None:
             taken = f"after {progress.views} views"
-            if progress.goal.is_cancel_requested:
+            if progress.goal.is_cancelled:
                 raise ObservationCancelledError(f"cancelled {taken}")
             if not self.is_active:
                 raise ObservationCancelledError(f"the node was deactivated {taken}")
@@ -323,4 +349,4 @@ def _not_sure_enough(progress: _Progress, worst: str, *, has_views_left: bool) -
 
 def main() -> None:
     """Run the node."""
-    sys.exit(run_node(PortEstimatorNode, blocking_actions=True))
+    sys.exit(run_node(PortEstimatorNode))

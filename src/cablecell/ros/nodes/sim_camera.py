@@ -22,7 +22,7 @@ from cablecell.ros import qos
 from cablecell.ros.camera_messages import camera_info, image_message, region_from_message
 from cablecell.ros.lifecycle import CellNode, run_node
 
-_NICENESS = 10
+_NICENESS = 5
 
 
 class SimCamera(CellNode[SimCameraParameters]):
@@ -88,7 +88,10 @@ class SimCamera(CellNode[SimCameraParameters]):
             self.get_logger().warning(f"/sim/scene_state is refused: {error}", throttle_duration_sec=5.0)
 
     def _take_region(self, side: str, message: Any) -> None:
-        self._regions[side] = region_from_message(message)
+        region = region_from_message(message)
+        if region != self._regions[side]:
+            self._regions[side] = region
+            self._next_s[side] = 0.0  # whoever asks for something else does not want to wait for it
 
     def _look(self) -> None:
         """Take the image that is due for longest; one at a time, so that newer states are heard in between."""
