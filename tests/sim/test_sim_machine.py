@@ -183,7 +183,7 @@ def test_closing_on_a_plug_holds_it_where_it_is(machine):
     for _ in range(200):
         machine.cycle(PERIOD_S)
     assert machine.gripper.read().is_holding
-    assert machine.gripper.read().width_m == pytest.approx(0.01235, abs=3e-4)
+    assert machine.gripper.read().width_m == pytest.approx(0.0146, abs=3e-4)
     assert np.linalg.norm(np.subtract(machine.truth.tip_in_tcp().p, at)) < 2e-3
 
 
