@@ -12,6 +12,7 @@ from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, Use, solv
 from cablecell.core.fusion.board_looks import choose_looks
 from cablecell.core.fusion.board_state import Look
 from cablecell.core.fusion.ports import find_port, in_parent_axes, port_estimate
+from cablecell.core.fusion.ports_estimator import PortEstimator
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose
 from cablecell.core.perception.layout import LayoutError, NominalPort, read_layout
 from cablecell.core.perception.outcome import NoEstimate, Reason
@@ -249,3 +250,15 @@ def test_no_look_is_proposed_where_the_board_cannot_be_seen():
     far = BOARDS[1] @ make_pose(np.eye(3), (1.5, 0.0, 0.0))
     X_goal = X_BASE_HOME.copy()
     assert choose_looks(viewer(rig(SETTINGS)), PATCHES, far, PORTS[1], X_BASE_HOME, X_goal) == []
+
+
+def test_every_port_is_reported_by_design_until_the_board_is_seen():
+    """By design: on the board where it is put, as surely as that is known."""
+    layout = {PORT.name: PORT}
+    expected = ExpectedBoard(BOARDS[1], 0.1, 0.5, sigma_m=0.02, sigma_rad=0.0)
+    (reported,) = PortEstimator(viewer(rig(SETTINGS)), PATCHES, layout, expected=expected).ports(3.0)
+    assert (reported.estimate.name, reported.looks, reported.covariance_to_tip) == (PORT.name, 0, None)
+    assert reported.estimate.position_sigma_m == pytest.approx(0.02)
+    assert np.array_equal(reported.estimate.X_base_entrance, BOARDS[1] @ PORT.X_board_entrance)
+    with pytest.raises(ValueError, match="where to expect it"):
+        PortEstimator(viewer(rig(SETTINGS)), PATCHES, layout).ports(0.0)
