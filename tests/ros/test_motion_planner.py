@@ -191,7 +191,7 @@ def ask(graph, call, timeout_s=30.0):
 
 
 def start(graph, action, target, feedback=None, *, plan_only=False, limit_s=0.0):
-    assert action.wait_for_server(timeout_sec=10.0)
+    assert action.wait_for_server(timeout_sec=60.0)
     callback = None if feedback is None else lambda item: feedback.append(item.feedback)
     message = MoveTo.Goal(target=target, plan_only=plan_only)
     message.time_limit.nanosec = int(1e9 * limit_s)

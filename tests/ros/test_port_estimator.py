@@ -221,7 +221,7 @@ def goal(*ports, position_std=0.001, orientation_std=0.01, max_views=1, limit_s=
 
 
 def start(graph, action, message, feedback=None):
-    assert action.wait_for_server(timeout_sec=10.0)
+    assert action.wait_for_server(timeout_sec=60.0)
     callback = None if feedback is None else lambda item: feedback.append(item.feedback)
     handle = ask(graph, lambda: action.send_goal_async(message, feedback_callback=callback))
     assert handle.accepted

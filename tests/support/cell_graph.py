@@ -52,7 +52,7 @@ class CellWatch:
         )
 
     def start_job(self, recipe: str) -> Any:
-        assert self._run_job.wait_for_server(timeout_sec=10.0)
+        assert self._run_job.wait_for_server(timeout_sec=60.0)
         handle = self._client.wait_for(self._run_job.send_goal_async(RunJob.Goal(recipe=recipe)))
         assert handle.accepted
         return handle.get_result_async()

@@ -14,7 +14,7 @@ from typing import Any
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE, wait_until
 
 
 class GraphClient:
@@ -60,7 +60,7 @@ class GraphClient:
     def call(self, service_type: Any, name: str, request: Any, timeout_s: float = 10.0) -> Any:
         client = self.node.create_client(service_type, name)
         try:
-            assert client.wait_for_service(timeout_sec=timeout_s), f"service {name} is not there"
+            assert client.wait_for_service(timeout_sec=PATIENCE * timeout_s), f"service {name} is not there"
             return self.wait_for(client.call_async(request), timeout_s, f"service {name}")
         finally:
             self.node.destroy_client(client)
@@ -119,7 +119,7 @@ class Process:
         assert text in self.output, f"ended without {text!r}:\n{self.output}"
 
     def wait(self, timeout_s: float = 15.0) -> int:
-        code = self._popen.wait(timeout_s)
+        code = self._popen.wait(PATIENCE * timeout_s)
         self._reader.join(5.0)
         return code
 

@@ -28,15 +28,21 @@ class BusyError(SupervisionError):
 
 
 class RemoteError(SupervisionError):
-    """Another node answered with an error; it is passed on with the code that node gave."""
+    """Another node answered with an error; it is passed on with the code that node gave.
+
+    Attributes:
+        attempts: How often that node tried; 0 where its answer does not say.
+    """
 
     code = 607
+    attempts = 0
 
     @classmethod
     def of(cls, answer: Any) -> RemoteError:
         """Return the error that an answer with `error_code` and `error_msg` carries."""
         error = cls(answer.error_msg)
         error.__dict__["code"] = int(answer.error_code)
+        error.attempts = int(getattr(answer, "attempts", 0))
         return error
 
 
