@@ -16,6 +16,8 @@ REAL_TIME = (
     "tests/ros/test_recorder",
     "tests/ros/test_sim_camera",
     "tests/system/test_cell.py",
+    "tests/system/test_cell_deaths.py",
+    "tests/system/test_cell_up_and_down.py",
     "tests/system/test_demo",
 )
 """Files whose tests run the cell's nodes in real time: too slow and too easily disturbed to run with all others."""
