@@ -54,7 +54,7 @@ def active_responder(client, responder):
 def exercise(client):
     action = ActionClient(client.node, ExerciseLink, "link/exercise")
     yield action
-    action.destroy()
+    client.run(action.destroy)
 
 
 def _run(client, action, goal, cancel_when=None, feedback=None):

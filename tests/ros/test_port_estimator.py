@@ -42,6 +42,8 @@ BIN = Path(sys.prefix) / "bin"
 CAMERAS = ("left", "center", "right")
 PORT = "nic_card_mount_0/sfp_port_0"
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
+FIRST_PAUSE_S = 0.25
+IMAGE_TIMEOUT_S = 40.0
 EXPECTED_SIGMAS = 22.5  # 99.9 % of a chi-square of 6
 
 
@@ -98,6 +100,7 @@ class FakeCell:
                 RegionOfInterest, f"{name}_camera/region", lambda roi, name=name: self._ask(name, roi), qos.STATE
             )
         self.asked = []
+        self._is_asked = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -108,19 +111,26 @@ class FakeCell:
 
     def _ask(self, name, roi):
         self.asked.append((name, roi.width, roi.height))
+        self._is_asked = True
         self.regions[name] = Region(roi.x_offset, roi.y_offset, roi.width, roi.height) if roi.width else None
 
     def _run(self):
-        tick = 0
+        due_s, pause_s = 0.0, FIRST_PAUSE_S
         while not self._ending.wait(0.01):
-            tick += 1
             if self.has_state:
                 self._publish_state()
-            if tick % 30 == 0:
+            watched = [name for name in CAMERAS if self._images[name].get_subscription_count()]
+            if not watched or self._is_asked:
+                # A slow machine gets more and more time: a new image takes the place of one still on its way.
+                self._is_asked, pause_s = False, FIRST_PAUSE_S
+                due_s = time.monotonic() + pause_s
+            elif time.monotonic() > due_s:
                 stamp = self.graph.node.get_clock().now().to_msg()
-                for name in CAMERAS:
-                    if self._images[name].get_subscription_count() and name not in self.silent_cameras:
+                for name in watched:
+                    if name not in self.silent_cameras:
                         self._publish_image(name, stamp)
+                pause_s *= 1.5
+                due_s = time.monotonic() + pause_s
 
     def _publish_state(self):
         message = ControllerState(tcp_pose=to_pose(self.home.X_base_tcp))
@@ -157,7 +167,7 @@ def graph():
 
 @pytest.fixture(scope="module")
 def process(graph):
-    parameters = ["state_timeout_s:=1.0", "rest_timeout_s:=1.5", "image_timeout_s:=10.0"]
+    parameters = ["state_timeout_s:=1.0", "rest_timeout_s:=1.5", f"image_timeout_s:={IMAGE_TIMEOUT_S}"]
     words = [word for parameter in parameters for word in ("-p", parameter)]
     with Process(BIN / "port_estimator", "--ros-args", *words) as node:
         assert graph.get_state("/port_estimator") == "unconfigured"
@@ -201,7 +211,7 @@ def node(graph, process):
 
 @pytest.fixture
 def impatient_node(graph, process):
-    with changed(graph, "image_timeout_s", 6.0, 10.0), active(graph):
+    with changed(graph, "image_timeout_s", 6.0, IMAGE_TIMEOUT_S), active(graph):
         yield
 
 
@@ -209,7 +219,7 @@ def impatient_node(graph, process):
 def action(graph):
     client = ActionClient(graph.node, Observe, "observe")
     yield client
-    client.destroy()
+    graph.run(client.destroy)
 
 
 def goal(*ports, position_std=0.001, orientation_std=0.01, max_views=1, limit_s=0):
@@ -228,7 +238,7 @@ def start(graph, action, message, feedback=None):
     return handle
 
 
-def ask(graph, call, timeout_s=30.0):
+def ask(graph, call, timeout_s=60.0):
     """Make a request in the client's own thread: from another one, a quick answer can come before it is expected."""
     sent = graph.wait_for(graph.node.executor.create_task(call))
     return graph.wait_for(sent, timeout_s)
@@ -444,7 +454,7 @@ def test_cancel_time_limit_and_a_second_goal(graph, node, cell, action):
     ask(graph, first.cancel_goal_async)
     ended = result_of(graph, first)
     assert (ended.status, ended.result.error_code) == (CANCELED, 538)
-    assert time.monotonic() - begun_s < 0.5
+    assert time.monotonic() - begun_s < 0.25 * IMAGE_TIMEOUT_S, "the cancel waited for images"
 
 
 def test_deactivation_ends_an_observation(graph, node, cell, action):

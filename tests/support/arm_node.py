@@ -60,7 +60,7 @@ class ArmClient(GraphClient):
         self.follow = ActionClient(self.node, FollowJointTrajectory, "follow_joint_trajectory")
 
     def close(self):
-        self.follow.destroy()
+        self.run(self.follow.destroy)
         super().close()
 
     def wait_until_ready(self):

@@ -21,7 +21,7 @@ from std_msgs.msg import String
 from cablecell.core.config.trial import Task
 from cablecell.ros import qos
 from cablecell.ros.conversions import time_ns
-from tests.support.graph import GraphClient
+from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
 DECIDING = ("cell_supervisor", "insertion_skill", "motion_planner", "port_estimator")
@@ -72,10 +72,20 @@ class CellWatch:
         if max(abs(v) for v in arm) > MOVING_RAD_PER_S:
             self.moved_s = time.monotonic()
 
-    def wait_ready(self, timeout_s: float = 60.0) -> None:
+    def wait_idle(self, timeout_s: float = 60.0) -> None:
+        """Wait until a cell is idle."""
         wait_until(
             lambda: self.states and self.states[-1].state == CellState.STATE_IDLE, timeout_s=timeout_s, what="the cell"
         )
+
+    def wait_ready(self, launch: Process, timeout_s: float = 60.0) -> None:
+        """Wait until the cell of a launch is idle; say what it said when it ends instead."""
+        wait_until(
+            lambda: not launch.is_running or (self.states and self.states[-1].state == CellState.STATE_IDLE),
+            timeout_s=timeout_s,
+            what="the cell",
+        )
+        assert launch.is_running, launch.output
 
     def start_job(self, recipe: str) -> Any:
         assert self._run_job.wait_for_server(timeout_sec=60.0)

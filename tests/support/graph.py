@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ class GraphClient:
         received: list[Any] = []
         self.node.create_subscription(message_type, topic, received.append, qos)
         return received
+
+    def run(self, function: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+        """Run a function in the thread of the callbacks: what they wait for must not be destroyed under their feet."""
+        return self.wait_for(self._executor.create_task(function), timeout_s, "the thread of the callbacks")
 
     def wait_for(self, future: Any, timeout_s: float = 10.0, what: str = "an answer") -> Any:
         wait_until(future.done, timeout_s=timeout_s, what=what)

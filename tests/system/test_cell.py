@@ -3,10 +3,10 @@
 import pytest
 
 from cablecell.simulation.files import load_trials
-from tests.support.cell_graph import DECIDING, NODES, CellWatch, simulation_entities
+from tests.support.cell_assertions import assert_cell_is_whole, assert_truth_agrees
+from tests.support.cell_graph import CellWatch
 from tests.support.cell_launch import launch_cell, take_down
 from tests.support.graph import GraphClient
-from tests.support.wait import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +23,13 @@ def watch(client):
 @pytest.fixture(scope="module", autouse=True)
 def cell(watch, tmp_path_factory):
     with launch_cell(tmp_path_factory.mktemp("cell"), "seed:=3") as launch:
-        watch.wait_ready()
+        watch.wait_ready(launch)
         yield launch
         take_down(launch)
 
 
 def test_every_node_is_there_and_none_that_decides_sees_the_simulation(client):
-    assert {name for name, _ in client.node.get_node_names_and_namespaces()} >= set(NODES)
-    assert simulation_entities(client, DECIDING) == []
-    wait_until(lambda: simulation_entities(client, ("sim_camera",)), what="the walk to find what the renderer hears")
+    assert_cell_is_whole(client)
 
 
 def test_an_unknown_job_moves_nothing(watch):
@@ -55,7 +53,4 @@ def test_an_aic_task_is_seated(watch, cell):
     assert not watch.truth()["seated"]
     result = watch.insert_cable(load_trials().trials["trial_1"].task)
     assert (result.success, result.message) == (True, "seated"), cell.output
-    wait_until(lambda: watch.truth()["seated"], timeout_s=5.0, what="the truth to agree")
-    truth = watch.truth()
-    assert truth["inserted"] == "nic_card_mount_0/sfp_port_0"
-    assert truth["offlimit_contacts"] == 0
+    assert_truth_agrees(watch, "nic_card_mount_0/sfp_port_0")

@@ -29,7 +29,7 @@ def test_a_death_stops_the_arm_is_named_and_ends_the_demo(watch, tmp_path, victi
     out = tmp_path / "out.json"
     words = ("demo", "--headless", "--trial", "trial_1", "--json", out, "--runs", tmp_path / "runs")
     with MarkedProcess(tmp_path, *words) as demo:
-        watch.wait_ready()
+        watch.wait_ready(demo)
         if victim in WHILE_MOVING:
             wait_until(lambda: watch.moved_s > 0.0, timeout_s=60.0, what=f"the arm to move: {demo.output}")
         else:
