@@ -9,10 +9,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from action_msgs.srv import CancelGoal
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from cablecell.core.errors import CancelledError, NotActiveError, SupervisionError, WorkcellError
 from cablecell.ros.error_codes import fill_result
+
+ACCEPT_S = 10.0
+"""Longest time until a server says whether it takes a goal; on a busy machine the answer may get lost."""
+
+_CANCEL_S = 2.0
 
 
 class NoAnswerError(SupervisionError):
@@ -275,7 +281,7 @@ def run_action(
         on_feedback: Gets the feedback, in the executor's thread.
 
     Raises:
-        NoAnswerError: No server, or no result in time (code 605).
+        NoAnswerError: No server, nobody took the goal, or no result in time (code 605).
         BusyError: The server rejected the goal (code 606).
         RemoteError: The server answered with an error; carries its code.
     """
@@ -286,7 +292,11 @@ def run_action(
             raise NoAnswerError(f"action {name} is not there after {timeout_s} s", quantity="action", value=name)
     feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
     sent = in_executor(node, lambda: client.send_goal_async(goal, feedback_callback=feedback))
-    handle = await_future(sent, timeout_s, f"action {name}", check)
+    try:
+        handle = await_future(sent, min(timeout_s, ACCEPT_S), f"action {name}, asked to take a goal,", check)
+    except WorkcellError:
+        _cancel_all(node, name)
+        raise
     if not handle.accepted:
         raise BusyError(f"action {name} rejected the goal: it is busy or not active", quantity="action", value=name)
     future = in_executor(node, handle.get_result_async)
@@ -301,3 +311,13 @@ def run_action(
     if getattr(answer, "error_code", 0) != 0:
         raise RemoteError.of(answer)
     return answer
+
+
+def _cancel_all(node: Any, name: str) -> None:
+    """Cancel whatever an action is working on: a goal may have been taken though its answer never came."""
+    client = node.create_client(CancelGoal, f"{name}/_action/cancel_goal")
+    with contextlib.suppress(NoAnswerError):  # the reason of the cancel matters more
+        try:
+            call(client, CancelGoal.Request(), _CANCEL_S)
+        finally:
+            in_executor(node, lambda: node.destroy_client(client))

@@ -57,6 +57,7 @@ from cablecell.simulation.files import load_connectors
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
+_SHORTEST_MOVE_S = 1.0
 
 
 class InsertionSkillNode(CellNode[InsertionSkillParameters]):
@@ -239,11 +240,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _stage(self, goal: RunningGoal, X_base_tcp: Any) -> None:
         """Move in front of the port: straight where that is free, around things otherwise."""
         settings = self.parameters.values
+        end_s = time.monotonic() + settings.staging_time_limit_s
         for path in (MotionTarget.PATH_LIN, MotionTarget.PATH_SAMPLED):
             target = move_target(X_base_tcp, path, settings.staging_velocity_scale, settings.staging_acceleration_scale)
-            move = MoveTo.Goal(target=target, time_limit=Duration(seconds=settings.staging_time_limit_s).to_msg())
+            limit_s = max(end_s - time.monotonic(), _SHORTEST_MOVE_S)  # one limit for both ways
+            move = MoveTo.Goal(target=target, time_limit=Duration(seconds=limit_s).to_msg())
             try:
-                run_action(self, self._move_to, "move_to", move, settings.staging_time_limit_s + _ANSWER_S, goal.check)
+                run_action(self, self._move_to, "move_to", move, limit_s + _ANSWER_S, goal.check)
                 return
             except RemoteError as error:
                 can_go_around = 100 <= error.code < 300 and path == MotionTarget.PATH_LIN
