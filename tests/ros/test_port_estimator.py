@@ -81,14 +81,7 @@ class FakeCell:
 
     def __init__(self, graph, home):
         self.graph, self.home = graph, home
-        self.pixels = {name: home.frames[name].pixels for name in CAMERAS}
-        self.silent_cameras = set()
-        self.has_state = True
-        self.shift_m = 0.0
-        self.speed = 0.0
-        self.encoding = "rgb8"
-        self.distortion = []
-        self.regions = {}
+        self.reset()
         node = graph.node
         self._state = node.create_publisher(ControllerState, "controller_state", qos.SENSOR)
         self._images = {name: node.create_publisher(Image, f"{name}_camera/image", qos.IMAGE) for name in CAMERAS}
@@ -99,11 +92,22 @@ class FakeCell:
             node.create_subscription(
                 RegionOfInterest, f"{name}_camera/region", lambda roi, name=name: self._ask(name, roi), qos.STATE
             )
-        self.asked = []
-        self._is_asked = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def reset(self):
+        """Show what there is again."""
+        self.pixels = {name: self.home.frames[name].pixels for name in CAMERAS}
+        self.silent_cameras = set()
+        self.has_state = True
+        self.shift_m = 0.0
+        self.speed = 0.0
+        self.encoding = "rgb8"
+        self.distortion = []
+        self.regions = {}
+        self.asked = []
+        self._is_asked = False
 
     def close(self):
         self._ending.set()
@@ -179,11 +183,18 @@ def process(graph):
         assert "never retrieved" not in node.output
 
 
-@pytest.fixture
-def cell(graph, home):
+@pytest.fixture(scope="module")
+def only_cell(graph, home):
+    """The cell of all tests: each one more would offer its images to the node as well."""
     fake = FakeCell(graph, home)
     yield fake
     fake.close()
+
+
+@pytest.fixture
+def cell(only_cell):
+    only_cell.reset()
+    return only_cell
 
 
 @contextmanager

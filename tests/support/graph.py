@@ -16,6 +16,9 @@ from rclpy.executors import SingleThreadedExecutor
 
 from tests.support.wait import PATIENCE, wait_until
 
+_REPEAT_S = 5.0
+"""Time after which a service is asked again."""
+
 
 class GraphClient:
     """A node whose callbacks run in a thread of their own, with calls that wait for their answer."""
@@ -61,10 +64,18 @@ class GraphClient:
         wait_until(future.done, timeout_s=timeout_s, what=what)
         return future.result()
 
-    def call(self, service_type: Any, name: str, request: Any, timeout_s: float = 10.0) -> Any:
+    def call(
+        self, service_type: Any, name: str, request: Any, timeout_s: float = 10.0, *, repeats: bool = False
+    ) -> Any:
+        """Call a service; `repeats` asks again where an answer got lost: its server had not discovered this client."""
         client = self.node.create_client(service_type, name)
         try:
             assert client.wait_for_service(timeout_sec=PATIENCE * timeout_s), f"service {name} is not there"
+            if repeats:
+                for _ in range(round(PATIENCE * timeout_s / _REPEAT_S)):
+                    answer = client.call_async(request)
+                    with contextlib.suppress(AssertionError):
+                        return self.wait_for(answer, _REPEAT_S / PATIENCE, f"service {name}")
             return self.wait_for(client.call_async(request), timeout_s, f"service {name}")
         finally:
             self.node.destroy_client(client)
@@ -74,12 +85,22 @@ class GraphClient:
 
         request = ChangeState.Request()
         request.transition.id = transition
-        return bool(self.call(ChangeState, f"{node_name}/change_state", request).success)
+        before = self.get_state(node_name)
+        for _ in range(10):
+            try:
+                answer = self.call(ChangeState, f"{node_name}/change_state", request, _REPEAT_S / PATIENCE)
+                return bool(answer.success) or self.get_state(node_name) != before
+            except AssertionError:
+                # The node may still be at it, or its answer got lost: the state tells.
+                if self.get_state(node_name) != before:
+                    return True
+        raise AssertionError(f"{node_name} does not answer to transition {transition} from {before}")
 
     def get_state(self, node_name: str) -> str:
         from lifecycle_msgs.srv import GetState
 
-        return str(self.call(GetState, f"{node_name}/get_state", GetState.Request()).current_state.label)
+        answer = self.call(GetState, f"{node_name}/get_state", GetState.Request(), 20.0, repeats=True)
+        return str(answer.current_state.label)
 
 
 class Process:

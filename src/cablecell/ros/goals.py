@@ -18,6 +18,9 @@ from cablecell.ros.error_codes import fill_result
 ACCEPT_S = 10.0
 """Longest time until a server says whether it takes a goal; on a busy machine the answer may get lost."""
 
+REPEAT_S = 3.0
+"""Time after which a service is asked again when it has not answered."""
+
 _CANCEL_S = 2.0
 
 
@@ -212,8 +215,23 @@ def await_future(future: Any, timeout_s: float, what: str, check: Callable[[], N
     return future.result()
 
 
-def call(client: Any, request: Any, timeout_s: float, check: Callable[[], None] | None = None) -> Any:
+def call(
+    client: Any,
+    request: Any,
+    timeout_s: float,
+    check: Callable[[], None] | None = None,
+    *,
+    repeat_s: float | None = REPEAT_S,
+) -> Any:
     """Call a service from a thread that is not the executor's.
+
+    Args:
+        client: Of rclpy.
+        request: What is wanted.
+        timeout_s: Longest wait for the service, and for its answer, s.
+        check: Called ten times a second; what it raises ends the wait.
+        repeat_s: Ask again after this time without an answer: a server that has not yet discovered the client's side
+            throws its answer away. None where asking twice would do harm.
 
     Raises:
         NoAnswerError: The service is not there, or did not answer in time (code 605).
@@ -230,7 +248,22 @@ def call(client: Any, request: Any, timeout_s: float, check: Callable[[], None] 
                 limit=timeout_s,
                 unit="s",
             )
-    return await_future(client.call_async(request), timeout_s, f"service {client.srv_name}", check)
+    end_s = time.monotonic() + timeout_s
+    while True:
+        left_s = end_s - time.monotonic()
+        wait_s = left_s if repeat_s is None else min(left_s, repeat_s)
+        future = client.call_async(request)
+        try:
+            return await_future(future, wait_s, f"service {client.srv_name}", check)
+        except NoAnswerError as error:
+            client.remove_pending_request(future)
+            if time.monotonic() >= end_s:
+                raise NoAnswerError(
+                    f"service {client.srv_name} did not answer within {timeout_s} s",
+                    quantity="answer_s",
+                    limit=timeout_s,
+                    unit="s",
+                ) from error
 
 
 def in_executor(node: Any, function: Callable[[], Any], timeout_s: float = 5.0) -> Any:
