@@ -93,8 +93,10 @@ class FakeCell:
                 RegionOfInterest, f"{name}_camera/region", lambda roi, name=name: self._ask(name, roi), qos.STATE
             )
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        # An image is placed by the states around it, which must not wait for it.
+        self._threads = [threading.Thread(target=work) for work in (self._publish_states, self._publish_images)]
+        for thread in self._threads:
+            thread.start()
 
     def reset(self):
         """Show what there is again."""
@@ -111,18 +113,22 @@ class FakeCell:
 
     def close(self):
         self._ending.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _ask(self, name, roi):
         self.asked.append((name, roi.width, roi.height))
         self._is_asked = True
         self.regions[name] = Region(roi.x_offset, roi.y_offset, roi.width, roi.height) if roi.width else None
 
-    def _run(self):
-        due_s, pause_s = 0.0, FIRST_PAUSE_S
+    def _publish_states(self):
         while not self._ending.wait(0.01):
             if self.has_state:
                 self._publish_state()
+
+    def _publish_images(self):
+        due_s, pause_s = 0.0, FIRST_PAUSE_S
+        while not self._ending.wait(0.01):
             watched = [name for name in CAMERAS if self._images[name].get_subscription_count()]
             if not watched or self._is_asked:
                 # A slow machine gets more and more time: a new image takes the place of one still on its way.
@@ -171,7 +177,12 @@ def graph():
 
 @pytest.fixture(scope="module")
 def process(graph):
-    parameters = ["state_timeout_s:=1.0", "rest_timeout_s:=1.5", f"image_timeout_s:={IMAGE_TIMEOUT_S}"]
+    parameters = [
+        "state_timeout_s:=2.0",
+        "rest_timeout_s:=4.0",
+        "max_pose_gap_s:=0.5",
+        f"image_timeout_s:={IMAGE_TIMEOUT_S}",
+    ]
     words = [word for parameter in parameters for word in ("-p", parameter)]
     with Process(BIN / "port_estimator", "--ros-args", *words) as node:
         assert graph.get_state("/port_estimator") == "unconfigured"
