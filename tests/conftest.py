@@ -16,17 +16,21 @@ REAL_TIME = (
     "tests/ros/test_recorder",
     "tests/ros/test_sim_camera",
     "tests/system/test_cell.py",
+    "tests/system/test_cell_deaths.py",
+    "tests/system/test_cell_up_and_down.py",
     "tests/system/test_demo",
 )
-"""Files whose tests run the cell's nodes in real time: too slow and too easily disturbed to run with all others."""
+"""Files whose tests run the cell's nodes in real time."""
 
 
 def pytest_collection_modifyitems(items):
+    """Mark the tests in real time, and put them last: what is quick and exact fails first."""
     for item in items:
         if item.nodeid.startswith(REAL_TIME):
             item.add_marker(pytest.mark.cell)
         if item.nodeid.startswith("tests/system/test_docker.py"):
             item.add_marker(pytest.mark.docker)
+    items.sort(key=lambda item: item.get_closest_marker("cell") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)

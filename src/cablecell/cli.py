@@ -67,7 +67,7 @@ def launch(ctx: typer.Context) -> None:
         if len(positional) == 1 and not Path(positional[0]).exists():
             words.insert(words.index(positional[0]), "cablecell")
         os.execvp("ros2", ["ros2", "launch", *words])
-    from cablecell.launcher.cli import main as run_launch
+    from cablecell.composition.checked_launch import main as run_launch
 
     raise typer.Exit(run_launch(list(ctx.args)))
 

@@ -190,6 +190,12 @@ def test_death_of_a_required_process_ends_the_launch_with_an_exit_code(launch):
     assert "[INFO] [launch]: process[arm-2] was required: shutting down launched system" in running.screen
 
 
+def test_a_required_process_that_refuses_its_configuration_passes_its_exit_code_on(launch):
+    running = launch(executable(READY_SLEEP) + executable("sh -c 'exit 2'", on_exit="shutdown"))
+    assert running.wait() == 2
+    assert "sh-2 (exit code 2)" in running.screen
+
+
 def test_process_is_respawned_after_its_delay_until_the_interrupt(launch):
     running = launch(executable("sh -c 'echo run; exit 1'", respawn="true", respawn_delay="0.2"))
     wait_until(lambda: running.screen.count("[sh-1] run") >= 3, 15.0, "three runs")

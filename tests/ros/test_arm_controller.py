@@ -256,7 +256,7 @@ def test_another_trial_is_loaded_and_announced(arm):
 
 def test_gripper_opens_and_closes_on_the_plug(arm):
     action = ActionClient(arm.node, GripperCommand, "gripper_command")
-    assert action.wait_for_server(timeout_sec=10.0)
+    assert action.wait_for_server(timeout_sec=60.0)
 
     def move(width_m, force_n=0.0):
         goal = GripperCommand.Goal()
@@ -271,7 +271,7 @@ def test_gripper_opens_and_closes_on_the_plug(arm):
     assert (opened.status, opened.result.reached_goal) == (SUCCEEDED, True)
     assert opened.result.position == pytest.approx(0.03, abs=0.001)
     assert move(0.2).status == ABORTED
-    action.destroy()
+    arm.run(action.destroy)
 
 
 def test_motion_updates_move_the_tool_and_joint_updates_need_their_mode(arm):

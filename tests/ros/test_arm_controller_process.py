@@ -36,7 +36,7 @@ def test_lifecycle_can_be_repeated_and_an_inactive_node_does_nothing():
         assert client.get_state("/arm_controller") == "unconfigured"
         for _ in range(2):
             assert client.change_state("/arm_controller", Transition.TRANSITION_CONFIGURE)
-            assert client.follow.wait_for_server(timeout_sec=10.0)
+            assert client.follow.wait_for_server(timeout_sec=60.0)
             assert "code 604" in client.trigger("stop").message
             assert not client.ask(lambda: client.follow.send_goal_async(client.goal([0.0] * 6, 1.0))).accepted
             count = len(client.states)

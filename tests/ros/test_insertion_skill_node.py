@@ -60,7 +60,7 @@ def arm(fake, node):
 
 
 def _send(client, action, feedback=None, **changes):
-    assert action.wait_for_server(timeout_sec=10.0)
+    assert action.wait_for_server(timeout_sec=60.0)
     goal = InsertConnector.Goal(port_name=PORT, plug_name="sfp_tip", connector_type="sfp", pull_test=True)
     for name, value in changes.items():
         setattr(goal, name, value)
@@ -167,6 +167,7 @@ def test_the_planners_refusal_is_passed_on(client, insert, arm):
     arm.move_error = 204
     result = _insert(client, insert)
     assert (result.error_code, result.error_msg) == (204, "no way")
+    assert result.attempts == 1, "an attempt that ends in staging is one"
     assert not arm.commands
 
 
@@ -205,7 +206,7 @@ def test_silence_of_the_arm_ends_the_insertion_and_the_stream(client, insert, ar
     arm.is_silent = True
     result = _result(client, handle).result
     assert result.error_code == 422
-    assert "the limit is 0.2 s" in result.error_msg
+    assert "the limit is 0.5 s" in result.error_msg
     count = arm.commands
     arm.is_silent = False
     assert _insert(client, insert, port_name="none").error_code == 420
@@ -233,14 +234,60 @@ def test_only_one_goal_at_a_time(client, insert, arm):
     assert _result(client, handle).result.error_code == 603
 
 
-def test_aic_task_is_refused_by_message_when_nobody_can_look(client, arm):
+def _insert_cable(client, feedback=None, **changes):
     action = ActionClient(client.node, InsertCable, "insert_cable")
     goal = InsertCable.Goal()
     goal.task.target_module_name, goal.task.port_name = PORT.split("/")
-    assert action.wait_for_server(timeout_sec=10.0)
-    handle = client.wait_for(action.send_goal_async(goal))
+    goal.task.cable_name, goal.task.plug_name, goal.task.plug_type = "cable_0", "sfp_tip", "sfp"
+    goal.task.time_limit = 60
+    for name, value in changes.items():
+        setattr(goal.task, name, value)
+    assert action.wait_for_server(timeout_sec=60.0)
+    callback = None if feedback is None else lambda message: feedback.append(message.feedback.message)
+    handle = client.wait_for(action.send_goal_async(goal, feedback_callback=callback))
+    assert handle.accepted
+    return handle
+
+
+def test_an_aic_task_looks_and_seats(client, arm):
+    feedback = []
+    result = _result(client, _insert_cable(client, feedback)).result
+    assert (result.success, result.message) == (True, "seated")
+    assert arm.looked_for == [PORT]
+    assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4)
+    assert len(feedback) >= 4
+    assert all(feedback)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "changes", "message"),
+    [
+        ({"observe_error": 521}, {}, "code 521: too dark"),
+        ({}, {"plug_name": "sc_tip"}, "code 421: plug 'sc_tip' is not in the gripper; it holds 'sfp_tip'"),
+        (
+            {},
+            {"port_name": "sfp_port_7"},
+            f"code 420: port 'nic_card_mount_0/sfp_port_7' is not estimated; valid are {PORT}",
+        ),
+    ],
+)
+def test_an_aic_task_that_fails_says_why_in_its_message(client, arm, breakage, changes, message):
+    phases = client.collect(InsertionPhase, "insertion_phase", qos.STATE)
+    for name, value in breakage.items():
+        setattr(arm, name, value)
+    answer = _result(client, _insert_cable(client, **changes))
+    assert not answer.result.success
+    assert answer.result.message == message
+    assert not arm.commands
+    wait_until(lambda: phases and phases[-1].phase == InsertionPhase.PHASE_IDLE, what="the skill to be idle again")
+
+
+def test_a_cancelled_aic_task_says_so(client, arm):
+    arm.holds_moves = True
+    handle = _insert_cable(client)
+    wait_until(lambda: arm.looked_for, what="the look")
     client.wait_for(handle.cancel_goal_async())
-    result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
+    result = _result(client, handle).result
     assert not result.success
     assert "code 603" in result.message
 

@@ -54,11 +54,11 @@ def active_responder(client, responder):
 def exercise(client):
     action = ActionClient(client.node, ExerciseLink, "link/exercise")
     yield action
-    action.destroy()
+    client.run(action.destroy)
 
 
 def _run(client, action, goal, cancel_when=None, feedback=None):
-    assert action.wait_for_server(timeout_sec=10.0)
+    assert action.wait_for_server(timeout_sec=60.0)
     callback = None if feedback is None else lambda message: feedback.append(message.feedback)
     handle = client.wait_for(action.send_goal_async(goal, feedback_callback=callback))
     if not handle.accepted:
@@ -146,7 +146,7 @@ def test_exercise_is_cancelled_at_once(client, active_responder, exercise):
 
 def test_exercise_ends_when_the_node_is_deactivated(client, active_responder, exercise):
     feedback = []
-    assert exercise.wait_for_server(timeout_sec=10.0)
+    assert exercise.wait_for_server(timeout_sec=60.0)
     sending = exercise.send_goal_async(
         ExerciseLink.Goal(count=500, rate_hz=20.0), feedback_callback=lambda m: feedback.append(m)
     )

@@ -127,7 +127,7 @@ def graph():
 
 @pytest.fixture(scope="module")
 def process(graph):
-    parameters = ["controller_timeout_s:=2.0", "overrun_s:=0.3", "planning_budget_s:=1.5"]
+    parameters = ["controller_timeout_s:=2.0", "overrun_s:=0.3", "planning_budget_s:=4.0"]
     words = [word for parameter in parameters for word in ("-p", parameter)]
     with Process(BIN / "motion_planner", "--ros-args", *words) as node:
         assert graph.get_state("/motion_planner") == "unconfigured"
@@ -182,7 +182,7 @@ def ports_topic(graph):
 def action(graph):
     client = ActionClient(graph.node, MoveTo, "move_to")
     yield client
-    client.destroy()
+    graph.run(client.destroy)
 
 
 def ask(graph, call, timeout_s=30.0):
@@ -191,7 +191,7 @@ def ask(graph, call, timeout_s=30.0):
 
 
 def start(graph, action, target, feedback=None, *, plan_only=False, limit_s=0.0):
-    assert action.wait_for_server(timeout_sec=10.0)
+    assert action.wait_for_server(timeout_sec=60.0)
     callback = None if feedback is None else lambda item: feedback.append(item.feedback)
     message = MoveTo.Goal(target=target, plan_only=plan_only)
     message.time_limit.nanosec = int(1e9 * limit_s)
@@ -393,11 +393,11 @@ def test_a_goal_no_way_leads_to_ends_within_the_budget_and_the_node_answers_mean
     begun_s = time.monotonic()
     assert graph.call(GetState, "/motion_planner/get_state", GetState.Request()).current_state.label == "active"
     answered_s = time.monotonic() - begun_s
-    assert answered_s < 1.0
+    assert answered_s < 2.5
     ask(graph, handle.cancel_goal_async)
     ended = ask(graph, handle.get_result_async)
     assert (ended.status, ended.result.error_code) == (CANCELED, 346)
-    assert time.monotonic() - begun_s < 1.4, "the answer waited for the planner"
+    assert time.monotonic() - begun_s < 3.8, "the answer waited for the planner"
 
 
 def test_cancel_stops_the_arm_and_a_second_move_is_refused_meanwhile(graph, node, arm, action):

@@ -60,13 +60,13 @@ class ArmClient(GraphClient):
         self.follow = ActionClient(self.node, FollowJointTrajectory, "follow_joint_trajectory")
 
     def close(self):
-        self.follow.destroy()
+        self.run(self.follow.destroy)
         super().close()
 
     def wait_until_ready(self):
         wait_until(lambda: self.joints and self.states and self.wrenches and self.reports, timeout_s=30.0)
         wait_until(self.compliance.get_subscription_count)
-        assert self.follow.wait_for_server(timeout_sec=10.0)
+        assert self.follow.wait_for_server(timeout_sec=60.0)
 
     def trigger(self, name):
         return self.call(Trigger, name, Trigger.Request())

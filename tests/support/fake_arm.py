@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from aic_control_interfaces.msg import ControllerState
-from cablecell_interfaces.action import MoveTo
+from cablecell_interfaces.action import MoveTo, Observe
 from cablecell_interfaces.msg import ComplianceCommand, PortEstimate, PortEstimateArray
 from geometry_msgs.msg import WrenchStamped
 from rclpy.action import ActionServer, CancelResponse
@@ -45,14 +45,17 @@ class FakeArm:
         move_error: Code with which a move is refused; 0 executes it.
         is_tare_refused: Whether the tare is refused.
         holds_moves: Lets a move last until it is cancelled.
+        observe_error: Code with which an observation fails; 0 estimates the port anew.
+        looked_for: Ports that were to be observed.
     """
 
     def __init__(self, client: Any) -> None:
         self._node = client.node
         self.stop_m, self.has_latch = STOP_M, True
         self.is_silent = self.is_tare_refused = self.holds_moves = False
-        self.move_error = 0
+        self.move_error = self.observe_error = 0
         self.staged: list[Any] = []
+        self.looked_for: list[str] = []
         self.commands = 0
         self.cancelled_moves = 0
         self._X = X_BASE_PORT @ np.linalg.inv(X_TCP_TIP)
@@ -75,6 +78,7 @@ class FakeArm:
             handle_accepted_callback=lambda goal: threading.Thread(target=self._hold_move, args=(goal,)).start(),
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
+        ActionServer(self._node, Observe, "observe", execute_callback=self._observe)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -98,10 +102,11 @@ class FakeArm:
     def reset(self) -> None:
         """Behave well again, as in the beginning."""
         self.is_silent = self.is_tare_refused = self.holds_moves = False
-        self.move_error, self.stop_m, self.has_latch = 0, STOP_M, True
+        self.move_error, self.observe_error, self.stop_m, self.has_latch = 0, 0, STOP_M, True
         with self._lock:
             self._command, self._latched, self._push, self.commands = None, False, 0.0, 0
             self.staged.clear()
+        self.looked_for.clear()
         self.estimate()
         self.hold_plug()
 
@@ -122,6 +127,16 @@ class FakeArm:
     def _tare(self, _: Any, response: Any) -> Any:
         response.success, response.message = not self.is_tare_refused, "the tool moves" if self.is_tare_refused else ""
         return response
+
+    def _observe(self, goal: Any) -> Any:
+        self.looked_for += goal.request.port_names
+        result = Observe.Result(error_code=self.observe_error, error_msg="too dark" if self.observe_error else "")
+        if self.observe_error:
+            goal.abort()
+        else:
+            self.estimate()
+            goal.succeed()
+        return result
 
     def _hold_move(self, goal: Any) -> None:
         """Execute a move, or first wait for its cancel; in a thread, because the executor has to take that cancel."""

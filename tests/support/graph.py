@@ -7,14 +7,17 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE, wait_until
+
+_REPEAT_S = 5.0
+"""Time after which a service is asked again."""
 
 
 class GraphClient:
@@ -53,14 +56,26 @@ class GraphClient:
         self.node.create_subscription(message_type, topic, received.append, qos)
         return received
 
+    def run(self, function: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+        """Run a function in the thread of the callbacks: what they wait for must not be destroyed under their feet."""
+        return self.wait_for(self._executor.create_task(function), timeout_s, "the thread of the callbacks")
+
     def wait_for(self, future: Any, timeout_s: float = 10.0, what: str = "an answer") -> Any:
         wait_until(future.done, timeout_s=timeout_s, what=what)
         return future.result()
 
-    def call(self, service_type: Any, name: str, request: Any, timeout_s: float = 10.0) -> Any:
+    def call(
+        self, service_type: Any, name: str, request: Any, timeout_s: float = 10.0, *, repeats: bool = False
+    ) -> Any:
+        """Call a service; `repeats` asks again where an answer got lost: its server had not discovered this client."""
         client = self.node.create_client(service_type, name)
         try:
-            assert client.wait_for_service(timeout_sec=timeout_s), f"service {name} is not there"
+            assert client.wait_for_service(timeout_sec=PATIENCE * timeout_s), f"service {name} is not there"
+            if repeats:
+                for _ in range(round(PATIENCE * timeout_s / _REPEAT_S)):
+                    answer = client.call_async(request)
+                    with contextlib.suppress(AssertionError):
+                        return self.wait_for(answer, _REPEAT_S / PATIENCE, f"service {name}")
             return self.wait_for(client.call_async(request), timeout_s, f"service {name}")
         finally:
             self.node.destroy_client(client)
@@ -70,12 +85,22 @@ class GraphClient:
 
         request = ChangeState.Request()
         request.transition.id = transition
-        return bool(self.call(ChangeState, f"{node_name}/change_state", request).success)
+        before = self.get_state(node_name)
+        for _ in range(10):
+            try:
+                answer = self.call(ChangeState, f"{node_name}/change_state", request, _REPEAT_S / PATIENCE)
+                return bool(answer.success) or self.get_state(node_name) != before
+            except AssertionError:
+                # The node may still be at it, or its answer got lost: the state tells.
+                if self.get_state(node_name) != before:
+                    return True
+        raise AssertionError(f"{node_name} does not answer to transition {transition} from {before}")
 
     def get_state(self, node_name: str) -> str:
         from lifecycle_msgs.srv import GetState
 
-        return str(self.call(GetState, f"{node_name}/get_state", GetState.Request()).current_state.label)
+        answer = self.call(GetState, f"{node_name}/get_state", GetState.Request(), 20.0, repeats=True)
+        return str(answer.current_state.label)
 
 
 class Process:
@@ -119,7 +144,7 @@ class Process:
         assert text in self.output, f"ended without {text!r}:\n{self.output}"
 
     def wait(self, timeout_s: float = 15.0) -> int:
-        code = self._popen.wait(timeout_s)
+        code = self._popen.wait(PATIENCE * timeout_s)
         self._reader.join(5.0)
         return code
 

@@ -60,7 +60,8 @@ def test_a_job_succeeds_with_its_last_step():
         assert job.status is not Status.SUCCEEDED
         job.begin_step(step)
         assert job.current_step == step.name
-        job.end_step(attempts=2)
+        job.count_attempts(2)
+        job.end_step()
     assert (job.status, job.succeeded, job.failed, job.attempts, job.current_step) == (Status.SUCCEEDED, 2, 0, 4, "")
 
 

@@ -51,7 +51,7 @@ class CellProcess:
         self._last_lines: list[str] = []
         self._log = log.open("w", encoding="utf-8", errors="replace")
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "cablecell.launcher", *words],
+            [sys.executable, "-m", "cablecell.composition.checked_launch", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

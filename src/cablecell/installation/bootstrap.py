@@ -64,13 +64,13 @@ def _build(layout: Layout, fault: str) -> None:
     started = time.monotonic()
     kind, _, reason = fault.partition(": ")
     source = f"the ROS {layout.distribution} install in {layout.ros_prefix}" if layout.ros_prefix else "wheels"
-    _say(f"setting up {layout.venv.name} with ROS 2 {layout.distribution} from {source} ({reason}); once, some minutes")
     missing = system.find_missing()
     if missing:
         system.provide(missing, _say)
         if system.find_missing():
             listed = ", ".join(need.what for need in system.find_missing())
             raise SetupError(f"{listed}: still missing after the installation")
+    _say(f"setting up {layout.venv.name} with ROS 2 {layout.distribution} from {source} ({reason}); once, some minutes")
     (layout.state / "stamp").unlink(missing_ok=True)
     (layout.state / RESUMABLE).unlink(missing_ok=True)
     if kind != "changed" and layout.venv.exists():

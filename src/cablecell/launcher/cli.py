@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cablecell.launcher.arguments import static_arguments
@@ -111,14 +111,16 @@ def find_launch_file(names: Sequence[str], environment: Mapping[str, str]) -> Pa
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, check: Callable[[LaunchPlan], None] = lambda _: None) -> int:
     """Run the launcher.
 
     Args:
         argv: Arguments without the program name; None for those of the process.
+        check: Called with the plan before anything starts; a `LaunchError` it raises ends the launch.
 
     Returns:
-        0 if everything ended cleanly or by an interrupt, 1 if a process died, 2 if nothing could be started.
+        0 if everything ended cleanly or by an interrupt, 1 if a process died, 2 if nothing could be started or a
+        required process refused its configuration with exit code 2.
     """
     options = build_parser().parse_intermixed_args(argv)
     environment = dict(os.environ)
@@ -137,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.dry_run:
             sys.stdout.write(plan_text(plan, environment) + "\n")
             return 0
+        check(plan)
     except LaunchError as error:
         sys.stderr.write(f"launch: {error}\n")
         return EXIT_USAGE

@@ -19,6 +19,7 @@ from cablecell.launcher.plan import LaunchPlan, MessagePlan, ProcessPlan, Shutdo
 from cablecell.launcher.process import INTERRUPTS, SupervisedProcess, adopt_orphans
 
 DEFAULT_TIMEOUT_S = 5.0
+_EXIT_REFUSED = 2
 _GROUP_POLL_S = 0.05
 _ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 
@@ -51,13 +52,15 @@ class Supervisor:
         self._stopping = False
         self._interrupts = 0
         self._failed: list[str] = []
+        self._is_refused = False
         self._guardian: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
         """Run until every process has ended.
 
         Returns:
-            0, also after an interrupt, or 1 if a process died by itself.
+            0, also after an interrupt, 1 if a process died by itself, 2 if a required one ended with exit code 2: it
+            refused how it was called or configured.
         """
         with self._signals() as wakeup, self._guarded(), _adopted_orphans():
             self._selector.register(wakeup, selectors.EVENT_READ, None)
@@ -69,6 +72,8 @@ class Supervisor:
                 self._kill_all()
         if self._failed:
             self._log.event("ERROR", "launch", f"{len(self._failed)} process(es) died: {', '.join(self._failed)}")
+        if self._is_refused:
+            return _EXIT_REFUSED
         return 1 if self._failed else 0
 
     # -- the plan --------------------------------------------------------------------------------------------------
@@ -181,6 +186,7 @@ class Supervisor:
         elif not self._stopping and process.exit_code != 0:
             self._failed.append(f"{plan.label} (exit code {process.exit_code})")
         if plan.shutdown_on_exit and not self._stopping:
+            self._is_refused = process.exit_code == _EXIT_REFUSED
             self._log.event("INFO", "launch", f"process[{plan.label}] was required: shutting down launched system")
             self._stop(f"process[{plan.label}] was required")
 

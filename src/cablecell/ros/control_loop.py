@@ -27,6 +27,7 @@ from cablecell.core.fusion.wrench import Tare, TareError, WrenchCompensator
 from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
 from cablecell.ros.arm_errors import HeartbeatLostError, LoopBusyError, MachineFaultError
 from cablecell.ros.arm_timing import Pacer, PeriodStatistics
+from cablecell.ros.heartbeat_watch import HeartbeatWatch
 
 Streamed = ComplianceCommand | MotionUpdate | JointMotionUpdate
 """What is streamed to the controller."""
@@ -85,14 +86,22 @@ class ControlLoop:
     Attributes:
         controller: The controller; only the loop's thread may touch it.
         pacer: Maps stamps to the machine's time.
+        heartbeat: Watches the supervisor.
         refused: How many commands were refused, and why the newest was.
         timeouts: How often a stream of commands ended without a successor, and the arm held.
         fault: What ended the loop; None while it is well.
         last: The newest cycle.
     """
 
-    def __init__(self, backend: Backend, settings: ArmControllerParameters, publish: Callable[[Cycle], None]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        settings: ArmControllerParameters,
+        publish: Callable[[Cycle], None],
+        heartbeat: HeartbeatWatch,
+    ) -> None:
         self._backend, self._settings, self._publish = backend, settings, publish
+        self.heartbeat = heartbeat
         self._period_s = 1.0 / settings.rate_hz
         self.pacer = Pacer(self._period_s, settings.lag_limit_s)
         self.statistics = PeriodStatistics()
@@ -102,7 +111,6 @@ class ControlLoop:
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._number = 0
-        self._heard_ns = 0
         self.timeouts = 0
         self.refused: tuple[int, WorkcellError | None] = (0, None)
         self.fault: Exception | None = None
@@ -121,7 +129,7 @@ class ControlLoop:
             rate_hz=settings.rate_hz,
             payload=backend.payload(),
         )
-        self._heard_ns = 0
+        self.heartbeat.forget()
 
     # Called by other threads -----------------------------------------------------------------------------------
 
@@ -146,10 +154,6 @@ class ControlLoop:
     def stream(self, command: Streamed, stamp_ns: int) -> None:
         """Hand over a streamed command with its stamp in ROS time; a newer one replaces one not yet looked at."""
         self._stream.append((command, stamp_ns))
-
-    def note_heartbeat(self) -> None:
-        """Take notice that the supervisor lives."""
-        self._heard_ns = time.monotonic_ns()
 
     def note_refused(self, error: WorkcellError) -> None:
         """Count a command that was refused."""
@@ -208,7 +212,7 @@ class ControlLoop:
 
     def clear_stop(self) -> None:
         """Hold where the arm is and take commands again; the heartbeat must be heard anew to be watched."""
-        self._heard_ns = 0
+        self.heartbeat.forget()
         self.controller.hold()
 
     def _require_rest(self, state: ArmState) -> None:
@@ -253,8 +257,7 @@ class ControlLoop:
         now_s = machine.clock.now_s()
         if self._stream:
             self._take(controller, state, now_s)
-        if self._heard_ns:
-            self._watch_heartbeat(controller)
+        self._watch_heartbeat(controller)
         R_base_tcp = self._backend.model.dynamics(state.q).X_base_tcp[:3, :3]
         wrench = self.compensator.compensate(sample, R_base_tcp)
         command = machine.arm.command(controller.tick(state, wrench, now_s))
@@ -297,15 +300,14 @@ class ControlLoop:
             self.note_refused(error)
 
     def _watch_heartbeat(self, controller: ArmController) -> None:
-        limit_s = self._settings.heartbeat_timeout_s
-        age_s = (time.monotonic_ns() - self._heard_ns) * 1e-9
-        if 0.0 < limit_s < age_s:
-            self._heard_ns = 0
+        silent_s = self.heartbeat.overdue_s(time.monotonic_ns(), time.time_ns())
+        if silent_s is not None:
+            limit_s = self._settings.heartbeat_timeout_s
             controller.stop(
                 HeartbeatLostError(
-                    f"no heartbeat of the supervisor for {age_s:.3f} s; the limit is {limit_s} s",
+                    f"no heartbeat of the supervisor for {silent_s:.3f} s; the limit is {limit_s} s",
                     quantity="heartbeat_age",
-                    value=age_s,
+                    value=silent_s,
                     limit=limit_s,
                     unit="s",
                 )

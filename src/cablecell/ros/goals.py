@@ -9,10 +9,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from action_msgs.srv import CancelGoal
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from cablecell.core.errors import CancelledError, NotActiveError, SupervisionError, WorkcellError
 from cablecell.ros.error_codes import fill_result
+
+ACCEPT_S = 10.0
+"""Longest time until a server says whether it takes a goal; on a busy machine the answer may get lost."""
+
+REPEAT_S = 3.0
+"""Time after which a service is asked again when it has not answered."""
+
+_CANCEL_S = 2.0
 
 
 class NoAnswerError(SupervisionError):
@@ -28,15 +37,21 @@ class BusyError(SupervisionError):
 
 
 class RemoteError(SupervisionError):
-    """Another node answered with an error; it is passed on with the code that node gave."""
+    """Another node answered with an error; it is passed on with the code that node gave.
+
+    Attributes:
+        attempts: How often that node tried; 0 where its answer does not say.
+    """
 
     code = 607
+    attempts = 0
 
     @classmethod
     def of(cls, answer: Any) -> RemoteError:
         """Return the error that an answer with `error_code` and `error_msg` carries."""
         error = cls(answer.error_msg)
         error.__dict__["code"] = int(answer.error_code)
+        error.attempts = int(getattr(answer, "attempts", 0))
         return error
 
 
@@ -204,8 +219,23 @@ def await_future(future: Any, timeout_s: float, what: str, check: Callable[[], N
     return future.result()
 
 
-def call(client: Any, request: Any, timeout_s: float, check: Callable[[], None] | None = None) -> Any:
+def call(
+    client: Any,
+    request: Any,
+    timeout_s: float,
+    check: Callable[[], None] | None = None,
+    *,
+    repeat_s: float | None = REPEAT_S,
+) -> Any:
     """Call a service from a thread that is not the executor's.
+
+    Args:
+        client: Of rclpy.
+        request: What is wanted.
+        timeout_s: Longest wait for the service, and for its answer, s.
+        check: Called ten times a second; what it raises ends the wait.
+        repeat_s: Ask again after this time without an answer: a server that has not yet discovered the client's side
+            throws its answer away. None where asking twice would do harm.
 
     Raises:
         NoAnswerError: The service is not there, or did not answer in time (code 605).
@@ -222,7 +252,22 @@ def call(client: Any, request: Any, timeout_s: float, check: Callable[[], None] 
                 limit=timeout_s,
                 unit="s",
             )
-    return await_future(client.call_async(request), timeout_s, f"service {client.srv_name}", check)
+    end_s = time.monotonic() + timeout_s
+    while True:
+        left_s = end_s - time.monotonic()
+        wait_s = left_s if repeat_s is None else min(left_s, repeat_s)
+        future = client.call_async(request)
+        try:
+            return await_future(future, wait_s, f"service {client.srv_name}", check)
+        except NoAnswerError as error:
+            client.remove_pending_request(future)
+            if time.monotonic() >= end_s:
+                raise NoAnswerError(
+                    f"service {client.srv_name} did not answer within {timeout_s} s",
+                    quantity="answer_s",
+                    limit=timeout_s,
+                    unit="s",
+                ) from error
 
 
 def in_executor(node: Any, function: Callable[[], Any], timeout_s: float = 5.0) -> Any:
@@ -273,7 +318,7 @@ def run_action(
         on_feedback: Gets the feedback, in the executor's thread.
 
     Raises:
-        NoAnswerError: No server, or no result in time (code 605).
+        NoAnswerError: No server, nobody took the goal, or no result in time (code 605).
         BusyError: The server rejected the goal (code 606).
         RemoteError: The server answered with an error; carries its code.
     """
@@ -284,7 +329,11 @@ def run_action(
             raise NoAnswerError(f"action {name} is not there after {timeout_s} s", quantity="action", value=name)
     feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
     sent = in_executor(node, lambda: client.send_goal_async(goal, feedback_callback=feedback))
-    handle = await_future(sent, timeout_s, f"action {name}", check)
+    try:
+        handle = await_future(sent, min(timeout_s, ACCEPT_S), f"action {name}, asked to take a goal,", check)
+    except WorkcellError:
+        _cancel_all(node, name)
+        raise
     if not handle.accepted:
         raise BusyError(f"action {name} rejected the goal: it is busy or not active", quantity="action", value=name)
     future = in_executor(node, handle.get_result_async)
@@ -299,3 +348,13 @@ def run_action(
     if getattr(answer, "error_code", 0) != 0:
         raise RemoteError.of(answer)
     return answer
+
+
+def _cancel_all(node: Any, name: str) -> None:
+    """Cancel whatever an action is working on: a goal may have been taken though its answer never came."""
+    client = node.create_client(CancelGoal, f"{name}/_action/cancel_goal")
+    with contextlib.suppress(NoAnswerError):  # the reason of the cancel matters more
+        try:
+            call(client, CancelGoal.Request(), _CANCEL_S)
+        finally:
+            in_executor(node, lambda: node.destroy_client(client))

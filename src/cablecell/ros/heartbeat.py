@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,38 @@ from cablecell.ros import qos
 
 TOPIC = "cell/node_heartbeats"
 PERIOD_S = 0.1
+
+
+class Periodic:
+    """Calls a function at a fixed rate in a thread of its own, which no slow callback of an executor holds up.
+
+    Real-time priority of the process, where it has one, holds for this thread as well.
+    """
+
+    def __init__(self, period_s: float, work: Callable[[], None], name: str) -> None:
+        """Begin.
+
+        Args:
+            period_s: Time between two calls, s; a late call does not shift the others.
+            work: What is called.
+            name: Name of the thread.
+        """
+        self._period_s, self._work = period_s, work
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop; no call is running or begins after this, unless it is called by the work itself."""
+        self._ended.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        due_s = time.monotonic() + self._period_s
+        while not self._ended.wait(max(0.0, due_s - time.monotonic())):
+            self._work()
+            due_s = max(due_s + self._period_s, time.monotonic())
 
 
 class NodeHeartbeat:
@@ -31,20 +64,13 @@ class NodeHeartbeat:
         self._node, self._state = node, state
         self._publisher = node.create_publisher(LinkHeartbeat, TOPIC, qos.HEARTBEAT)
         self._sequence = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self._thread.start()
+        self._thread = Periodic(PERIOD_S, lambda: self._beat(self._state()), "heartbeat")
 
     def end(self) -> None:
         """Say goodbye and stop."""
-        self._ended.set()
-        self._thread.join()
+        self._thread.end()
         self._beat(State.PRIMARY_STATE_FINALIZED)
         self._node.destroy_publisher(self._publisher)
-
-    def _run(self) -> None:
-        while not self._ended.wait(PERIOD_S):
-            self._beat(self._state())
 
     def _beat(self, state: int) -> None:
         message = LinkHeartbeat(

@@ -12,29 +12,10 @@ from pathlib import Path
 from rclpy.qos import QoSProfile
 
 import cablecell
-from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.config.cell_supervisor import CellSupervisorParameters
-from cablecell.core.config.insertion_skill import InsertionSkillParameters
-from cablecell.core.config.link import LinkMonitorParameters, LinkResponderParameters
-from cablecell.core.config.motion_planner import MotionPlannerParameters
+from cablecell.core.config.nodes import NODES
 from cablecell.core.config.parameters import ParameterSchema, describe
-from cablecell.core.config.port_estimator import PortEstimatorParameters
-from cablecell.core.config.recorder import RecorderParameters
-from cablecell.core.config.sim_camera import SimCameraParameters
 from cablecell.core.errors import all_error_classes
 from cablecell.ros import qos
-
-NODES: dict[str, type[ParameterSchema]] = {
-    "arm_controller": ArmControllerParameters,
-    "cell_supervisor": CellSupervisorParameters,
-    "insertion_skill": InsertionSkillParameters,
-    "link_monitor": LinkMonitorParameters,
-    "link_responder": LinkResponderParameters,
-    "motion_planner": MotionPlannerParameters,
-    "port_estimator": PortEstimatorParameters,
-    "recorder": RecorderParameters,
-    "sim_camera": SimCameraParameters,
-}
 
 
 def import_every_module() -> None:

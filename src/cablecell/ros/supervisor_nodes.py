@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from lifecycle_msgs.srv import ChangeState, GetState
 
-from cablecell.core.supervision.bringup import BringUpError, Move, RefusedTransitionError, moves_down, moves_up
-from cablecell.ros.goals import NoAnswerError, call
+from cablecell.core.supervision.bringup import (
+    PRIMARY_STATES,
+    BringUpError,
+    Move,
+    RefusedTransitionError,
+    moves_down,
+    moves_up,
+)
+from cablecell.ros.goals import NoAnswerError, await_future, call
+
+_LOOK_S = 5.0
+"""Time of a transition without an answer after which the node is asked for its state."""
 
 
 class ManagedNodes:
@@ -79,18 +90,34 @@ class ManagedNodes:
             ) from error
 
     def _change(self, move: Move, limit_s: float, check: Callable[[], None]) -> bool:
+        """Carry out one transition; return whether the node is where it leads."""
         request = ChangeState.Request()
         request.transition.id = move.transition
-        try:
-            return bool(call(self._changes[move.node], request, limit_s, check).success)
-        except NoAnswerError as error:
-            raise BringUpError(
-                f"node {move.node} did not {move.name} within {limit_s} s",
-                quantity="transition_limit_s",
-                value=f"{move.node}: {move.name}",
-                limit=limit_s,
-                unit="s",
-            ) from error
+        client, end_s = self._changes[move.node], time.monotonic() + limit_s
+        answer: Any = None
+        while time.monotonic() < end_s:
+            check()
+            if answer is None and not client.wait_for_service(timeout_sec=0.1):
+                continue
+            answer = client.call_async(request) if answer is None else answer
+            try:
+                is_done = bool(await_future(answer, _LOOK_S, move.name, check).success)
+            except NoAnswerError:
+                # The node may be at it, or its answer got lost: asked for its state it says so.
+                state = self._state(move.node, limit_s, check)
+                if state == move.goal:
+                    return True
+                if state in PRIMARY_STATES:
+                    answer = None  # it is not at it
+                continue
+            return is_done or self._state(move.node, limit_s, check) == move.goal
+        raise BringUpError(
+            f"node {move.node} did not {move.name} within {limit_s} s",
+            quantity="transition_limit_s",
+            value=f"{move.node}: {move.name}",
+            limit=limit_s,
+            unit="s",
+        )
 
 
 def _nothing() -> None:

@@ -95,9 +95,20 @@ def read_document(path: Path) -> object:
         DocumentError: It cannot be read or is no YAML (code 910).
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror}", quantity="file", value=path) from error
+    return parse_document(text, path.name)
+
+
+def parse_document(text: str, source: str) -> object:
+    """Return parsed YAML.
+
+    Raises:
+        DocumentError: It is not YAML (code 910).
+    """
+    try:
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
-        raise DocumentError(f"{path.name} is not YAML: {line}", quantity="file", value=path) from error
+        raise DocumentError(f"{source} is not YAML: {line}", quantity="file", value=source) from error

@@ -37,7 +37,11 @@ class InsertionSkillParameters(ParameterSchema):
         60.0, "Oldest evidence on which an insertion starts.", unit="s", minimum=0.5, maximum=600.0
     )
     silence_limit_s: float = parameter(
-        0.2, "Silence of state and wrench that ends an insertion.", unit="s", minimum=0.02, maximum=5.0
+        0.5,
+        "Silence of state and wrench that ends an insertion; the arm itself holds much earlier.",
+        unit="s",
+        minimum=0.02,
+        maximum=5.0,
     )
     realtime_priority: int = parameter(
         5,

@@ -10,10 +10,14 @@ from cablecell.core.errors import SupervisionError
 UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = 1, 2, 3, 4
 """Primary states, numbered as in lifecycle_msgs/State."""
 
+PRIMARY_STATES = (UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED)
+
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
 """Transitions, numbered as in lifecycle_msgs/Transition."""
 
 TRANSITION_NAMES = {CONFIGURE: "configure", CLEANUP: "cleanup", ACTIVATE: "activate", DEACTIVATE: "deactivate"}
+
+_GOALS = {CONFIGURE: INACTIVE, CLEANUP: UNCONFIGURED, ACTIVATE: ACTIVE, DEACTIVATE: INACTIVE}
 
 
 class BringUpError(SupervisionError):
@@ -44,6 +48,11 @@ class Move:
     def name(self) -> str:
         """Name of the transition."""
         return TRANSITION_NAMES[self.transition]
+
+    @property
+    def goal(self) -> int:
+        """Primary state after it."""
+        return _GOALS[self.transition]
 
 
 def moves_up(states: Sequence[tuple[str, int]]) -> list[Move]:

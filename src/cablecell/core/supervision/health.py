@@ -65,8 +65,8 @@ GOODBYE_S = 0.1
 
 @dataclass
 class _Record:
-    heard_s: float
     active_s: float
+    is_heard: bool = False
     state: int = ACTIVE
     has_process: bool | None = None
     gone_s: float = math.inf
@@ -93,16 +93,20 @@ class NodeHealth:
 
     def begin(self, now_s: float) -> None:
         """Expect heartbeats of active nodes from now on."""
-        self._records = {name: _Record(now_s, now_s) for name in self._names}
+        self._records = {name: _Record(now_s) for name in self._names}
+
+    def unheard(self) -> list[str]:
+        """Return the nodes of which no heartbeat as an active node has come since `begin`."""
+        return [name for name, record in self._records.items() if not record.is_heard]
 
     def hear(self, name: str, state: int, now_s: float) -> None:
         """Take a heartbeat; a node that is not watched does not matter."""
         record = self._records.get(name)
         if record is None:
             return
-        record.heard_s, record.state = now_s, state
+        record.state = state
         if state == ACTIVE:
-            record.active_s = now_s
+            record.is_heard, record.active_s = True, now_s
 
     def note_process(self, name: str, is_there: bool, now_s: float) -> None:
         """Take whether the process of a node exists; not called where that is unknown."""

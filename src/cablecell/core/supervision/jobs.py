@@ -103,7 +103,7 @@ class Job:
         status: How far it is.
         succeeded: Steps that ended well.
         failed: Steps that ended badly.
-        attempts: Attempts over all steps.
+        attempts: Attempts over all steps, those that failed among them.
         current_step: The step being worked on; empty when the job is not running.
         error: What ended it; None otherwise.
     """
@@ -122,10 +122,13 @@ class Job:
         """Work on a step from now on."""
         self.status, self.current_step = Status.RUNNING, step.name
 
-    def end_step(self, attempts: int) -> None:
+    def count_attempts(self, attempts: int) -> None:
+        """Count attempts of the current step, however they ended."""
+        self.attempts += attempts
+
+    def end_step(self) -> None:
         """Count the current step as done; the last one ends the job."""
         self.succeeded += 1
-        self.attempts += attempts
         self.current_step = ""
         if self.succeeded == len(self.recipe.steps):
             self.status = Status.SUCCEEDED

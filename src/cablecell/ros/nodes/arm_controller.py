@@ -21,6 +21,7 @@ from cablecell.ros.arm_output import ArmOutput
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
 from cablecell.ros.control_loop import ControlLoop, Streamed
+from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.lifecycle import CellNode, run_node
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -42,7 +43,8 @@ class ArmController(CellNode[ArmControllerParameters]):
         backend, values = self._backend, self.parameters.values
         backend.machine.connect()
         self._output = ArmOutput(self, backend, values)
-        self._loop = ControlLoop(backend, values, self._output.publish)
+        heartbeat = HeartbeatWatch(values.heartbeat_timeout_s, self._take_heartbeats)
+        self._loop = ControlLoop(backend, values, self._output.publish, heartbeat)
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
         self._gripper = GripperAction(self, self._loop, backend.machine.gripper, values.gripper_force_n)
@@ -66,10 +68,11 @@ class ArmController(CellNode[ArmControllerParameters]):
                 self._take(conversions.joint_motion_update, lambda _: time.time_ns()),
                 qos.COMMAND,
             ),
-            self.create_subscription(
-                LinkHeartbeat, "cell/heartbeat", lambda _: self._loop.note_heartbeat(), qos.HEARTBEAT
-            ),
         ]
+        self._heartbeats = self.create_subscription(
+            LinkHeartbeat, "cell/heartbeat", lambda _: heartbeat.hear(time.monotonic_ns()), qos.HEARTBEAT
+        )
+        self._inputs.append(self._heartbeats)
 
     def teardown(self) -> None:
         """Destroy the interfaces and disconnect the machine; also what is left of a setup that failed."""
@@ -115,6 +118,14 @@ class ArmController(CellNode[ArmControllerParameters]):
                 self._loop.note_refused(error)
 
         return take
+
+    def _take_heartbeats(self) -> int:
+        """Take heartbeats past the executor, which may be busy; return the newest stamp, ns, or 0."""
+        newest_ns = 0
+        with self._heartbeats.handle:
+            while (taken := self._heartbeats.handle.take_message(LinkHeartbeat, False)) is not None:
+                newest_ns = conversions.time_ns(taken[0].header.stamp)
+        return newest_ns
 
     def _look(self) -> None:
         self._diagnostics.publish(self._report.message(self.get_clock().now().to_msg()))

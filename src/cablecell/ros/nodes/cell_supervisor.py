@@ -20,7 +20,7 @@ from std_srvs.srv import Trigger
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.errors import CancelledError, NotActiveError, WorkcellError
-from cablecell.core.supervision.bringup import RefusedTransitionError
+from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros import qos
@@ -28,7 +28,7 @@ from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
-from cablecell.ros.heartbeat import process_exists
+from cablecell.ros.heartbeat import Periodic, process_exists
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_nodes import ManagedNodes
@@ -36,6 +36,7 @@ from cablecell.ros.supervisor_recipes import RecipeBook
 from cablecell.simulation.files import config_folder
 
 _ANSWER_S = 10.0
+_POLL_S = 0.01
 _LAST_WORDS_S = 0.5
 """Time for messages and results to leave before the process ends after a loss."""
 
@@ -98,12 +99,12 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """Bring the managed nodes up, in a thread; watch them from then on."""
         self._enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.nodes))
         set_realtime_priority(self.parameters.values.realtime_priority)
-        self._timer = self.create_timer(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick)
+        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch")
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
         """End the heartbeat, and take the nodes down when the supervisor itself stays."""
-        self.destroy_timer(self._timer)
+        self._watch.end()
         set_realtime_priority(0)
         was_ready, self._is_ready = self._is_ready, False
         if was_ready and self._winding_down_s is None:
@@ -131,6 +132,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         started_s = time.monotonic()
         try:
             self._nodes.bring_up(settings.appear_limit_s, settings.transition_limit_s, self._require_running)
+            self._await_heartbeats(settings.appear_limit_s)
         except NotActiveError:
             return  # the supervisor itself is ending
         except WorkcellError as error:
@@ -138,9 +140,28 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self._enter(CellState.STATE_ABORTED, str(error), error.code)
             self._end_soon(2 if isinstance(error, RefusedTransitionError) else 1)
             return
-        self._health.begin(time.monotonic())
         self._is_ready = True
         self._enter(CellState.STATE_IDLE, f"ready after {time.monotonic() - started_s:.1f} s")
+
+    def _await_heartbeats(self, limit_s: float) -> None:
+        """Wait until every node is heard: a death that came before could only be told from the silence after it.
+
+        Raises:
+            BringUpError: A node is active but is not heard in time (code 609).
+        """
+        begun_s = time.monotonic()
+        self._health.begin(begun_s)
+        while unheard := self._health.unheard():
+            self._require_running()
+            if time.monotonic() - begun_s > limit_s:
+                raise BringUpError(
+                    f"node {unheard[0]} is active, but no heartbeat came within {limit_s} s",
+                    quantity="appear_limit_s",
+                    value=unheard[0],
+                    limit=limit_s,
+                    unit="s",
+                )
+            time.sleep(_POLL_S)
 
     def _take_down(self) -> None:
         for problem in self._nodes.take_down(self.parameters.values.transition_limit_s):
@@ -158,7 +179,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._health.hear(message.node_name, message.lifecycle_state, time.monotonic())
 
     def _note_processes(self, now_s: float) -> None:
-        for name, sender in self._senders.items():
+        for name, sender in tuple(self._senders.items()):
             is_there = process_exists(sender)
             if is_there is not None:
                 self._health.note_process(name, is_there, now_s)
@@ -214,8 +235,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             for step in recipe.steps:
                 job.begin_step(step)
                 self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
-                attempts = self._do(goal, job, step)
-                job.end_step(attempts)
+                self._do(goal, job, step)
+                job.end_step()
                 self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
         except WorkcellError as error:
             job.fail(error, is_cancelled=isinstance(error, CancelledError))
@@ -232,8 +253,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             result.attempts, result.status = job.attempts, self._status(job)
         return result
 
-    def _do(self, goal: RunningGoal, job: Job, step: Step) -> int:
-        """Do one step and return how many attempts it took."""
+    def _do(self, goal: RunningGoal, job: Job, step: Step) -> None:
+        """Do one step, and count its attempts whether or not it succeeds."""
 
         def check() -> None:
             if self._lost is not None:
@@ -269,7 +290,24 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         )
         # The limit of the recipe is for one attempt from staging on; the way there comes on top.
         longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
-        return int(run_action(self, self._insert, "insert_connector", insert, longest_s, check).attempts)
+        # From the feedback, because a step that is cancelled or loses its node has no result.
+        begun: list[int] = [0]
+        try:
+            done = run_action(
+                self,
+                self._insert,
+                "insert_connector",
+                insert,
+                longest_s,
+                check,
+                lambda feedback: begun.append(int(feedback.phase.attempt)),
+            )
+            begun.append(int(done.attempts))
+        except RemoteError as error:
+            begun.append(error.attempts)
+            raise
+        finally:
+            job.count_attempts(max(begun))
 
     # Saying it -----------------------------------------------------------------------------------------------
 

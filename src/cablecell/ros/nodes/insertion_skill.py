@@ -49,6 +49,7 @@ from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
+from cablecell.ros.heartbeat_watch import StallGuard
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import (
     estimates,
@@ -64,6 +65,7 @@ from cablecell.simulation.files import load_connectors
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
+_SHORTEST_MOVE_S = 1.0
 
 
 class InsertionSkillNode(CellNode[InsertionSkillParameters]):
@@ -155,9 +157,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             max_views=4,
             time_limit=Duration(seconds=settings.observe_time_limit_s).to_msg(),
         )
-        run_action(self, self._observe, "observe", look, settings.observe_time_limit_s + _ANSWER_S, goal.check)
-        self._insert(goal, order)
-        return goal.result
+        try:
+            run_action(self, self._observe, "observe", look, settings.observe_time_limit_s + _ANSWER_S, goal.check)
+        except WorkcellError as error:
+            self._enter(InsertionPhase.PHASE_IDLE, str(error), 0)
+            self._goal = None
+            raise
+        return self._insert(goal, order)
 
     def _insert(self, goal: RunningGoal, order: Order) -> Any:
         self._goal = goal
@@ -170,9 +176,9 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             settings = self._settings(order)
             while True:
                 attempt += 1
-                outcome, reason = self._try_once(goal, order, held, profile, settings, attempt)
                 if hasattr(goal.result, "attempts"):
                     goal.result.attempts = attempt
+                outcome, reason = self._try_once(goal, order, held, profile, settings, attempt)
                 if outcome not in REPEATABLE or attempt >= order.attempts:
                     break
                 self.get_logger().warning(f"attempt {attempt} of {order.attempts}: {outcome.name}, {reason}")
@@ -220,11 +226,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _await_run(self, goal: RunningGoal, run: SkillRun) -> InsertionResult:
         """Wait for the stream to end the attempt; pass a cancel on, and give up when the stream falls silent."""
         limit_s = self.parameters.values.silence_limit_s
+        guard = StallGuard()
         while not run.done.wait(0.02):
+            may_judge = guard.look(time.monotonic_ns())
             if goal.is_cancelled or not self.is_active:
                 run.skill.cancel()
             silent_s = time.monotonic() - run.heard_s
-            if silent_s > limit_s:
+            if may_judge and silent_s > limit_s:
                 self._stream.end()
                 raise SilentStreamError(
                     f"no pair of controller_state and wrench for {silent_s:.2f} s; the limit is {limit_s} s",
@@ -241,11 +249,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _stage(self, goal: RunningGoal, X_base_tcp: Any) -> None:
         """Move in front of the port: straight where that is free, around things otherwise."""
         settings = self.parameters.values
+        end_s = time.monotonic() + settings.staging_time_limit_s
         for path in (MotionTarget.PATH_LIN, MotionTarget.PATH_SAMPLED):
             target = move_target(X_base_tcp, path, settings.staging_velocity_scale, settings.staging_acceleration_scale)
-            move = MoveTo.Goal(target=target, time_limit=Duration(seconds=settings.staging_time_limit_s).to_msg())
+            limit_s = max(end_s - time.monotonic(), _SHORTEST_MOVE_S)  # one limit for both ways
+            move = MoveTo.Goal(target=target, time_limit=Duration(seconds=limit_s).to_msg())
             try:
-                run_action(self, self._move_to, "move_to", move, settings.staging_time_limit_s + _ANSWER_S, goal.check)
+                run_action(self, self._move_to, "move_to", move, limit_s + _ANSWER_S, goal.check)
                 return
             except RemoteError as error:
                 can_go_around = 100 <= error.code < 300 and path == MotionTarget.PATH_LIN
@@ -327,7 +337,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self._enter(int(out.phase), out.reason, max(self._phase.attempt, 1))
         goal = self._goal
         now_s = time.monotonic()
-        if goal is None or self._feedback is not InsertConnector.Feedback:
+        if goal is None:
+            return
+        if self._feedback is InsertCable.Feedback:
+            if is_new:
+                goal.publish_feedback(InsertCable.Feedback(message=out.reason))
             return
         if is_new or now_s - self._fed_back_s > _FEEDBACK_PERIOD_S:
             self._fed_back_s = now_s

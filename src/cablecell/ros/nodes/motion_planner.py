@@ -41,6 +41,8 @@ from cablecell.ros.planner_moves import MoveMaker, MoveRequest, Plan, read_targe
 from cablecell.ros.planner_scene import PlanningScene
 
 _POLL_S = 0.01
+_PLAN_OVERRUN_S = 20.0
+"""What checking and timing a plan, and a busy machine, may take beyond the budget of the planner."""
 _FEEDBACK_S = 0.1
 
 
@@ -200,12 +202,27 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         return np.array([given.get(name, value) for name, value in zip(names, q, strict=True)])
 
     def _plan(self, move: MoveRequest, start: np.ndarray, limit_s: float, check: Callable[[], None]) -> Plan:
-        """Plan in the planner's thread and publish the preview; `check` may end the wait, not the thread's work."""
-        budget_s = min(self.parameters.values.planning_budget_s, limit_s)
+        """Plan in the planner's thread and publish the preview; `check` may end the wait, not the thread's work.
+
+        Raises:
+            MoveTimeoutError: The thread takes much longer than its budget (code 345).
+        """
+        settings = self.parameters.values
+        budget_s = min(settings.planning_budget_s, limit_s)
+        longest_s = settings.planning_attempts * budget_s + _PLAN_OVERRUN_S
+        end_s = time.monotonic() + longest_s
         future = self._thread.submit(self._plan_and_preview, move, start, self._scene.scene(), budget_s)
         while not future.done():
             try:
                 check()
+                if time.monotonic() > end_s:
+                    raise MoveTimeoutError(
+                        f"planning is not done after {longest_s:.1f} s",
+                        quantity="planning_time",
+                        value=longest_s,
+                        limit=longest_s,
+                        unit="s",
+                    )
             except WorkcellError:
                 future.cancel()
                 raise

@@ -1,0 +1,202 @@
+"""Look at everything a launch is going to give to our nodes, before anything is started.
+
+A mistake in a parameter file would otherwise show in the log of one of many processes that have already begun.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import yaml
+
+from cablecell.composition.task_knowledge import TaskKnowledge
+from cablecell.core.config.cell_supervisor import CellSupervisorParameters
+from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.nodes import NODES
+from cablecell.core.config.parameters import ParameterSchema, validate
+from cablecell.core.errors import ConfigurationError, ParameterError
+from cablecell.launcher.parameters import ParameterText
+from cablecell.launcher.plan import LaunchPlan, ProcessPlan
+from cablecell.ros.supervisor_recipes import RecipeBook
+from cablecell.simulation.files import config_folder, load_fiducials, load_simulation, parse_document, read_document
+
+_KEY = "ros__parameters"
+_SKIPPED = "Parameter file path is not a file"
+"""What the launcher, like ros2 launch, only warns of; for the cell it is a mistake."""
+
+_COMMON = ("use_sim_time", "qos_overrides.", "start_type_description_service")
+"""Parameters every node has."""
+
+
+class OccupiedError(ConfigurationError):
+    """A cell already runs in this ROS domain and namespace: each would take commands meant for the other."""
+
+    code = 913
+
+
+@dataclass(frozen=True)
+class _Given:
+    """One parameter as it was given.
+
+    Attributes:
+        value: Its value.
+        source: File, or what stands for one.
+    """
+
+    value: object
+    source: str
+
+
+def check_plan(plan: LaunchPlan) -> list[TextIO]:
+    """Check the parameters of all our nodes in a plan, and what those of a supervisor lead to.
+
+    Returns:
+        Locks of the domains in which a cell is going to run; they are free again when they are closed.
+
+    Raises:
+        DocumentError: A file has an unknown section or key, a wrong type or a value out of range (code 910).
+        ConfigurationError: A layout does not exist, or there is a cell in this domain already (code 913).
+    """
+    ours = [process for process in plan.processes if _program(process) in NODES]
+    names = {_node_name(process) for process in plan.processes} | set(NODES)
+    for warning in plan.warnings if ours else ():
+        if _SKIPPED in warning:
+            raise DocumentError(warning.removesuffix(" (skipped)"), quantity="file")
+    locks = []
+    for process in ours:
+        values = _check_parameters(process, names)
+        if isinstance(values, CellSupervisorParameters):
+            _check_cell(values)
+            locks.append(_occupy(process))
+    return locks
+
+
+def _check_parameters(process: ProcessPlan, names: Iterable[str]) -> ParameterSchema:
+    name = _node_name(process)
+    given: dict[str, _Given] = {}
+    for source, document in _documents(process):
+        for section, values in _sections(document, source):
+            owner = section.rsplit("/", 1)[-1]
+            if owner not in ("*", "**") and owner not in names:
+                raise _unknown(source, "section", section, names)
+            if owner in ("*", "**", name):
+                given |= {key: _Given(value, source) for key, value in _flat(values, source).items()}
+    schema = NODES[_program(process)]
+    ours = {key: item for key, item in given.items() if not key.startswith(_COMMON)}
+    for key, item in ours.items():
+        if key not in schema.model_fields:
+            raise _unknown(item.source, "key", key, schema.model_fields, f" of {name}")
+    try:
+        return validate(schema, {key: item.value for key, item in ours.items()})
+    except ParameterError as error:
+        source = ours[error.quantity].source if error.quantity in ours else "parameters"
+        raise DocumentError(
+            f"{source}: {name}: {error}",
+            quantity=error.quantity,
+            value=error.value,
+            limit=error.limit,
+            unit=error.unit,
+        ) from error
+
+
+def _unknown(source: str, what: str, name: str, valid: Iterable[str], where: str = "") -> DocumentError:
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name.rsplit("/", 1)[-1], valid, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    listed = ", ".join(valid)
+    message = f"{source}: unknown {what} '{name}'{where}; {hint}valid are {listed}"
+    return DocumentError(message.replace("? valid", "? Valid"), quantity=name, limit=listed)
+
+
+def _check_cell(values: CellSupervisorParameters) -> None:
+    """Read what a supervisor will read, and what the simulation will."""
+    knowledge = TaskKnowledge(Path(values.trials_file) if values.trials_file else None)
+    knowledge.held_plug(values.layout)
+    folder = Path(values.recipes_folder) if values.recipes_folder else config_folder() / "recipes"
+    RecipeBook(folder, knowledge.layouts)
+    load_simulation()
+    load_fiducials()
+
+
+def _occupy(process: ProcessPlan) -> TextIO:
+    """Take the place of a cell in a domain and namespace."""
+    domain = process.environment.get("ROS_DOMAIN_ID", "0")
+    namespace = _remapped(process, "__ns") or "/"
+    name = f"cablecell-{os.getuid()}-domain-{domain}{namespace.rstrip('/').replace('/', '_')}.lock"
+    stream = (Path(tempfile.gettempdir()) / name).open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        stream.seek(0)
+        holder = stream.read().strip()
+        stream.close()
+        raise OccupiedError(
+            f"a cell already runs in ROS domain {domain}, namespace {namespace} (process {holder}); "
+            "end it, or set another ROS_DOMAIN_ID",
+            quantity="ROS_DOMAIN_ID",
+            value=domain,
+        ) from error
+    stream.truncate(0)
+    stream.write(str(os.getpid()))
+    stream.flush()
+    return stream
+
+
+def _program(process: ProcessPlan) -> str:
+    first = process.command[0]
+    return Path(first).name if isinstance(first, str) else ""
+
+
+def _node_name(process: ProcessPlan) -> str:
+    return _remapped(process, "__node") or _program(process)
+
+
+def _remapped(process: ProcessPlan, key: str) -> str:
+    """Return what `-r key:=value` says; empty where it is not given."""
+    words = [word for word in process.command if isinstance(word, str)]
+    return next((word.partition(":=")[2] for word in reversed(words) if word.startswith(f"{key}:=")), "")
+
+
+def _documents(process: ProcessPlan) -> Iterator[tuple[str, object]]:
+    """Yield the parameter files of a process as source and document; a single parameter is a document as well."""
+    for flag, word in zip(process.command, process.command[1:], strict=False):
+        if flag == "--params-file" and isinstance(word, ParameterText):
+            yield process.where.file.name, yaml.safe_load(word.text)
+        elif flag == "--params-file":
+            yield Path(str(word)).name, read_document(Path(str(word)))
+        elif flag == "-p" and isinstance(word, str):
+            name, _, text = word.partition(":=")
+            source = process.where.file.name
+            yield source, {"/**": {_KEY: {name.rsplit(":", 1)[-1]: parse_document(text, source)}}}
+
+
+def _sections(document: object, source: str, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the sections of a parameter file by their full pattern."""
+    if document is None:
+        return
+    if not isinstance(document, Mapping):
+        raise DocumentError(f"{source}: {path or 'the document'} must hold sections with the key '{_KEY}'")
+    for key, inner in document.items():
+        if key == _KEY:
+            yield path, inner or {}
+        else:
+            yield from _sections(inner, source, f"{path.rstrip('/')}/{str(key).lstrip('/')}")
+
+
+def _flat(values: object, source: str, prefix: str = "") -> dict[str, object]:
+    if not isinstance(values, Mapping):
+        raise DocumentError(f"{source}: {_KEY} must hold parameters, not {values!r}")
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, source, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

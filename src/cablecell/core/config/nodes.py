@@ -1,0 +1,25 @@
+"""The parameter schema of every node, by the name of its executable."""
+
+from __future__ import annotations
+
+from cablecell.core.config.arm_controller import ArmControllerParameters
+from cablecell.core.config.cell_supervisor import CellSupervisorParameters
+from cablecell.core.config.insertion_skill import InsertionSkillParameters
+from cablecell.core.config.link import LinkMonitorParameters, LinkResponderParameters
+from cablecell.core.config.motion_planner import MotionPlannerParameters
+from cablecell.core.config.parameters import ParameterSchema
+from cablecell.core.config.port_estimator import PortEstimatorParameters
+from cablecell.core.config.recorder import RecorderParameters
+from cablecell.core.config.sim_camera import SimCameraParameters
+
+NODES: dict[str, type[ParameterSchema]] = {
+    "arm_controller": ArmControllerParameters,
+    "cell_supervisor": CellSupervisorParameters,
+    "insertion_skill": InsertionSkillParameters,
+    "link_monitor": LinkMonitorParameters,
+    "link_responder": LinkResponderParameters,
+    "motion_planner": MotionPlannerParameters,
+    "port_estimator": PortEstimatorParameters,
+    "recorder": RecorderParameters,
+    "sim_camera": SimCameraParameters,
+}

@@ -1,0 +1,103 @@
+"""Jobs of a supervisor that stays up from test to test: order, recipes, failures, cancel; and down and up again."""
+
+import pytest
+from cablecell_interfaces.msg import CellState, JobStatus
+from lifecycle_msgs.msg import Transition
+from std_msgs.msg import String
+
+from cablecell.ros import qos
+from tests.support.graph import GraphClient
+from tests.support.supervised import NODES, Partners, SupervisedNodes, run_job, start_job
+from tests.support.wait import wait_until
+
+
+@pytest.fixture(scope="module")
+def client():
+    with GraphClient() as graph:
+        yield graph
+
+
+@pytest.fixture(scope="module")
+def all_partners(client):
+    made = Partners(client)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def partners(all_partners):
+    all_partners.reset()
+    return all_partners
+
+
+@pytest.fixture(scope="module")
+def cell(client, all_partners):
+    running = SupervisedNodes(client)
+    try:
+        running.wait_for(CellState.STATE_IDLE)
+        yield running
+    finally:
+        running.close()
+
+
+def test_a_job_looks_then_inserts(cell, client, partners):
+    feedback, plugs = [], client.collect(String, "cell/held_plug", qos.STATE)
+    result = run_job(client, "trial_3", feedback)
+    assert (result.error_code, result.error_msg, result.attempts) == (0, "", 1)
+    assert result.status.status == JobStatus.STATUS_SUCCEEDED
+    assert (result.status.steps_total, result.status.steps_succeeded) == (1, 1)
+    (eyes, planner, look, (name, insert)) = partners.calls
+    assert (eyes, planner) == (("set_layout", "trial_3"), ("set_planning_layout", "trial_3"))
+    assert (look[0], list(look[1].port_names)) == ("observe", ["sc_port_1/sc_port_base"])
+    assert name == "insert_connector"
+    assert (insert.port_name, insert.plug_name, insert.connector_type) == ("sc_port_1/sc_port_base", "sc_tip", "sc")
+    assert insert.pull_test
+    assert '"plug": "sc_tip"' in plugs[-1].data
+    assert [message.status.steps_succeeded for message in feedback][-1] == 1
+    assert cell.states[-1].state == CellState.STATE_IDLE
+
+
+def test_a_recipe_of_several_steps_goes_in_order_and_ends_with_the_first_failure(cell, client, partners):
+    assert run_job(client, "aic_sample").status.steps_succeeded == 3
+    assert [what for name, what in partners.calls if name == "set_layout"] == ["trial_1", "trial_2", "trial_3"]
+    partners.insert_error, partners.attempts = 404, 2
+    result = run_job(client, "aic_sample")
+    assert (result.error_code, result.error_msg) == (404, "said so")
+    assert result.attempts == result.status.attempts == 2, "attempts that failed are attempts"
+    assert result.status.status == JobStatus.STATUS_FAILED
+    assert (result.status.steps_succeeded, result.status.steps_failed) == (0, 1)
+    assert cell.states[-1].state == CellState.STATE_IDLE
+    assert cell.states[-1].cause_code == 404
+
+
+def test_nothing_is_inserted_where_nothing_was_seen(cell, client, partners):
+    partners.observe_error = 521
+    assert run_job(client, "trial_1").error_code == 521
+    assert [name for name, _ in partners.calls] == ["set_layout", "set_planning_layout", "observe"]
+
+
+def test_an_unknown_recipe_names_the_valid_ones(cell, client, partners):
+    result = run_job(client, "trial_7")
+    assert result.error_code == 933
+    assert "valid are aic_sample, trial_1, trial_2, trial_3" in result.error_msg
+    assert not partners.calls
+
+
+def test_cancel_reaches_the_skill(cell, client, partners):
+    partners.waits_for_cancel = True
+    handle = start_job(client, "trial_1")
+    wait_until(lambda: partners.calls, what="the job to begin")
+    client.wait_for(handle.cancel_goal_async())
+    result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
+    assert result.error_code == 603
+    assert result.status.status == JobStatus.STATUS_CANCELED
+
+
+def test_deactivation_takes_the_nodes_down(cell):
+    assert cell.client.change_state("/cell_supervisor", Transition.TRANSITION_DEACTIVATE)
+    wait_until(
+        lambda: all(cell.client.get_state(f"/{name}") == "unconfigured" for name in NODES), what="the nodes to be down"
+    )
+    count = len(cell.beats)
+    assert cell.client.change_state("/cell_supervisor", Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: len(cell.beats) > count + 3, timeout_s=20.0, what="the cell to be up again")

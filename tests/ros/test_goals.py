@@ -1,0 +1,136 @@
+"""Asking another node's action: every wait has a deadline, and what may have been begun is cancelled."""
+
+import threading
+import time
+
+import pytest
+import rclpy
+from cablecell_interfaces.action import MoveTo
+from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.experimental.events_executor import EventsExecutor
+
+from cablecell.core.errors import CancelledError
+from cablecell.ros import goals
+from tests.support.graph import GraphClient
+from tests.support.wait import wait_until
+
+
+class Asker:
+    """A node on the executor of the cell's nodes, in a thread."""
+
+    def __init__(self):
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node("asker", context=self.context)
+        self.executor = EventsExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.action = ActionClient(self.node, MoveTo, "slow_move")
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+
+    def _spin(self):
+        while not self._ending.is_set():
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def close(self):
+        self._ending.set()
+        self._thread.join()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def asker():
+    made = Asker()
+    yield made
+    made.close()
+
+
+class SlowServer:
+    """Takes its time to accept, and to work."""
+
+    def __init__(self, client):
+        self.cancels, self.accept_s, self.result = 0, 0.0, MoveTo.Result()
+        self.is_free = threading.Event()
+        ActionServer(
+            client.node,
+            MoveTo,
+            "slow_move",
+            execute_callback=self._work,
+            goal_callback=self._judge,
+            cancel_callback=self._cancel,
+            handle_accepted_callback=lambda goal: threading.Thread(target=self._later, args=(goal,)).start(),
+        )
+
+    def _judge(self, _):
+        threading.Event().wait(self.accept_s)
+        return GoalResponse.ACCEPT
+
+    def _cancel(self, _):
+        self.cancels += 1
+        self.is_free.set()
+        return CancelResponse.ACCEPT
+
+    def _later(self, goal):
+        self.is_free.wait(20.0)
+        goal.execute()
+
+    def _work(self, goal):
+        if goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        return self.result
+
+
+@pytest.fixture
+def server():
+    with GraphClient("slow") as client:
+        made = SlowServer(client)
+        yield made
+        made.is_free.set()
+
+
+def _ask(asker, timeout_s=20.0, check=lambda: None):
+    return goals.run_action(asker.node, asker.action, "slow_move", MoveTo.Goal(), timeout_s, check)
+
+
+def test_a_goal_that_nobody_takes_ends_soon_and_is_cancelled_in_case_it_was_taken(asker, server, monkeypatch):
+    monkeypatch.setattr(goals, "ACCEPT_S", 0.3)
+    server.accept_s = 1.0
+    assert asker.action.wait_for_server(timeout_sec=60.0)
+    began_s = time.monotonic()
+    with pytest.raises(goals.NoAnswerError, match=r"asked to take a goal, did not answer within 0\.3 s"):
+        _ask(asker, timeout_s=60.0)
+    assert time.monotonic() - began_s < 30.0, "the wait for the result was waited out"
+    wait_until(lambda: server.cancels, what="the cancel")
+
+
+def test_a_result_that_does_not_come_ends_and_cancels(asker, server):
+    with pytest.raises(goals.NoAnswerError, match=r"did not answer within 0\.5 s"):
+        _ask(asker, timeout_s=0.5)
+    wait_until(lambda: server.cancels, what="the cancel")
+
+
+def test_a_check_that_raises_cancels(asker, server):
+    def check():
+        raise CancelledError("enough")
+
+    with pytest.raises(CancelledError):
+        _ask(asker, check=check)
+    wait_until(lambda: server.cancels, what="the cancel")
+
+
+def test_an_error_keeps_its_code_and_its_attempts(asker, server):
+    server.result = MoveTo.Result(error_code=204, error_msg="no way", attempts=3)
+    server.is_free.set()
+    with pytest.raises(goals.RemoteError, match="no way") as caught:
+        _ask(asker)
+    assert (caught.value.code, caught.value.attempts) == (204, 3)
+
+
+def test_an_action_that_is_not_there_is_named(asker):
+    nobody = ActionClient(asker.node, MoveTo, "nobody")
+    with pytest.raises(goals.NoAnswerError, match=r"action nobody is not there after 0\.3 s"):
+        goals.run_action(asker.node, nobody, "nobody", MoveTo.Goal(), 0.3, lambda: None)

@@ -1,0 +1,126 @@
+"""A supervisor with stand-ins: the two link nodes for the nodes of a cell, and servers that do what a test says.
+
+The link nodes are managed nodes with heartbeats, which start quickly.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from cablecell_interfaces.action import InsertConnector, Observe, RunJob
+from cablecell_interfaces.msg import CellState, LinkHeartbeat
+from cablecell_interfaces.srv import SetLayout
+from rclpy.action import ActionClient, ActionServer, CancelResponse
+from std_srvs.srv import Trigger
+
+from cablecell.ros import qos
+from tests.support.graph import Process
+from tests.support.wait import wait_until
+
+BIN = Path(sys.prefix) / "bin"
+NODES = ("link_responder", "link_monitor")
+
+
+def start_supervisor(*parameters):
+    given = ("autostart:=true", "nodes:=[link_responder, link_monitor]", "appear_limit_s:=60.0", *parameters)
+    words = [word for parameter in given for word in ("-p", parameter)]
+    return Process(BIN / "cell_supervisor", "--ros-args", *words)
+
+
+class SupervisedNodes:
+    """A supervisor with its nodes, and what it says."""
+
+    def __init__(self, client, *parameters):
+        self.client = client
+        self.states = client.collect(CellState, "cell_state", qos.STATE)
+        self.beats = client.collect(LinkHeartbeat, "cell/heartbeat", qos.HEARTBEAT)
+        self.nodes = {name: Process(BIN / name, "--ros-args") for name in NODES}
+        self.supervisor = start_supervisor(*parameters)
+
+    def wait_for(self, state, timeout_s=60.0):
+        wait_until(
+            lambda: any(message.state == state for message in self.states),
+            timeout_s=timeout_s,
+            what=f"state {state}: {self.supervisor.output}",
+        )
+        return next(message for message in self.states if message.state == state)
+
+    def close(self):
+        for process in (self.supervisor, *self.nodes.values()):
+            process.__exit__()
+
+
+class Partners:
+    """Servers of the estimator and the skill that do what a test says."""
+
+    def __init__(self, client):
+        self._ending = threading.Event()
+        self.reset()
+        node = client.node
+        node.create_service(SetLayout, "set_layout", self._set_layout)
+        node.create_service(SetLayout, "set_planning_layout", self._set_planning_layout)
+        node.create_service(Trigger, "stop", self._stop)
+        # They end with the client's node: an executor that spins must not lose what it waits for.
+        self._serve(node, Observe, "observe", lambda: self.observe_error)
+        self._serve(node, InsertConnector, "insert_connector", lambda: self.insert_error)
+
+    def close(self):
+        """Let nothing wait any longer."""
+        self._ending.set()
+
+    def reset(self):
+        """Do well again, and forget what was asked."""
+        self.calls, self.stops, self.attempts = [], 0, 1
+        self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
+
+    def _set_layout(self, request, response):
+        self.calls.append(("set_layout", request.layout))
+        return response
+
+    def _set_planning_layout(self, request, response):
+        self.calls.append(("set_planning_layout", request.layout))
+        return response
+
+    def _stop(self, _, response):
+        self.stops += 1
+        response.success = True
+        return response
+
+    def _serve(self, node, action, name, error):
+        def run(goal):
+            self.calls.append((name, goal.request))
+            result = action.Result(error_code=error(), error_msg="said so" if error() else "", attempts=self.attempts)
+            if goal.is_cancel_requested:
+                goal.canceled()
+            elif error():
+                goal.abort()
+            else:
+                goal.succeed()
+            return result
+
+        def accept(goal):
+            def later():
+                while self.waits_for_cancel and not goal.is_cancel_requested and not self._ending.wait(0.01):
+                    pass
+                goal.execute()
+
+            threading.Thread(target=later).start()
+
+        ActionServer(
+            node, action, name, run, handle_accepted_callback=accept, cancel_callback=lambda _: CancelResponse.ACCEPT
+        )
+
+
+def start_job(client, recipe, feedback=None):
+    action = ActionClient(client.node, RunJob, "run_job")
+    assert action.wait_for_server(timeout_sec=60.0)
+    callback = None if feedback is None else lambda message: feedback.append(message.feedback)
+    return client.wait_for(action.send_goal_async(RunJob.Goal(recipe=recipe), feedback_callback=callback))
+
+
+def run_job(client, recipe, feedback=None):
+    handle = start_job(client, recipe, feedback)
+    assert handle.accepted
+    return client.wait_for(handle.get_result_async(), timeout_s=40.0).result
