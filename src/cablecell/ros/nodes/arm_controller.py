@@ -34,7 +34,10 @@ class ArmController(CellNode[ArmControllerParameters]):
         super().__init__("arm_controller", ArmControllerParameters)
         values = self.parameters.values
         self._backend = make_machine(
-            values.hardware, MachineOptions(trials_file=values.trials_file, trial=values.trial, seed=values.seed)
+            values.hardware,
+            MachineOptions(
+                trials_file=values.trials_file, trial=values.trial, seed=values.seed, robot_file=values.robot_file
+            ),
         )
 
     def setup(self) -> None:
