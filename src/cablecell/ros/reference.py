@@ -21,6 +21,7 @@ from cablecell.core.config.parameters import ParameterSchema, describe
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.recorder import RecorderParameters
 from cablecell.core.config.sim_camera import SimCameraParameters
+from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import all_error_classes
 from cablecell.ros import qos
 
@@ -34,6 +35,7 @@ NODES: dict[str, type[ParameterSchema]] = {
     "port_estimator": PortEstimatorParameters,
     "recorder": RecorderParameters,
     "sim_camera": SimCameraParameters,
+    "sim_robot": SimRobotParameters,
 }
 
 

@@ -56,7 +56,7 @@ class RclpyTransport:
         topics = self._topics
         self._joints = self._wrench = None
         self._context = rclpy.Context()
-        rclpy.init(context=self._context)
+        rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node("robot_link", context=self._context, start_parameter_services=False)
         self._node.create_subscription(WrenchStamped, topics.wrench, self._hear_wrench, qos.SENSOR)
         self._node.create_subscription(JointState, topics.joint_states, self._hear_joints, qos.SENSOR)
