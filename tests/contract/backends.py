@@ -21,7 +21,6 @@ from tests.support.sim_cell import connected
 
 ROBOT_FILE = Path(__file__).parents[2] / "config/robots/ur5e.yaml"
 PERIOD_S = 0.002
-STATE_AGE_LIMIT_S = 0.05
 FULL_TURN = np.full(6, 2.0 * np.pi)
 
 
@@ -34,6 +33,7 @@ class Rig:
         cut: Silences its link, or only one of "joints" and "wrench"; None where nothing can fall silent.
         mend: Undoes `cut`.
         names_of_parts: What its errors call the silent part.
+        age_limit_s: Oldest state that it gives out, s.
         close: Frees what it holds.
     """
 
@@ -41,6 +41,7 @@ class Rig:
     cut: Callable[[str], None] | None = None
     mend: Callable[[], None] | None = None
     names_of_parts: dict[str, str] = field(default_factory=dict)
+    age_limit_s: float = 0.05
     close: Callable[[], None] = lambda: None
 
 
@@ -52,7 +53,7 @@ def mock() -> Rig:
         machine.is_linked = is_linked
 
     names = {"joints": "the mock arm", "wrench": "the mock force sensor"}
-    return Rig(machine, lambda part: link(False), lambda: link(True), names, machine.disconnect)
+    return Rig(machine, lambda part: link(False), lambda: link(True), names, close=machine.disconnect)
 
 
 def pybullet() -> Rig:
@@ -67,7 +68,10 @@ def ros2_control() -> Rig:
     robot = FakeRobot(settings, MockMachine(JOINT_NAMES, limits, np.array(HomeJoints().in_order())))
     machine = Ros2ControlMachine(settings, limits, robot)
     names = {"joints": settings.topics.joint_states, "wrench": settings.topics.wrench}
-    return Rig(machine, lambda part: robot.silent.add(names[part]), robot.silent.clear, names, machine.disconnect)
+    limit_s = settings.watch.state_age_limit_s
+    return Rig(
+        machine, lambda part: robot.silent.add(names[part]), robot.silent.clear, names, limit_s, machine.disconnect
+    )
 
 
 BACKENDS = {"mock": mock, "pybullet": pybullet, "ros2_control": ros2_control}

@@ -7,7 +7,7 @@ import pytest
 
 from cablecell.core.errors import HardwareCommandError, NotConnectedError, StaleStateError
 from cablecell.ports import CommandMode, JointCommand
-from tests.contract.backends import BACKENDS, PERIOD_S, SILENCEABLE, STATE_AGE_LIMIT_S, Rig
+from tests.contract.backends import BACKENDS, PERIOD_S, SILENCEABLE, Rig
 
 JOINTS = 6
 SPEED = np.pi
@@ -52,7 +52,7 @@ def wave(machine, seconds, speed=0.5):
     return q
 
 
-def require_readable(machine):
+def require_readable(machine, age_limit_s=0.1):
     state, sample, grip = machine.arm.read(), machine.wrench_sensor.read(), machine.gripper.read()
     for values in (state.q, state.dq, state.tau):
         assert values.shape == (JOINTS,)
@@ -61,7 +61,7 @@ def require_readable(machine):
     assert 0.0 <= grip.width_m <= 0.06
     now_s = machine.clock.now_s()
     for stamp_s in (state.stamp_s, sample.stamp_s, grip.stamp_s):
-        assert now_s - STATE_AGE_LIMIT_S <= stamp_s <= now_s
+        assert now_s - age_limit_s <= stamp_s <= now_s
 
 
 # Before connecting ---------------------------------------------------------------------------------------------
@@ -253,10 +253,10 @@ def test_a_silent_part_is_noticed_in_time_and_named(linked, part):
     wave(linked.machine, 0.1)
     begun_s = linked.machine.clock.now_s()
     error = silence(linked, part)
-    assert linked.machine.clock.now_s() - begun_s < 2.5 * STATE_AGE_LIMIT_S
+    assert linked.machine.clock.now_s() - begun_s < 2.5 * linked.age_limit_s
     assert linked.names_of_parts[part] in str(error)
     assert error.unit == "s"
-    assert float(error.value) > float(error.limit) == STATE_AGE_LIMIT_S
+    assert float(error.value) > float(error.limit) == linked.age_limit_s
 
 
 @pytest.mark.parametrize("part", ["joints", "wrench"])

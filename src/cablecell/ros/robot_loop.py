@@ -6,7 +6,9 @@ told something last has the joints. As on a real robot neither has a time-out: t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from cablecell.ros.control_loop import ControlLoop, Cycle
 _START_TOLERANCE_RAD = 0.05
 _STOP_TIME_S = 0.15
 _GRIPPER_EVERY = 5
+_REPEAT_S = 0.005
+_NOTHING_DUE = 0
 _NOTHING = np.zeros(6)
 _NOWHERE = np.eye(4)
 
@@ -88,6 +92,28 @@ class RobotLoop(ControlLoop):
         self.controller: Any = JointControllers(self._backend, self._period_s)
         self._forward = None
         self._servo.reset()
+
+    def show(self, change: Callable[[], None]) -> None:
+        """Change the scene, between two cycles; the robot goes on reporting that it stands where it stood.
+
+        A real robot does not fall silent because somebody puts another board under it.
+        """
+        done = threading.Event()
+        reporter = threading.Thread(target=self._repeat, args=(done,), name="reporter", daemon=True)
+        reporter.start()
+        try:
+            change()
+        finally:
+            done.set()
+            reporter.join()
+        self.reset()
+
+    def _repeat(self, done: threading.Event) -> None:
+        last = self.last
+        while last is not None and not done.wait(_REPEAT_S):
+            # With this number neither scene nor truth is due, which change just now.
+            last = replace(last, number=_NOTHING_DUE, stamp_ns=last.stamp_ns + round(_REPEAT_S * 1e9))
+            self._publish(last)
 
     def forward(self, positions: Array) -> None:
         """Take a forward command; the newest wins."""

@@ -28,6 +28,9 @@ from cablecell.core.geometry import adjoint, skew
 _PHASE = 1.1
 """Largest k T / D without overshoot that lasts: measured in the project's insertion pilot (D >= k T / 1.1)."""
 
+_SOFT = 0.04
+"""Share of the grasp's stiffness below which an axis counts as soft."""
+
 
 @dataclass(frozen=True)
 class ContactLoop:
@@ -76,11 +79,18 @@ class ContactLoop:
 
 
 class AdmittanceLaw:
-    """Integrates a commanded pose of the compliance frame; `step` once per control period."""
+    """Integrates a commanded pose of the compliance frame; `step` once per control period.
+
+    Attributes:
+        soft: Stiffness below which an axis yields rather than follows, shape (6,), N/m, N·m/rad. The velocity of its
+            reference must not be fed forward: whoever moves the reference by what he feels would close a loop over
+            the stiffness of the grasp, with all the delay in it.
+    """
 
     def __init__(self, settings: ControlSettings, loop: ContactLoop) -> None:
         self._settings = settings
         self._dt_s = 1.0 / settings.rate_hz
+        self.soft = _SOFT * np.array([loop.stiffness] * 3 + [loop.stiffness_rot] * 3)
         self._at_tcp = (loop.inertia(), loop.least_damping())
         self._inertia, self._least = self._at_tcp
         self._X_tcp_comp = np.eye(4)

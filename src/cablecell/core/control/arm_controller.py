@@ -406,7 +406,8 @@ class ArmController:
         if wrench_tcp is not None:
             at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
             wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
-        twist = self._admittance.step(setpoint, X_reference, self._twist(setpoint, R), wrench)
+        velocity = self._twist(setpoint, R, self._admittance.soft)
+        twist = self._admittance.step(setpoint, X_reference, velocity, wrench)
         commanded = self._model.dynamics(self._stream.q)
         X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
         X_wanted = self._admittance.X_base_commanded
@@ -452,14 +453,14 @@ class ArmController:
         zero = np.zeros_like(q)
         return Reference(self._q_hold, zero, zero)
 
-    def _twist(self, setpoint: ComplianceCommand, R: Array) -> Array:
+    def _twist(self, setpoint: ComplianceCommand, R: Array, soft: Array | float = 0.0) -> Array:
         """Return the velocity reference in target axes.
 
-        An axis without stiffness has no position reference: there the interpolated target may only follow the arm,
+        An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the interpolated target may only follow the arm,
         and its velocity would cancel the damping that limits the speed of a force-controlled motion.
         """
         reference = rotate6(R.T, self._interpolator.twist)
-        is_stiff = np.diag(setpoint.stiffness) > 0.0
+        is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist
 

@@ -135,12 +135,8 @@ class SimRobot(CellNode[SimRobotParameters]):
         assert simulation is not None
         show = simulation.prepare(trial, seed)
 
-        def work() -> None:
-            show()
-            self._loop.reset()
-
         started_s = time.monotonic()
-        self._loop.request(work, deadline_s=_LOAD_TIME_S)
+        self._loop.request(lambda: self._loop.show(show), deadline_s=_LOAD_TIME_S)
         self._simulated.publish_trial()
         self.get_logger().info(f"{trial} with seed {seed} shown after {time.monotonic() - started_s:.2f} s")
 
