@@ -92,6 +92,10 @@ def run(ctx: typer.Context) -> None:
 
 @app.command()
 def demo(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME:=VALUE", help="Launch arguments, for example hardware:=ros2_control."),
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Plain lines instead of a live display.")] = False,
     json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the results here too.")] = "",
     trials: Annotated[str, typer.Option("--trials", metavar="FILE", help="Trials; the AIC sample by default.")] = "",
@@ -114,7 +118,7 @@ def demo(
         runs=Path(runs),
         json_file=Path(json) if json else None,
         is_headless=headless,
-        launch_file=launch_file,
+        launch_file=" ".join([launch_file, *(arguments or ())]),
     )
     raise typer.Exit(demonstration.run(options))
 

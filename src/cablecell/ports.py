@@ -2,6 +2,16 @@
 
 The controller core talks to these and nothing else, so a backend is swapped by configuration. All quantities are SI.
 Poses and wrenches follow ADR 0001: `X_AB` is the pose of B in A; a wrench is exerted by the environment on the tool.
+
+What every backend keeps, and `tests/contract` checks on all of them:
+
+- Names, command modes and servo response are known before `connect`. Reading or commanding a machine that is not
+  connected raises `NotConnectedError` (code 801); `stop` and `disconnect` never raise.
+- `command` refuses what is not finite, of a wrong size or in a mode it has not (`HardwareCommandError`, code 802) and
+  changes nothing. Otherwise it returns what was really sent, after the machine's own limits.
+- A state is never silently old: a read raises `StaleStateError` (code 803), which names what fell silent, once the
+  newest report is older than the backend's limit.
+- `connect` after `disconnect` works, does not move the arm, and forgets every command given before.
 """
 
 from __future__ import annotations
@@ -54,6 +64,19 @@ class JointCommand:
 
     mode: CommandMode
     values: Vector
+
+
+@dataclass(frozen=True)
+class ServoResponse:
+    """How an arm that is told positions follows them; it bounds how fast contact may be closed over it.
+
+    Attributes:
+        delay_s: Dead time from a measured wrench to the motion that answers it: sensor, link both ways, s.
+        lag_s: Time constant with which the arm then follows, s.
+    """
+
+    delay_s: float
+    lag_s: float
 
 
 @dataclass(frozen=True)
@@ -143,19 +166,34 @@ class Arm(Protocol):
 
     @property
     def command_modes(self) -> frozenset[CommandMode]:
-        """Modes this arm accepts; known before connecting."""
+        """Modes this arm accepts; known before connecting. The controller chooses its law by these."""
+        ...
+
+    @property
+    def servo_response(self) -> ServoResponse | None:
+        """How it follows positions; known before connecting; None for an arm without a servo of its own."""
         ...
 
     def read(self) -> ArmState:
-        """Return the newest measured state; raises a typed error when not connected or stale."""
+        """Return the newest measured state.
+
+        Raises:
+            NotConnectedError: Not connected (code 801).
+            StaleStateError: The newest state is older than the limit (code 803).
+        """
         ...
 
     def command(self, command: JointCommand) -> JointCommand:
-        """Apply a setpoint and return what was really sent after the machine's own limits."""
+        """Apply a setpoint and return what was really sent after the machine's own limits.
+
+        Raises:
+            NotConnectedError: Not connected (code 801).
+            HardwareCommandError: Wrong size or mode, or not finite (code 802); nothing was changed.
+        """
         ...
 
     def stop(self) -> None:
-        """Come to rest as fast as the machine allows and hold; never raises."""
+        """Come to rest as fast as the machine allows and hold; returns when that is under way; never raises."""
         ...
 
 
@@ -179,7 +217,7 @@ class WrenchSensor(Protocol):
         ...
 
     def tare(self) -> bool:
-        """Zero the sensor itself where it can; False when only software can."""
+        """Zero the sensor itself where it can; False when only software can. The tool must be at rest and free."""
         ...
 
 
@@ -215,7 +253,11 @@ class Machine(Protocol):
         ...
 
     def connect(self) -> None:
-        """Connect; raises a typed error (family 800) that names what is missing."""
+        """Connect; does nothing when connected.
+
+        Raises:
+            MachineMissingError: Something that it needs is not there (code 804); the message names it.
+        """
         ...
 
     def disconnect(self) -> None:

@@ -364,8 +364,17 @@ def test_a_position_controlled_arm_needs_its_contact_loop():
 
 def test_contact_loop_agrees_with_the_pilot():
     # measured: D >= 0.32 kN s/m at 4 ms delay and 10 ms lag, 1.48 at 20 and 30 ms, contact 40 N/mm
-    assert ContactLoop(0.004, 0.010, 40000.0, 1.0).least_damping()[0] == pytest.approx(509.0, rel=0.01)
-    assert ContactLoop(0.020, 0.030, 40000.0, 1.0).least_damping()[0] > 1480.0
+    def light(delay_s, lag_s):
+        return ContactLoop(delay_s, lag_s, 40000.0, 30.0, tool_mass_kg=0.0).least_damping()[0, 0]
+
+    assert light(0.004, 0.010) == pytest.approx(509.0, rel=0.01)
+    assert light(0.020, 0.030) > 1480.0
+
+
+def test_the_inertia_of_the_law_costs_damping():
+    loop = ContactLoop(0.010, 0.010, 40000.0, 30.0, tool_mass_kg=1.0)
+    damping = loop.least_damping()[0, 0]
+    assert damping == pytest.approx(40000.0 * (0.020 + 3.0 / damping) / 1.1, rel=1e-6)
 
 
 def test_inverse_is_exact():

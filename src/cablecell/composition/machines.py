@@ -12,11 +12,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.core.config.robot import RobotTool
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.model import ArmModel
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.fusion.wrench import Payload
-from cablecell.ports import CommandMode, Machine
+from cablecell.ports import Arm, CommandMode, Machine
 
 Array = NDArray[np.float64]
 
@@ -41,11 +42,13 @@ class MachineOptions:
         trials_file: File of the trials of a simulation; empty is the sample of the cell.
         trial: Name of the trial it starts with.
         seed: Seed of every random error of its scene.
+        robot_file: File that describes a robot behind ros2_control: names, limits, response.
     """
 
     trials_file: str = ""
     trial: str = "trial_1"
     seed: int = 0
+    robot_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,47 @@ def combine_payloads(a: Payload, b: Payload) -> Payload:
     return Payload(mass, (a.mass_kg * a.centre + b.mass_kg * b.centre) / mass)
 
 
+def contact_loop(arm: Arm, tool: RobotTool) -> ContactLoop | None:
+    """Return what bounds contact of an arm that follows positions by itself; None for one that does not."""
+    response = arm.servo_response
+    if response is None:
+        return None
+    x, y, z = tool.centre_m
+    return ContactLoop(
+        response.delay_s,
+        response.lag_s,
+        tool.stiffness_n_per_m,
+        tool.stiffness_nm_per_rad,
+        tool_mass_kg=tool.mass_kg,
+        tool_centre_m=(x, y, z),
+        tool_gyration_m=tool.gyration_m,
+    )
+
+
+# Not before it is asked for: a machine must not need the libraries of another.
+
+
 def _simulated(options: MachineOptions) -> Backend:
-    # Not before it is asked for: a machine without a simulation must not need one.
     from cablecell.composition.simulated_backend import make_simulated
 
     return make_simulated(options)
 
 
-MACHINES: Mapping[str, Callable[[MachineOptions], Backend]] = {"sim": _simulated}
+def _mock(options: MachineOptions) -> Backend:
+    from cablecell.composition.mock_backend import make_mock
+
+    return make_mock(options)
+
+
+def _ros2_control(options: MachineOptions) -> Backend:
+    from cablecell.composition.ros2_control_backend import make_ros2_control
+
+    return make_ros2_control(options)
+
+
+MACHINES: Mapping[str, Callable[[MachineOptions], Backend]] = {
+    "mock": _mock,
+    "ros2_control": _ros2_control,
+    "sim": _simulated,
+}
 """Maker of every kind of machine."""

@@ -19,11 +19,11 @@ from cablecell.composition.machines import (
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.core.config.connector import Connector
+from cablecell.core.control.arm_controller import preferred_mode
 from cablecell.core.control.frames import rotation_from_quat_xyzw, transform
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel
-from cablecell.ports import CommandMode
 from cablecell.simulation.files import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
@@ -117,7 +117,7 @@ def make_simulated(options: MachineOptions) -> Backend:
     return Backend(
         machine=cell.machine,
         model=RobotArm(robot, rotor_inertia=np.array(cell.settings.arm.rotor_inertia_kg_m2)),
-        command_mode=CommandMode.EFFORT,
+        command_mode=preferred_mode(cell.machine.arm.command_modes),
         contact_loop=None,
         tool_frames=tool_frames,
         description=load_robot_description(),

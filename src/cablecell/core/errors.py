@@ -67,6 +67,36 @@ class NotActiveError(SupervisionError):
     code = 604
 
 
+class HardwareError(WorkcellError):
+    """A fault of a machine, simulated or real, that has no class of its own."""
+
+    code = 800
+
+
+class NotConnectedError(HardwareError):
+    """A machine was used before `connect` or after `disconnect`."""
+
+    code = 801
+
+
+class HardwareCommandError(HardwareError):
+    """A machine was told what is not finite, out of range, of a wrong size or mode; nothing was changed."""
+
+    code = 802
+
+
+class StaleStateError(HardwareError):
+    """A machine has not reported its state for longer than the limit: its link is broken or it has died."""
+
+    code = 803
+
+
+class MachineMissingError(HardwareError):
+    """A machine could not be connected: something that it needs is not there."""
+
+    code = 804
+
+
 class ConfigurationError(WorkcellError):
     """A fault of configuration that has no class of its own."""
 
@@ -81,10 +111,10 @@ class ParameterError(ConfigurationError):
 
 def all_error_classes() -> list[type[WorkcellError]]:
     """Return every error class, ordered by code and name."""
-    found: list[type[WorkcellError]] = []
+    found: set[type[WorkcellError]] = set()
     waiting: list[type[WorkcellError]] = [WorkcellError]
     while waiting:
         cls = waiting.pop()
-        found.append(cls)
+        found.add(cls)
         waiting.extend(cls.__subclasses__())
     return sorted(found, key=lambda cls: (cls.code, cls.__name__))

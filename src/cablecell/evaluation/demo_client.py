@@ -53,7 +53,7 @@ class DemoClient:
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
         self._context = rclpy.Context()
-        rclpy.init(context=self._context)
+        rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node("demo", context=self._context, start_parameter_services=False)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

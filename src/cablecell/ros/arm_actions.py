@@ -63,7 +63,9 @@ class WatchedActionServer(ActionServer):
 class TrajectoryAction:
     """`follow_joint_trajectory`: one goal at a time; a new one takes the place of the old."""
 
-    def __init__(self, node: Any, loop: ControlLoop, joints: tuple[str, ...]) -> None:
+    def __init__(
+        self, node: Any, loop: ControlLoop, joints: tuple[str, ...], name: str = "follow_joint_trajectory"
+    ) -> None:
         self._node, self._loop, self._joints = node, loop, joints
         self._goal: Any = None
         self._follower: TrajectoryFollower | None = None
@@ -71,7 +73,7 @@ class TrajectoryAction:
         self._server = WatchedActionServer(
             node,
             FollowJointTrajectory,
-            "follow_joint_trajectory",
+            name,
             goal_callback=lambda _: GoalResponse.ACCEPT if node.is_active else GoalResponse.REJECT,
             handle_accepted_callback=self._begin,
             cancel_callback=self._cancel,
@@ -178,13 +180,15 @@ def _outcome(follower: TrajectoryFollower) -> WorkcellError | None:
 class GripperAction:
     """`gripper_command`: position is the distance of the fingers, m; the goal ends when they arrive or are stopped."""
 
-    def __init__(self, node: Any, loop: ControlLoop, gripper: Any, default_force_n: float) -> None:
+    def __init__(
+        self, node: Any, loop: ControlLoop, gripper: Any, default_force_n: float, name: str = "gripper_command"
+    ) -> None:
         self._node, self._loop, self._gripper, self._default_force_n = node, loop, gripper, default_force_n
         self._goal: Any = None
         self._server = WatchedActionServer(
             node,
             GripperCommand,
-            "gripper_command",
+            name,
             goal_callback=lambda _: GoalResponse.ACCEPT if node.is_active else GoalResponse.REJECT,
             handle_accepted_callback=self._begin,
             cancel_callback=lambda _: CancelResponse.ACCEPT,

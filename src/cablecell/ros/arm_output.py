@@ -5,7 +5,6 @@ Every topic has a phase of its own, so that a cycle never has to send everything
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +12,10 @@ import numpy as np
 from aic_control_interfaces.msg import ControllerState
 from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-from cablecell.composition.machines import Backend, SimulationControl
+from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.control.arm_controller import ControllerMode
 from cablecell.core.control.frames import Array, cross, rotvec_from_rotation
@@ -25,6 +24,7 @@ from cablecell.ros import qos
 from cablecell.ros.arm_description import FrameTree
 from cablecell.ros.control_loop import Cycle
 from cablecell.ros.conversions import FT_FRAME, fill_pose, fill_time, fill_wrench, fill_xyz
+from cablecell.ros.simulation_output import SimulationOutput
 
 FINGER_JOINT = "left_finger_joint"
 
@@ -35,7 +35,8 @@ class ArmOutput:
     """The publishers of the arm; `publish` is called once a cycle."""
 
     def __init__(self, node: Any, backend: Backend, settings: ArmControllerParameters) -> None:
-        self._node, self._backend, self._simulation = node, backend, backend.simulation
+        self._node, self._backend = node, backend
+        self._simulation = None if backend.simulation is None else SimulationOutput(node, backend.simulation)
         self._names = [*backend.machine.arm.joint_names, FINGER_JOINT]
         self._tree = FrameTree(backend.description)
         self._X_tcp_ft = backend.tool_frames[FT_FRAME]
@@ -64,13 +65,9 @@ class ArmOutput:
             (settings.tf_rate_hz, 5, self._publish_tf),
         ]
         if self._simulation is not None:
-            self._scene = make(Float64MultiArray, "/sim/scene_state", qos.SENSOR)
-            self._trial = make(String, "/sim/trial", qos.STATE)
-            self._truth = make(String, "/sim/truth", qos.MEASUREMENT)
-            self._publishers += [self._scene, self._trial, self._truth]
             due += [
-                (settings.scene_rate_hz, 7, self._publish_scene),
-                (settings.scene_rate_hz, 9, self._publish_truth),
+                (settings.scene_rate_hz, 7, self._simulation.publish_scene),
+                (settings.scene_rate_hz, 9, self._simulation.publish_truth),
             ]
         self._due = [
             (every := max(1, round(settings.rate_hz / rate_hz)), phase % every, publish)
@@ -89,15 +86,15 @@ class ArmOutput:
         """Destroy the publishers."""
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
+        if self._simulation is not None:
+            self._simulation.destroy()
 
     def publish_latched(self, stamp_ns: int) -> None:
         """Publish what does not change from cycle to cycle; again after a change of the scene."""
         self._tf_static.publish(TFMessage(transforms=self._tree.fixed(stamp_ns)))
         self._description.publish(String(data=self._backend.description))
         if self._simulation is not None:
-            source = self._simulation.source
-            text = json.dumps({"trials_file": source.trials_file, "trial": source.trial, "seed": source.seed})
-            self._trial.publish(String(data=text))
+            self._simulation.publish_trial()
 
     def publish(self, cycle: Cycle) -> None:
         """Publish what is due in this cycle."""
@@ -150,20 +147,6 @@ class ArmOutput:
     def _publish_tf(self, cycle: Cycle) -> None:
         positions = dict(zip(self._names, [*cycle.state.q.tolist(), cycle.gripper.width_m / 2.0], strict=True))
         self._tf.publish(TFMessage(transforms=self._tree.moving(positions, cycle.stamp_ns)))
-
-    def _publish_scene(self, cycle: Cycle) -> None:
-        values = self._simulated.scene_state()
-        values[0] = cycle.stamp_ns * 1e-9
-        self._scene.publish(Float64MultiArray(data=values))
-
-    def _publish_truth(self, cycle: Cycle) -> None:
-        truth = {"stamp": cycle.stamp_ns * 1e-9, **self._simulated.truth()}
-        self._truth.publish(String(data=json.dumps(truth)))
-
-    @property
-    def _simulated(self) -> SimulationControl:
-        assert self._simulation is not None
-        return self._simulation
 
 
 def wrench_at_sensor(wrench_tcp: Array, X_tcp_ft: Array) -> Array:

@@ -90,6 +90,7 @@ class ControlLoop:
         refused: How many commands were refused, and why the newest was.
         timeouts: How often a stream of commands ended without a successor, and the arm held.
         fault: What ended the loop; None while it is well.
+        on_fault: Called by the loop when it ends by a fault, after the arm was told to stop.
         last: The newest cycle.
     """
 
@@ -114,6 +115,7 @@ class ControlLoop:
         self.timeouts = 0
         self.refused: tuple[int, WorkcellError | None] = (0, None)
         self.fault: Exception | None = None
+        self.on_fault: Callable[[Exception], None] = lambda _: None
         self.last: Cycle | None = None
         self.reset()
 
@@ -244,6 +246,8 @@ class ControlLoop:
             self.fault = error
         finally:
             machine.arm.stop()
+            if self.fault is not None:
+                self.on_fault(self.fault)
             gc.enable()
             gc.unfreeze()
             self._refuse_waiting()
@@ -282,6 +286,9 @@ class ControlLoop:
         )
         self._publish(self.last)
         machine.cycle(self._period_s)
+        self._finish_cycle()
+
+    def _finish_cycle(self) -> None:
         self._number += 1
         if self._number % _COLLECT_EVERY == 0:
             gc.collect()

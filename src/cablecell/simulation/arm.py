@@ -9,7 +9,7 @@ import numpy as np
 
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.geometry.scalar import Vec3, add, rotate
-from cablecell.ports import ArmState, CommandMode, JointCommand
+from cablecell.ports import ArmState, CommandMode, JointCommand, ServoResponse
 from cablecell.simulation.clock import SimulatedClock
 from cablecell.simulation.drives import gravity_torques
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
@@ -47,6 +47,11 @@ class SimulatedArm:
     def command_modes(self) -> frozenset[CommandMode]:
         """Modes this arm accepts."""
         return frozenset({CommandMode.EFFORT, CommandMode.POSITION})
+
+    @property
+    def servo_response(self) -> ServoResponse | None:
+        """How positions are followed: the sensor's latency and filter, and the lag of the drives."""
+        return ServoResponse(delay_s=0.006, lag_s=0.005)
 
     def set_payload(self, mass_kg: float, com_m: Sequence[float]) -> None:
         """Tell the arm's gravity compensation what it carries beyond its own tool.

@@ -53,6 +53,20 @@ class ControlSettings(ParameterSchema):
     joint_limit_stiffness: float = parameter(
         300.0, "Stiffness of the repelling torque at a joint limit.", unit="N*m/rad", minimum=0.0, maximum=5000.0
     )
+    joint_acceleration: float = parameter(
+        40.0,
+        "Highest joint acceleration of positions that are streamed to a position-controlled arm.",
+        unit="rad/s^2",
+        minimum=1.0,
+        maximum=200.0,
+    )
+    following_limit_rad: float = parameter(
+        0.15,
+        "Largest distance of a position-controlled arm from what it was told; beyond it stops, or at rest holds anew.",
+        unit="rad",
+        minimum=0.01,
+        maximum=1.0,
+    )
     command_hold_after_s: float = parameter(
         0.1,
         "Age of the last streamed command at which the arm holds its reference.",

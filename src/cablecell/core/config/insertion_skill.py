@@ -49,6 +49,27 @@ class InsertionSkillParameters(ParameterSchema):
         minimum=0,
         maximum=90,
     )
+    approach_speed: float = parameter(0.15, "Speed of the skill in free space.", unit="m/s", minimum=0.005, maximum=0.5)
+    approach_acceleration: float = parameter(
+        0.8,
+        "Acceleration of the skill in free space: the force sensor feels it.",
+        unit="m/s^2",
+        minimum=0.05,
+        maximum=5.0,
+    )
+    contact_speed: float = parameter(
+        0.02,
+        "Speed towards the first contact; a position-controlled arm needs less.",
+        unit="m/s",
+        minimum=0.001,
+        maximum=0.1,
+    )
+    search_speed: float = parameter(
+        0.03, "Highest speed along the spiral of the search.", unit="m/s", minimum=0.001, maximum=0.1
+    )
+    seat_speed: float = parameter(
+        0.01, "Free speed over the last millimetres.", unit="m/s", minimum=0.001, maximum=0.05
+    )
     ft_height_m: float = parameter(
         -0.172, "Origin of ft_frame on the z axis of tcp.", unit="m", minimum=-1.0, maximum=1.0
     )

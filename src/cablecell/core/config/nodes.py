@@ -11,6 +11,7 @@ from cablecell.core.config.parameters import ParameterSchema
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.recorder import RecorderParameters
 from cablecell.core.config.sim_camera import SimCameraParameters
+from cablecell.core.config.sim_robot import SimRobotParameters
 
 NODES: dict[str, type[ParameterSchema]] = {
     "arm_controller": ArmControllerParameters,
@@ -22,4 +23,5 @@ NODES: dict[str, type[ParameterSchema]] = {
     "port_estimator": PortEstimatorParameters,
     "recorder": RecorderParameters,
     "sim_camera": SimCameraParameters,
+    "sim_robot": SimRobotParameters,
 }

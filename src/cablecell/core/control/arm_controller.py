@@ -16,9 +16,11 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import AdmittanceLaw, ContactLoop, damped_least_squares
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
 from cablecell.core.control.errors import (
+    CommandModeError,
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
+    FollowingError,
     NonFiniteCommandError,
 )
 from cablecell.core.control.frames import Array, inverse, rotate6, rotvec_from_rotation, shift_wrench
@@ -26,6 +28,7 @@ from cablecell.core.control.impedance import CartesianImpedance, compliance_jaco
 from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.joint import JointImpedance, computed_torque
+from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.trajectory import (
     JointTrajectory,
@@ -81,6 +84,22 @@ class ControllerReport:
     fault: ExecutionError | None
 
 
+def preferred_mode(modes: frozenset[CommandMode]) -> CommandMode:
+    """Return how an arm is best told to be compliant: by torques where it takes them, else by positions.
+
+    Raises:
+        CommandModeError: It takes neither (code 307).
+    """
+    for mode in (CommandMode.EFFORT, CommandMode.POSITION):
+        if mode in modes:
+            return mode
+    valid = f"{CommandMode.EFFORT.value}, {CommandMode.POSITION.value}"
+    offered = ", ".join(sorted(mode.value for mode in modes)) or "nothing"
+    raise CommandModeError(
+        f"the arm takes {offered}; the controller needs one of {valid}", quantity="mode", value=offered, limit=valid
+    )
+
+
 class ArmController:
     """Controller of one arm; `tick` once per control period."""
 
@@ -102,7 +121,14 @@ class ArmController:
             raise ValueError("a position-controlled arm needs its ContactLoop: delay, lag and contact stiffness")
         self._mode = ControllerMode.HOLD
         self._q_hold: Array | None = None
-        self._q_command: Array | None = None
+        self._stream = JointStream(
+            self._limits.lower,
+            self._limits.upper,
+            self._limits.velocity,
+            np.full(joints, settings.joint_acceleration),
+            self._dt_s,
+        )
+        self._is_streaming = False
         self._follower: TrajectoryFollower | None = None
         self._compliance: ComplianceCommand | None = None
         self._compliance_at_s = -math.inf
@@ -294,7 +320,11 @@ class ArmController:
         self._impedance.reset()
         self._joint_impedance.reset()
         if self._admittance is not None:
-            self._admittance.reset(dynamics.X_base_tcp)
+            # Where the arm was told to be and not where it is: the difference is its lag, and would be a jump.
+            X_base_tcp = self._model.dynamics(self._stream.q).X_base_tcp if self._is_streaming else dynamics.X_base_tcp
+            self._interpolator.reset(X_base_tcp)
+            self._admittance.use_frame(np.eye(4))
+            self._admittance.reset(X_base_tcp)
 
     def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
         """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
@@ -307,7 +337,7 @@ class ArmController:
             X_old_new = inverse(self._X_tcp_comp) @ setpoint.X_tcp_comp
             self._interpolator.move_frame(X_old_new)
             if self._admittance is not None:
-                self._admittance.reset(self._admittance.X_base_commanded @ X_old_new)
+                self._admittance.use_frame(setpoint.X_tcp_comp)
             self._X_tcp_comp = setpoint.X_tcp_comp
         if is_held:
             self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
@@ -352,38 +382,62 @@ class ArmController:
     def _position_tick(
         self, dynamics: ArmDynamics, q: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
-        if self._q_command is None:
-            self._q_command = q.copy()
+        stream = self._stream
+        if not self._is_streaming:
+            stream.reset(q)
+            self._is_streaming = True
+        self._watch_following(q)
         reference = dynamics.X_base_tcp
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
-            assert self._admittance is not None
-            setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._interpolator.X_base_reference
-            R = X_reference[:3, :3]
-            wrench = np.zeros(6)
-            if wrench_tcp is not None:
-                at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
-                wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
-            twist = self._admittance.step(setpoint, X_reference, self._twist(setpoint, R), wrench)
-            commanded = self._model.dynamics(self._q_command)
-            X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
-            X_wanted = self._admittance.X_base_commanded
-            twist = twist.copy()
-            lag = np.empty(6)
-            lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
-            lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
-            twist += _POSE_CORRECTION * (lag - twist * self._dt_s)
-            step = damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
-            self._q_command = self._q_command + step
-            reference = X_reference @ inverse(setpoint.X_tcp_comp)
+            wanted, reference = self._admit(dynamics, wrench_tcp, is_held)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            q_target, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
-            step = self._limits.velocity * self._dt_s
-            self._q_command = self._q_command + np.clip(q_target - self._q_command, -step, step)
+            wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
         else:
-            self._q_command = self._joint_reference(q).q
-        self._q_command = np.clip(self._q_command, self._limits.lower, self._limits.upper)
-        return JointCommand(CommandMode.POSITION, self._q_command), reference, False
+            wanted = self._joint_reference(q).q
+        return JointCommand(CommandMode.POSITION, stream.step(wanted)), reference, False
+
+    def _admit(self, dynamics: ArmDynamics, wrench_tcp: Array | None, is_held: bool) -> tuple[Array, Array]:
+        """Return the joint positions that the wrench and the setpoint ask for, and the reference of the tcp."""
+        assert self._admittance is not None
+        setpoint = self._setpoint(dynamics, is_held)
+        X_reference = self._interpolator.X_base_reference
+        R = X_reference[:3, :3]
+        wrench = np.zeros(6)
+        if wrench_tcp is not None:
+            at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
+            wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
+        velocity = self._twist(setpoint, R, self._admittance.soft)
+        twist = self._admittance.step(setpoint, X_reference, velocity, wrench)
+        commanded = self._model.dynamics(self._stream.q)
+        X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
+        X_wanted = self._admittance.X_base_commanded
+        lag = np.empty(6)
+        lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
+        lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
+        twist = twist + _POSE_CORRECTION * (lag - twist * self._dt_s)
+        step = damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
+        return self._stream.q + step, X_reference @ inverse(setpoint.X_tcp_comp)
+
+    def _watch_following(self, q: Array) -> None:
+        """Stop an arm that does not follow; one that was moved while it held stays where it was moved to."""
+        error = np.abs(q - self._stream.q)
+        worst = int(error.argmax())
+        limit = self._settings.following_limit_rad
+        if float(error[worst]) <= limit:
+            return
+        if self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
+            self.stop(
+                FollowingError(
+                    f"joint {worst} is {float(error[worst]):.3f} rad from where it was told to be; the limit is "
+                    f"{limit} rad: the arm does not take commands, or something holds it",
+                    quantity=f"following_error[{worst}]",
+                    value=float(error[worst]),
+                    limit=limit,
+                    unit="rad",
+                )
+            )
+        self._stream.reset(q)
+        self._q_hold = None
 
     def _joint_reference(self, q: Array) -> Reference:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
@@ -395,18 +449,18 @@ class ArmController:
                     self._fault = self._follower.fault
             return reference
         if self._q_hold is None:
-            self._q_hold = (q if self._q_command is None else self._q_command).copy()
+            self._q_hold = self._stream.brake() if self._is_streaming else q.copy()
         zero = np.zeros_like(q)
         return Reference(self._q_hold, zero, zero)
 
-    def _twist(self, setpoint: ComplianceCommand, R: Array) -> Array:
+    def _twist(self, setpoint: ComplianceCommand, R: Array, soft: Array | float = 0.0) -> Array:
         """Return the velocity reference in target axes.
 
-        An axis without stiffness has no position reference: there the interpolated target may only follow the arm,
+        An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the interpolated target may only follow the arm,
         and its velocity would cancel the damping that limits the speed of a force-controlled motion.
         """
         reference = rotate6(R.T, self._interpolator.twist)
-        is_stiff = np.diag(setpoint.stiffness) > 0.0
+        is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist
 

@@ -87,3 +87,9 @@ class CommandTimeoutError(ExecutionError):
     """No fresh command arrived for longer than the limit; the arm was stopped."""
 
     code = 313
+
+
+class FollowingError(ExecutionError):
+    """The arm is not where it was told to be: it does not take commands, or something holds or moves it."""
+
+    code = 319

@@ -35,7 +35,10 @@ class ArmController(CellNode[ArmControllerParameters]):
         super().__init__("arm_controller", ArmControllerParameters)
         values = self.parameters.values
         self._backend = make_machine(
-            values.hardware, MachineOptions(trials_file=values.trials_file, trial=values.trial, seed=values.seed)
+            values.hardware,
+            MachineOptions(
+                trials_file=values.trials_file, trial=values.trial, seed=values.seed, robot_file=values.robot_file
+            ),
         )
 
     def setup(self) -> None:
@@ -92,6 +95,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         if priority and not set_realtime_priority(priority):
             self.get_logger().info("no right to real-time scheduling: the loop runs as urgent as anything else")
         self._report = ArmDiagnostics(self.get_name(), self._loop, self.parameters.values)
+        self._loop.on_fault = self._end
         self._loop.start()
         self._publish_latched()
         self._timer = self.create_timer(1.0 / self.parameters.values.diagnostics_rate_hz, self._look)
@@ -132,8 +136,12 @@ class ArmController(CellNode[ArmControllerParameters]):
         refused = self._report.take_refused()
         if refused:
             self.get_logger().warning(refused)
-        if self._loop.fault is not None:
-            self.get_logger().fatal(f"the control loop ended: {self._loop.fault!r}", throttle_duration_sec=10.0)
+
+    def _end(self, fault: Exception) -> None:
+        """Say why the machine cannot be controlled any more, and end: nobody can move the arm through this process."""
+        code = f"code {fault.code}: {fault}" if isinstance(fault, WorkcellError) else repr(fault)
+        self.get_logger().fatal(f"the arm was stopped and control has ended, {code}")
+        self.exit_code = 1
 
 
 def main() -> None:

@@ -67,6 +67,9 @@ _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
 _SHORTEST_MOVE_S = 1.0
 
+_SPEEDS = ("approach_speed", "approach_acceleration", "contact_speed", "search_speed", "seat_speed")
+"""Settings of the skill that depend on the machine: a slow link needs slow contact."""
+
 
 class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     """Serves `insert_connector` and `insert_cable`; publishes `compliance_commands` and `insertion_phase`."""
@@ -315,11 +318,12 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         return message
 
     def _settings(self, order: Order) -> InsertionSettings:
+        ours = self.parameters.values
         values: dict[str, object] = {
+            **{name: getattr(ours, name) for name in _SPEEDS},
             "time_limit_s": order.time_limit_s,
             # Staging takes its time after the age was checked.
-            "estimate_age_limit_s": self.parameters.values.estimate_age_limit_s
-            + self.parameters.values.staging_time_limit_s,
+            "estimate_age_limit_s": ours.estimate_age_limit_s + ours.staging_time_limit_s,
         }
         if order.force_limit_n > 0.0:
             values["force_abort_n"] = order.force_limit_n

@@ -1,0 +1,151 @@
+"""What has to be known of an arm that is driven through standard ros2_control interfaces: names, limits, response."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from cablecell.core.config.documents import DocumentSchema, validate_document
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Positive = Annotated[float, Field(gt=0.0, le=1.0e6)]
+Six = Annotated[list[Positive], Field(min_length=6, max_length=6)]
+
+
+class RobotTopics(DocumentSchema):
+    """Names of the interfaces.
+
+    Attributes:
+        joint_states: sensor_msgs/JointState of joint_state_broadcaster.
+        position_commands: std_msgs/Float64MultiArray of a forward_command_controller for positions.
+        wrench: geometry_msgs/WrenchStamped of force_torque_sensor_broadcaster.
+        gripper_command: Action control_msgs/GripperCommand.
+        zero_force_torque_sensor: Service std_srvs/Trigger that zeroes the sensor; empty where there is none.
+    """
+
+    joint_states: Name
+    position_commands: Name
+    wrench: Name
+    gripper_command: Name
+    zero_force_torque_sensor: str = ""
+
+
+class RobotLimits(DocumentSchema):
+    """Limits of what is streamed, beside the range of the joints in the description of the arm."""
+
+    velocity_rad_per_s: Six
+    acceleration_rad_per_s2: Positive = 40.0
+
+
+class RobotWatch(DocumentSchema):
+    """How long the robot may be silent.
+
+    Attributes:
+        state_age_limit_s: Oldest joint state that is acted on, s.
+        wrench_age_limit_s: Oldest wrench that is acted on, s.
+        connect_limit_s: Time in which everything must appear, s.
+    """
+
+    state_age_limit_s: Annotated[float, Field(ge=0.004, le=0.5)] = 0.05
+    wrench_age_limit_s: Annotated[float, Field(ge=0.004, le=0.5)] = 0.05
+    connect_limit_s: Annotated[float, Field(gt=0.0, le=120.0)] = 15.0
+
+
+class RobotResponse(DocumentSchema):
+    """How fast contact can be closed over the robot: measured, and rather too long than too short.
+
+    Attributes:
+        delay_s: Dead time from a wrench to the motion that answers it: sensor, filter, link both ways, s.
+        lag_s: Time constant with which the arm follows streamed positions, s.
+    """
+
+    delay_s: Annotated[float, Field(ge=0.0, le=0.2)]
+    lag_s: Annotated[float, Field(ge=0.0, le=0.2)]
+
+
+class RobotWrench(DocumentSchema):
+    """What the wrench of the robot means.
+
+    Attributes:
+        frame: Its frame_id; the cell's `ft_frame` has the same origin and axes.
+        is_on_tool: Whether it is what the environment does to the tool; False for the opposite sign.
+    """
+
+    frame: Name = "ft_frame"
+    is_on_tool: bool = True
+
+
+class RobotGripper(DocumentSchema):
+    """The gripper's joint in the joint states, and its range.
+
+    Attributes:
+        joint: Name of the joint.
+        width_per_position: Distance of the fingers, m, for a position of 1.
+        width_limit_m: Widest opening, m.
+        force_limit_n: Largest force, N.
+        holding_effort_n: Reported effort above which something is held, N.
+    """
+
+    joint: Name
+    width_per_position: Positive = 2.0
+    width_limit_m: Positive = 0.05
+    force_limit_n: Positive = 130.0
+    holding_effort_n: Positive = 1.0
+
+
+class RobotTool(DocumentSchema):
+    """What is behind the force sensor, and how stiffly it holds a part, in `tcp`."""
+
+    mass_kg: Annotated[float, Field(ge=0.0, le=20.0)]
+    centre_m: Annotated[list[Annotated[float, Field(ge=-1.0, le=1.0)]], Field(min_length=3, max_length=3)]
+    gyration_m: Annotated[float, Field(ge=0.0, le=0.5)] = 0.05
+    stiffness_n_per_m: Positive
+    stiffness_nm_per_rad: Positive
+
+
+class RobotSettings(DocumentSchema):
+    """One robot.
+
+    Attributes:
+        name: Its name, for messages.
+        joints: Names of its joints in its joint states, in the order of the arm's description.
+        topics: Names of its interfaces.
+        limits: Limits of what is streamed.
+        watch: How long it may be silent.
+        response: How fast it answers.
+        wrench: What its wrench means.
+        gripper: Its gripper.
+        tool: What it carries.
+    """
+
+    name: Name
+    joints: Annotated[list[Name], Field(min_length=6, max_length=6)]
+    topics: RobotTopics
+    limits: RobotLimits
+    watch: RobotWatch = RobotWatch()
+    response: RobotResponse
+    wrench: RobotWrench = RobotWrench()
+    gripper: RobotGripper
+    tool: RobotTool
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> RobotSettings:
+        names = [*self.joints, self.gripper.joint]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"joint '{twice[0]}' is named more than once")
+        return self
+
+
+def parse_robot(data: object, source: str) -> RobotSettings:
+    """Return a parsed YAML document as a robot.
+
+    Args:
+        data: The parsed document.
+        source: Name of the file, for messages.
+
+    Raises:
+        DocumentError: Unknown or missing key, wrong type or value out of range (code 910).
+    """
+    return validate_document(RobotSettings, data, source)

@@ -1,0 +1,91 @@
+"""What moves between the cell and a ros2_control robot, as a Protocol: rclpy, or a robot in the same process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class JointReport:
+    """One `sensor_msgs/JointState`.
+
+    Attributes:
+        received_s: When it arrived, s on the clock of the transport.
+        names: Joints in the order of the message.
+        positions: Their positions, rad and m.
+        velocities: Their velocities; may be empty.
+        efforts: Their efforts; may be empty.
+    """
+
+    received_s: float
+    names: tuple[str, ...]
+    positions: Sequence[float]
+    velocities: Sequence[float]
+    efforts: Sequence[float]
+
+
+@dataclass(frozen=True)
+class WrenchReport:
+    """One `geometry_msgs/WrenchStamped`.
+
+    Attributes:
+        received_s: When it arrived, s on the clock of the transport.
+        frame: Its frame_id.
+        wrench: Force, N, and torque, N·m, six numbers as they are in the message.
+    """
+
+    received_s: float
+    frame: str
+    wrench: Sequence[float]
+
+
+class RobotTransport(Protocol):
+    """The link to one robot."""
+
+    @property
+    def joints(self) -> JointReport | None:
+        """Newest joint state; None before the first."""
+        ...
+
+    @property
+    def wrench(self) -> WrenchReport | None:
+        """Newest wrench; None before the first."""
+        ...
+
+    def open(self) -> None:
+        """Begin to listen; what came before is forgotten."""
+        ...
+
+    def close(self) -> None:
+        """End; may be called twice."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the time on the clock of the reports, s, never going back."""
+        ...
+
+    def pause(self, duration_s: float) -> None:
+        """Let time pass, s."""
+        ...
+
+    def wait_for_joints(self, newer_than_s: float, timeout_s: float) -> bool:
+        """Wait for a joint state that arrived after a time; return False when none does within the limit."""
+        ...
+
+    def missing(self) -> list[str]:
+        """Return the interfaces that nobody serves at the other end."""
+        ...
+
+    def send_positions(self, positions: Sequence[float]) -> None:
+        """Publish joint positions, rad, in the order of the configuration."""
+        ...
+
+    def send_gripper(self, position: float, max_effort_n: float) -> None:
+        """Ask the gripper for a position in its own unit with at most an effort, N; do not wait for it."""
+        ...
+
+    def zero_wrench(self) -> bool:
+        """Have the sensor zero itself; False where it cannot or does not answer."""
+        ...

@@ -1,0 +1,146 @@
+"""Node `sim_robot`: the simulated arm as a plain ros2_control robot, for the loop-back of the driver of real arms.
+
+It offers what a real robot's controllers do and nothing else: joint states, a force/torque sensor, forward position
+commands, joint trajectories and a gripper. The renderer and evaluation find their own topics under /sim.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cablecell_interfaces.srv import LoadTrial
+from geometry_msgs.msg import WrenchStamped
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from cablecell.composition.loopback import make_servo
+from cablecell.composition.machines import MachineOptions, make_machine
+from cablecell.composition.ros2_control_backend import load_robot
+from cablecell.core.config.sim_robot import SimRobotParameters
+from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.ros import qos
+from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
+from cablecell.ros.arm_priority import set_realtime_priority
+from cablecell.ros.control_loop import Cycle
+from cablecell.ros.conversions import fill_time, fill_xyz
+from cablecell.ros.error_codes import fill_result
+from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.robot_loop import RobotLoop
+from cablecell.ros.simulation_output import SimulationOutput
+
+_SWITCH_INTERVAL_S = 0.0005
+_LOAD_TIME_S = 30.0
+_TRAJECTORY_ACTION = "joint_trajectory_controller/follow_joint_trajectory"
+
+
+class SimRobot(CellNode[SimRobotParameters]):
+    """Plays the robot that `robot_file` describes."""
+
+    def __init__(self) -> None:
+        super().__init__("sim_robot", SimRobotParameters)
+        values = self.parameters.values
+        self._robot = load_robot(Path(values.robot_file))
+        self._backend = make_machine(
+            "sim", MachineOptions(trials_file=values.trials_file, trial=values.trial, seed=values.seed)
+        )
+
+    def setup(self) -> None:
+        """Build the scene and create the interfaces."""
+        backend, values, robot, topics = self._backend, self.parameters.values, self._robot, self._robot.topics
+        assert backend.simulation is not None
+        backend.machine.connect()
+        servo = make_servo(backend.machine, values)
+        self._loop = RobotLoop(backend, values, servo, self._publish)
+        self._simulated = SimulationOutput(self, backend.simulation)
+        self._every = max(1, round(values.rate_hz / values.scene_rate_hz))
+        self._joint_message = JointState(name=[*robot.joints, robot.gripper.joint])
+        self._wrench_message = WrenchStamped()
+        self._wrench_message.header.frame_id = robot.wrench.frame
+        self._joints = self.create_lifecycle_publisher(JointState, topics.joint_states, qos.MEASUREMENT)
+        self._wrenches = self.create_lifecycle_publisher(WrenchStamped, topics.wrench, qos.MEASUREMENT)
+        self._commands = self.create_subscription(Float64MultiArray, topics.position_commands, self._take, qos.COMMAND)
+        namespace = topics.joint_states.rpartition("/")[0]
+        self._trajectory = TrajectoryAction(self, self._loop, tuple(robot.joints), f"{namespace}/{_TRAJECTORY_ACTION}")
+        self._gripper = GripperAction(
+            self, self._loop, backend.machine.gripper, values.gripper_force_n, topics.gripper_command
+        )
+        self._load = self.create_service(LoadTrial, "/sim/load_trial", self._load_trial)
+
+    def teardown(self) -> None:
+        """Destroy the interfaces; also what is left of a setup that failed."""
+        for name in ("_trajectory", "_gripper", "_simulated"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).destroy()
+        for name, destroy in (
+            ("_commands", self.destroy_subscription),
+            ("_load", self.destroy_service),
+            ("_joints", self.destroy_publisher),
+            ("_wrenches", self.destroy_publisher),
+        ):
+            if name in self.__dict__:
+                destroy(self.__dict__.pop(name))
+        self._backend.machine.disconnect()
+
+    def start(self) -> None:
+        """Start the loop."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        if self.parameters.values.realtime_priority:
+            set_realtime_priority(self.parameters.values.realtime_priority)
+        self._loop.start()
+        self._simulated.publish_trial()
+
+    def stop(self) -> None:
+        """Fall silent; the arm holds."""
+        self._trajectory.end(NotActiveError(f"{self.get_fully_qualified_name()} was deactivated"))
+        self._gripper.end()
+        self._loop.stop()
+        set_realtime_priority(0)
+
+    def _take(self, message: Any) -> None:
+        positions = np.array(message.data)
+        # As the forward command controller: what is not one finite number a joint is dropped.
+        if positions.size == len(self._robot.joints) and np.isfinite(positions).all():
+            self._loop.forward(positions)
+
+    def _publish(self, cycle: Cycle) -> None:
+        wrench, sample = self._wrench_message, cycle.sample
+        fill_time(wrench.header.stamp, cycle.stamp_ns)
+        fill_xyz(wrench.wrench.force, sample.force)
+        fill_xyz(wrench.wrench.torque, sample.torque)
+        self._wrenches.publish(wrench)
+        joints, state, gripper = self._joint_message, cycle.state, cycle.gripper
+        fill_time(joints.header.stamp, cycle.stamp_ns)
+        joints.position = [*state.q.tolist(), gripper.width_m / self._robot.gripper.width_per_position]
+        joints.velocity = [*state.dq.tolist(), 0.0]
+        joints.effort = [*state.tau.tolist(), gripper.force_n]
+        self._joints.publish(joints)
+        if cycle.number % self._every == 7 % self._every:
+            self._simulated.publish_scene(cycle)
+        elif cycle.number % self._every == 9 % self._every:
+            self._simulated.publish_truth(cycle)
+
+    def _load_trial(self, request: Any, response: Any) -> Any:
+        try:
+            self._show_trial(request.trial, request.seed)
+        except WorkcellError as error:
+            return fill_result(response, error)
+        return fill_result(response, None)
+
+    def _show_trial(self, trial: str, seed: int) -> None:
+        simulation = self._backend.simulation
+        assert simulation is not None
+        show = simulation.prepare(trial, seed)
+
+        started_s = time.monotonic()
+        self._loop.request(lambda: self._loop.show(show), deadline_s=_LOAD_TIME_S)
+        self._simulated.publish_trial()
+        self.get_logger().info(f"{trial} with seed {seed} shown after {time.monotonic() - started_s:.2f} s")
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run_node(SimRobot))

@@ -1,0 +1,1 @@
+"""The contract of every machine behind the ports."""

@@ -1,0 +1,151 @@
+"""What is special about an arm behind standard interfaces: names, what must be there, a stream without time-out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cablecell.composition.ros2_control_backend import load_robot, make_backend
+from cablecell.core.control.model import JointLimits
+from cablecell.core.errors import HardwareError, MachineMissingError, StaleStateError
+from cablecell.hardware.mock import MockMachine
+from cablecell.hardware.ros2_control import Ros2ControlMachine
+from cablecell.ports import CommandMode, JointCommand
+from tests.contract.backends import FULL_TURN, PERIOD_S, ROBOT_FILE
+from tests.support.fake_robot import FakeRobot
+
+SETTINGS = load_robot(ROBOT_FILE)
+LIMITS = JointLimits(-FULL_TURN, FULL_TURN, np.full(6, np.pi), np.full(6, 150.0))
+HOME = np.array([-0.16, -1.354, -1.665, -1.693, 1.571, 1.411])
+
+
+def make(settings=SETTINGS):
+    robot = FakeRobot(settings, MockMachine(tuple(settings.joints), LIMITS, HOME))
+    return robot, Ros2ControlMachine(settings, LIMITS, robot)
+
+
+def position(machine, q):
+    machine.arm.command(JointCommand(CommandMode.POSITION, q))
+    machine.cycle(PERIOD_S)
+
+
+def test_joints_are_found_by_name_in_whatever_order_they_come():
+    robot, machine = make()
+    assert robot.names != machine.arm.joint_names
+    machine.connect()
+    assert machine.arm.read().q == pytest.approx(HOME)
+    robot.names = (*machine.arm.joint_names, "left_finger_joint")
+    machine.arm.read()
+    assert machine.gripper.read().width_m == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("part", ["joint_states", "wrench", "position_commands", "gripper_command"])
+def test_connecting_names_what_is_missing(part):
+    robot, machine = make()
+    topic = getattr(SETTINGS.topics, part)
+    robot.silent.add(topic)
+    with pytest.raises(MachineMissingError, match=f"'ur5e' is not there after 20.0 s; missing: {topic}$"):
+        machine.connect()
+    assert not robot.is_open
+    robot.silent.clear()
+    machine.connect()
+    assert machine.arm.read().q == pytest.approx(HOME)
+
+
+def test_a_robot_with_other_joints_is_refused_by_the_name_of_the_joint():
+    robot, machine = make()
+    robot.names = ("left_finger_joint", *(f"other_{name}" for name in SETTINGS.joints))
+    with pytest.raises(
+        MachineMissingError, match="has no joint 'shoulder_pan_joint'; it has left_finger_joint, other_"
+    ):
+        machine.connect()
+    assert not robot.is_open
+
+
+def test_a_wrench_in_another_frame_is_refused():
+    robot, machine = make()
+    robot.frame = "tool0_controller"
+    with pytest.raises(MachineMissingError, match="is in frame 'tool0_controller'; 'ft_frame' is configured"):
+        machine.connect()
+
+
+def test_a_sensor_with_the_opposite_sign_is_turned_round():
+    settings = SETTINGS.model_copy(update={"wrench": SETTINGS.wrench.model_copy(update={"is_on_tool": False})})
+    robot, machine = make(settings)
+    machine.connect()
+    robot._wrench = type(robot.wrench)(robot.now_s(), "ft_frame", [1.0, 2.0, 3.0, 0.1, 0.2, 0.3])
+    sample = machine.wrench_sensor.read()
+    assert sample.force.tolist() == [-1.0, -2.0, -3.0]
+    assert sample.torque.tolist() == [-0.1, -0.2, -0.3]
+
+
+def test_the_sensor_is_zeroed_only_where_the_robot_offers_it():
+    robot, machine = make()
+    machine.connect()
+    assert not machine.wrench_sensor.tare()
+    topics = SETTINGS.topics.model_copy(update={"zero_force_torque_sensor": "/robot/zero"})
+    robot, machine = make(SETTINGS.model_copy(update={"topics": topics}))
+    machine.connect()
+    assert machine.wrench_sensor.tare()
+    assert robot.zeroed == 1
+
+
+def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
+    """The commands still arrive: what is streamed comes to rest within the acceleration, and nothing follows."""
+    robot, machine = make()
+    machine.connect()
+    q = HOME.copy()
+    for _ in range(150):
+        q[0] += 1.5 * PERIOD_S
+        position(machine, q)
+    robot.silent.add(SETTINGS.topics.joint_states)
+    lost_s = robot.now_s()
+    machine.cycle(PERIOD_S)  # as long as a state may stay out
+    machine.cycle(PERIOD_S)
+    with pytest.raises(StaleStateError, match=f"{SETTINGS.topics.joint_states} is stale"):
+        machine.arm.read()
+    machine.arm.stop()
+    assert robot.now_s() - lost_s < 0.2
+    times = np.array([stamp for stamp, _ in robot.sent])
+    first = np.array([values[0] for _, values in robot.sent])
+    after = times > lost_s
+    rates = np.diff(first) / PERIOD_S
+    assert rates[-1] == pytest.approx(0.0, abs=40.0 * PERIOD_S + 1e-9)
+    assert np.abs(np.diff(rates[np.flatnonzero(after)[0] - 1 :])).max() <= 40.0 * PERIOD_S + 1e-9
+    count = len(robot.sent)
+    machine.arm.stop()
+    assert len(robot.sent) == count, "what has been braked is not streamed again"
+
+
+def test_the_stream_starts_where_the_arm_is_and_not_where_it_was():
+    robot, machine = make()
+    machine.connect()
+    position(machine, HOME)
+    machine.arm.stop()
+    for _ in range(200):  # somebody moves it by hand
+        robot.machine.arm.command(JointCommand(CommandMode.POSITION, robot.machine.arm.read().q + 0.002))
+        machine.cycle(PERIOD_S)
+    here = machine.arm.read().q
+    assert np.abs(here - HOME).max() > 0.3
+    sent = machine.arm.command(JointCommand(CommandMode.POSITION, HOME)).values
+    assert np.abs(sent - here).max() <= np.pi * PERIOD_S + 1e-9
+
+
+def test_a_state_that_is_not_finite_is_a_fault_and_no_state():
+    robot, machine = make()
+    machine.connect()
+    robot._joints = replace(robot.joints, positions=[0.0, np.nan, *HOME[1:]])
+    with pytest.raises(HardwareError, match="joint_states holds positions or velocities that are not finite"):
+        machine.arm.read()
+
+
+def test_as_a_backend_it_says_by_data_that_it_is_told_positions():
+    robot, _ = make()
+    backend = make_backend(SETTINGS, robot)
+    assert backend.command_mode is CommandMode.POSITION
+    loop = backend.contact_loop
+    assert loop is not None
+    assert loop.delay_s == SETTINGS.response.delay_s
+    assert backend.simulation is None

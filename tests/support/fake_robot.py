@@ -1,0 +1,99 @@
+"""A ros2_control robot in the same process: what a `RobotTransport` reaches, in simulated time and without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cablecell.core.config.robot import RobotSettings
+from cablecell.hardware.mock import MockMachine
+from cablecell.hardware.transport import JointReport, WrenchReport
+from cablecell.ports import CommandMode, JointCommand
+
+PERIOD_S = 0.002
+
+
+class FakeRobot:
+    """A position servo behind a transport: it reports every period, holds the last command, and can fall silent.
+
+    Its joints are reported in another order than ours, as real drivers do.
+
+    Attributes:
+        machine: What moves.
+        sent: Every command that arrived.
+        silent: Interfaces that say nothing: topics, or the gripper's action.
+        is_open: Whether the transport is open.
+    """
+
+    def __init__(self, settings: RobotSettings, machine: MockMachine) -> None:
+        self._settings, self.machine = settings, machine
+        self.sent: list[tuple[float, list[float]]] = []
+        self.grips: list[tuple[float, float]] = []
+        self.silent: set[str] = set()
+        self.is_open = False
+        self.zeroed = 0
+        self.frame = settings.wrench.frame
+        self.names = (settings.gripper.joint, *reversed(settings.joints))
+        self._joints: JointReport | None = None
+        self._wrench: WrenchReport | None = None
+        machine.connect()
+
+    @property
+    def joints(self) -> JointReport | None:
+        return self._joints
+
+    @property
+    def wrench(self) -> WrenchReport | None:
+        return self._wrench
+
+    def open(self) -> None:
+        self._joints = self._wrench = None
+        self.is_open = True
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def now_s(self) -> float:
+        return self.machine.clock.now_s()
+
+    def pause(self, duration_s: float) -> None:
+        for _ in range(max(1, round(duration_s / PERIOD_S))):
+            self._step()
+
+    def wait_for_joints(self, newer_than_s: float, timeout_s: float) -> bool:
+        for _ in range(round(timeout_s / PERIOD_S)):
+            self._step()
+            if self._joints is not None and self._joints.received_s > newer_than_s:
+                return True
+        return False
+
+    def missing(self) -> list[str]:
+        topics = self._settings.topics
+        return [name for name in (topics.position_commands, topics.gripper_command) if name in self.silent]
+
+    def send_positions(self, positions: Sequence[float]) -> None:
+        self.sent.append((self.now_s(), list(positions)))
+        if self._settings.topics.position_commands not in self.silent:
+            self.machine.arm.command(JointCommand(CommandMode.POSITION, np.array(positions)))
+
+    def send_gripper(self, position: float, max_effort_n: float) -> None:
+        self.grips.append((position, max_effort_n))
+        self.machine.gripper.command(position, max_effort_n)
+
+    def zero_wrench(self) -> bool:
+        self.zeroed += 1
+        return True
+
+    def _step(self) -> None:
+        self.machine.cycle(PERIOD_S)
+        if not self.is_open:
+            return
+        state, grip, topics = self.machine.arm.read(), self.machine.gripper.read(), self._settings.topics
+        if topics.joint_states not in self.silent:
+            width = grip.width_m / self._settings.gripper.width_per_position
+            self._joints = JointReport(
+                self.now_s(), self.names, [width, *state.q[::-1]], [0.0, *state.dq[::-1]], [0.0] * 7
+            )
+        if topics.wrench not in self.silent:
+            self._wrench = WrenchReport(self.now_s(), self.frame, [0.0] * 6)
