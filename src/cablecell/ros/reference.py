@@ -20,7 +20,9 @@ from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.core.config.parameters import ParameterSchema, describe
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.recorder import RecorderParameters
+from cablecell.core.config.scene_markers import SceneMarkersParameters
 from cablecell.core.config.sim_camera import SimCameraParameters
+from cablecell.core.config.teleop import TeleopParameters
 from cablecell.core.errors import all_error_classes
 from cablecell.ros import qos
 
@@ -33,7 +35,9 @@ NODES: dict[str, type[ParameterSchema]] = {
     "motion_planner": MotionPlannerParameters,
     "port_estimator": PortEstimatorParameters,
     "recorder": RecorderParameters,
+    "scene_markers": SceneMarkersParameters,
     "sim_camera": SimCameraParameters,
+    "teleop": TeleopParameters,
 }
 
 

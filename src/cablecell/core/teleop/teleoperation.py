@@ -125,11 +125,20 @@ class Teleoperation:
             StateLostError: The arm's state is not fresh (code 706).
             WorkspaceError: The tool is outside the box (code 707).
         """
-        self._require_state(seen)
-        self._require_in_box(seen.X_base_tcp)
+        self.require_enabling(seen)
         if not self._is_enabled:
             self._let_go()
             self._is_enabled, self._is_paused = True, False
+
+    def require_enabling(self, seen: Observation) -> None:
+        """Refuse what `enable` would refuse.
+
+        Raises:
+            StateLostError: The arm's state is not fresh (code 706).
+            WorkspaceError: The tool is outside the box (code 707).
+        """
+        self._require_state(seen)
+        self._require_in_box(seen.X_base_tcp)
 
     def disable(self) -> None:
         """Take no commands any more; the arm stops where it is."""
