@@ -74,13 +74,36 @@ class IdealArm:
             self._wrenches.publish(wrench)
 
 
+class MeasuredArm:
+    """The arm that some other process controls, as it is measured.
+
+    Attributes:
+        states: Time in ROS time, s, and pose of every measurement.
+    """
+
+    def __init__(self, node):
+        self.states = []
+        node.create_subscription(ControllerState, "controller_state", self._take, _DEEP)
+
+    @property
+    def X(self):  # noqa: N802 - frame notation (ADR 0001)
+        return self.states[-1][1]
+
+    def close(self):
+        """Nothing to end."""
+
+    def _take(self, message):
+        stamp_s = 1e-9 * conversions.time_ns(message.header.stamp)
+        self.states.append((stamp_s, conversions.pose_to_matrix("tcp_pose", message.tcp_pose)))
+
+
 class TeleopRig(GraphClient):
     """The other ends of everything the node talks to."""
 
-    def __init__(self, namespace=""):
+    def __init__(self, namespace="", arm=IdealArm):
         super().__init__("teleop_rig", namespace)
         node = self.node
-        self.arm = IdealArm(node)
+        self.arm = arm(node)
         self.job = threading.Lock()
         self.desk = ControlDesk(node, self.job, lambda: True, lambda _: None)
         self.cell_states = node.create_publisher(CellState, "cell_state", qos.STATE)

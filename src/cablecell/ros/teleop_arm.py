@@ -71,6 +71,7 @@ class TeleopArm:
             X_tcp_comp=np.eye(4),
             stiffness=self._stiffness,
             twist=rotate6(X[:3, :3].T, setpoint.twist),
+            acceleration=rotate6(X[:3, :3].T, setpoint.acceleration),
         )
         fill_compliance_command(self._message, command, self._node.get_clock().now().nanoseconds)
         self._commands.publish(self._message)

@@ -66,7 +66,11 @@ class _Ball:
 
 
 class LimitedTarget:
-    """A pose that starts at rest on the measured tcp and follows wishes inside all limits."""
+    """A pose that starts at rest on the measured tcp and follows wishes inside all limits.
+
+    Attributes:
+        acceleration: Change of its velocity in the last step over its time, base axes, shape (6,), m/s², rad/s².
+    """
 
     def __init__(self, settings: TeleopSettings, X_base_tcp: Array) -> None:
         self._settings = settings
@@ -77,6 +81,7 @@ class LimitedTarget:
         self._p = X_base_tcp[:3, 3].copy()
         self._R = X_base_tcp[:3, :3].copy()
         self._v, self._w = np.zeros(3), np.zeros(3)
+        self.acceleration = np.zeros(6)
 
     @property
     def X_base_target(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
@@ -108,7 +113,7 @@ class LimitedTarget:
             speed_scale: Share of the highest speeds, in (0, 1].
             dt_s: Time since the last step, s, > 0.
         """
-        limits = Limit.NONE
+        limits, before = Limit.NONE, self.twist
         v, w = self._wished(wish, dt_s)
         if contact.scale < 1.0 and (v.any() or w.any()):
             limits |= Limit.FORCE if contact.scale > 0.0 else Limit.FORCE | Limit.RETRACT_ONLY
@@ -151,6 +156,7 @@ class LimitedTarget:
         self._R = _orthonormal(rotation_from_rotvec(candidate * dt_s) @ self._R)
         if is_leashed or is_twisted:
             limits |= Limit.LEASH
+        self.acceleration = (self.twist - before) / dt_s
         return limits
 
     def _wished(self, wish: Wish, dt_s: float) -> tuple[Array, Array]:

@@ -53,10 +53,12 @@ class Setpoint:
     Attributes:
         X_base_target: Pose of the tcp, shape (4, 4).
         twist: Its velocity in base axes, shape (6,), m/s, rad/s.
+        acceleration: Likewise; without it the arm's inertia carries the tool beyond a target that brakes.
     """
 
     X_base_target: Array
     twist: Array
+    acceleration: Array
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,7 @@ class Teleoperation:
         is_seen = math.isfinite(seen.age_s) and bool(np.isfinite(seen.wrench_base).all())
         return TeleopOutput(
             state=state,
-            setpoint=None if target is None else Setpoint(target.X_base_target, target.twist),
+            setpoint=None if target is None else Setpoint(target.X_base_target, target.twist, target.acceleration),
             holder="" if holder is None else holder.name,
             limits=limits,
             contact=read_contact(seen.wrench_base, self._settings) if is_seen else None,
