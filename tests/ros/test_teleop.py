@@ -13,6 +13,7 @@ from lifecycle_msgs.msg import Transition
 from visualization_msgs.msg import InteractiveMarkerFeedback, InteractiveMarkerUpdate
 
 from tests.support.arm_node import BIN, end, start_node
+from tests.support.cell_graph import simulation_entities
 from tests.support.graph import Process
 from tests.support.teleop_rig import HOME, TeleopRig, moved
 from tests.support.wait import wait_until
@@ -318,6 +319,10 @@ def test_the_end_of_the_cell_is_the_end_of_teleoperation(rig):
     rig.cell_states.publish(CellState(state=CellState.STATE_ABORTED, reason="a node died"))
     rig.wait_for_error(709)
     rig.wait_for_status(lambda status: status.state == TeleopStatus.STATE_DISABLED, "disabled")
+
+
+def test_it_knows_nothing_of_the_simulation(rig):
+    assert simulation_entities(rig, ("teleop", "_teleop")) == []
 
 
 def test_deactivated_it_sends_nothing_and_gives_the_arm_back(rig):

@@ -98,15 +98,16 @@ class MeasuredArm:
 
 
 class TeleopRig(GraphClient):
-    """The other ends of everything the node talks to."""
+    """The other ends of everything the node talks to; with an ideal arm there is also a supervisor's desk."""
 
     def __init__(self, namespace="", arm=IdealArm):
         super().__init__("teleop_rig", namespace)
         node = self.node
         self.arm = arm(node)
         self.job = threading.Lock()
-        self.desk = ControlDesk(node, self.job, lambda: True, lambda _: None)
-        self.cell_states = node.create_publisher(CellState, "cell_state", qos.STATE)
+        if arm is IdealArm:
+            self.desk = ControlDesk(node, self.job, lambda: True, lambda _: None)
+            self.cell_states = node.create_publisher(CellState, "cell_state", qos.STATE)
         self.statuses = self.collect(TeleopStatus, "teleop/status", qos.STATE)
         self.updates = self.collect(InteractiveMarkerUpdate, "teleop_marker/update", _DEEP)
         self.feedbacks = node.create_publisher(InteractiveMarkerFeedback, "teleop_marker/feedback", _DEEP)
