@@ -128,6 +128,8 @@ def test_the_target_never_leaves_leash_box_and_limits(seed):
             turn = rotvec_from_rotation(target[:3, :3] @ before[0][:3, :3].T)
             assert np.linalg.norm(step) <= limits.linear_speed * dt_s + 1e-9
             assert np.linalg.norm(turn) <= limits.angular_speed * dt_s + 1e-9
+            # The target is where its velocity carried it: nothing is cut off at a wall or at the end of the leash.
+            np.testing.assert_allclose(step, twist[:3] * min(dt_s, 2.5 * PERIOD_S), atol=1e-8)
             change = twist - before[1]
             assert np.linalg.norm(change[:3]) <= limits.linear_acceleration * dt_s + 1e-9
             assert np.linalg.norm(change[3:]) <= limits.angular_acceleration * dt_s + 1e-9
@@ -138,6 +140,26 @@ def test_the_target_never_leaves_leash_box_and_limits(seed):
             X = HOME
     assert operators.refused > 0
     assert moved > 0
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(0, 100_000))
+def test_an_arm_that_stands_still_is_never_farther_than_the_leash(seed):
+    """Wishes that turn and reverse all the time never lead a target so far that control has to be dropped."""
+    rng = np.random.default_rng(seed)
+    teleop = Teleoperation(TeleopSettings(speed_scale=1.0), period_s=PERIOD_S)
+    time_s = 1.0
+    teleop.enable(observation(time_s))
+    farthest = 0.0
+    for _ in range(20):
+        twist = rng.normal(size=6) * [1.0, 1.0, 1.0, 4.0, 4.0, 4.0]
+        for _ in range(int(rng.integers(3, 25))):
+            time_s += PERIOD_S
+            teleop.command_twist(twist, observation(time_s))
+            out = teleop.step(observation(time_s))
+            assert out.fault is None
+            farthest = max(farthest, out.leash[0])
+    assert 0.85 * 0.02 < farthest <= 0.9 * 0.02 + 1e-9
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

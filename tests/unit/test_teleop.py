@@ -87,6 +87,14 @@ def test_a_drag_while_disabled_does_not_count_after_enabling():
     assert rig.sent == []
 
 
+def test_a_drag_that_goes_on_after_a_long_silence_does_not_count():
+    rig = Rig()
+    rig.teleop.press_marker(RVIZ, HOME, rig.seen)
+    rig.time_s += 0.6
+    with pytest.raises(DeadmanError):
+        rig.teleop.drag_marker(RVIZ, moved(0.1), rig.seen)
+
+
 def test_the_arm_follows_what_the_marker_moves_not_where_it_is():
     rig = Rig()
     rig.teleop.press_marker(RVIZ, moved(0.2, 0.1), rig.seen)
