@@ -1,16 +1,18 @@
 """One control holder at a time: the supervisor gives the arm to a person or to a job, never to both."""
 
+import signal
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 from cablecell_interfaces.action import Observe, RunJob
-from cablecell_interfaces.msg import CellState
+from cablecell_interfaces.msg import CellState, LinkHeartbeat
 from cablecell_interfaces.srv import RequestControl, SetLayout
 from rclpy.action import ActionClient, ActionServer
 
 from cablecell.ros import qos
+from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
@@ -94,3 +96,14 @@ def test_a_person_is_refused_while_a_job_runs(cell):
     cell.may_end.set()
     assert cell.result(handle).error_code == 520
     assert cell.ask(take=True).error_code == 0
+
+
+def test_the_arm_of_a_node_that_died_is_free(cell):
+    beats = cell.collect(LinkHeartbeat, NODE_HEARTBEATS, qos.HEARTBEAT)
+    with Process(BIN / "link_monitor", "--ros-args", "-p", "autostart:=true") as holder:
+        wait_until(lambda: any(beat.node_name == "/link_monitor" for beat in beats), what="its heartbeat")
+        assert cell.ask(take=True, holder="/link_monitor").error_code == 0
+        assert cell.ask(take=True).error_code == 620
+        holder.send(signal.SIGKILL)
+        holder.wait()
+        assert cell.ask(take=True).error_code == 0

@@ -19,7 +19,13 @@ from tests.support.teleop_rig import HOME, TeleopRig, moved
 from tests.support.wait import wait_until
 
 # Generous about the age of measurements: these tests share the machine with others.
-PATIENT = ("autostart:=true", "state_age_limit_s:=1.0", "speed_scale:=1.0", "consent_limit_s:=5.0")
+PATIENT = (
+    "autostart:=true",
+    "state_age_limit_s:=1.0",
+    "speed_scale:=1.0",
+    "consent_limit_s:=5.0",
+    "realtime_priority:=0",
+)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,12 @@ class ControlDesk:
     """
 
     def __init__(
-        self, node: Any, busy: threading.Lock, is_ready: Callable[[], bool], changed: Callable[[str], None]
+        self,
+        node: Any,
+        busy: threading.Lock,
+        is_ready: Callable[[], bool],
+        is_dead: Callable[[str], bool],
+        changed: Callable[[str], None],
     ) -> None:
         """Create the service.
 
@@ -34,9 +39,11 @@ class ControlDesk:
             node: The supervisor.
             busy: Held while a job runs.
             is_ready: Whether the cell is up and well.
+            is_dead: Whether the process of a node is known to be gone: what it held is free then.
             changed: Called with a sentence when control changes hands.
         """
-        self._node, self._busy, self._is_ready, self._changed = node, busy, is_ready, changed
+        self._node, self._busy, self._changed = node, busy, changed
+        self._is_ready, self._is_dead = is_ready, is_dead
         self.holder = ""
         self._service = node.create_service(RequestControl, "request_control", self._answer)
 
@@ -50,6 +57,7 @@ class ControlDesk:
         Raises:
             ArmTakenError: Somebody has it (code 620).
         """
+        self._free_of_the_dead()
         if self.holder:
             raise ArmTakenError(
                 f"no job can run: {self.holder} has control of the arm; disable it first",
@@ -77,6 +85,7 @@ class ControlDesk:
         if not self._busy.acquire(blocking=False):
             raise ArmTakenError("a job is running; stop it, or wait for its end", quantity="holder", value="job")
         try:
+            self._free_of_the_dead()
             if self.holder not in ("", holder):
                 raise ArmTakenError(
                     f"{self.holder} has control of the arm", quantity="holder", value=holder, limit=self.holder
@@ -86,6 +95,11 @@ class ControlDesk:
             self._busy.release()
         if is_new:
             self._changed(f"{holder} has control of the arm")
+
+    def _free_of_the_dead(self) -> None:
+        if self.holder and self._is_dead(self.holder):
+            self._node.get_logger().warning(f"{self.holder} had control of the arm and is gone")
+            self.holder = ""
 
     def _take_back(self, holder: str) -> None:
         if self.holder == holder:

@@ -122,6 +122,12 @@ class TeleopParameters(TeleopSettings):
     consent_limit_s: float = parameter(
         1.0, "Longest time for the supervisor to answer.", unit="s", minimum=0.1, maximum=10.0
     )
+    realtime_priority: int = parameter(
+        5,
+        "Real-time priority of the process while active, so that targets are in time; 0 is none.",
+        minimum=0,
+        maximum=90,
+    )
     ft_height_m: float = parameter(
         -0.172, "Origin of ft_frame on the z axis of tcp.", unit="m", minimum=-1.0, maximum=1.0
     )

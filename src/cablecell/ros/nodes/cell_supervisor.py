@@ -86,6 +86,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self,
             self._busy,
             lambda: self._is_ready and self._lost is None,
+            lambda name: name in self._senders and process_exists(self._senders[name]) is False,
             lambda reason: self._enter(self._state.state, reason),
         )
         self._enter(CellState.STATE_STOPPED, "configured")

@@ -21,6 +21,7 @@ from cablecell.core.teleop.commands import Observation, marker_source, require_f
 from cablecell.core.teleop.errors import CellBusyError, StateLostError, TeleopError
 from cablecell.core.teleop.teleoperation import Teleoperation, TeleopOutput, TeleopState
 from cablecell.ros import qos
+from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import pose_to_matrix, six
 from cablecell.ros.error_codes import fill_result
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -116,11 +117,13 @@ class Teleop(CellNode[TeleopParameters]):
 
     def start(self) -> None:
         """Begin to step; disabled."""
+        set_realtime_priority(self.parameters.values.realtime_priority)
         self._timer = self.create_timer(self._period_s, self._tick)
 
     def stop(self) -> None:
         """Disable; the arm holds as soon as the stream of targets ends."""
         self.destroy_timer(self._timer)
+        set_realtime_priority(0)
         self._disable()
         self._give_back()
         self._marker.show_enabled(False)
