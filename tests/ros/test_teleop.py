@@ -351,6 +351,7 @@ def test_without_a_supervisor_enabling_is_refused():
     with TeleopRig(namespace="/alone") as alone, Process(BIN / "teleop", *ros) as process:
         alone.desk.destroy()
         alone.wait_until_ready()
+        alone.wait_for_marker(HOME)
         answer = alone.set("enable", True)
         assert not answer.success
         assert answer.message.startswith("code 605: request_control of the supervisor is not there")

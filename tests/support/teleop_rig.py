@@ -101,7 +101,7 @@ class TeleopRig(GraphClient):
     """The other ends of everything the node talks to; with an ideal arm there is also a supervisor's desk."""
 
     def __init__(self, namespace="", arm=IdealArm):
-        super().__init__("teleop_rig", namespace)
+        super().__init__("operator", namespace)
         node = self.node
         self.arm = arm(node)
         self.job = threading.Lock()

@@ -11,7 +11,7 @@ import numpy as np
 from geometry_msgs.msg import Pose, Quaternion
 from interactive_markers import InteractiveMarkerServer, MenuHandler
 from rclpy.qos import QoSProfile
-from std_msgs.msg import ColorRGBA
+from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import (
     InteractiveMarker,
     InteractiveMarkerControl,
@@ -93,7 +93,8 @@ class TeleopMarker:
         pose = Pose()
         fill_pose(pose, X_base_tcp)
         self._X = X_base_tcp.copy()
-        self._server.setPose(MARKER, pose)
+        # With its header: upstream's server takes over the frame of a client's feedback, ours keeps the marker's.
+        self._server.setPose(MARKER, pose, Header(frame_id=BASE_FRAME))
         self._server.applyChanges()
 
     def forget(self) -> None:
