@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cablecell.composition.documents import read_document
 from cablecell.composition.machines import Backend, MachineOptions, contact_loop
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.robot import RobotSettings, parse_robot
@@ -17,6 +16,7 @@ from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel
 from cablecell.hardware.ros2_control import Ros2ControlMachine
 from cablecell.hardware.transport import RobotTransport
+from cablecell.simulation.files import read_document
 
 
 def load_robot(path: Path) -> RobotSettings:

@@ -1,4 +1,4 @@
-"""Generate `docs/reference.md`: parameters, error codes and QoS, straight from the code.
+"""Generate `docs/reference.md`: parameters, error codes, published topics and QoS, straight from the code.
 
 `python -m cablecell.ros.reference` rewrites the file; a test compares it.
 """
@@ -16,6 +16,7 @@ from cablecell.core.config.nodes import NODES
 from cablecell.core.config.parameters import ParameterSchema, describe
 from cablecell.core.errors import all_error_classes
 from cablecell.ros import qos
+from cablecell.ros.reference_topics import published_topics
 
 
 def import_every_module() -> None:
@@ -34,6 +35,8 @@ def render() -> str:
         *(_render_parameters(name, schema) for name, schema in NODES.items()),
         "## Error codes\n",
         _render_errors(),
+        "## Published topics\n",
+        _render_topics(),
         "## Quality of service\n",
         _render_qos(),
     ]
@@ -58,6 +61,13 @@ def _render_errors() -> str:
     for cls in all_error_classes():
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         lines.append(f"| {cls.code} | `{cls.__name__}` | {summary} |")
+    return "\n".join([*lines, ""])
+
+
+def _render_topics() -> str:
+    lines = ["| topic | message | quality of service | module |", "|---|---|---|---|"]
+    for topic in published_topics():
+        lines.append(f"| `{topic.name}` | `{topic.type_name}` | {topic.qos or 'its own'} | `{topic.module}` |")
     return "\n".join([*lines, ""])
 
 

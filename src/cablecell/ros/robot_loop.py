@@ -19,6 +19,7 @@ from cablecell.core.control.frames import Array
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances, TrajectoryFollower, validate_trajectory
 from cablecell.ports import CommandMode, JointCommand
 from cablecell.ros.control_loop import ControlLoop, Cycle
+from cablecell.ros.heartbeat_watch import HeartbeatWatch
 
 _START_TOLERANCE_RAD = 0.05
 _STOP_TIME_S = 0.15
@@ -85,7 +86,7 @@ class RobotLoop(ControlLoop):
         """
         self._servo = servo
         self._forward: Array | None = None
-        super().__init__(backend, settings, publish)
+        super().__init__(backend, settings, publish, HeartbeatWatch(0.0))  # a robot knows no supervisor
 
     def reset(self) -> None:
         """Hold where the arm is, as after a change of the scene."""

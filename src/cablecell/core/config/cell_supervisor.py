@@ -17,6 +17,7 @@ class CellSupervisorParameters(ParameterSchema):
         min_length=1,
         json_schema_extra={"unit": "", "read_only": True},
     )
+    teleop: bool = parameter(False, "Also manage the node teleop, as the last one.", read_only=True)
     trials_file: str = parameter("", "File of layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout in the cell before the first job.")
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
@@ -46,6 +47,11 @@ class CellSupervisorParameters(ParameterSchema):
 
     @model_validator(mode="after")
     def _nodes_differ(self) -> CellSupervisorParameters:
-        if len(set(self.nodes)) != len(self.nodes):
-            raise ValueError(f"nodes = {', '.join(self.nodes)} names a node more than once")
+        if len(set(self.managed)) != len(self.managed):
+            raise ValueError(f"nodes = {', '.join(self.managed)} names a node more than once")
         return self
+
+    @property
+    def managed(self) -> list[str]:
+        """All managed nodes in the order of bring-up."""
+        return [*self.nodes, "teleop"] if self.teleop else list(self.nodes)

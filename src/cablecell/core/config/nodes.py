@@ -10,8 +10,10 @@ from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.core.config.parameters import ParameterSchema
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.recorder import RecorderParameters
+from cablecell.core.config.scene_markers import SceneMarkersParameters
 from cablecell.core.config.sim_camera import SimCameraParameters
 from cablecell.core.config.sim_robot import SimRobotParameters
+from cablecell.core.config.teleop import TeleopParameters
 
 NODES: dict[str, type[ParameterSchema]] = {
     "arm_controller": ArmControllerParameters,
@@ -22,6 +24,8 @@ NODES: dict[str, type[ParameterSchema]] = {
     "motion_planner": MotionPlannerParameters,
     "port_estimator": PortEstimatorParameters,
     "recorder": RecorderParameters,
+    "scene_markers": SceneMarkersParameters,
     "sim_camera": SimCameraParameters,
     "sim_robot": SimRobotParameters,
+    "teleop": TeleopParameters,
 }

@@ -31,6 +31,7 @@ from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
 from cablecell.ros.heartbeat import Periodic, process_exists
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
+from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_recipes import RecipeBook
 from cablecell.simulation.files import config_folder
@@ -67,7 +68,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._recipes = RecipeBook(folder, self._knowledge.layouts)
         prefix = self.get_namespace().rstrip("/")
         self._health = NodeHealth(
-            [f"{prefix}/{name}" for name in settings.nodes], settings.heartbeat_timeout_s, settings.busy_timeout_s
+            [f"{prefix}/{name}" for name in settings.managed], settings.heartbeat_timeout_s, settings.busy_timeout_s
         )
         self._states = self.create_publisher(CellState, "cell_state", qos.STATE)
         self._jobs = self.create_publisher(JobStatus, "job_status", qos.STATE)
@@ -75,17 +76,25 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._plugs.publish(String(data=held_plug_to_json(held)))
         self._beats = self.create_publisher(LinkHeartbeat, "cell/heartbeat", qos.HEARTBEAT)
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
-        self._nodes = ManagedNodes(self, settings.nodes)
+        self._nodes = ManagedNodes(self, settings.managed)
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [self.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._stop_arm = self.create_client(Trigger, "stop")
         self._observe = ActionClient(self, Observe, "observe")
         self._insert = ActionClient(self, InsertConnector, "insert_connector")
         self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
+        self._desk = ControlDesk(
+            self,
+            self._busy,
+            lambda: self._is_ready and self._lost is None,
+            lambda name: name in self._senders and process_exists(self._senders[name]) is False,
+            lambda reason: self._enter(self._state.state, reason),
+        )
         self._enter(CellState.STATE_STOPPED, "configured")
 
     def teardown(self) -> None:
         """Destroy the interfaces."""
+        self._desk.destroy()
         for action in (self._run_job, self._insert, self._observe):
             action.destroy()
         for client in (*self._set_layouts, self._stop_arm):
@@ -97,7 +106,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
 
     def start(self) -> None:
         """Bring the managed nodes up, in a thread; watch them from then on."""
-        self._enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.nodes))
+        self._enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.managed))
         set_realtime_priority(self.parameters.values.realtime_priority)
         self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch")
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
@@ -226,6 +235,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         result = goal.result
         if not self._is_ready or self._lost is not None:
             raise NotActiveError(f"no job can run: {self._state.reason}")
+        self._desk.require_free()
         recipe = self._recipes.find(goal.request.recipe)
         job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
         self._state.job_id = job.job_id
@@ -315,7 +325,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         message = CellState(
             state=state,
             previous_state=self._state.state,
-            mode=CellState.MODE_PRODUCTION,
+            mode=CellState.MODE_MANUAL if self._desk.holder else CellState.MODE_PRODUCTION,
             cause_code=cause_code,
             reason=reason,
             job_id=self._state.job_id,
