@@ -506,19 +506,16 @@ def test_every_transition_is_safe_while_an_observation_runs(graph, process, cell
     check_output(process)
 
 
-def test_a_shutdown_ends_an_observation(graph, cell):
-    rules = ["-r", "__node:=doomed", "-r", "observe:=observe_doomed"]
-    with Process(BIN / "port_estimator", "--ros-args", *rules) as other:
+def test_a_shutdown_ends_an_observation(graph, cell, action):
+    with Process(BIN / "port_estimator", "--ros-args", "-r", "__node:=doomed") as other:
         assert graph.get_state("/doomed") == "unconfigured"
         for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             assert graph.change_state("/doomed", transition)
-        client = ActionClient(graph.node, Observe, "observe_doomed")
         cell.silent_cameras = set(CAMERAS)
-        handle = start(graph, client, goal())
+        handle = start(graph, action, goal())
         wait_until(lambda: cell.asked, what="the regions")
         assert graph.change_state("/doomed", Transition.TRANSITION_ACTIVE_SHUTDOWN)
         assert result_of(graph, handle).result.error_code == 538
-        client.destroy()
         other.send(signal.SIGINT)
         assert other.wait() == 0
         check_output(other)
