@@ -13,7 +13,8 @@ from cablecell.core.config.teleop import TeleopSettings
 from cablecell.core.control.frames import rotation_from_rotvec, rotvec_from_rotation, transform
 from cablecell.core.errors import WorkcellError
 from cablecell.core.teleop.commands import Observation, marker_source
-from cablecell.core.teleop.teleoperation import Teleoperation, TeleopState
+from cablecell.core.teleop.output import TeleopState
+from cablecell.core.teleop.teleoperation import Teleoperation
 
 PERIOD_S = 0.01
 HOME = transform(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])

@@ -5,8 +5,12 @@ import time
 
 import numpy as np
 import pytest
+from cablecell_interfaces.msg import TeleopStatus
+from geometry_msgs.msg import WrenchStamped
+from std_srvs.srv import Trigger
 from visualization_msgs.msg import InteractiveMarkerFeedback
 
+from cablecell.ros import conversions
 from tests.support.arm_node import end, start_node
 from tests.support.teleop_rig import MeasuredArm, TeleopRig, moved
 from tests.support.wait import wait_until
@@ -124,3 +128,35 @@ def test_an_operator_who_vanishes_leaves_the_arm_at_rest_within_half_a_second(ri
     record_property("at_rest_after_s", rested_s - vanished_s)
     assert speed_before > 0.05
     assert rested_s - vanished_s <= 0.5
+
+
+def test_contact_stops_the_arm_and_lets_it_retract(rig, record_property):
+    """The plug is lowered onto the board at a quarter of the speed, as with the default scale, and pushed on."""
+    assert rig.call(Trigger, "tare_force_torque_sensor", Trigger.Request()).success
+    rig.enable()
+    forces = []
+    rig.node.create_subscription(
+        WrenchStamped, "wrench", lambda m: forces.append(np.linalg.norm(conversions.vector(m.wrench.force))), 10
+    )
+
+    def lower():
+        rig.twist(0.0, 0.0, -0.25)
+
+    def touches():
+        lower()
+        return rig.status.limits & (TeleopStatus.LIMIT_FORCE | TeleopStatus.LIMIT_RETRACT_ONLY)
+
+    wait_until(touches, timeout_s=20.0, what="contact")
+    rig.repeat(lower, time.monotonic() + 1.5)
+    peak_n, held_n, stopped = max(forces), rig.status.contact_force, rig.arm.X
+    rig.repeat(lower, time.monotonic() + 0.5)
+    crept_m = float(np.linalg.norm(rig.arm.X[:3, 3] - stopped[:3, 3]))
+    rig.repeat(lambda: rig.twist(0.0, 0.0, 0.25), time.monotonic() + 1.0)
+    record_property("contact_peak_n", peak_n)
+    record_property("contact_held_n", held_n)
+    record_property("crept_m", crept_m)
+    assert peak_n < 40.0
+    assert held_n < 25.0
+    assert crept_m < 0.001
+    assert rig.arm.X[2, 3] > stopped[2, 3] + 0.01
+    assert rig.set("enable", False).success

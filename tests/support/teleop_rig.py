@@ -220,6 +220,20 @@ class TeleopRig(GraphClient):
             send()
             pause.wait(period_s)
 
+    @staticmethod
+    def repeat_until(send, done, what, period_s=0.02):
+        """Send again and again until something is so: on a busy machine that takes longer."""
+
+        def is_done():
+            send()
+            return done()
+
+        wait_until(is_done, timeout_s=15.0, what=what, poll_s=period_s)
+
+    def is_at(self, X, within_m=1e-4):
+        """Return whether the arm is at a pose."""
+        return bool(np.linalg.norm(self.arm.X[:3, 3] - X[:3, 3]) < within_m)
+
     def wait_for_rest(self, quiet_s=0.3, timeout_s=5.0):
         """Wait until the arm has not moved for a while; return when its last motion was, or None if there was none."""
         began_s = time.monotonic()

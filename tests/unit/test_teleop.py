@@ -27,8 +27,9 @@ from cablecell.core.teleop.errors import (
     TeleopPausedError,
     WorkspaceError,
 )
+from cablecell.core.teleop.output import TeleopState
 from cablecell.core.teleop.target import Limit
-from cablecell.core.teleop.teleoperation import Teleoperation, TeleopState
+from cablecell.core.teleop.teleoperation import Teleoperation
 
 PERIOD_S = 0.01
 HOME = transform(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])

@@ -16,7 +16,7 @@ from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.frames import rotate6
 from cablecell.core.errors import WorkcellError
 from cablecell.core.teleop.commands import Observation
-from cablecell.core.teleop.teleoperation import Setpoint
+from cablecell.core.teleop.output import Setpoint
 from cablecell.ros import qos
 from cablecell.ros.conversions import fill_compliance_command, pose_to_matrix
 from cablecell.ros.skill_messages import wrench_at_tcp

@@ -8,7 +8,7 @@ from cablecell_interfaces.msg import TeleopStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from cablecell.core.errors import WorkcellError
-from cablecell.core.teleop.teleoperation import TeleopOutput, TeleopState
+from cablecell.core.teleop.output import TeleopOutput, TeleopState
 from cablecell.ros.conversions import BASE_FRAME, fill_pose
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
@@ -29,59 +28,13 @@ from cablecell.core.teleop.errors import (
     TeleopPausedError,
     WorkspaceError,
 )
-from cablecell.core.teleop.guard import Contact, read_contact
+from cablecell.core.teleop.guard import read_contact
 from cablecell.core.teleop.lease import Lease
+from cablecell.core.teleop.output import Setpoint, TeleopOutput, TeleopState
 from cablecell.core.teleop.target import REST, Limit, LimitedTarget, Wish
 
 _LONGEST_STEP = 2.5
 """Longest step in periods: after a hiccup the target goes on, it does not catch up."""
-
-
-class TeleopState(IntEnum):
-    """What teleoperation does, numbered as in cablecell_interfaces/TeleopStatus; ENABLING is the node's business."""
-
-    DISABLED = 0
-    READY = 2
-    MOVING = 3
-    PAUSED = 4
-
-
-@dataclass(frozen=True)
-class Setpoint:
-    """What to send to the arm.
-
-    Attributes:
-        X_base_target: Pose of the tcp, shape (4, 4).
-        twist: Its velocity in base axes, shape (6,), m/s, rad/s.
-        acceleration: Likewise; without it the arm's inertia carries the tool beyond a target that brakes.
-    """
-
-    X_base_target: Array
-    twist: Array
-    acceleration: Array
-
-
-@dataclass(frozen=True)
-class TeleopOutput:
-    """Result of a step.
-
-    Attributes:
-        state: What teleoperation does.
-        setpoint: What to send; None when nothing is sent, and the arm holds by itself.
-        holder: Who holds control; empty when nobody does.
-        limits: What kept the arm from doing all that was asked.
-        contact: The force guard's view; None without an observation.
-        leash: Distance and angle from the tcp to the target, m and rad.
-        fault: Why control was lost in this step; None otherwise.
-    """
-
-    state: TeleopState
-    setpoint: Setpoint | None
-    holder: str
-    limits: Limit
-    contact: Contact | None
-    leash: tuple[float, float]
-    fault: WorkcellError | None
 
 
 @dataclass

@@ -19,7 +19,8 @@ from cablecell.core.control.frames import Array, rotate6
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.teleop.commands import Observation, marker_source, require_fresh, twist_in_units
 from cablecell.core.teleop.errors import CellBusyError, StateLostError, TeleopError
-from cablecell.core.teleop.teleoperation import Teleoperation, TeleopOutput, TeleopState
+from cablecell.core.teleop.output import TeleopOutput, TeleopState
+from cablecell.core.teleop.teleoperation import Teleoperation
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import pose_to_matrix, six
