@@ -456,8 +456,9 @@ class ArmController:
     def _twist(self, setpoint: ComplianceCommand, R: Array, soft: Array | float = 0.0) -> Array:
         """Return the velocity reference in target axes.
 
-        An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the interpolated target may only follow the arm,
-        and its velocity would cancel the damping that limits the speed of a force-controlled motion.
+        An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the
+        interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
+        of a force-controlled motion.
         """
         reference = rotate6(R.T, self._interpolator.twist)
         is_stiff = np.diag(setpoint.stiffness) > soft
