@@ -11,7 +11,7 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController, ControllerMode, preferred_mode
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.errors import CommandModeError, FollowingError
+from cablecell.core.control.errors import CommandModeError, ContactForceError, FollowingError
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.ports import ArmState, CommandMode
 from tests.support.arm import HOME, DhArm
@@ -132,6 +132,23 @@ def test_a_stop_in_motion_brakes_and_stays():
     assert np.abs(np.diff(rates)).max() <= 40.0 * DT + 1e-9
     assert (rates >= -1e-6).all(), "it turns back"
     assert np.flatnonzero(np.abs(rates) > 1e-6)[-1] * DT < 0.05
+
+
+def test_a_stop_by_force_gives_way_until_the_force_is_gone():
+    """Held stiffly it would go on pressing: a rigid surface keeps what it has."""
+    controller, arm = make(), DelayedArm()
+    start = MODEL.dynamics(HOME).X_base_tcp
+    stiffness_n_per_m, overlap_m = 40000.0, 0.002  # 80 N
+    felt = deque([np.zeros(6)] * 3, maxlen=3)
+    for _ in range(1000):
+        X = MODEL.dynamics(arm.q).X_base_tcp
+        depth = overlap_m + float((X[:3, 3] - start[:3, 3]) @ start[:3, 2])
+        push = np.array([0, 0, -stiffness_n_per_m * max(depth, 0.0), 0, 0, 0])
+        arm.follow(controller.tick(arm.state(), felt[0], arm.time_s))
+        felt.append(push)
+    assert isinstance(controller.report.fault, ContactForceError)
+    assert np.abs(push).max() < 1.0
+    assert np.linalg.norm(MODEL.dynamics(arm.q).X_base_tcp[:3, 3] - start[:3, 3]) < 0.004
 
 
 def test_an_arm_that_does_not_follow_is_stopped_and_named():

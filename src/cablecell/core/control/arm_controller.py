@@ -129,6 +129,7 @@ class ArmController:
             self._dt_s,
         )
         self._is_streaming = False
+        self._is_yielding = False
         self._follower: TrajectoryFollower | None = None
         self._compliance: ComplianceCommand | None = None
         self._compliance_at_s = -math.inf
@@ -157,6 +158,7 @@ class ArmController:
     def hold(self) -> None:
         """Stay where the arm is; drops commands, trajectories and faults."""
         self._mode = ControllerMode.HOLD
+        self._is_yielding = False
         self._fault = None
         self._q_hold = None
         self._compliance = None
@@ -392,6 +394,9 @@ class ArmController:
             wanted, reference = self._admit(dynamics, wrench_tcp, is_held)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+        elif self._is_pressing(wrench_tcp):
+            assert wrench_tcp is not None
+            wanted = self._yield(dynamics, wrench_tcp)
         else:
             wanted = self._joint_reference(q).q
         return JointCommand(CommandMode.POSITION, stream.step(wanted)), reference, False
@@ -408,15 +413,39 @@ class ArmController:
             wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
         velocity = self._twist(setpoint, R, self._admittance.soft)
         twist = self._admittance.step(setpoint, X_reference, velocity, wrench)
+        return self._towards(twist, setpoint.X_tcp_comp), X_reference @ inverse(setpoint.X_tcp_comp)
+
+    def _is_pressing(self, wrench_tcp: Array | None) -> bool:
+        """Return whether the arm was stopped by a force: held stiffly it would go on pressing."""
+        is_over = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
+        return is_over and self._admittance is not None and wrench_tcp is not None
+
+    def _yield(self, dynamics: ArmDynamics, wrench_tcp: Array) -> Array:
+        """Return joint positions that give way to the wrench until it is gone."""
+        assert self._admittance is not None
+        if not self._is_yielding:
+            self._is_yielding = True
+            self._admittance.use_frame(np.eye(4))
+            self._admittance.reset(self._model.dynamics(self._stream.q).X_base_tcp)
+        X = self._admittance.X_base_commanded
+        nothing = ComplianceCommand(0.0, X, np.eye(4), np.zeros((6, 6)))
+        wrench = rotate6(X[:3, :3].T @ dynamics.X_base_tcp[:3, :3], wrench_tcp)
+        wanted = self._towards(self._admittance.step(nothing, X, np.zeros(6), wrench), np.eye(4))
+        self._q_hold = wanted
+        return wanted
+
+    def _towards(self, twist: Array, X_tcp_comp: Array) -> Array:
+        """Return joint positions one period on the way that the admittance goes, shape (n,), rad."""
+        assert self._admittance is not None
         commanded = self._model.dynamics(self._stream.q)
-        X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
+        X_base_comp, J = compliance_jacobian(commanded, X_tcp_comp)
         X_wanted = self._admittance.X_base_commanded
         lag = np.empty(6)
         lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
         lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
         twist = twist + _POSE_CORRECTION * (lag - twist * self._dt_s)
-        step = damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
-        return self._stream.q + step, X_reference @ inverse(setpoint.X_tcp_comp)
+        wanted: Array = self._stream.q + damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
+        return wanted
 
     def _watch_following(self, q: Array) -> None:
         """Stop an arm that does not follow; one that was moved while it held stays where it was moved to."""
