@@ -133,6 +133,18 @@ def test_the_stream_starts_where_the_arm_is_and_not_where_it_was():
     assert np.abs(sent - here).max() <= np.pi * PERIOD_S + 1e-9
 
 
+def test_an_arm_that_somebody_moved_is_not_pulled_back():
+    robot, machine = make()
+    machine.connect()
+    position(machine, HOME)
+    robot.machine.disconnect()
+    robot.machine.arm._home = HOME + 0.5
+    robot.machine.connect()
+    machine.cycle(PERIOD_S)
+    sent = machine.arm.command(JointCommand(CommandMode.POSITION, HOME + 0.5)).values
+    assert sent == pytest.approx(HOME + 0.5)
+
+
 def test_a_state_that_is_not_finite_is_a_fault_and_no_state():
     robot, machine = make()
     machine.connect()

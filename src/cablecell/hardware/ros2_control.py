@@ -176,7 +176,9 @@ class RobotArm:
         """
         self._link.require_connected()
         values = require_joint_command(command, self.joint_names, self.command_modes)
-        before = self.read().q if self._sent is None else self._sent
+        before = self._sent
+        if before is None or self._was_moved(before):
+            before = self.read().q
         step = self._velocity * self._period_s
         limited = np.minimum(np.maximum(values, self._limits.lower), self._limits.upper)
         limited = np.minimum(np.maximum(limited, before - step), before + step)
@@ -207,6 +209,15 @@ class RobotArm:
     def begin_period(self, period_s: float) -> None:
         """Take the length of the control period, s."""
         self._period_s = period_s
+
+    def _was_moved(self, sent: Vector) -> bool:
+        """Return whether the arm is far from what was sent: a stream from there would pull it back."""
+        report = self._link.transport.joints
+        if report is None:
+            return False
+        order, _ = self._link.order(report)
+        q = np.array([report.positions[i] for i in order])
+        return bool(np.abs(q - sent).max() > self._link.settings.limits.leash_rad)
 
     def _state(self, report: JointReport) -> ArmState:
         order, _ = self._link.order(report)

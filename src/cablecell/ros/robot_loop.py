@@ -92,6 +92,7 @@ class RobotLoop(ControlLoop):
         """Hold where the arm is, as after a change of the scene."""
         self.controller: Any = JointControllers(self._backend, self._period_s)
         self._forward = None
+        self._is_taken_up = False
         self._servo.reset()
 
     def show(self, change: Callable[[], None]) -> None:
@@ -125,6 +126,10 @@ class RobotLoop(ControlLoop):
             self._serve()
         machine = self._backend.machine
         forward, self._forward = self._forward, None
+        if forward is not None and not self._is_taken_up:
+            # As a controller that is activated: a stream is taken up where the arm is, and not from elsewhere.
+            self._is_taken_up = bool(np.abs(forward - machine.arm.read().q).max() < _START_TOLERANCE_RAD)
+            forward = forward if self._is_taken_up else None
         target = self.controller.step(forward, machine.arm.read().q)
         if target is not None:
             self._servo.send(target)

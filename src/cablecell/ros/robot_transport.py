@@ -25,6 +25,8 @@ from cablecell.ros import qos
 
 _SPIN_S = 0.1
 _ZERO_LIMIT_S = 2.0
+_TAKING_S = 0.01
+"""Time in which a message that has arrived is taken."""
 
 
 class RclpyTransport:
@@ -100,7 +102,8 @@ class RclpyTransport:
             if report is not None and report.received_s > newer_than_s:
                 return True
             left_s = end_s - time.monotonic()
-            if left_s <= 0.0 or not self._news.wait(left_s):
+            # When this process was the one that slept, the news is here and only not yet taken: that is no silence.
+            if not self._news.wait(max(left_s, _TAKING_S)) and time.monotonic() >= end_s:
                 return False
 
     def missing(self) -> list[str]:

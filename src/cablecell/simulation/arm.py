@@ -139,19 +139,9 @@ class SimulatedArm:
         world = self._connected()
         self._period_s = steps * world.dt_s
         if self._mode is CommandMode.EFFORT:
-            mass, com = self._payload if world.grasp is not None else (0.0, (0.0, 0.0, 0.0))
-            gravity = gravity_torques(
-                world.client,
-                world.arm,
-                world.all_positions(),
-                world.joints["gripper_base_link_joint"],
-                mass,
-                world.in_hand_link(com),
-                world.settings.physics.gravity_m_per_s2,
-            )
             torques = [
                 min(max(v + g, -joint.effort), joint.effort)
-                for v, g, joint in zip(self._values, gravity, world.joint_limits, strict=False)
+                for v, g, joint in zip(self._values, self._gravity(world), world.joint_limits, strict=False)
             ]
             world.drives.apply_torques(torques)
             return
@@ -164,7 +154,8 @@ class SimulatedArm:
         offset = world.encoders.offset_rad
         start = [r - o for r, o in zip(self._reference, offset, strict=True)]
         end = [t - o for t, o in zip(target, offset, strict=True)]
-        world.drives.follow(start, end, steps, world.dt_s)
+        load = self._gravity(world)[: len(start)] if world.drives.is_elastic else None
+        world.drives.follow(start, end, steps, world.dt_s, load)
         self._reference = target
 
     def measure(self) -> None:
@@ -172,7 +163,10 @@ class SimulatedArm:
         world = self._connected()
         q, dq, motor = world.joint_states()
         measured_q, measured_dq = world.encoders.measure(q, dq)
-        tau = motor if world.drives.torques is None else world.drives.torques
+        drives = world.drives
+        if drives.is_elastic and drives.applied is not None:
+            motor = drives.applied
+        tau = motor if drives.torques is None else drives.torques
         for value, speed, joint in zip(measured_q, measured_dq, world.joint_limits, strict=True):
             if abs(speed) > OVERSPEED * joint.velocity or not joint.lower <= value <= joint.upper:
                 self._is_protective_stopped = True
@@ -185,6 +179,19 @@ class SimulatedArm:
         )
         if self._is_protective_stopped:
             self.stop()
+
+    def _gravity(self, world: World) -> list[float]:
+        """Return the torques that hold the arm still with what it believes to carry, N·m."""
+        mass, com = self._payload if world.grasp is not None else (0.0, (0.0, 0.0, 0.0))
+        return gravity_torques(
+            world.client,
+            world.arm,
+            world.all_positions(),
+            world.joints["gripper_base_link_joint"],
+            mass,
+            world.in_hand_link(com),
+            world.settings.physics.gravity_m_per_s2,
+        )
 
     def _connected(self) -> World:
         if self._world is None:

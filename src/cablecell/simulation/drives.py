@@ -28,6 +28,33 @@ class Drives:
         self._velocity: list[float] = [0.0] * n
         self._steps, self._step = 1, 0
         self.torques: list[float] | None = None
+        self.applied: list[float] | None = None
+        self._elastic: tuple[list[float], list[float]] | None = None
+        self._load: list[float] = [0.0] * n
+
+    def make_elastic(self, stiffness: Sequence[float], damping: Sequence[float]) -> None:
+        """Follow positions from now on as servos with a stiffness do, and not as a rigid constraint.
+
+        A constraint that meets a rigid surface has no stiffness at all between them: no real arm is like that.
+
+        Args:
+            stiffness: Of each joint, N·m/rad.
+            damping: Of each joint, N·m·s/rad.
+        """
+        self._elastic = (list(stiffness), list(damping))
+        p.setJointMotorControlArray(
+            self._body,
+            self._joints,
+            p.VELOCITY_CONTROL,
+            targetVelocities=self._none,
+            forces=self._none,
+            physicsClientId=self._client,
+        )
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether positions are followed with a stiffness; then `follow` needs the load."""
+        return self._elastic is not None
 
     def apply_torques(self, torques: Sequence[float]) -> None:
         """Apply these torques in every step from now on, N·m."""
@@ -42,7 +69,9 @@ class Drives:
             )
         self.torques = list(torques)
 
-    def follow(self, start: Sequence[float], end: Sequence[float], steps: int, dt_s: float) -> None:
+    def follow(
+        self, start: Sequence[float], end: Sequence[float], steps: int, dt_s: float, load: Sequence[float] | None = None
+    ) -> None:
         """Follow a straight line of joint positions over the next steps, then hold its end.
 
         Targets that jump once per control period would ring in the force sensor, so they are set in every step.
@@ -52,8 +81,11 @@ class Drives:
             end: Positions after `steps`, rad.
             steps: Number of physics steps.
             dt_s: Length of one, s.
+            load: Torques that hold the arm still, N·m; what elastic drives need beside their springs.
         """
         self.torques = None
+        if load is not None:
+            self._load = list(load)
         self._from, self._to = list(start), list(end)
         self._steps, self._step = steps, 0
         self._velocity = [(b - a) / (steps * dt_s) for a, b in zip(start, end, strict=True)]
@@ -72,6 +104,9 @@ class Drives:
             s = self._step / self._steps
             targets = [a + s * (b - a) for a, b in zip(self._from, self._to, strict=True)]
             velocities = self._velocity
+        if self._elastic is not None:
+            self._push(targets, velocities)
+            return
         p.setJointMotorControlArray(
             self._body,
             self._joints,
@@ -82,6 +117,21 @@ class Drives:
             positionGains=self._gains,
             velocityGains=self._velocity_gains,
             physicsClientId=self._client,
+        )
+
+    def _push(self, targets: Sequence[float], velocities: Sequence[float]) -> None:
+        """Apply spring, damper and load of elastic drives for one step."""
+        assert self._elastic is not None
+        states = p.getJointStates(self._body, self._joints, physicsClientId=self._client)
+        torques = [
+            min(max(k * (target - s[0]) + d * (velocity - s[1]) + load, -limit), limit)
+            for k, d, target, velocity, s, load, limit in zip(
+                *self._elastic, targets, velocities, states, self._load, self._limits, strict=True
+            )
+        ]
+        self.applied = torques
+        p.setJointMotorControlArray(
+            self._body, self._joints, p.TORQUE_CONTROL, forces=torques, physicsClientId=self._client
         )
 
 

@@ -20,6 +20,11 @@ from cablecell.simulation.machine import SimulatedMachine
 
 T = TypeVar("T")
 
+STIFFNESS_NM_PER_RAD = (8.0e4, 8.0e4, 4.0e4, 1.0e4, 1.0e4, 1.0e4)
+"""Of the joints as their servos hold them: about 7e4 N/m at the tool, as arms of this size have. Estimate."""
+DAMPING_NMS_PER_RAD = (700.0, 700.0, 350.0, 40.0, 40.0, 20.0)
+"""Likewise of the motion against what is commanded."""
+
 
 @dataclass(frozen=True)
 class ServoLink:
@@ -80,12 +85,14 @@ class ServoArm:
         self._setpoints: DelayLine[Vector] = DelayLine(link, rng)
         self._reports: DelayLine[tuple[ArmState, WrenchSample]] = DelayLine(link, rng)
         self._smooth: list[Vector] = []
+        machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
 
     def reset(self) -> None:
         """Hold where the arm is, as after a change of the scene; what is on its way is lost."""
         self._setpoints.clear()
         self._reports.clear()
         self._smooth = []
+        self._machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
 
     def send(self, q: Vector) -> None:
         """Send a set-point, shape (n,), rad."""

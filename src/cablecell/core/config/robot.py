@@ -32,10 +32,17 @@ class RobotTopics(DocumentSchema):
 
 
 class RobotLimits(DocumentSchema):
-    """Limits of what is streamed, beside the range of the joints in the description of the arm."""
+    """Limits of what is streamed, beside the range of the joints in the description of the arm.
+
+    Attributes:
+        velocity_rad_per_s: Highest speed of each joint, rad/s.
+        acceleration_rad_per_s2: Deceleration of a stop, rad/s².
+        leash_rad: An arm further from what was sent was moved by somebody else; the stream goes on from where it is.
+    """
 
     velocity_rad_per_s: Six
     acceleration_rad_per_s2: Positive = 40.0
+    leash_rad: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15
 
 
 class RobotWatch(DocumentSchema):

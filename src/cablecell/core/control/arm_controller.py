@@ -13,23 +13,22 @@ from enum import Enum
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.admittance import AdmittanceLaw, ContactLoop, damped_least_squares
+from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
 from cablecell.core.control.errors import (
     CommandModeError,
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
-    FollowingError,
     NonFiniteCommandError,
 )
-from cablecell.core.control.frames import Array, inverse, rotate6, rotvec_from_rotation, shift_wrench
-from cablecell.core.control.impedance import CartesianImpedance, compliance_jacobian, joint_limit_torque
+from cablecell.core.control.frames import Array, inverse, rotate6
+from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
 from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.joint import JointImpedance, computed_torque
-from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import ArmDynamics, ArmModel
+from cablecell.core.control.position_drive import PositionDrive
 from cablecell.core.control.trajectory import (
     JointTrajectory,
     Reference,
@@ -42,12 +41,6 @@ from cablecell.ports import ArmState, CommandMode, JointCommand
 
 _START_TOLERANCE = 0.05
 """How far the first point of a trajectory may be from the arm, rad."""
-
-_IK_DAMPING = 0.02
-"""Damping of the differential inverse kinematics of position-controlled arms."""
-
-_POSE_CORRECTION = 20.0
-"""Rate at which a position-controlled arm removes the pose error left by linearised kinematics, 1/s."""
 
 
 class ControllerMode(Enum):
@@ -116,19 +109,12 @@ class ArmController:
         self._impedance = CartesianImpedance(settings)
         self._joint_impedance = JointImpedance(settings, self._limits.velocity)
         self._command_mode = command_mode
-        self._admittance = None if loop is None else AdmittanceLaw(settings, loop)
         if command_mode is CommandMode.POSITION and loop is None:
             raise ValueError("a position-controlled arm needs its ContactLoop: delay, lag and contact stiffness")
+        is_told_positions = command_mode is not CommandMode.EFFORT
+        self._drive = PositionDrive(model, settings, loop) if is_told_positions and loop is not None else None
         self._mode = ControllerMode.HOLD
         self._q_hold: Array | None = None
-        self._stream = JointStream(
-            self._limits.lower,
-            self._limits.upper,
-            self._limits.velocity,
-            np.full(joints, settings.joint_acceleration),
-            self._dt_s,
-        )
-        self._is_streaming = False
         self._follower: TrajectoryFollower | None = None
         self._compliance: ComplianceCommand | None = None
         self._compliance_at_s = -math.inf
@@ -319,12 +305,8 @@ class ArmController:
         self._interpolator.reset(dynamics.X_base_tcp)
         self._impedance.reset()
         self._joint_impedance.reset()
-        if self._admittance is not None:
-            # Where the arm was told to be and not where it is: the difference is its lag, and would be a jump.
-            X_base_tcp = self._model.dynamics(self._stream.q).X_base_tcp if self._is_streaming else dynamics.X_base_tcp
-            self._interpolator.reset(X_base_tcp)
-            self._admittance.use_frame(np.eye(4))
-            self._admittance.reset(X_base_tcp)
+        if self._drive is not None:
+            self._interpolator.reset(self._drive.enter(dynamics))
 
     def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
         """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
@@ -336,8 +318,8 @@ class ArmController:
         if not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = inverse(self._X_tcp_comp) @ setpoint.X_tcp_comp
             self._interpolator.move_frame(X_old_new)
-            if self._admittance is not None:
-                self._admittance.use_frame(setpoint.X_tcp_comp)
+            if self._drive is not None:
+                self._drive.law.use_frame(setpoint.X_tcp_comp)
             self._X_tcp_comp = setpoint.X_tcp_comp
         if is_held:
             self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
@@ -382,62 +364,31 @@ class ArmController:
     def _position_tick(
         self, dynamics: ArmDynamics, q: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
-        stream = self._stream
-        if not self._is_streaming:
-            stream.reset(q)
-            self._is_streaming = True
-        self._watch_following(q)
+        drive = self._drive
+        assert drive is not None
+        drive.begin(q)
+        stray = drive.stray(q)
+        if stray is not None:
+            # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to.
+            if self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
+                self.stop(stray)
+            drive.restart(q)
+            self._q_hold = None
         reference = dynamics.X_base_tcp
+        is_pressing = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
-            wanted, reference = self._admit(dynamics, wrench_tcp, is_held)
+            setpoint = self._setpoint(dynamics, is_held)
+            X_reference = self._interpolator.X_base_reference
+            twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
+            wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
+            reference = X_reference @ inverse(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+        elif is_pressing and wrench_tcp is not None:
+            wanted = self._q_hold = drive.give_way(dynamics, wrench_tcp)
         else:
             wanted = self._joint_reference(q).q
-        return JointCommand(CommandMode.POSITION, stream.step(wanted)), reference, False
-
-    def _admit(self, dynamics: ArmDynamics, wrench_tcp: Array | None, is_held: bool) -> tuple[Array, Array]:
-        """Return the joint positions that the wrench and the setpoint ask for, and the reference of the tcp."""
-        assert self._admittance is not None
-        setpoint = self._setpoint(dynamics, is_held)
-        X_reference = self._interpolator.X_base_reference
-        R = X_reference[:3, :3]
-        wrench = np.zeros(6)
-        if wrench_tcp is not None:
-            at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
-            wrench = rotate6(R.T @ dynamics.X_base_tcp[:3, :3], at_comp)
-        velocity = self._twist(setpoint, R, self._admittance.soft)
-        twist = self._admittance.step(setpoint, X_reference, velocity, wrench)
-        commanded = self._model.dynamics(self._stream.q)
-        X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
-        X_wanted = self._admittance.X_base_commanded
-        lag = np.empty(6)
-        lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
-        lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
-        twist = twist + _POSE_CORRECTION * (lag - twist * self._dt_s)
-        step = damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
-        return self._stream.q + step, X_reference @ inverse(setpoint.X_tcp_comp)
-
-    def _watch_following(self, q: Array) -> None:
-        """Stop an arm that does not follow; one that was moved while it held stays where it was moved to."""
-        error = np.abs(q - self._stream.q)
-        worst = int(error.argmax())
-        limit = self._settings.following_limit_rad
-        if float(error[worst]) <= limit:
-            return
-        if self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
-            self.stop(
-                FollowingError(
-                    f"joint {worst} is {float(error[worst]):.3f} rad from where it was told to be; the limit is "
-                    f"{limit} rad: the arm does not take commands, or something holds it",
-                    quantity=f"following_error[{worst}]",
-                    value=float(error[worst]),
-                    limit=limit,
-                    unit="rad",
-                )
-            )
-        self._stream.reset(q)
-        self._q_hold = None
+        return JointCommand(CommandMode.POSITION, drive.stream.step(wanted)), reference, False
 
     def _joint_reference(self, q: Array) -> Reference:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
@@ -449,7 +400,7 @@ class ArmController:
                     self._fault = self._follower.fault
             return reference
         if self._q_hold is None:
-            self._q_hold = self._stream.brake() if self._is_streaming else q.copy()
+            self._q_hold = q.copy() if self._drive is None else self._drive.rest(q)
         zero = np.zeros_like(q)
         return Reference(self._q_hold, zero, zero)
 
@@ -457,8 +408,8 @@ class ArmController:
         """Return the velocity reference in target axes.
 
         An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the
-        interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed of
-        a force-controlled motion.
+        interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
+        of a force-controlled motion.
         """
         reference = rotate6(R.T, self._interpolator.twist)
         is_stiff = np.diag(setpoint.stiffness) > soft

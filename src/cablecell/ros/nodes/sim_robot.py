@@ -99,6 +99,11 @@ class SimRobot(CellNode[SimRobotParameters]):
         self._gripper.end()
         self._loop.stop()
         set_realtime_priority(0)
+        kept = self._loop.statistics.report()
+        self.get_logger().info(
+            f"{kept.count} cycles; time between two: median {kept.median_s:.4f} s, 99.9 % below {kept.p999_s:.4f} s, "
+            f"longest {kept.longest_s:.4f} s; given up {self._loop.pacer.lost_s:.3f} s"
+        )
 
     def _take(self, message: Any) -> None:
         positions = np.array(message.data)

@@ -1,0 +1,120 @@
+"""What an arm that is told positions is told: the admittance's motion as a stream of joint positions it can follow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.admittance import AdmittanceLaw, ContactLoop, damped_least_squares
+from cablecell.core.control.command import ComplianceCommand
+from cablecell.core.control.errors import FollowingError
+from cablecell.core.control.frames import Array, rotate6, rotvec_from_rotation, shift_wrench
+from cablecell.core.control.impedance import compliance_jacobian
+from cablecell.core.control.joint_stream import JointStream
+from cablecell.core.control.model import ArmDynamics, ArmModel
+
+_IK_DAMPING = 0.02
+"""Damping of the differential inverse kinematics."""
+
+_POSE_CORRECTION = 20.0
+"""Rate at which the pose error left by linearised kinematics is removed, 1/s."""
+
+
+class PositionDrive:
+    """Keeps the stream of joint positions and the admittance that moves it.
+
+    Attributes:
+        stream: What the arm is told.
+        law: The admittance.
+    """
+
+    def __init__(self, model: ArmModel, settings: ControlSettings, loop: ContactLoop) -> None:
+        self._model, self._settings = model, settings
+        self._dt_s = 1.0 / settings.rate_hz
+        limits = model.joint_limits
+        acceleration = np.full(limits.lower.size, settings.joint_acceleration)
+        self.stream = JointStream(limits.lower, limits.upper, limits.velocity, acceleration, self._dt_s)
+        self.law = AdmittanceLaw(settings, loop)
+        self._is_streaming = False
+        self._is_yielding = False
+
+    def begin(self, q: Array) -> None:
+        """Start the stream at measured positions, if it has not begun."""
+        if not self._is_streaming:
+            self.restart(q)
+
+    def restart(self, q: Array) -> None:
+        """Go on from measured positions, at rest."""
+        self.stream.reset(q)
+        self._is_streaming = True
+
+    def rest(self, q: Array) -> Array:
+        """Return where the arm comes to rest from now on: measured positions before the stream has begun."""
+        return self.stream.brake() if self._is_streaming else q.copy()
+
+    def enter(self, dynamics: ArmDynamics) -> Array:
+        """Begin a Cartesian motion at rest and return where the tcp begins, shape (4, 4).
+
+        It begins where the arm was told to be and not where it is: the difference is its lag, and would be a jump.
+        """
+        X_base_tcp = self._model.dynamics(self.stream.q).X_base_tcp if self._is_streaming else dynamics.X_base_tcp
+        self.law.use_frame(np.eye(4))
+        self.law.reset(X_base_tcp)
+        self._is_yielding = False
+        return X_base_tcp
+
+    def move(
+        self,
+        setpoint: ComplianceCommand,
+        X_base_reference: Array,
+        twist: Array,
+        dynamics: ArmDynamics,
+        wrench_tcp: Array | None,
+    ) -> Array:
+        """Return the joint positions that setpoint and wrench ask for, shape (n,), rad.
+
+        Args:
+            setpoint: Gains, feed-forward and compliance frame.
+            X_base_reference: Interpolated target of the compliance frame.
+            twist: Its velocity in target axes.
+            dynamics: Where the arm is measured to be.
+            wrench_tcp: Environment on tool at the tcp in tcp axes; None without a sensor.
+        """
+        wrench = np.zeros(6)
+        if wrench_tcp is not None:
+            at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
+            wrench = rotate6(X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3], at_comp)
+        twist = self.law.step(setpoint, X_base_reference, twist, wrench)
+        commanded = self._model.dynamics(self.stream.q)
+        X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
+        X_wanted = self.law.X_base_commanded
+        lag = np.empty(6)
+        lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
+        lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
+        twist = twist + _POSE_CORRECTION * (lag - twist * self._dt_s)
+        wanted: Array = self.stream.q + damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
+        return wanted
+
+    def give_way(self, dynamics: ArmDynamics, wrench_tcp: Array) -> Array:
+        """Return joint positions that yield to a wrench until it is gone; an arm held stiffly would go on pressing."""
+        if not self._is_yielding:
+            self.enter(dynamics)
+            self._is_yielding = True
+        X = self.law.X_base_commanded
+        return self.move(ComplianceCommand(0.0, X, np.eye(4), np.zeros((6, 6))), X, np.zeros(6), dynamics, wrench_tcp)
+
+    def stray(self, q: Array) -> FollowingError | None:
+        """Return what is wrong when the arm is not where it was told to be; None when it is."""
+        error = np.abs(q - self.stream.q)
+        worst = int(error.argmax())
+        limit = self._settings.following_limit_rad
+        if float(error[worst]) <= limit:
+            return None
+        return FollowingError(
+            f"joint {worst} is {float(error[worst]):.3f} rad from where it was told to be; the limit is {limit} rad: "
+            "the arm does not take commands, or something holds it",
+            quantity=f"following_error[{worst}]",
+            value=float(error[worst]),
+            limit=limit,
+            unit="rad",
+        )

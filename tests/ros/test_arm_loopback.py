@@ -1,0 +1,90 @@
+"""The arm controller with an arm that is only topics and actions: it moves it, and it stops when the link is lost."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lifecycle_msgs.msg import Transition
+from std_msgs.msg import Float64MultiArray
+
+from cablecell.ros import qos
+from tests.support.arm_node import ArmClient, end, moved, start_node, turned
+from tests.support.wait import wait_until
+
+ROBOT_FILE = Path(__file__).parents[2] / "config/robots/ur5e.yaml"
+COMMANDS = "/robot/forward_position_controller/commands"
+STALE = re.compile(r"code 803: /robot/(joint_states|force_torque_sensor_broadcaster/wrench) is stale: nothing came for")
+
+
+class LoopClient(ArmClient):
+    """Also listens to what is streamed to the robot, with the time of arrival."""
+
+    def __init__(self):
+        super().__init__()
+        self.streamed = []
+        self.node.create_subscription(
+            Float64MultiArray,
+            COMMANDS,
+            lambda message: self.streamed.append((time.monotonic(), np.array(message.data))),
+            qos.HEARTBEAT,
+        )
+
+
+@pytest.fixture
+def cell():
+    """A robot, its controller, and a client."""
+    robot_file = f"robot_file:={ROBOT_FILE}"
+    with (
+        start_node("sim_robot", robot_file, "autostart:=true", "seed:=1") as robot,
+        start_node("arm_controller", "hardware:=ros2_control", robot_file, "autostart:=true") as arm,
+        LoopClient() as client,
+    ):
+        client.wait_until_ready()
+        yield robot, arm, client
+
+
+def test_it_follows_a_trajectory_and_yields_to_a_push(cell):
+    robot, arm, client = cell
+    start = client.q()
+    outcome = client.result(client.send(client.goal(turned(start, 0.3, 0.2), 2.0)))
+    assert outcome.result.error_code == 0, outcome.result.error_string
+    assert np.abs(client.q() - turned(start, 0.3, 0.2)).max() < 2e-3
+    X = client.X_base_tcp()
+    with client.streaming(lambda: client.compliance_message(moved(X, dz=0.02))):
+        wait_until(lambda: np.abs(client.X_base_tcp()[:3, 3] - moved(X, dz=0.02)[:3, 3]).max() < 1e-3, timeout_s=8.0)
+    end(arm)
+    end(robot)
+
+
+def test_a_robot_that_is_missing_is_named():
+    with start_node("arm_controller", "hardware:=ros2_control", f"robot_file:={ROBOT_FILE}", "autostart:=true") as arm:
+        assert arm.wait(40.0) == 2
+        assert "configuration refused, code 804: robot 'ur5e' is not there after 20.0 s; missing: /robot/" in arm.output
+
+
+@pytest.mark.parametrize("how", ["killed", "silent"])
+def test_a_lost_link_ends_in_rest_within_a_fifth_of_a_second_and_one_line(cell, how):
+    robot, arm, client = cell
+    start = client.q()
+    client.send(client.goal(turned(start, 1.0), 2.0))
+    wait_until(lambda: abs(client.joints[-1].position[0] - start[0]) > 0.2)
+    if how == "killed":
+        robot.send(signal.SIGKILL)
+    else:  # the robot goes on and would take every command
+        client.change_state("/sim_robot", Transition.TRANSITION_DEACTIVATE)
+    cut_s = time.monotonic()
+    wait_until(lambda: not arm.is_running, timeout_s=5.0)
+    assert arm.wait() == 1
+    lines = [line for line in arm.output.splitlines() if "FATAL" in line]
+    assert len(lines) == 1, arm.output
+    assert STALE.search(lines[0]), lines[0]
+    times = np.array([stamp for stamp, _ in client.streamed])
+    first = np.array([values[0] for _, values in client.streamed])
+    assert times[-1] - cut_s < 0.2
+    rates = np.diff(first[-6:]) / 0.002
+    assert abs(rates[-1]) <= 40.0 * 0.002 + 1e-6, "what was streamed last is not at rest"
