@@ -85,6 +85,10 @@ class SimRobot(CellNode[SimRobotParameters]):
                 destroy(self.__dict__.pop(name))
         self._backend.machine.disconnect()
 
+    def wind_down(self) -> bool:
+        """Outlive whoever commands: a robot that goes first is a lost link."""
+        return not (self.is_active and self.count_publishers(self._robot.topics.position_commands))
+
     def start(self) -> None:
         """Start the loop."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
