@@ -24,7 +24,7 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.ros import qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
-from cablecell.ros.arm_priority import set_realtime_priority
+from cablecell.ros.arm_priority import less_urgent, set_realtime_priority
 from cablecell.ros.control_loop import Cycle
 from cablecell.ros.conversions import fill_time, fill_xyz
 from cablecell.ros.error_codes import fill_result
@@ -142,7 +142,8 @@ class SimRobot(CellNode[SimRobotParameters]):
     def _show_trial(self, trial: str, seed: int) -> None:
         simulation = self._backend.simulation
         assert simulation is not None
-        show = simulation.prepare(trial, seed)
+        with less_urgent():
+            show = simulation.prepare(trial, seed)
 
         started_s = time.monotonic()
         self._loop.request(lambda: self._loop.show(show), deadline_s=_LOAD_TIME_S)
