@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,3 +44,15 @@ def less_urgent() -> Iterator[None]:
     finally:
         if is_lowered:
             os.sched_setscheduler(0, policy, os.sched_param(priority))
+
+
+_MCL_CURRENT = 1
+
+
+def lock_memory() -> bool:
+    """Keep what this process has in memory there: code that was dropped comes back from disk, in tenths of a second.
+
+    Returns:
+        Whether the machine allowed it; it takes CAP_IPC_LOCK or a limit for memlock.
+    """
+    return ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT) == 0

@@ -24,7 +24,7 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.ros import qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
-from cablecell.ros.arm_priority import less_urgent, set_realtime_priority
+from cablecell.ros.arm_priority import less_urgent, lock_memory, set_realtime_priority
 from cablecell.ros.control_loop import Cycle
 from cablecell.ros.conversions import fill_time, fill_xyz
 from cablecell.ros.error_codes import fill_result
@@ -94,6 +94,7 @@ class SimRobot(CellNode[SimRobotParameters]):
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         if self.parameters.values.realtime_priority:
             set_realtime_priority(self.parameters.values.realtime_priority)
+            lock_memory()
         self._loop.start()
         self._simulated.publish_trial()
 
