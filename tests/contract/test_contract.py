@@ -52,7 +52,7 @@ def wave(machine, seconds, speed=0.5):
     return q
 
 
-def require_readable(machine, age_limit_s=0.1):
+def require_readable(machine, age_limit_s=0.12):
     state, sample, grip = machine.arm.read(), machine.wrench_sensor.read(), machine.gripper.read()
     for values in (state.q, state.dq, state.tau):
         assert values.shape == (JOINTS,)

@@ -40,11 +40,12 @@ def cell():
     """A robot, its controller, and a client."""
     robot_file = f"robot_file:={ROBOT_FILE}"
     with (
+        LoopClient() as client,  # first, so that it hears the stream from its beginning
         start_node("sim_robot", robot_file, "autostart:=true", "seed:=1") as robot,
         start_node("arm_controller", "hardware:=ros2_control", robot_file, "autostart:=true") as arm,
-        LoopClient() as client,
     ):
         client.wait_until_ready()
+        wait_until(lambda: client.streamed, what=COMMANDS)
         yield robot, arm, client
 
 

@@ -362,9 +362,11 @@ class Ros2ControlMachine:
         """
         self._link.require_connected()
         self.arm.begin_period(period_s)
-        newest = self._transport.joints
-        since_s = newest.received_s if newest is not None else -math.inf
-        self._transport.wait_for_joints(since_s, self._settings.watch.state_age_limit_s)
+        newest, now_s = self._transport.joints, self._transport.now_s()
+        since_s = newest.received_s if newest is not None else now_s
+        # A period longer than a state may be old, so that whoever reads next is refused if none has come.
+        left_s = since_s + self._settings.watch.state_age_limit_s - now_s
+        self._transport.wait_for_joints(since_s, max(left_s, 0.0) + period_s)
 
     def _missing(self) -> list[str]:
         topics = self._settings.topics

@@ -332,6 +332,7 @@ def run_action(
     try:
         handle = await_future(sent, min(timeout_s, ACCEPT_S), f"action {name}, asked to take a goal,", check)
     except WorkcellError:
+        in_executor(node, lambda: sent.add_done_callback(_cancel_taken))  # the cancel may overtake the goal
         _cancel_all(node, name)
         raise
     if not handle.accepted:
@@ -348,6 +349,12 @@ def run_action(
     if getattr(answer, "error_code", 0) != 0:
         raise RemoteError.of(answer)
     return answer
+
+
+def _cancel_taken(sent: Any) -> None:
+    """Cancel a goal nobody waits for any more, as soon as it is known to have been taken."""
+    if sent.exception() is None and sent.result().accepted:
+        sent.result().cancel_goal_async()
 
 
 def _cancel_all(node: Any, name: str) -> None:

@@ -18,6 +18,7 @@ from cablecell.core.control.arm_controller import ControllerMode, ControllerRepo
 from cablecell.core.control.frames import Array
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances, TrajectoryFollower, validate_trajectory
 from cablecell.ports import CommandMode, JointCommand
+from cablecell.ros.arm_priority import less_urgent
 from cablecell.ros.control_loop import ControlLoop, Cycle
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 
@@ -104,7 +105,8 @@ class RobotLoop(ControlLoop):
         reporter = threading.Thread(target=self._repeat, args=(done,), name="reporter", daemon=True)
         reporter.start()
         try:
-            change()
+            with less_urgent():
+                change()
         finally:
             done.set()
             reporter.join()

@@ -18,7 +18,7 @@ from cablecell.ros import conversions, qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
 from cablecell.ros.arm_diagnostics import ArmDiagnostics
 from cablecell.ros.arm_output import ArmOutput
-from cablecell.ros.arm_priority import set_realtime_priority
+from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
 from cablecell.ros.control_loop import ControlLoop, Streamed
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
@@ -94,6 +94,8 @@ class ArmController(CellNode[ArmControllerParameters]):
         priority = self.parameters.values.realtime_priority
         if priority and not set_realtime_priority(priority):
             self.get_logger().info("no right to real-time scheduling: the loop runs as urgent as anything else")
+        if priority:
+            lock_memory()
         self._report = ArmDiagnostics(self.get_name(), self._loop, self.parameters.values)
         self._loop.on_fault = self._end
         self._loop.start()

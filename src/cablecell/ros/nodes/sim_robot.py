@@ -24,7 +24,7 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.ros import qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
-from cablecell.ros.arm_priority import set_realtime_priority
+from cablecell.ros.arm_priority import less_urgent, lock_memory, set_realtime_priority
 from cablecell.ros.control_loop import Cycle
 from cablecell.ros.conversions import fill_time, fill_xyz
 from cablecell.ros.error_codes import fill_result
@@ -85,11 +85,16 @@ class SimRobot(CellNode[SimRobotParameters]):
                 destroy(self.__dict__.pop(name))
         self._backend.machine.disconnect()
 
+    def wind_down(self) -> bool:
+        """Outlive whoever commands: a robot that goes first is a lost link."""
+        return not (self.is_active and self.count_publishers(self._robot.topics.position_commands))
+
     def start(self) -> None:
         """Start the loop."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         if self.parameters.values.realtime_priority:
             set_realtime_priority(self.parameters.values.realtime_priority)
+            lock_memory()
         self._loop.start()
         self._simulated.publish_trial()
 
@@ -138,7 +143,8 @@ class SimRobot(CellNode[SimRobotParameters]):
     def _show_trial(self, trial: str, seed: int) -> None:
         simulation = self._backend.simulation
         assert simulation is not None
-        show = simulation.prepare(trial, seed)
+        with less_urgent():
+            show = simulation.prepare(trial, seed)
 
         started_s = time.monotonic()
         self._loop.request(lambda: self._loop.show(show), deadline_s=_LOAD_TIME_S)
