@@ -11,12 +11,12 @@ from cablecell_interfaces.msg import LinkHeartbeat
 from cablecell_interfaces.srv import SetPayload
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from control_msgs.msg import JointTolerance
-from rclpy.action import ActionClient
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.ros import conversions, qos
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.arm_node import ArmClient, end, moved, stamp_ns, start_node, turned
 from tests.support.wait import wait_until
 
@@ -255,7 +255,7 @@ def test_another_trial_is_loaded_and_announced(arm):
 
 
 def test_gripper_opens_and_closes_on_the_plug(arm):
-    action = ActionClient(arm.node, GripperCommand, "gripper_command")
+    action = MutualActionClient(arm.node, GripperCommand, "gripper_command")
     assert action.wait_for_server(timeout_sec=60.0)
 
     def move(width_m, force_n=0.0):

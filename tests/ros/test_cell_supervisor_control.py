@@ -9,9 +9,10 @@ import pytest
 from cablecell_interfaces.action import Observe, RunJob
 from cablecell_interfaces.msg import CellState, LinkHeartbeat
 from cablecell_interfaces.srv import RequestControl, SetLayout
-from rclpy.action import ActionClient, ActionServer
+from rclpy.action import ActionServer
 
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
@@ -30,7 +31,7 @@ class Cell(GraphClient):
         for name in ("set_layout", "set_planning_layout"):
             self.node.create_service(SetLayout, name, lambda _, response: response)
         self.server = ActionServer(self.node, Observe, "observe", self._observe, handle_accepted_callback=self._accept)
-        self.jobs = ActionClient(self.node, RunJob, "run_job")
+        self.jobs = MutualActionClient(self.node, RunJob, "run_job")
 
     def _accept(self, goal):
         def later():

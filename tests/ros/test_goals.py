@@ -6,11 +6,12 @@ import time
 import pytest
 import rclpy
 from cablecell_interfaces.action import MoveTo
-from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.experimental.events_executor import EventsExecutor
 
 from cablecell.core.errors import CancelledError
 from cablecell.ros import goals
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import GraphClient
 from tests.support.wait import wait_until
 
@@ -24,7 +25,7 @@ class Asker:
         self.node = rclpy.create_node("asker", context=self.context)
         self.executor = EventsExecutor(context=self.context)
         self.executor.add_node(self.node)
-        self.action = ActionClient(self.node, MoveTo, "slow_move")
+        self.action = MutualActionClient(self.node, MoveTo, "slow_move")
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin)
         self._thread.start()
@@ -131,6 +132,6 @@ def test_an_error_keeps_its_code_and_its_attempts(asker, server):
 
 
 def test_an_action_that_is_not_there_is_named(asker):
-    nobody = ActionClient(asker.node, MoveTo, "nobody")
+    nobody = MutualActionClient(asker.node, MoveTo, "nobody")
     with pytest.raises(goals.NoAnswerError, match=r"action nobody is not there after 0\.3 s"):
         goals.run_action(asker.node, nobody, "nobody", MoveTo.Goal(), 0.3, lambda: None)

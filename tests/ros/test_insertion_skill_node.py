@@ -10,12 +10,12 @@ from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import InsertConnector
 from cablecell_interfaces.msg import InsertionPhase, InsertionResult
 from lifecycle_msgs.msg import Transition
-from rclpy.action import ActionClient
 
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
 from cablecell.core.motion.model import RobotModel
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.fake_arm import FT_HEIGHT_M, PORT, STOP_M, X_BASE_PORT, X_TCP_TIP, FakeArm
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
@@ -42,7 +42,7 @@ def node(client):
 
 @pytest.fixture(scope="module")
 def insert(client):
-    action = ActionClient(client.node, InsertConnector, "insert_connector")
+    action = MutualActionClient(client.node, InsertConnector, "insert_connector")
     return action
 
 
@@ -235,7 +235,7 @@ def test_only_one_goal_at_a_time(client, insert, arm):
 
 
 def _insert_cable(client, feedback=None, **changes):
-    action = ActionClient(client.node, InsertCable, "insert_cable")
+    action = MutualActionClient(client.node, InsertCable, "insert_cable")
     goal = InsertCable.Goal()
     goal.task.target_module_name, goal.task.port_name = PORT.split("/")
     goal.task.cable_name, goal.task.plug_name, goal.task.plug_type = "cable_0", "sfp_tip", "sfp"

@@ -12,9 +12,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
-from rclpy.action import ActionClient
 
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
@@ -52,7 +52,7 @@ def active_responder(client, responder):
 
 @pytest.fixture
 def exercise(client):
-    action = ActionClient(client.node, ExerciseLink, "link/exercise")
+    action = MutualActionClient(client.node, ExerciseLink, "link/exercise")
     yield action
     client.run(action.destroy)
 

@@ -18,7 +18,7 @@ from cablecell_interfaces.srv import PlanMotion, SetLayout
 from control_msgs.action import FollowJointTrajectory
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import GetState
-from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from sensor_msgs.msg import JointState
@@ -28,6 +28,7 @@ from visualization_msgs.msg import MarkerArray
 
 from cablecell.core.geometry import invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.conversions import fill_pose
 from cablecell.ros.estimator_layout import load_layout
 from cablecell.ros.planner_scene import PlanningScene
@@ -180,7 +181,7 @@ def ports_topic(graph):
 
 @pytest.fixture(scope="module")
 def action(graph):
-    client = ActionClient(graph.node, MoveTo, "move_to")
+    client = MutualActionClient(graph.node, MoveTo, "move_to")
     yield client
     graph.run(client.destroy)
 

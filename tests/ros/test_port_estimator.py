@@ -19,7 +19,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from rclpy.action import ActionClient
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from tf2_msgs.msg import TFMessage
 
@@ -29,6 +28,7 @@ from cablecell.core.perception.detection import find_corners
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.ports import Region
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.pose_messages import from_pose, to_pose
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
@@ -239,7 +239,7 @@ def impatient_node(graph, process):
 
 @pytest.fixture(scope="module")
 def action(graph):
-    client = ActionClient(graph.node, Observe, "observe")
+    client = MutualActionClient(graph.node, Observe, "observe")
     yield client
     graph.run(client.destroy)
 

@@ -17,7 +17,6 @@ from cablecell_interfaces.srv import LoadTrial
 from control_msgs.action import FollowJointTrajectory
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import WrenchStamped
-from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -27,6 +26,7 @@ from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.control.command import ComplianceCommand as CoreCommand
 from cablecell.core.control.frames import transform
 from cablecell.ros import conversions, qos
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
@@ -57,7 +57,7 @@ class ArmClient(GraphClient):
         self.truths = self.collect(String, "/sim/truth", _EVERYTHING)
         self.reports = self.collect(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self.compliance = self.node.create_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
-        self.follow = ActionClient(self.node, FollowJointTrajectory, "follow_joint_trajectory")
+        self.follow = MutualActionClient(self.node, FollowJointTrajectory, "follow_joint_trajectory")
 
     def close(self):
         self.run(self.follow.destroy)

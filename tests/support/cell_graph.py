@@ -14,12 +14,12 @@ from aic_control_interfaces.msg import ControllerState
 from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState
-from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from cablecell.core.config.trial import Task
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.conversions import time_ns
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
@@ -51,7 +51,7 @@ class CellWatch:
         client.node.create_subscription(JointState, "joint_states", self._take_joints, qos.SENSOR)
         self._tips: list[tuple[float, float, float, float]] = []
         client.node.create_subscription(ControllerState, "controller_state", self._take_tip, qos.HEARTBEAT)
-        self._run_job = ActionClient(client.node, RunJob, "run_job")
+        self._run_job = MutualActionClient(client.node, RunJob, "run_job")
 
     def _take_tip(self, message: Any) -> None:
         p = message.tcp_pose.position
@@ -98,7 +98,7 @@ class CellWatch:
 
     def insert_cable(self, task: Task, timeout_s: float = 120.0) -> Any:
         """Have the skill do a task as AIC's engine asks for it."""
-        action = ActionClient(self._client.node, InsertCable, "insert_cable")
+        action = MutualActionClient(self._client.node, InsertCable, "insert_cable")
         assert action.wait_for_server(timeout_sec=60.0)
         goal = InsertCable.Goal()
         for name in ("cable_type", "cable_name", "plug_type", "plug_name", "port_type", "port_name"):

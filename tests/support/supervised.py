@@ -12,10 +12,11 @@ from pathlib import Path
 from cablecell_interfaces.action import InsertConnector, Observe, RunJob
 from cablecell_interfaces.msg import CellState, LinkHeartbeat
 from cablecell_interfaces.srv import SetLayout
-from rclpy.action import ActionClient, ActionServer, CancelResponse
+from rclpy.action import ActionServer, CancelResponse
 from std_srvs.srv import Trigger
 
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import Process
 from tests.support.wait import wait_until
 
@@ -114,7 +115,7 @@ class Partners:
 
 
 def start_job(client, recipe, feedback=None):
-    action = ActionClient(client.node, RunJob, "run_job")
+    action = MutualActionClient(client.node, RunJob, "run_job")
     assert action.wait_for_server(timeout_sec=60.0)
     callback = None if feedback is None else lambda message: feedback.append(message.feedback)
     return client.wait_for(action.send_goal_async(RunJob.Goal(recipe=recipe), feedback_callback=callback))

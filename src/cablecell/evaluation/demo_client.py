@@ -11,7 +11,6 @@ import rclpy
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, InsertionPhase
 from cablecell_interfaces.srv import LoadTrial
-from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.time import Time
 from sensor_msgs.msg import Image
@@ -22,6 +21,7 @@ from cablecell.evaluation.demo_cell import CellLostError
 from cablecell.evaluation.demo_pictures import CAMERA_TOPIC, make_picture
 from cablecell.evaluation.demo_trial import PhaseEntry, Picture, TruthSample, parse_truth
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 
 _SPIN_S = 0.05
 
@@ -68,7 +68,7 @@ class DemoClient:
         node.create_subscription(InsertionPhase, "/insertion_phase", self._hear_phase, qos.STATE)
         node.create_subscription(CellState, "/cell_state", self._hear_state, qos.STATE)
         self._load = node.create_client(LoadTrial, "/sim/load_trial")
-        self._jobs = ActionClient(node, RunJob, "/run_job")
+        self._jobs = MutualActionClient(node, RunJob, "/run_job")
 
     def close(self) -> None:
         """Leave the graph."""

@@ -22,6 +22,7 @@ REPEAT_S = 3.0
 """Time after which a service is asked again when it has not answered."""
 
 _CANCEL_S = 2.0
+_POLL_S = 0.01
 
 
 class NoAnswerError(SupervisionError):
@@ -310,7 +311,7 @@ def run_action(
 
     Args:
         node: Owner of the client.
-        client: An ActionClient.
+        client: A `MutualActionClient`.
         name: Of the action, for messages.
         goal: What is wanted.
         timeout_s: Longest time, s.
@@ -323,10 +324,11 @@ def run_action(
         RemoteError: The server answered with an error; carries its code.
     """
     end_s = time.monotonic() + timeout_s
-    while not client.wait_for_server(timeout_sec=0.1):
+    while not client.server_is_ready():
         check()
         if time.monotonic() > end_s:
             raise NoAnswerError(f"action {name} is not there after {timeout_s} s", quantity="action", value=name)
+        time.sleep(_POLL_S)
     feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
     sent = in_executor(node, lambda: client.send_goal_async(goal, feedback_callback=feedback))
     try:

@@ -12,11 +12,11 @@ import numpy as np
 from action_msgs.msg import GoalStatus
 from control_msgs.action import FollowJointTrajectory
 from numpy.typing import NDArray
-from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
 
 from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.estimator_listener import Listener
 from cablecell.ros.planner_errors import (
     ArmNotAtRestError,
@@ -42,7 +42,7 @@ class ArmLink:
         self._state: tuple[float, Vector, Vector] | None = None
         self._listener = Listener(owner, "arm")
         self._listener.listen(JointState, "joint_states", self._take, qos.SENSOR)
-        self._client = ActionClient(self._listener.node, FollowJointTrajectory, "follow_joint_trajectory")
+        self._client = MutualActionClient(self._listener.node, FollowJointTrajectory, "follow_joint_trajectory")
         self._listener.start()
 
     def close(self) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import rclpy
 from control_msgs.action import GripperCommand
 from geometry_msgs.msg import WrenchStamped
-from rclpy.action import ActionClient
 from rclpy.experimental.events_executor import EventsExecutor
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
@@ -22,6 +21,7 @@ from std_srvs.srv import Trigger
 from cablecell.core.config.robot import RobotTopics
 from cablecell.hardware.transport import JointReport, WrenchReport
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 
 _SPIN_S = 0.1
 _ZERO_LIMIT_S = 2.0
@@ -63,7 +63,7 @@ class RclpyTransport:
         self._node.create_subscription(WrenchStamped, topics.wrench, self._hear_wrench, qos.SENSOR)
         self._node.create_subscription(JointState, topics.joint_states, self._hear_joints, qos.SENSOR)
         self._positions = self._node.create_publisher(Float64MultiArray, topics.position_commands, qos.COMMAND)
-        self._gripper = ActionClient(self._node, GripperCommand, topics.gripper_command)
+        self._gripper = MutualActionClient(self._node, GripperCommand, topics.gripper_command)
         self._zero = None
         if topics.zero_force_torque_sensor:
             self._zero = self._node.create_client(Trigger, topics.zero_force_torque_sensor)

@@ -12,7 +12,6 @@ from cablecell_interfaces.action import InsertConnector, Observe, RunJob
 from cablecell_interfaces.msg import CellState, JobStatus, LinkHeartbeat
 from cablecell_interfaces.srv import SetLayout
 from lifecycle_msgs.msg import State
-from rclpy.action import ActionClient
 from rclpy.duration import Duration
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -24,6 +23,7 @@ from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionEr
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
@@ -80,8 +80,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [self.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._stop_arm = self.create_client(Trigger, "stop")
-        self._observe = ActionClient(self, Observe, "observe")
-        self._insert = ActionClient(self, InsertConnector, "insert_connector")
+        self._observe = MutualActionClient(self, Observe, "observe")
+        self._insert = MutualActionClient(self, InsertConnector, "insert_connector")
         self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
         self._desk = ControlDesk(
             self,

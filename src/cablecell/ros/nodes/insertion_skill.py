@@ -21,7 +21,6 @@ from cablecell_interfaces.msg import (
     PortEstimateArray,
 )
 from geometry_msgs.msg import WrenchStamped
-from rclpy.action import ActionClient
 from rclpy.duration import Duration
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -46,6 +45,7 @@ from cablecell.core.insertion.profile import ConnectorProfile, profile_from_conn
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
@@ -98,8 +98,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.create_subscription(PortEstimateArray, "ports", self._take_ports, qos.STATE),
             self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE),
         ]
-        self._move_to = ActionClient(self, MoveTo, "move_to")
-        self._observe = ActionClient(self, Observe, "observe")
+        self._move_to = MutualActionClient(self, MoveTo, "move_to")
+        self._observe = MutualActionClient(self, Observe, "observe")
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
         self._actions = [
             GoalRunner(self, InsertConnector, "insert_connector", self._insert_connector, self._busy),

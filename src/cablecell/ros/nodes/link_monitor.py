@@ -11,12 +11,12 @@ from cablecell_interfaces.action import ExerciseLink
 from cablecell_interfaces.msg import LinkHeartbeat
 from cablecell_interfaces.srv import PingLink
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.action import ActionClient
 from rclpy.time import Time
 
 from cablecell.core.config.link import LinkMonitorParameters
 from cablecell.core.supervision.link import LinkState, LinkStatistics
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.lifecycle import CellNode, run_node
 
 
@@ -30,7 +30,7 @@ class LinkMonitor(CellNode[LinkMonitorParameters]):
         """Create the interfaces."""
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._ping = self.create_client(PingLink, "link/ping")
-        self._exercise = ActionClient(self, ExerciseLink, "link/exercise")
+        self._exercise = MutualActionClient(self, ExerciseLink, "link/exercise")
 
     def teardown(self) -> None:
         """Destroy the interfaces."""

@@ -156,13 +156,14 @@ def _run_goal(
         VerbError: There is no server, or the goal was rejected or did not succeed.
     """
     from action_msgs.msg import GoalStatus
-    from rclpy.action import ActionClient
+
+    from cablecell.ros.action_client import MutualActionClient
 
     statuses = {
         getattr(GoalStatus, f"STATUS_{label}"): label
         for label in ("ACCEPTED", "EXECUTING", "CANCELING", "SUCCEEDED", "CANCELED", "ABORTED")
     }
-    client = ActionClient(session.node, cls, name)
+    client = MutualActionClient(session.node, cls, name)
     sending = None
     try:
         typer.echo("Waiting for an action server to become available...")

@@ -1,0 +1,60 @@
+"""An action client that says it is ready only when the server knows it too."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from action_msgs.msg import GoalInfo
+from action_msgs.srv import CancelGoal
+from rclpy.action import ActionClient
+from unique_identifier_msgs.msg import UUID
+
+_REPEAT_S = 0.2
+
+
+class MutualActionClient(ActionClient):
+    """An `ActionClient` whose goals are not lost in the first moments.
+
+    The client library's own is ready as soon as this side has discovered the server. The server may not have
+    discovered this side yet, and then throws away the goal without a word: one goal in four when a client is used
+    at once. So this client first asks the server to cancel a goal that does not exist, which changes nothing, until
+    it answers. It asks through a service client made after the action client: discovery keeps the order in which
+    one process announces its endpoints, so whoever answers to the later one knows the earlier ones.
+    """
+
+    def __init__(self, node: Any, action_type: Any, action_name: str) -> None:
+        """Create the client.
+
+        Args:
+            node: Owner; something must spin it for the client to become ready.
+            action_type: The action.
+            action_name: Its name.
+        """
+        super().__init__(node, action_type, action_name)
+        self._asking_node = node
+        self._asker = node.create_client(CancelGoal, f"{action_name}/_action/cancel_goal")
+        self._answer: Any = None
+        self._asked_s = 0.0
+
+    def server_is_ready(self) -> bool:
+        """Return whether there is a server, and whether it knows this client; does not wait."""
+        if not super().server_is_ready() or not self._asker.service_is_ready():
+            self._answer = None  # whoever serves next has to be met anew
+            return False
+        if self._answer is not None and self._answer.done():
+            return True
+        now_s = time.monotonic()
+        if self._answer is None or now_s - self._asked_s > _REPEAT_S:
+            if self._answer is not None:
+                self._asker.remove_pending_request(self._answer)
+            nobody = UUID(uuid=list(uuid.uuid4().bytes))
+            self._answer = self._asker.call_async(CancelGoal.Request(goal_info=GoalInfo(goal_id=nobody)))
+            self._asked_s = now_s
+        return False
+
+    def destroy(self) -> None:
+        """Take the client away."""
+        self._asking_node.destroy_client(self._asker)
+        super().destroy()
