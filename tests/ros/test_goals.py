@@ -53,7 +53,7 @@ class SlowServer:
 
     def __init__(self, client):
         self.cancels, self.accept_s, self.result = 0, 0.0, MoveTo.Result()
-        self.is_free = threading.Event()
+        self.is_free, self.is_asked = threading.Event(), threading.Event()
         ActionServer(
             client.node,
             MoveTo,
@@ -65,6 +65,7 @@ class SlowServer:
         )
 
     def _judge(self, _):
+        self.is_asked.set()
         threading.Event().wait(self.accept_s)
         return GoalResponse.ACCEPT
 
@@ -114,13 +115,37 @@ def test_a_result_that_does_not_come_ends_and_cancels(asker, server):
     wait_until(lambda: server.cancels, what="the cancel")
 
 
-def test_a_check_that_raises_cancels(asker, server):
+@pytest.mark.parametrize("accept_s", [0.0, 0.5], ids=["at work", "not yet taken"])
+def test_a_check_that_raises_cancels(asker, server, accept_s):
+    server.accept_s = accept_s
+
+    def check():
+        if server.is_asked.is_set():
+            raise CancelledError("enough")
+
+    with pytest.raises(CancelledError):
+        _ask(asker, check=check)
+    wait_until(lambda: server.cancels, what="the cancel")
+
+
+def test_a_check_that_raises_early_sends_nothing(asker, server):
     def check():
         raise CancelledError("enough")
 
     with pytest.raises(CancelledError):
         _ask(asker, check=check)
-    wait_until(lambda: server.cancels, what="the cancel")
+    assert not server.is_asked.wait(0.3)
+
+
+def test_the_first_goal_of_a_new_client_arrives(server):
+    """A server throws away what comes from a client that it has not discovered yet."""
+    server.is_free.set()
+    for _ in range(8):
+        asker = Asker()
+        try:
+            _ask(asker, timeout_s=5.0)
+        finally:
+            asker.close()
 
 
 def test_an_error_keeps_its_code_and_its_attempts(asker, server):

@@ -17,6 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from cablecell.core.config.parameters import ParameterSchema
 from cablecell.core.errors import WorkcellError
+from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.heartbeat import NodeHeartbeat
 from cablecell.ros.params import ParameterServer
 
@@ -50,6 +51,7 @@ class CellNode(LifecycleNode, Generic[S]):
         self._is_active = False
         self._is_ending = False
         self._heartbeat_sender: NodeHeartbeat | None = None
+        self._action_clients: dict[str, MutualActionClient] = {}
         self.exit_code: int | None = None
         self._refuse_illegal_transitions()
         self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_active)
@@ -66,6 +68,16 @@ class CellNode(LifecycleNode, Generic[S]):
     def wind_down(self) -> bool:
         """Return whether the node is ready to end; asked again for up to two seconds while it still spins."""
         return True
+
+    def action_client(self, action_type: Any, name: str) -> MutualActionClient:
+        """Return the client of an action; it is made once and stays for the life of the node.
+
+        The events executor of this client library crashes when an action client is taken away while something for it
+        arrives, so a cleaned-up node keeps its clients and uses them again.
+        """
+        if name not in self._action_clients:
+            self._action_clients[name] = MutualActionClient(self, action_type, name)
+        return self._action_clients[name]
 
     def setup(self) -> None:
         """Create publishers, services and actions; called on configuration."""

@@ -23,7 +23,6 @@ from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionEr
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros import qos
-from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
@@ -80,8 +79,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [self.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._stop_arm = self.create_client(Trigger, "stop")
-        self._observe = MutualActionClient(self, Observe, "observe")
-        self._insert = MutualActionClient(self, InsertConnector, "insert_connector")
+        self._observe = self.action_client(Observe, "observe")
+        self._insert = self.action_client(InsertConnector, "insert_connector")
         self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
         self._desk = ControlDesk(
             self,
@@ -95,8 +94,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def teardown(self) -> None:
         """Destroy the interfaces."""
         self._desk.destroy()
-        for action in (self._run_job, self._insert, self._observe):
-            action.destroy()
+        self._run_job.destroy()
         for client in (*self._set_layouts, self._stop_arm):
             self.destroy_client(client)
         self._nodes.destroy()

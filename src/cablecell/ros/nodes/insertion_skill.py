@@ -45,7 +45,6 @@ from cablecell.core.insertion.profile import ConnectorProfile, profile_from_conn
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
-from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
@@ -98,8 +97,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.create_subscription(PortEstimateArray, "ports", self._take_ports, qos.STATE),
             self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE),
         ]
-        self._move_to = MutualActionClient(self, MoveTo, "move_to")
-        self._observe = MutualActionClient(self, Observe, "observe")
+        self._move_to = self.action_client(MoveTo, "move_to")
+        self._observe = self.action_client(Observe, "observe")
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
         self._actions = [
             GoalRunner(self, InsertConnector, "insert_connector", self._insert_connector, self._busy),
@@ -110,8 +109,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         """Destroy the interfaces."""
         for action in self._actions:
             action.destroy()
-        for partner in (self._move_to, self._observe):
-            partner.destroy()
         for subscription in self._subscriptions_of_ours:
             self.destroy_subscription(subscription)
         self.destroy_client(self._tare)

@@ -16,7 +16,6 @@ from rclpy.time import Time
 from cablecell.core.config.link import LinkMonitorParameters
 from cablecell.core.supervision.link import LinkState, LinkStatistics
 from cablecell.ros import qos
-from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.lifecycle import CellNode, run_node
 
 
@@ -30,11 +29,10 @@ class LinkMonitor(CellNode[LinkMonitorParameters]):
         """Create the interfaces."""
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._ping = self.create_client(PingLink, "link/ping")
-        self._exercise = MutualActionClient(self, ExerciseLink, "link/exercise")
+        self._exercise = self.action_client(ExerciseLink, "link/exercise")
 
     def teardown(self) -> None:
         """Destroy the interfaces."""
-        self._exercise.destroy()
         self.destroy_client(self._ping)
         self.destroy_publisher(self._diagnostics)
 
