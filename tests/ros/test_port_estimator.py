@@ -22,6 +22,7 @@ from rcl_interfaces.srv import SetParameters
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from tf2_msgs.msg import TFMessage
 
+from cablecell.configuration import load_fiducials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors
 from cablecell.core.geometry import invert_pose, log_se3
 from cablecell.core.perception.detection import find_corners
@@ -32,7 +33,6 @@ from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.pose_messages import from_pose, to_pose
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import load_fiducials
 from cablecell.simulation.visual_scene import link_poses, show_state
 from tests.support import sim_cell
 from tests.support.graph import GraphClient, Process

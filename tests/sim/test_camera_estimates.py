@@ -7,6 +7,7 @@ import pytest
 
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
+from cablecell.configuration import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board_looks import Viewer
@@ -19,7 +20,6 @@ from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.evaluation.bench_perception import run_scene, summarise
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.visual_scene import link_poses, show_state
 from tests.support.board_scene import tool_outline

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.insertion.outcome import Outcome
 from cablecell.evaluation import bench_insertion
 from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.rollout import EstimateErrors, Rollout, RolloutResult
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 
 
 def roll(trial: str, seed: int, **options) -> RolloutResult:

@@ -7,10 +7,10 @@ import pytest
 
 from cablecell.composition.documents import read_document
 from cablecell.composition.ros2_control_backend import load_robot, make_backend
+from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.evaluation.rollout_position import PositionRollout
-from cablecell.simulation.files import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.simulation.servo import ServoLink
 from tests.contract.test_ros2_control import make
 

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from cablecell.composition.simulated_cell import make_machine
+from cablecell.configuration import load_connectors
 from cablecell.evaluation import bench_physics, bench_sim
 from cablecell.evaluation.scoring import score_trial
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import Machine
 from cablecell.simulation.errors import TrialSceneError
-from cablecell.simulation.files import load_connectors
 from tests.support.sim_cell import StraightInserter, connected, settings, trials
 
 

@@ -7,10 +7,10 @@ import pybullet as p
 import pytest
 
 from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_trials
 from cablecell.core.config.simulation import GraspSettings, PhysicsSettings
 from cablecell.core.geometry.scalar import quat_from_rotvec
 from cablecell.simulation.bodies import add_plug, add_port, open_client
-from cablecell.simulation.files import load_connectors, load_trials
 from cablecell.simulation.grasp import GraspSpring
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
 

@@ -6,9 +6,9 @@ import numpy as np
 import pybullet as p
 import pytest
 
+from cablecell.configuration import load_connectors
 from cablecell.core.config.simulation import PhysicsSettings
 from cablecell.simulation.bodies import PLUG_FRICTION, add_plug, add_port, open_client
-from cablecell.simulation.files import load_connectors
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
 from tests.support.sim_cell import connected
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.ports import CommandMode, JointCommand
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import NO_ROTATION, Pose
 from cablecell.simulation.scene_state import SceneState

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cablecell.simulation.files import load_trials
+from cablecell.configuration import load_trials
 from tests.support.cell_assertions import assert_cell_is_whole, assert_truth_agrees
 from tests.support.cell_graph import CellWatch
 from tests.support.cell_launch import launch_cell, take_down

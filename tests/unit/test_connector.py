@@ -9,11 +9,11 @@ import pytest
 import yaml
 from scipy.spatial import ConvexHull
 
+from cablecell.configuration import config_folder, load_connectors, load_simulation
 from cablecell.core.config.connector import Latch, Port, Wall, parse_connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.simulation.contact_geometry import floor_box, plug_boxes, wall_vertices
-from cablecell.simulation.files import config_folder, load_connectors, load_simulation
 from cablecell.simulation.latch import LatchField
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from cablecell.configuration import config_folder, load_trials, read_document
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.errors import CancelledError
 from cablecell.core.insertion.errors import JammedError
 from cablecell.core.supervision.jobs import Job, Status, parse_recipe, recipe_of_layout
-from cablecell.simulation.files import config_folder, load_trials, read_document
 
 STEP = {"name": "one", "layout": "trial_1"}
 

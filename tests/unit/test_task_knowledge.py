@@ -6,9 +6,9 @@ import pytest
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.composition.task_knowledge import TaskKnowledge, UnknownLayoutError, home_tcp
+from cablecell.configuration import load_connectors, load_trials
 from cablecell.core.geometry import exp_so3, pose_difference, pose_from_quat, quat_from_rotation
 from cablecell.core.motion.model import RobotModel
-from cablecell.simulation.files import load_connectors, load_trials
 from cablecell.simulation.rigid import Pose
 
 LAYOUTS = ("trial_1", "trial_2", "trial_3")

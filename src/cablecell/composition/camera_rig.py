@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from cablecell.composition.machines import TrialSource, UnknownTrialError
 from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_fiducials, load_trials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import load_connectors, load_fiducials, load_trials
 from cablecell.simulation.render_scene import RenderScene
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState

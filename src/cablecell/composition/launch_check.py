@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import yaml
 
 from cablecell.composition.task_knowledge import TaskKnowledge
+from cablecell.configuration import config_folder, load_fiducials, load_simulation, parse_document, read_document
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.nodes import NODES
@@ -25,7 +26,6 @@ from cablecell.core.errors import ConfigurationError, ParameterError
 from cablecell.launcher.parameters import ParameterText
 from cablecell.launcher.plan import LaunchPlan, ProcessPlan
 from cablecell.ros.supervisor_recipes import RecipeBook
-from cablecell.simulation.files import config_folder, load_fiducials, load_simulation, parse_document, read_document
 
 _KEY = "ros__parameters"
 _SKIPPED = "Parameter file path is not a file"

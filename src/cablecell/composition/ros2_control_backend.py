@@ -8,6 +8,7 @@ import numpy as np
 
 from cablecell.composition.machines import Backend, MachineOptions, contact_loop
 from cablecell.composition.robot_description import load_robot_description
+from cablecell.configuration import read_document
 from cablecell.core.config.robot import RobotSettings, parse_robot
 from cablecell.core.control.arm_controller import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
@@ -16,7 +17,6 @@ from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel
 from cablecell.hardware.ros2_control import Ros2ControlMachine
 from cablecell.hardware.transport import RobotTransport
-from cablecell.simulation.files import read_document
 
 
 def load_robot(path: Path) -> RobotSettings:

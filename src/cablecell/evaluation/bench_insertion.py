@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.errors import WorkcellError
 from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.rollout import EstimateErrors, Rollout, RolloutResult
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 
 Row = dict[str, Any]
 

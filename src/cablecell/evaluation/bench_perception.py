@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2  # type: ignore[import-untyped]
 
+from cablecell.configuration import load_fiducials
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import LookSettings
 from cablecell.core.fusion.board import ExpectedBoard
@@ -28,7 +29,6 @@ from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene
-from cablecell.simulation.files import load_fiducials
 
 Matrix = NDArray[np.float64]
 Rows = list[dict[str, Any]]

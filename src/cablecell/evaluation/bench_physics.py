@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.evaluation.closed_forms import ContactForces, lead_in_forces, one_point_forces, two_point_forces
 from cablecell.simulation.contact_rig import ContactRig, RigRows, RigSetup
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 from cablecell.simulation.latch import LatchField
 from cablecell.simulation.machine import SimulatedMachine
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.ports import CommandMode, JointCommand
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
-from cablecell.simulation.files import load_connectors, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.render_scene import RenderScene
 from cablecell.simulation.visual_scene import add_scene, show_state

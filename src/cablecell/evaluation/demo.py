@@ -113,7 +113,7 @@ def _prepare(options: DemoOptions, begun_s: float) -> _Demo:
     Raises:
         ConfigurationError: The trials, a name, or a place to write is wrong.
     """
-    from cablecell.simulation.files import config_folder, load_trials
+    from cablecell.configuration import config_folder, load_trials
 
     path = (options.trials_file or config_folder() / "trials" / "aic_sample.yaml").resolve()
     trials = load_trials(path)

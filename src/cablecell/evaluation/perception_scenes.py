@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
+from cablecell.configuration import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.trial import Trial
@@ -24,7 +25,6 @@ from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
-from cablecell.simulation.files import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import slot_arguments
+from cablecell.configuration import load_trials
 from cablecell.core.config.trial import PORTS_OF_NIC_CARD, Trial
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.geometry import pose_from_xyz_rpy
 from cablecell.core.perception.layout import NominalPort, read_layout
-from cablecell.simulation.files import load_trials
 
 Matrix = NDArray[np.float64]
 

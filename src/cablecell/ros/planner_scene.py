@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.configuration import load_connectors
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Robot
 from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
@@ -19,7 +20,6 @@ from cablecell.core.motion.scene import AttachedBody, Box, Cylinder, Obstacle, S
 from cablecell.ros.conversions import pose_to_matrix
 from cablecell.ros.estimator_layout import BoardLayout
 from cablecell.ros.planner_errors import MoveRequestError
-from cablecell.simulation.files import load_connectors
 
 Matrix = NDArray[np.float64]
 

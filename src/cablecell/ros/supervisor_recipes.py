@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cablecell.configuration import read_document
 from cablecell.core.supervision.jobs import Recipe, UnknownRecipeError, parse_recipe, recipe_of_layout
-from cablecell.simulation.files import read_document
 
 
 class RecipeBook:

@@ -17,6 +17,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from cablecell.composition.task_knowledge import TaskKnowledge
+from cablecell.configuration import config_folder
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.errors import CancelledError, NotActiveError, WorkcellError
 from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionError
@@ -33,7 +34,6 @@ from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_recipes import RecipeBook
-from cablecell.simulation.files import config_folder
 
 _ANSWER_S = 10.0
 _POLL_S = 0.01

@@ -25,6 +25,7 @@ from rclpy.duration import Duration
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from cablecell.configuration import load_connectors
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
 from cablecell.core.config.parameters import validate
@@ -60,7 +61,6 @@ from cablecell.ros.skill_messages import (
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
 from cablecell.ros.skill_stream import SkillRun, SkillStream
-from cablecell.simulation.files import load_connectors
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0

@@ -22,6 +22,7 @@ from std_msgs.msg import String
 from tf2_ros import TransformBroadcaster
 
 from cablecell.composition.robot_description import load_robot_description
+from cablecell.configuration import load_connectors, load_fiducials
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.board import Use
@@ -50,7 +51,6 @@ from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
 from cablecell.ros.skill_messages import held_plug_from_json
-from cablecell.simulation.files import load_connectors, load_fiducials
 
 
 @dataclass

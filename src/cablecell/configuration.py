@@ -24,7 +24,7 @@ def config_folder() -> Path:
     """
     prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     candidates = [
-        Path(__file__).resolve().parents[3] / "config",
+        Path(__file__).resolve().parents[2] / "config",
         *(p / "share" / "cablecell" / "config" for p in prefixes),
     ]
     for folder in candidates:
