@@ -28,7 +28,7 @@ def test_a_person_moves_the_arm_of_the_cell_and_gives_it_back():
     ):
         watch = CellWatch(rig)
         plugs = rig.collect(MarkerArray, "held_plug_markers", qos.STATE)
-        watch.wait_ready()
+        watch.wait_ready(launch)
         rig.wait_until_ready()
         wait_until(lambda: plugs, what="the held plug for RViz")
         assert any(marker.type == Marker.LINE_STRIP for marker in plugs[-1].markers), "the cable"
