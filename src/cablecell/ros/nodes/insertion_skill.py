@@ -229,13 +229,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _await_run(self, goal: RunningGoal, run: SkillRun) -> InsertionResult:
         """Wait for the stream to end the attempt; pass a cancel on, and give up when the stream falls silent."""
         limit_s = self.parameters.values.silence_limit_s
-        guard = StallGuard()
+        guard = StallGuard(limit_s)
         while not run.done.wait(0.02):
-            may_judge = guard.look(time.monotonic_ns())
+            now_ns, heard_ns = time.monotonic_ns(), round(run.heard_s * 1e9)
             if goal.is_cancelled or not self.is_active:
                 run.skill.cancel()
-            silent_s = time.monotonic() - run.heard_s
-            if may_judge and silent_s > limit_s:
+            if guard.may_judge(now_ns, heard_ns):
+                silent_s = (now_ns - heard_ns) * 1e-9
                 self._stream.end()
                 raise SilentStreamError(
                     f"no pair of controller_state and wrench for {silent_s:.2f} s; the limit is {limit_s} s",
