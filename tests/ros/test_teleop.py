@@ -1,5 +1,6 @@
 """The node `teleop` over DDS: an RViz made of raw messages, an ideal arm, and operators who make every mistake."""
 
+import contextlib
 import math
 import signal
 import time
@@ -346,6 +347,35 @@ def test_deactivated_it_sends_nothing_and_gives_the_arm_back(rig):
     assert rig.change_state("/teleop", Transition.TRANSITION_CONFIGURE)
     assert rig.change_state("/teleop", Transition.TRANSITION_ACTIVATE)
     rig.wait_until_ready()
+
+
+@contextlib.contextmanager
+def _alone(namespace, *parameters):
+    """Run a node of its own with other parameters."""
+    words = [word for parameter in (*PATIENT, *parameters) for word in ("-p", parameter)]
+    ros = ("--ros-args", "-r", f"__ns:={namespace}", *words)
+    with TeleopRig(namespace=namespace) as rig, Process(BIN / "teleop", *ros) as process:
+        rig.wait_until_ready()
+        rig.wait_for_marker(HOME)
+        yield rig
+        end(process)
+
+
+def test_an_answer_of_the_supervisor_that_is_lost_does_not_keep_the_arm_from_the_jobs():
+    with _alone("/lossy", "consent_limit_s:=0.4") as rig:
+        rig.desk.lost_answers = 1
+        answer = rig.set("enable", True)
+        assert answer.message.startswith("code 605: the supervisor did not answer"), answer
+        wait_until(lambda: not rig.desk.lost_answers and not rig.desk.holder, what="the arm given back")
+        rig.enable()
+        assert rig.desk.holder == "/lossy/teleop"
+        rig.desk.lost_requests = 2
+        assert rig.set("enable", False).success
+        wait_until(lambda: not rig.desk.lost_requests and not rig.desk.holder, what="the arm given back")
+        rig.enable()
+        rig.desk.lost_requests = 1
+        assert rig.change_state("/lossy/teleop", Transition.TRANSITION_DEACTIVATE)
+        assert not rig.desk.holder
 
 
 def test_without_a_supervisor_enabling_is_refused():

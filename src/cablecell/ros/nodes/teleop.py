@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +37,12 @@ from cablecell.ros.teleop_messages import diagnostics_message, status_message
 _ENABLING_LIMIT_S = 1.0
 """Longest time from the supervisor's consent to fresh measurements."""
 
+_GIVE_BACK_PAUSE_S = 1.0
+"""Time after which the arm is given back again when the supervisor did not answer."""
+
+_LAST_TRIES = 3
+"""How often it is given back at the end, where nothing repeats it later."""
+
 _STATUS_GAP_S = 0.02
 """Shortest time between two messages of status, however often something changes."""
 
@@ -58,6 +65,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._error: WorkcellError | None = None
         self._refused = 0
         self._enabling_end_s: float | None = None
+        self._give_back_from_s = -math.inf
 
     # Lifecycle -----------------------------------------------------------------------------------------------
 
@@ -126,7 +134,9 @@ class Teleop(CellNode[TeleopParameters]):
         self.destroy_timer(self._timer)
         set_realtime_priority(0)
         self._disable()
-        self._give_back()
+        for _ in range(_LAST_TRIES):
+            self._give_back_from_s = -math.inf
+            self._give_back()
         self._marker.show_enabled(False)
         self._tell(self._teleop.step(self._arm.observe()), time.monotonic())
 
@@ -216,11 +226,12 @@ class Teleop(CellNode[TeleopParameters]):
         self._teleop.disable()
 
     def _give_back(self) -> None:
-        if self._consent is None or not self._consent.is_held:
+        if self._consent is None or not self._consent.is_held or time.monotonic() < self._give_back_from_s:
             return
         try:
             self._consent.give_back()
         except WorkcellError as error:
+            self._give_back_from_s = time.monotonic() + _GIVE_BACK_PAUSE_S
             self.get_logger().warning(f"the arm could not be given back, code {error.code}: {error}")
 
     def _take_cell_state(self, message: Any) -> None:
