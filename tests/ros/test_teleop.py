@@ -11,6 +11,7 @@ from cablecell_interfaces.msg import CellState, TeleopStatus
 from cablecell_interfaces.srv import RequestControl, ServoCommandType
 from geometry_msgs.msg import Point, Pose, Quaternion
 from lifecycle_msgs.msg import Transition
+from std_srvs.srv import Trigger
 from visualization_msgs.msg import InteractiveMarkerFeedback, InteractiveMarkerUpdate
 
 from tests.support.arm_node import BIN, end, start_node
@@ -376,6 +377,37 @@ def test_an_answer_of_the_supervisor_that_is_lost_does_not_keep_the_arm_from_the
         rig.desk.lost_requests = 1
         assert rig.change_state("/lossy/teleop", Transition.TRANSITION_DEACTIVATE)
         assert not rig.desk.holder
+
+
+def test_a_stop_that_nobody_hears_is_an_error_and_is_asked_for_again(rig):
+    rig.enable()
+    rig.menu("Stop")
+    status = rig.wait_for_error(711)
+    assert status.error_msg == "the arm may still move: the arm controller is not there"
+    assert status.state == TeleopStatus.STATE_DISABLED
+
+
+def test_a_stop_counts_only_when_the_arm_controller_says_so(rig):
+    asked = []
+
+    def answer(_, response):
+        asked.append(time.monotonic())
+        response.success = len(asked) == 3
+        response.message = "" if response.success else "code 316: the control loop did not finish within 0.5 s"
+        return response
+
+    service = rig.node.create_service(Trigger, "stop", answer)
+    try:
+        probe = rig.node.create_client(Trigger, "stop")
+        assert probe.wait_for_service(timeout_sec=20.0)
+        rig.menu("Stop")
+        status = rig.wait_for_status(lambda status: "316" in status.error_msg, "the refusal of the arm controller")
+        assert status.error_code == 711
+        wait_until(lambda: len(asked) == 3, what="a stop that was asked for again")
+        rig.wait_for_error(0)
+        assert len(asked) == 3
+    finally:
+        rig.run(lambda: rig.node.destroy_service(service))
 
 
 def test_without_a_supervisor_enabling_is_refused():

@@ -19,7 +19,7 @@ from cablecell.core.config.teleop import TeleopParameters
 from cablecell.core.control.frames import Array, rotate6
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.teleop.commands import Observation, marker_source, require_fresh, twist_in_units
-from cablecell.core.teleop.errors import CellBusyError, StateLostError, TeleopError
+from cablecell.core.teleop.errors import CellBusyError, StateLostError, StopUnconfirmedError, TeleopError
 from cablecell.core.teleop.output import TeleopOutput, TeleopState
 from cablecell.core.teleop.teleoperation import Teleoperation
 from cablecell.ros import qos
@@ -33,6 +33,7 @@ from cablecell.ros.teleop_consent import SupervisorConsent
 from cablecell.ros.teleop_frames import TeleopFrames
 from cablecell.ros.teleop_marker import MenuActions, TeleopMarker
 from cablecell.ros.teleop_messages import diagnostics_message, status_message
+from cablecell.ros.teleop_stop import ArmStop
 
 _ENABLING_LIMIT_S = 1.0
 """Longest time from the supervisor's consent to fresh measurements."""
@@ -78,7 +79,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._frames = TeleopFrames(self)
         self._consent = SupervisorConsent(self, values.consent_limit_s) if values.supervised else None
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
-        self._stop_arm = self.create_client(Trigger, "stop")
+        self._stop_arm = ArmStop(self, self._hear_of_stop)
         self._marker = TeleopMarker(
             self,
             values.marker_scale_m,
@@ -114,8 +115,8 @@ class Teleop(CellNode[TeleopParameters]):
             self.destroy_subscription(subscription)
         for service in self._answers:
             self.destroy_service(service)
-        for client in (self._tare, self._stop_arm):
-            self.destroy_client(client)
+        self.destroy_client(self._tare)
+        self._stop_arm.destroy()
         for publisher in (self._status, self._diagnostics):
             self.destroy_publisher(publisher)
         self._marker.destroy()
@@ -264,8 +265,15 @@ class Teleop(CellNode[TeleopParameters]):
     def _stop_now(self) -> None:
         """Stop the arm by its controller, whoever moves it; `clear_stop` of the controller ends that."""
         self._disable()
-        if self._stop_arm.service_is_ready():
-            self._stop_arm.call_async(Trigger.Request())
+        self._stop_arm.ask()
+
+    def _hear_of_stop(self, error: WorkcellError | None) -> None:
+        if error is not None:
+            self._error = error
+            self.get_logger().error(f"stop not confirmed, code {error.code}: {error}")
+            return
+        if isinstance(self._error, StopUnconfirmedError):
+            self._error = None
         self.get_logger().warning("the operator stopped the arm; the service clear_stop ends that")
 
     def _tare_now(self) -> None:
