@@ -29,7 +29,7 @@ class CellNode(LifecycleNode, Generic[S]):
     Subclasses override four hooks. `setup` creates publishers, services and actions, `start` begins the work (timers,
     motion), `stop` ends it, `teardown` takes away what `setup` created. A typed error in `setup` or `start` refuses
     the transition with its code in the log, and undoes what the hook had begun. From its configuration to its end the
-    node sends a heartbeat.
+    node sends a heartbeat, and its parameters do not change.
 
     Attributes:
         parameters: The validated parameters.
@@ -48,11 +48,13 @@ class CellNode(LifecycleNode, Generic[S]):
         """
         super().__init__(name)
         self._is_active = False
+        self._is_configured = False
         self._is_ending = False
         self._heartbeat_sender: NodeHeartbeat | None = None
         self.exit_code: int | None = None
         self._refuse_illegal_transitions()
-        self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_active)
+        # What `setup` built keeps the values it was built with: from then on none may change.
+        self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_configured)
 
     @property
     def is_active(self) -> bool:
@@ -81,8 +83,10 @@ class CellNode(LifecycleNode, Generic[S]):
 
     def on_configure(self, state: State) -> TransitionCallbackReturn:
         """Create the node's interfaces."""
+        self._is_configured = True  # first: `setup` reads the parameters
         outcome = self._attempt("configuration", self.setup, self.teardown)
-        if outcome == TransitionCallbackReturn.SUCCESS and self._heartbeat_sender is None:
+        self._is_configured = outcome == TransitionCallbackReturn.SUCCESS
+        if self._is_configured and self._heartbeat_sender is None:
             self._heartbeat_sender = NodeHeartbeat(self, lambda: int(self._state_machine.current_state[0]))
         return outcome
 
@@ -105,6 +109,7 @@ class CellNode(LifecycleNode, Generic[S]):
         """Destroy the node's interfaces."""
         self._end_heartbeat()
         self.teardown()
+        self._is_configured = False
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: State) -> TransitionCallbackReturn:
