@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -64,6 +65,12 @@ class CellNode(LifecycleNode, Generic[S]):
     def announce_end(self) -> None:
         """Tell running callbacks that the process is about to end."""
         self._is_ending = True
+
+    def fail(self, what: str, error: Exception) -> None:
+        """End the process with code 1, because a thread that the node needs has ended; the arm stops by the silence."""
+        trace = "".join(traceback.format_exception(error))
+        self.get_logger().fatal(f"{what} has failed, the node ends: {error!r}\n{trace}")
+        self.exit_code = 1
 
     def wind_down(self) -> bool:
         """Return whether the node is ready to end; asked again for up to two seconds while it still spins."""

@@ -114,7 +114,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """Bring the managed nodes up, in a thread; watch them from then on."""
         self._cell.enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.managed))
         set_realtime_priority(self.parameters.values.realtime_priority)
-        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch")
+        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch", self.fail)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
