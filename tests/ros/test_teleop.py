@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from cablecell_interfaces.msg import CellState, TeleopStatus
 from cablecell_interfaces.srv import RequestControl, ServoCommandType
-from geometry_msgs.msg import Point, Pose, Quaternion
+from geometry_msgs.msg import Point, Pose, Quaternion, TransformStamped
 from lifecycle_msgs.msg import Transition
 from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import InteractiveMarkerFeedback, InteractiveMarkerUpdate
 
+from cablecell.ros import conversions, qos
 from tests.support.arm_node import BIN, end, start_node
 from tests.support.cell_graph import simulation_entities
 from tests.support.graph import Process
@@ -234,6 +236,32 @@ def test_a_twist_in_the_frame_of_the_tool_moves_along_its_axes_and_stops_in_sile
     assert np.abs(offset[:2]).max() < 1e-9
 
 
+def test_a_frame_that_moves_has_to_be_seen_and_a_fixed_one_does_not(rig):
+    moving = rig.node.create_publisher(TFMessage, "/tf", 10)
+    fixed = rig.node.create_publisher(TFMessage, "/tf_static", qos.STATE)
+
+    def tell(publisher, name, age_s):
+        frame = TransformStamped(child_frame_id=name)
+        frame.header.frame_id = "base_link"
+        conversions.fill_time(frame.header.stamp, time.time_ns() - round(1e9 * age_s))
+        frame.transform.rotation.w = 1.0
+        publisher.publish(TFMessage(transforms=[frame]))
+
+    def push(name):
+        rig.twist(0.0, 0.0, 0.5, frame=name)
+
+    rig.enable()
+    old = lambda: (tell(moving, "wand", 3.0), push("wand"))  # noqa: E731
+    rig.repeat_until(old, lambda: "'wand' was last seen" in rig.status.error_msg, "the refusal of an old frame")
+    assert rig.status.error_code == 304
+    assert rig.arm.moves == []
+    rig.repeat_until(lambda: (tell(moving, "wand", 0.0), push("wand")), lambda: rig.arm.moves, "a motion")
+    rig.wait_for_rest()
+    rig.arm.moves.clear()
+    tell(fixed, "table", 100.0)
+    rig.repeat_until(lambda: push("table"), lambda: rig.arm.moves, "a motion in a fixed frame")
+
+
 def test_poses_are_followed_when_they_are_selected(rig):
     rig.enable()
     rig.pose(moved(0.03))
@@ -338,6 +366,9 @@ def test_it_knows_nothing_of_the_simulation(rig):
 
 def test_deactivated_it_sends_nothing_and_gives_the_arm_back(rig):
     rig.enable()
+    rig.twist(1.0, 0.0, 0.0, frame="nowhere")
+    rig.wait_for_error(306)
+    assert rig.status.refused_count > 0
     assert rig.change_state("/teleop", Transition.TRANSITION_DEACTIVATE)
     wait_until(lambda: not rig.desk.holder, what="the arm given back")
     answer = rig.set("enable", True)
@@ -348,6 +379,8 @@ def test_deactivated_it_sends_nothing_and_gives_the_arm_back(rig):
     assert rig.change_state("/teleop", Transition.TRANSITION_CONFIGURE)
     assert rig.change_state("/teleop", Transition.TRANSITION_ACTIVATE)
     rig.wait_until_ready()
+    status = rig.wait_for_status(lambda status: status.error_code == 0, "no error of the time before")
+    assert status.refused_count == 0
 
 
 @contextlib.contextmanager

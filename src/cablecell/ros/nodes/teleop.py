@@ -76,7 +76,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._period_s = 1.0 / values.publish_rate_hz
         self._teleop = Teleoperation(values, period_s=self._period_s)
         self._arm = TeleopArm(self, values)
-        self._frames = TeleopFrames(self)
+        self._frames = TeleopFrames(self, values.state_age_limit_s)
         self._consent = SupervisorConsent(self, values.consent_limit_s) if values.supervised else None
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
         self._stop_arm = ArmStop(self, self._hear_of_stop)
@@ -126,7 +126,8 @@ class Teleop(CellNode[TeleopParameters]):
         self._arm.destroy()
 
     def start(self) -> None:
-        """Begin to step; disabled."""
+        """Begin to step; disabled, and with nothing refused yet."""
+        self._error, self._refused = None, 0
         set_realtime_priority(self.parameters.values.realtime_priority)
         self._timer = self.create_timer(self._period_s, self._tick)
 
