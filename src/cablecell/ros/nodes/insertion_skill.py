@@ -25,6 +25,7 @@ from rclpy.duration import Duration
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
 from cablecell.core.config.parameters import validate
@@ -58,6 +59,7 @@ from cablecell.ros.skill_messages import (
     port_from_message,
     result_message,
     seconds,
+    sensor_height_m,
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
 from cablecell.ros.skill_stream import SkillRun, SkillStream
@@ -88,7 +90,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         """Read the connectors and create the interfaces."""
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
-        self._stream = SkillStream(self.parameters.values.ft_height_m, self._on_step)
+        self._stream = SkillStream(sensor_height_m(load_robot_description()), self._on_step)
         self._commands = self.create_lifecycle_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
         self._phases = self.create_lifecycle_publisher(InsertionPhase, "insertion_phase", qos.STATE)
         self._phase = InsertionPhase()

@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import InteractiveMarkerFeedback
 
+from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.teleop import TeleopParameters
 from cablecell.core.control.frames import Array, rotate6
 from cablecell.core.errors import NotActiveError, WorkcellError
@@ -27,7 +28,7 @@ from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import pose_to_matrix, six
 from cablecell.ros.error_codes import fill_result
 from cablecell.ros.lifecycle import CellNode, run_node
-from cablecell.ros.skill_messages import seconds
+from cablecell.ros.skill_messages import seconds, sensor_height_m
 from cablecell.ros.teleop_arm import TeleopArm
 from cablecell.ros.teleop_consent import SupervisorConsent
 from cablecell.ros.teleop_frames import TeleopFrames
@@ -75,7 +76,7 @@ class Teleop(CellNode[TeleopParameters]):
         values = self.parameters.values
         self._period_s = 1.0 / values.publish_rate_hz
         self._teleop = Teleoperation(values, period_s=self._period_s)
-        self._arm = TeleopArm(self, values)
+        self._arm = TeleopArm(self, values, sensor_height_m(load_robot_description()))
         self._frames = TeleopFrames(self, values.state_age_limit_s)
         self._consent = SupervisorConsent(self, values.consent_limit_s) if values.supervised else None
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
