@@ -76,6 +76,32 @@ def test_a_sender_that_died_during_a_stall_is_named_right_after_it():
     assert 0.39 + after_s < 0.5
 
 
+@pytest.mark.parametrize(("stall_s", "every_s"), [(0.052, 0.132), (0.09, 0.11), (0.3, 0.31)])
+def test_stalls_that_come_again_and_again_do_not_hide_a_death(stall_s, every_s):
+    listener = Listener()
+    dead_ns = listener.now_ns
+    said = None
+    while said is None and listener.now_ns - dead_ns < 30 * S:
+        said = listener.look_for(every_s - stall_s)
+        if said is None:
+            listener.stall(stall_s)
+    assert said is not None, "a dead sender was never named"
+    silent_s = said[1]
+    assert silent_s == pytest.approx((listener.now_ns - dead_ns) / S)
+    if stall_s < 0.1:  # it cannot be seen sooner than at the end of the stall in which the time runs out
+        assert LIMIT_S < silent_s <= 0.5 + stall_s
+    else:
+        assert silent_s <= LIMIT_S + stall_s + GRACE_NS / S + stall_s
+
+
+def test_stalls_that_come_again_and_again_do_not_blame_a_sender_whose_messages_wait():
+    listener = Listener()
+    for _ in range(100):
+        listener.stall(0.09)
+        listener.send_unheard()
+        assert listener.look_for(0.02) is None
+
+
 def test_what_waits_in_the_middleware_is_heard_before_anybody_is_blamed():
     listener = Listener()
     for _ in range(40):

@@ -11,12 +11,9 @@ from cablecell_interfaces.action import InsertConnector
 from cablecell_interfaces.msg import InsertionPhase, InsertionResult
 from lifecycle_msgs.msg import Transition
 
-from cablecell.composition.robot_description import load_robot_description
-from cablecell.core.config.insertion_skill import InsertionSkillParameters
-from cablecell.core.motion.model import RobotModel
 from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
-from tests.support.fake_arm import FT_HEIGHT_M, PORT, STOP_M, X_BASE_PORT, X_TCP_TIP, FakeArm
+from tests.support.fake_arm import PORT, STOP_M, X_BASE_PORT, X_TCP_TIP, FakeArm
 from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
@@ -290,11 +287,3 @@ def test_a_cancelled_aic_task_says_so(client, arm):
     result = _result(client, handle).result
     assert not result.success
     assert "code 603" in result.message
-
-
-def test_the_place_of_the_sensor_is_that_of_the_description():
-    model = RobotModel(load_robot_description(with_enclosure=False))
-    X_tcp_ft = model.relative_pose("tcp", "ft_frame")
-    assert np.allclose(X_tcp_ft[:3, :3], np.eye(3), atol=1e-9)
-    assert np.allclose(X_tcp_ft[:3, 3], (0.0, 0.0, InsertionSkillParameters().ft_height_m), atol=1e-9)
-    assert InsertionSkillParameters().ft_height_m == FT_HEIGHT_M

@@ -182,10 +182,13 @@ def test_parameters_are_described_and_guarded(client, responder):
     assert set_rate(50.0).successful
     assert not set_rate(501.0).successful
     assert client.change_state("/link_responder", Transition.TRANSITION_CONFIGURE)
-    assert client.change_state("/link_responder", Transition.TRANSITION_ACTIVATE)
-    locked = set_rate(60.0)
-    assert not locked.successful
-    assert "cannot change while the node is active" in locked.reason
+    # What a node builds on configuration would keep the old value: an accepted change must have an effect.
+    for then in (Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        locked = set_rate(60.0)
+        assert not locked.successful
+        assert locked.reason == "rate_hz cannot change while the node is configured; clean it up first"
+        assert client.change_state("/link_responder", then)
+    assert set_rate(60.0).successful
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.fusion.ports import in_parent_axes
 from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.motion.errors import RobotModelError
 from cablecell.core.motion.model import RobotModel
 from cablecell.ros.estimator_layout import load_layout
 from cablecell.ros.planner_scene import PlanningScene
 from cablecell.ros.pose_messages import to_pose
-from cablecell.ros.skill_messages import estimates
+from cablecell.ros.skill_messages import estimates, sensor_height_m
+from tests.support.fake_arm import FT_HEIGHT_M
 
 X_PORT = make_pose(exp_so3(np.array([0.3, -0.2, 1.1])), (0.4, 0.1, 0.2))
 X_SEEN = make_pose(exp_so3(np.array([0.01, 0.02, -0.03])), (0.001, -0.001, 0.03))
@@ -68,3 +70,20 @@ def test_the_planner_moves_the_held_plug_to_where_it_was_seen():
     assert np.array_equal(scene.held.X_tcp_tip, designed)
     scene.take_ports(PortEstimateArray(plug=plug(scene.held.plug)))
     assert np.allclose(scene.held.X_tcp_tip, X_SEEN)
+
+
+def test_the_place_of_the_sensor_is_that_of_the_description():
+    urdf = load_robot_description()
+    X_tcp_ft = RobotModel(urdf).relative_pose("tcp", "ft_frame")
+    assert sensor_height_m(urdf) == pytest.approx(X_tcp_ft[2, 3], abs=1e-9)
+    assert sensor_height_m(urdf) == pytest.approx(FT_HEIGHT_M)
+    longer = urdf.replace('xyz="0 0 0.172"', 'xyz="0 0 0.2"')
+    assert sensor_height_m(longer) == pytest.approx(FT_HEIGHT_M - 0.028)
+
+
+@pytest.mark.parametrize(("was", "becomes"), [('xyz="0 0 0.172"', 'xyz="0 0.01 0.172"'), ('link="tcp"', 'link="tip"')])
+def test_a_sensor_that_is_not_straight_behind_the_tool_is_refused(was, becomes):
+    urdf = load_robot_description()
+    assert was in urdf
+    with pytest.raises(RobotModelError):
+        sensor_height_m(urdf.replace(was, becomes))

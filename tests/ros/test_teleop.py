@@ -1,5 +1,6 @@
 """The node `teleop` over DDS: an RViz made of raw messages, an ideal arm, and operators who make every mistake."""
 
+import contextlib
 import math
 import signal
 import time
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 from cablecell_interfaces.msg import CellState, TeleopStatus
 from cablecell_interfaces.srv import RequestControl, ServoCommandType
-from geometry_msgs.msg import Point, Pose, Quaternion
+from geometry_msgs.msg import Point, Pose, Quaternion, TransformStamped
 from lifecycle_msgs.msg import Transition
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import InteractiveMarkerFeedback, InteractiveMarkerUpdate
 
+from cablecell.ros import conversions, qos
 from tests.support.arm_node import BIN, end, start_node
 from tests.support.cell_graph import simulation_entities
 from tests.support.graph import Process
@@ -232,6 +236,32 @@ def test_a_twist_in_the_frame_of_the_tool_moves_along_its_axes_and_stops_in_sile
     assert np.abs(offset[:2]).max() < 1e-9
 
 
+def test_a_frame_that_moves_has_to_be_seen_and_a_fixed_one_does_not(rig):
+    moving = rig.node.create_publisher(TFMessage, "/tf", 10)
+    fixed = rig.node.create_publisher(TFMessage, "/tf_static", qos.STATE)
+
+    def tell(publisher, name, age_s):
+        frame = TransformStamped(child_frame_id=name)
+        frame.header.frame_id = "base_link"
+        conversions.fill_time(frame.header.stamp, time.time_ns() - round(1e9 * age_s))
+        frame.transform.rotation.w = 1.0
+        publisher.publish(TFMessage(transforms=[frame]))
+
+    def push(name):
+        rig.twist(0.0, 0.0, 0.5, frame=name)
+
+    rig.enable()
+    old = lambda: (tell(moving, "wand", 3.0), push("wand"))  # noqa: E731
+    rig.repeat_until(old, lambda: "'wand' was last seen" in rig.status.error_msg, "the refusal of an old frame")
+    assert rig.status.error_code == 304
+    assert rig.arm.moves == []
+    rig.repeat_until(lambda: (tell(moving, "wand", 0.0), push("wand")), lambda: rig.arm.moves, "a motion")
+    rig.wait_for_rest()
+    rig.arm.moves.clear()
+    tell(fixed, "table", 100.0)
+    rig.repeat_until(lambda: push("table"), lambda: rig.arm.moves, "a motion in a fixed frame")
+
+
 def test_poses_are_followed_when_they_are_selected(rig):
     rig.enable()
     rig.pose(moved(0.03))
@@ -336,6 +366,9 @@ def test_it_knows_nothing_of_the_simulation(rig):
 
 def test_deactivated_it_sends_nothing_and_gives_the_arm_back(rig):
     rig.enable()
+    rig.twist(1.0, 0.0, 0.0, frame="nowhere")
+    rig.wait_for_error(306)
+    assert rig.status.refused_count > 0
     assert rig.change_state("/teleop", Transition.TRANSITION_DEACTIVATE)
     wait_until(lambda: not rig.desk.holder, what="the arm given back")
     answer = rig.set("enable", True)
@@ -346,6 +379,68 @@ def test_deactivated_it_sends_nothing_and_gives_the_arm_back(rig):
     assert rig.change_state("/teleop", Transition.TRANSITION_CONFIGURE)
     assert rig.change_state("/teleop", Transition.TRANSITION_ACTIVATE)
     rig.wait_until_ready()
+    status = rig.wait_for_status(lambda status: status.error_code == 0, "no error of the time before")
+    assert status.refused_count == 0
+
+
+@contextlib.contextmanager
+def _alone(namespace, *parameters):
+    """Run a node of its own with other parameters."""
+    words = [word for parameter in (*PATIENT, *parameters) for word in ("-p", parameter)]
+    ros = ("--ros-args", "-r", f"__ns:={namespace}", *words)
+    with TeleopRig(namespace=namespace) as rig, Process(BIN / "teleop", *ros) as process:
+        rig.wait_until_ready()
+        rig.wait_for_marker(HOME)
+        yield rig
+        end(process)
+
+
+def test_an_answer_of_the_supervisor_that_is_lost_does_not_keep_the_arm_from_the_jobs():
+    with _alone("/lossy", "consent_limit_s:=0.4") as rig:
+        rig.desk.lost_answers = 1
+        answer = rig.set("enable", True)
+        assert answer.message.startswith("code 605: the supervisor did not answer"), answer
+        wait_until(lambda: not rig.desk.lost_answers and not rig.desk.holder, what="the arm given back")
+        rig.enable()
+        assert rig.desk.holder == "/lossy/teleop"
+        rig.desk.lost_requests = 2
+        assert rig.set("enable", False).success
+        wait_until(lambda: not rig.desk.lost_requests and not rig.desk.holder, what="the arm given back")
+        rig.enable()
+        rig.desk.lost_requests = 1
+        assert rig.change_state("/lossy/teleop", Transition.TRANSITION_DEACTIVATE)
+        assert not rig.desk.holder
+
+
+def test_a_stop_that_nobody_hears_is_an_error_and_is_asked_for_again(rig):
+    rig.enable()
+    rig.menu("Stop")
+    status = rig.wait_for_error(711)
+    assert status.error_msg == "the arm may still move: the arm controller is not there"
+    assert status.state == TeleopStatus.STATE_DISABLED
+
+
+def test_a_stop_counts_only_when_the_arm_controller_says_so(rig):
+    asked = []
+
+    def answer(_, response):
+        asked.append(time.monotonic())
+        response.success = len(asked) == 3
+        response.message = "" if response.success else "code 316: the control loop did not finish within 0.5 s"
+        return response
+
+    service = rig.node.create_service(Trigger, "stop", answer)
+    try:
+        probe = rig.node.create_client(Trigger, "stop")
+        assert probe.wait_for_service(timeout_sec=20.0)
+        rig.menu("Stop")
+        status = rig.wait_for_status(lambda status: "316" in status.error_msg, "the refusal of the arm controller")
+        assert status.error_code == 711
+        wait_until(lambda: len(asked) == 3, what="a stop that was asked for again")
+        rig.wait_for_error(0)
+        assert len(asked) == 3
+    finally:
+        rig.run(lambda: rig.node.destroy_service(service))
 
 
 def test_without_a_supervisor_enabling_is_refused():

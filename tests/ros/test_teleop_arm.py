@@ -155,8 +155,9 @@ def test_contact_stops_the_arm_and_lets_it_retract(rig, record_property):
     record_property("contact_peak_n", peak_n)
     record_property("contact_held_n", held_n)
     record_property("crept_m", crept_m)
-    assert peak_n < 40.0
-    assert held_n < 25.0
+    # measured: peak and hold 20.0 N, where the guard lets nothing but relief through; the rest is for a busy machine
+    assert peak_n < 25.0
+    assert held_n < 22.0
     assert crept_m < 0.001
     assert rig.arm.X[2, 3] > stopped[2, 3] + 0.01
     assert rig.set("enable", False).success

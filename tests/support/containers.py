@@ -178,8 +178,8 @@ def entry_point(process: subprocess.Popen[str]) -> int:
     return int(children[0])
 
 
-def check_health(image: Image, process: subprocess.Popen[str]) -> int:
-    """Run the image's health check inside the running container and return its exit code."""
+def check_health(image: Image, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Run the image's health check inside the running container; return its exit code and what it says."""
     health = image.config["Healthcheck"]
     assert isinstance(health, dict)
     words = health["Test"]
@@ -187,7 +187,11 @@ def check_health(image: Image, process: subprocess.Popen[str]) -> int:
     inside = ["nsenter", "--target", str(entry_point(process)), "--mount", "--pid", "--root", "--wd"]
     as_user = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
     environ = [*_words(image, "Env"), "HOME=/data"]
-    done = subprocess.run(
-        [*inside, *as_user, "env", "-i", *environ, *words[1:]], capture_output=True, check=False, timeout=30.0
+    return subprocess.run(
+        [*inside, *as_user, "env", "-i", *environ, *words[1:]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=30.0,
     )
-    return done.returncode

@@ -97,6 +97,31 @@ class MeasuredArm:
         self.states.append((stamp_s, conversions.pose_to_matrix("tcp_pose", message.tcp_pose)))
 
 
+class LossyDesk(ControlDesk):
+    """A supervisor's desk on a bad network.
+
+    Attributes:
+        lost_requests: How many of the next requests never reach it.
+        lost_answers: How many of the next answers come after nobody waits for them any more.
+    """
+
+    LOSS_S = 0.8
+    """Longer than the test's node waits for an answer."""
+
+    lost_requests = lost_answers = 0
+
+    def _answer(self, request, response):
+        if self.lost_requests:
+            self.lost_requests -= 1
+        else:
+            response = super()._answer(request, response)
+            if not self.lost_answers:
+                return response
+            self.lost_answers -= 1
+        threading.Event().wait(self.LOSS_S)
+        return response
+
+
 class TeleopRig(GraphClient):
     """The other ends of everything the node talks to; with an ideal arm there is also a supervisor's desk."""
 
@@ -106,7 +131,7 @@ class TeleopRig(GraphClient):
         self.arm = arm(node)
         self.job = threading.Lock()
         if arm is IdealArm:
-            self.desk = ControlDesk(node, self.job, lambda: True, lambda _: False, lambda _: None)
+            self.desk = LossyDesk(node, self.job, lambda: True, lambda _: False, lambda _: None)
             self.cell_states = node.create_publisher(CellState, "cell_state", qos.STATE)
         self.statuses = self.collect(TeleopStatus, "teleop/status", qos.STATE)
         self.updates = self.collect(InteractiveMarkerUpdate, "teleop_marker/update", _DEEP)

@@ -94,12 +94,37 @@ def test_health_follows_the_cell_and_a_signal_ends_it(
     process = containers.start(image, root, tmp_path / "data", ["launch", "cell.launch.xml"])
 
     def is_healthy() -> bool:
-        return containers.check_health(image, process) == 0
+        return containers.check_health(image, process).returncode == 0
 
     try:
         wait_until(is_healthy, timeout_s=120.0, what="a healthy cell")
         os.kill(containers.entry_point(process), signal.SIGINT)
         assert process.wait(timeout=20.0) in (0, 130)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_container_that_runs_no_cell_is_not_healthy(
+    store: containers.Store, image: containers.Image, tmp_path: Path
+) -> None:
+    """A node runs, so that the graph is there; what is missing is a supervisor."""
+    root = store.mount(image.name)
+    process = containers.start(image, root, tmp_path / "data", ["run", "cablecell", "link_responder"])
+
+    def is_node() -> bool:
+        try:
+            command = Path(f"/proc/{containers.entry_point(process)}/cmdline").read_text()
+        except (IndexError, OSError):
+            return False
+        return "/link_responder" in command  # the path of the program, not an argument of the command before it
+
+    try:
+        wait_until(is_node, timeout_s=30.0, what="the node")
+        health = containers.check_health(image, process)
+        assert health.returncode == 1, health.stdout
+        assert "no cell is running in this ROS domain" in health.stdout
+        assert process.poll() is None
     finally:
         process.kill()
         process.communicate()

@@ -44,6 +44,12 @@ def test_health_is_what_the_running_graph_says(file) -> None:
     assert json.loads(check[check.index("CMD") + 3 :])[-3:] == ["cablecell", "status", "--json"]
 
 
+def test_nothing_outside_the_container_is_reached_unless_somebody_asks(file) -> None:
+    """Also for a process that does not begin with the `cablecell` command, which would set it."""
+    settings = [pair for word, rest in file if word == "ENV" for pair in rest.split()]
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST" in settings
+
+
 def test_nothing_is_installed_as_the_running_user(file) -> None:
     words = [word for word, _ in file]
     assert "RUN" not in words[words.index("USER") :]

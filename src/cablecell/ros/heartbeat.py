@@ -25,15 +25,18 @@ class Periodic:
     Real-time priority of the process, where it has one, holds for this thread as well.
     """
 
-    def __init__(self, period_s: float, work: Callable[[], None], name: str) -> None:
+    def __init__(
+        self, period_s: float, work: Callable[[], None], name: str, failed: Callable[[str, Exception], None]
+    ) -> None:
         """Begin.
 
         Args:
             period_s: Time between two calls, s; a late call does not shift the others.
             work: What is called.
             name: Name of the thread.
+            failed: Hears the name of the thread and what `work` raised, after which it is not called any more.
         """
-        self._period_s, self._work = period_s, work
+        self._period_s, self._work, self._failed = period_s, work, failed
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -47,7 +50,11 @@ class Periodic:
     def _run(self) -> None:
         due_s = time.monotonic() + self._period_s
         while not self._ended.wait(max(0.0, due_s - time.monotonic())):
-            self._work()
+            try:
+                self._work()
+            except Exception as error:  # outer edge of this thread: it would end without a word
+                self._failed(self._thread.name, error)
+                return
             due_s = max(due_s + self._period_s, time.monotonic())
 
 
@@ -58,13 +65,13 @@ class NodeHeartbeat:
         """Begin.
 
         Args:
-            node: The node; its name goes into the message.
+            node: The node; its name goes into the message, and its `fail` hears when no more can be sent.
             state: Returns its primary lifecycle state.
         """
         self._node, self._state = node, state
         self._publisher = node.create_publisher(LinkHeartbeat, TOPIC, qos.HEARTBEAT)
         self._sequence = 0
-        self._thread = Periodic(PERIOD_S, lambda: self._beat(self._state()), "heartbeat")
+        self._thread = Periodic(PERIOD_S, lambda: self._beat(self._state()), "heartbeat", node.fail)
 
     def end(self) -> None:
         """Say goodbye and stop."""

@@ -15,19 +15,47 @@ def _nothing_waits() -> int:
     return 0
 
 
-class StallGuard:
-    """Says whether a silence that is seen now may be somebody else's: not right after a stall of one's own."""
+HARD_LIMIT = 1.25
+"""Silence that counts however often the watcher itself is held up, in limits."""
 
-    def __init__(self) -> None:
+
+class StallGuard:
+    """Says whether a silence is too long and may be somebody else's: not right after a stall of one's own.
+
+    Stalls put that off only so far: up to `HARD_LIMIT` times the limit, or up to `GRACE_NS` after the end of the one
+    stall that hid all the time until then. A watcher that stalls again and again still judges.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        """Begin; `limit_s` is the longest silence, s; 0 judges nothing."""
+        self._limit_ns = round(limit_s * 1e9)
         self._looked_ns = 0
         self._judge_from_ns = 0
+        self._judge_at_latest_ns = 0
 
-    def look(self, now_ns: int) -> bool:
-        """Return whether silences may be judged; to be called regularly with the monotonic clock, ns."""
+    def is_late(self, now_ns: int, heard_ns: int) -> bool:
+        """Return whether a silence is longer than the limit, whoever is to blame; `heard_ns` 0 is no silence."""
+        return heard_ns > 0 and 0 < self._limit_ns < now_ns - heard_ns
+
+    def may_judge(self, now_ns: int, heard_ns: int) -> bool:
+        """Return whether a silence is longer than the limit and to be blamed on the sender.
+
+        To be called regularly: the time between two calls shows one's own stalls.
+
+        Args:
+            now_ns: Monotonic clock, ns.
+            heard_ns: When the sender was heard last, by the same clock, ns; 0 is never.
+        """
         if self._looked_ns and now_ns - self._looked_ns > STALL_NS:
             self._judge_from_ns = now_ns + GRACE_NS
         self._looked_ns = now_ns
-        return now_ns >= self._judge_from_ns
+        if not self.is_late(now_ns, heard_ns):
+            self._judge_at_latest_ns = 0
+            return False
+        if not self._judge_at_latest_ns:
+            hard_ns = heard_ns + round(HARD_LIMIT * self._limit_ns)
+            self._judge_at_latest_ns = hard_ns if now_ns < hard_ns else now_ns + GRACE_NS
+        return now_ns >= min(self._judge_from_ns, self._judge_at_latest_ns)
 
 
 class HeartbeatWatch:
@@ -35,7 +63,8 @@ class HeartbeatWatch:
 
     A watcher that was not scheduled has not heard anything either, and that is no fault of the sender. So after a
     stall of its own it lets its executor catch up, and before it judges it takes what still waits in the middleware.
-    A sender that has died is noticed at the latest `GRACE_NS` after both the limit and the stall are over.
+    A sender that has died is noticed at `HARD_LIMIT` times the limit, however often the watcher stalls; a single stall
+    that lasts beyond that is followed by `GRACE_NS`.
 
     Args:
         limit_s: Longest silence, s; 0 watches nothing.
@@ -44,10 +73,9 @@ class HeartbeatWatch:
     """
 
     def __init__(self, limit_s: float, take_waiting: Callable[[], int] = _nothing_waits) -> None:
-        self._limit_ns = round(limit_s * 1e9)
         self._take_waiting = take_waiting
         self._heard_ns = 0
-        self._guard = StallGuard()
+        self._guard = StallGuard(limit_s)
 
     def hear(self, now_ns: int) -> None:
         """Take a heartbeat at a time of the monotonic clock, ns."""
@@ -66,19 +94,14 @@ class HeartbeatWatch:
             now_ns: Monotonic clock, ns.
             system_ns: System clock, in which messages are stamped, ns.
         """
-        may_judge = self._guard.look(now_ns)
-        if not may_judge or not self._is_late(now_ns):
+        if not self._guard.may_judge(now_ns, self._heard_ns):
             return None
         sent_ns = self._take_waiting()
         if sent_ns:
             # What waited counts from when it was sent: the sender may have died since.
             self._heard_ns = max(self._heard_ns, now_ns - max(0, system_ns - sent_ns))
-            if not self._is_late(now_ns):
+            if not self._guard.is_late(now_ns, self._heard_ns):
                 return None
         silent_s = (now_ns - self._heard_ns) * 1e-9
         self._heard_ns = 0
         return silent_s
-
-    def _is_late(self, now_ns: int) -> bool:
-        heard_ns = self._heard_ns  # another thread may hear meanwhile
-        return heard_ns > 0 and 0 < self._limit_ns < now_ns - heard_ns

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -30,7 +31,7 @@ class CellNode(LifecycleNode, Generic[S]):
     Subclasses override four hooks. `setup` creates publishers, services and actions, `start` begins the work (timers,
     motion), `stop` ends it, `teardown` takes away what `setup` created. A typed error in `setup` or `start` refuses
     the transition with its code in the log, and undoes what the hook had begun. From its configuration to its end the
-    node sends a heartbeat.
+    node sends a heartbeat, and its parameters do not change.
 
     Attributes:
         parameters: The validated parameters.
@@ -49,12 +50,14 @@ class CellNode(LifecycleNode, Generic[S]):
         """
         super().__init__(name)
         self._is_active = False
+        self._is_configured = False
         self._is_ending = False
         self._heartbeat_sender: NodeHeartbeat | None = None
         self._action_clients: dict[str, MutualActionClient] = {}
         self.exit_code: int | None = None
         self._refuse_illegal_transitions()
-        self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_active)
+        # What `setup` built keeps the values it was built with: from then on none may change.
+        self.parameters: ParameterServer[S] = ParameterServer(self, schema, is_locked=lambda: self._is_configured)
 
     @property
     def is_active(self) -> bool:
@@ -64,6 +67,12 @@ class CellNode(LifecycleNode, Generic[S]):
     def announce_end(self) -> None:
         """Tell running callbacks that the process is about to end."""
         self._is_ending = True
+
+    def fail(self, what: str, error: Exception) -> None:
+        """End the process with code 1, because a thread that the node needs has ended; the arm stops by the silence."""
+        trace = "".join(traceback.format_exception(error))
+        self.get_logger().fatal(f"{what} has failed, the node ends: {error!r}\n{trace}")
+        self.exit_code = 1
 
     def wind_down(self) -> bool:
         """Return whether the node is ready to end; asked again for up to two seconds while it still spins."""
@@ -93,8 +102,10 @@ class CellNode(LifecycleNode, Generic[S]):
 
     def on_configure(self, state: State) -> TransitionCallbackReturn:
         """Create the node's interfaces."""
+        self._is_configured = True  # first: `setup` reads the parameters
         outcome = self._attempt("configuration", self.setup, self.teardown)
-        if outcome == TransitionCallbackReturn.SUCCESS and self._heartbeat_sender is None:
+        self._is_configured = outcome == TransitionCallbackReturn.SUCCESS
+        if self._is_configured and self._heartbeat_sender is None:
             self._heartbeat_sender = NodeHeartbeat(self, lambda: int(self._state_machine.current_state[0]))
         return outcome
 
@@ -117,6 +128,7 @@ class CellNode(LifecycleNode, Generic[S]):
         """Destroy the node's interfaces."""
         self._end_heartbeat()
         self.teardown()
+        self._is_configured = False
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: State) -> TransitionCallbackReturn:

@@ -58,7 +58,8 @@ class ParameterServer(Generic[S]):
             return SetParametersResult(successful=True)
         if self._is_locked():
             return SetParametersResult(
-                successful=False, reason=f"{', '.join(ours)} cannot change while the node is active"
+                successful=False,
+                reason=f"{', '.join(ours)} cannot change while the node is configured; clean it up first",
             )
         try:
             self._values = validate(self._schema, {**self._values.model_dump(), **ours})

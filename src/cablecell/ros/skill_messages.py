@@ -15,16 +15,43 @@ from cablecell_interfaces.msg import PortEstimate as PortMessage
 from rclpy.duration import Duration
 
 from cablecell.core.control.frames import Array, shift_wrench
-from cablecell.core.geometry import pose_from_quat, quat_from_rotation
+from cablecell.core.geometry import make_pose, pose_from_quat, quat_from_rotation
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult
-from cablecell.ros.conversions import BASE_FRAME, fill_pose, pose_to_matrix, six, time_ns
+from cablecell.core.motion.errors import RobotModelError
+from cablecell.ros.arm_description import read_joints
+from cablecell.ros.conversions import BASE_FRAME, FT_FRAME, TCP_FRAME, fill_pose, pose_to_matrix, six, time_ns
 
 
 def seconds(stamp: Any) -> float:
     """Return a time or duration message in s."""
     return 1e-9 * time_ns(stamp)
+
+
+def sensor_height_m(urdf: str) -> float:
+    """Return where a description has the origin of `ft_frame` on the z axis of `tcp`, m.
+
+    Raises:
+        RobotModelError: Nothing rigid leads from one frame to the other, or their axes are not aligned, so that
+            `wrench_at_tcp` does not hold (code 105).
+    """
+    joints = {joint.child: joint for joint in read_joints(urdf)}
+    X_frame_tcp, frame = np.eye(4), TCP_FRAME
+    while frame != FT_FRAME:
+        joint = joints.get(frame)
+        if joint is None or joint.kind != "fixed":
+            raise RobotModelError(f"{TCP_FRAME} is not fixed to {FT_FRAME}", quantity="frame", value=frame)
+        X_frame_tcp, frame = pose_from_quat(joint.p, joint.q) @ X_frame_tcp, joint.parent
+    height_m = -float(X_frame_tcp[2, 3])
+    if not np.allclose(X_frame_tcp, make_pose(np.eye(3), (0.0, 0.0, -height_m)), atol=1e-6):
+        raise RobotModelError(
+            f"the axes of {TCP_FRAME} are not those of {FT_FRAME} moved along z",
+            quantity="X_ft_tcp",
+            value=X_frame_tcp.round(6).tolist(),
+            frame=FT_FRAME,
+        )
+    return height_m
 
 
 def wrench_at_tcp(wrench: Any, ft_height_m: float) -> Array:

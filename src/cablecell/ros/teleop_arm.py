@@ -30,8 +30,9 @@ class TeleopArm:
     Only the newest messages are kept and converted when somebody asks: 250 Hz of them arrive.
     """
 
-    def __init__(self, node: Any, settings: TeleopParameters) -> None:
-        self._node, self._settings = node, settings
+    def __init__(self, node: Any, settings: TeleopParameters, ft_height_m: float) -> None:
+        """Connect; `ft_height_m` is the origin of `ft_frame` on the z axis of `tcp`, m."""
+        self._node, self._ft_height_m = node, ft_height_m
         self._state: Any = None
         self._wrench: Any = None
         self._state_s = self._wrench_s = -math.inf
@@ -59,7 +60,7 @@ class TeleopArm:
             X, age_s = _NOWHERE, math.inf
         wrench = np.zeros(6)
         if self._wrench is not None:
-            wrench = rotate6(X[:3, :3], wrench_at_tcp(self._wrench.wrench, self._settings.ft_height_m))
+            wrench = rotate6(X[:3, :3], wrench_at_tcp(self._wrench.wrench, self._ft_height_m))
         return Observation(now_s, X, wrench, age_s)
 
     def send(self, setpoint: Setpoint) -> None:

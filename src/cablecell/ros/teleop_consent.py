@@ -18,7 +18,8 @@ class SupervisorConsent:
     """Client of `request_control`, with a node and an executor of its own, so that a callback may wait for the answer.
 
     Attributes:
-        is_held: Whether the supervisor has given the arm to us.
+        is_held: Whether the supervisor has given the arm to us, as far as we know: after an answer that did not come it
+            may have, so that it counts as held until the supervisor says otherwise.
     """
 
     def __init__(self, node: Any, limit_s: float) -> None:
@@ -49,16 +50,14 @@ class SupervisorConsent:
             RemoteError: It refused; the code is its own.
         """
         self._ask(take=True)
-        self.is_held = True
 
     def give_back(self) -> None:
-        """Give the arm back.
+        """Give the arm back; to be repeated while `is_held`.
 
         Raises:
             NoAnswerError: There is no supervisor, or it does not answer (code 605).
             RemoteError: It refused; the code is its own.
         """
-        self.is_held = False
         self._ask(take=False)
 
     def _ask(self, *, take: bool) -> None:
@@ -68,6 +67,7 @@ class SupervisorConsent:
                 quantity=SERVICE,
                 value="not there",
             )
+        self.is_held = True  # from here on it may be, whether or not we hear of it
         future = self._client.call_async(RequestControl.Request(holder=self._name, take=take))
         self._executor.spin_until_future_complete(future, timeout_sec=self._limit_s)
         if not future.done():
@@ -79,5 +79,6 @@ class SupervisorConsent:
                 unit="s",
             )
         answer = future.result()
+        self.is_held = take and answer.error_code == SUCCESS
         if answer.error_code != SUCCESS:
             raise RemoteError.of(answer)

@@ -7,17 +7,18 @@ from typing import Any
 from rclpy.time import Time
 from tf2_ros import Buffer, TransformException, TransformListener
 
-from cablecell.core.control.errors import UnknownFrameError
+from cablecell.core.control.errors import StaleCommandError, UnknownFrameError
 from cablecell.core.control.frames import Array
 from cablecell.core.geometry import pose_from_quat
-from cablecell.ros.conversions import BASE_FRAME, FRAME_ALIASES, TCP_FRAME
+from cablecell.ros.conversions import BASE_FRAME, FRAME_ALIASES, TCP_FRAME, time_ns
 
 
 class TeleopFrames:
     """Finds the pose of a frame in `base_link`; the tool's is the measured one, not that of tf, which is older."""
 
-    def __init__(self, node: Any) -> None:
-        """Begin to listen to tf."""
+    def __init__(self, node: Any, age_limit_s: float) -> None:
+        """Begin to listen to tf; a frame that moves may have been seen `age_limit_s` ago at most."""
+        self._clock, self._age_limit_s = node.get_clock(), age_limit_s
         self._buffer = Buffer()
         self._listener = TransformListener(self._buffer, node)
 
@@ -35,6 +36,7 @@ class TeleopFrames:
 
         Raises:
             UnknownFrameError: tf does not know it (code 306).
+            StaleCommandError: It moves and nobody has said for too long where it is (code 304).
         """
         frame = FRAME_ALIASES.get(name, name) or default
         if frame == BASE_FRAME:
@@ -42,7 +44,7 @@ class TeleopFrames:
         if frame == TCP_FRAME:
             return X_base_tcp
         try:
-            found = self._buffer.lookup_transform(BASE_FRAME, frame, Time()).transform
+            found = self._buffer.lookup_transform(BASE_FRAME, frame, Time())
         except TransformException as error:
             raise UnknownFrameError(
                 f"frame_id '{name}' is not known: {error}; valid are {BASE_FRAME}, {TCP_FRAME} and the frames of tf",
@@ -50,5 +52,15 @@ class TeleopFrames:
                 value=name,
                 limit=f"{BASE_FRAME}, {TCP_FRAME}, frames of tf",
             ) from error
-        p, q = found.translation, found.rotation
+        stamp_ns = time_ns(found.header.stamp)  # 0 where nothing on the way moves
+        age_s = 1e-9 * (self._clock.now().nanoseconds - stamp_ns)
+        if stamp_ns and age_s > self._age_limit_s:
+            raise StaleCommandError(
+                f"frame_id '{name}' was last seen {age_s:.2f} s ago; the limit is {self._age_limit_s} s",
+                quantity="frame_id",
+                value=age_s,
+                limit=self._age_limit_s,
+                unit="s",
+            )
+        p, q = found.transform.translation, found.transform.rotation
         return pose_from_quat((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))

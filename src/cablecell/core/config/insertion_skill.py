@@ -70,6 +70,3 @@ class InsertionSkillParameters(ParameterSchema):
     seat_speed: float = parameter(
         0.01, "Free speed over the last millimetres.", unit="m/s", minimum=0.001, maximum=0.05
     )
-    ft_height_m: float = parameter(
-        -0.172, "Origin of ft_frame on the z axis of tcp.", unit="m", minimum=-1.0, maximum=1.0
-    )

@@ -128,6 +128,3 @@ class TeleopParameters(TeleopSettings):
         minimum=0,
         maximum=90,
     )
-    ft_height_m: float = parameter(
-        -0.172, "Origin of ft_frame on the z axis of tcp.", unit="m", minimum=-1.0, maximum=1.0
-    )

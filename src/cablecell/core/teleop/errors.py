@@ -69,3 +69,9 @@ class CommandRangeError(TeleopError):
     """A twist asks for more than the whole of the chosen speed; nothing was changed."""
 
     code = 710
+
+
+class StopUnconfirmedError(TeleopError):
+    """The arm controller did not confirm a stop that the operator asked for; the arm may still move."""
+
+    code = 711

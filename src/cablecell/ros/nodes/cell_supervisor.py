@@ -34,6 +34,7 @@ from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_recipes import RecipeBook
+from cablecell.ros.supervisor_state import CellStateTeller
 
 _ANSWER_S = 10.0
 _POLL_S = 0.01
@@ -47,7 +48,6 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def __init__(self) -> None:
         super().__init__("cell_supervisor", CellSupervisorParameters)
         self._busy = threading.Lock()
-        self._state = CellState(mode=CellState.MODE_PRODUCTION)
         self._lost: LostNode | None = None
         self._is_ready = False
         self._winding_down_s: float | None = None
@@ -87,9 +87,15 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self._busy,
             lambda: self._is_ready and self._lost is None,
             lambda name: name in self._senders and process_exists(self._senders[name]) is False,
-            lambda reason: self._enter(self._state.state, reason),
+            lambda reason: self._cell.stay(reason),
         )
-        self._enter(CellState.STATE_STOPPED, "configured")
+        self._cell = CellStateTeller(
+            self._states.publish,
+            lambda: self.get_clock().now().to_msg(),
+            lambda: bool(self._desk.holder),
+            self.get_logger().info,
+        )
+        self._cell.enter(CellState.STATE_STOPPED, "configured")
 
     def teardown(self) -> None:
         """Destroy the interfaces."""
@@ -104,9 +110,9 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
 
     def start(self) -> None:
         """Bring the managed nodes up, in a thread; watch them from then on."""
-        self._enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.managed))
+        self._cell.enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.managed))
         set_realtime_priority(self.parameters.values.realtime_priority)
-        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch")
+        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch", self.fail)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
@@ -128,7 +134,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return False
         lost = self._health.died(self._winding_down_s)
         if lost is None:
-            self._enter(CellState.STATE_STOPPED, "the cell is ending")
+            self._cell.enter(CellState.STATE_STOPPED, "the cell is ending")
         else:
             self._abort(lost)
             self.exit_code = 1
@@ -144,11 +150,11 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return  # the supervisor itself is ending
         except WorkcellError as error:
             self.get_logger().fatal(f"bring-up failed, code {error.code}: {error}")
-            self._enter(CellState.STATE_ABORTED, str(error), error.code)
+            self._cell.enter(CellState.STATE_ABORTED, str(error), error.code)
             self._end_soon(2 if isinstance(error, RefusedTransitionError) else 1)
             return
         self._is_ready = True
-        self._enter(CellState.STATE_IDLE, f"ready after {time.monotonic() - started_s:.1f} s")
+        self._cell.enter(CellState.STATE_IDLE, f"ready after {time.monotonic() - started_s:.1f} s")
 
     def _await_heartbeats(self, limit_s: float) -> None:
         """Wait until every node is heard: a death that came before could only be told from the silence after it.
@@ -173,7 +179,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def _take_down(self) -> None:
         for problem in self._nodes.take_down(self.parameters.values.transition_limit_s):
             self.get_logger().warning(problem)
-        self._enter(CellState.STATE_STOPPED, "taken down")
+        self._cell.enter(CellState.STATE_STOPPED, "taken down")
 
     def _require_running(self) -> None:
         if self._winding_down_s is not None or self.exit_code is not None:
@@ -218,8 +224,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self.get_logger().fatal(f"aborting, code {NodeLostError.code}: {lost.reason}")
         if self._stop_arm.service_is_ready():
             self._stop_arm.call_async(Trigger.Request())
-        self._enter(CellState.STATE_ABORTING, lost.reason, NodeLostError.code)
-        self._enter(CellState.STATE_ABORTED, lost.reason, NodeLostError.code)
+        self._cell.enter(CellState.STATE_ABORTING, lost.reason, NodeLostError.code)
+        self._cell.enter(CellState.STATE_ABORTED, lost.reason, NodeLostError.code)
         self._end_soon(1)
 
     def _end_soon(self, exit_code: int) -> None:
@@ -232,13 +238,13 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """Run a job; in a thread of its own."""
         result = goal.result
         if not self._is_ready or self._lost is not None:
-            raise NotActiveError(f"no job can run: {self._state.reason}")
+            raise NotActiveError(f"no job can run: {self._cell.reason}")
         self._desk.require_free()
         recipe = self._recipes.find(goal.request.recipe)
         job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
-        self._state.job_id = job.job_id
-        self._enter(CellState.STATE_STARTING, f"recipe {recipe.name}")
-        self._enter(CellState.STATE_EXECUTE, f"recipe {recipe.name}")
+        self._cell.job_id = job.job_id
+        self._cell.enter(CellState.STATE_STARTING, f"recipe {recipe.name}")
+        self._cell.enter(CellState.STATE_EXECUTE, f"recipe {recipe.name}")
         try:
             for step in recipe.steps:
                 job.begin_step(step)
@@ -249,15 +255,14 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         except WorkcellError as error:
             job.fail(error, is_cancelled=isinstance(error, CancelledError))
             self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
-            if self._lost is None:
-                self._enter(CellState.STATE_COMPLETING, str(error), error.code)
-                self._enter(CellState.STATE_IDLE, f"job {job.job_id} ended: {error}", error.code)
+            self._cell.enter(CellState.STATE_COMPLETING, str(error), error.code)
+            self._cell.enter(CellState.STATE_IDLE, f"job {job.job_id} ended: {error}", error.code)
             raise
         else:
-            self._enter(CellState.STATE_COMPLETING, "every step succeeded")
-            self._enter(CellState.STATE_IDLE, f"job {job.job_id} succeeded")
+            self._cell.enter(CellState.STATE_COMPLETING, "every step succeeded")
+            self._cell.enter(CellState.STATE_IDLE, f"job {job.job_id} succeeded")
         finally:
-            self._state.job_id = ""
+            self._cell.job_id = ""
             result.attempts, result.status = job.attempts, self._status(job)
         return result
 
@@ -318,20 +323,6 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             job.count_attempts(max(begun))
 
     # Saying it -----------------------------------------------------------------------------------------------
-
-    def _enter(self, state: int, reason: str, cause_code: int = 0) -> None:
-        message = CellState(
-            state=state,
-            previous_state=self._state.state,
-            mode=CellState.MODE_MANUAL if self._desk.holder else CellState.MODE_PRODUCTION,
-            cause_code=cause_code,
-            reason=reason,
-            job_id=self._state.job_id,
-        )
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._state = message
-        self._states.publish(message)
-        self.get_logger().info(f"state {state}: {reason}")
 
     def _report(self, goal: RunningGoal, job: Job, phase: int) -> None:
         status = self._status(job)

@@ -25,6 +25,7 @@ from rclpy.duration import Duration
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_connectors
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
@@ -58,6 +59,7 @@ from cablecell.ros.skill_messages import (
     port_from_message,
     result_message,
     seconds,
+    sensor_height_m,
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
 from cablecell.ros.skill_stream import SkillRun, SkillStream
@@ -87,7 +89,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         """Read the connectors and create the interfaces."""
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
-        self._stream = SkillStream(self.parameters.values.ft_height_m, self._on_step)
+        self._stream = SkillStream(sensor_height_m(load_robot_description()), self._on_step)
         self._commands = self.create_lifecycle_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
         self._phases = self.create_lifecycle_publisher(InsertionPhase, "insertion_phase", qos.STATE)
         self._phase = InsertionPhase()
@@ -226,13 +228,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _await_run(self, goal: RunningGoal, run: SkillRun) -> InsertionResult:
         """Wait for the stream to end the attempt; pass a cancel on, and give up when the stream falls silent."""
         limit_s = self.parameters.values.silence_limit_s
-        guard = StallGuard()
+        guard = StallGuard(limit_s)
         while not run.done.wait(0.02):
-            may_judge = guard.look(time.monotonic_ns())
+            now_ns, heard_ns = time.monotonic_ns(), round(run.heard_s * 1e9)
             if goal.is_cancelled or not self.is_active:
                 run.skill.cancel()
-            silent_s = time.monotonic() - run.heard_s
-            if may_judge and silent_s > limit_s:
+            if guard.may_judge(now_ns, heard_ns):
+                silent_s = (now_ns - heard_ns) * 1e-9
                 self._stream.end()
                 raise SilentStreamError(
                     f"no pair of controller_state and wrench for {silent_s:.2f} s; the limit is {limit_s} s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import InteractiveMarkerFeedback
 
+from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.teleop import TeleopParameters
 from cablecell.core.control.frames import Array, rotate6
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.teleop.commands import Observation, marker_source, require_fresh, twist_in_units
-from cablecell.core.teleop.errors import CellBusyError, StateLostError, TeleopError
+from cablecell.core.teleop.errors import CellBusyError, StateLostError, StopUnconfirmedError, TeleopError
 from cablecell.core.teleop.output import TeleopOutput, TeleopState
 from cablecell.core.teleop.teleoperation import Teleoperation
 from cablecell.ros import qos
@@ -26,15 +28,22 @@ from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import pose_to_matrix, six
 from cablecell.ros.error_codes import fill_result
 from cablecell.ros.lifecycle import CellNode, run_node
-from cablecell.ros.skill_messages import seconds
+from cablecell.ros.skill_messages import seconds, sensor_height_m
 from cablecell.ros.teleop_arm import TeleopArm
 from cablecell.ros.teleop_consent import SupervisorConsent
 from cablecell.ros.teleop_frames import TeleopFrames
 from cablecell.ros.teleop_marker import MenuActions, TeleopMarker
 from cablecell.ros.teleop_messages import diagnostics_message, status_message
+from cablecell.ros.teleop_stop import ArmStop
 
 _ENABLING_LIMIT_S = 1.0
 """Longest time from the supervisor's consent to fresh measurements."""
+
+_GIVE_BACK_PAUSE_S = 1.0
+"""Time after which the arm is given back again when the supervisor did not answer."""
+
+_LAST_TRIES = 3
+"""How often it is given back at the end, where nothing repeats it later."""
 
 _STATUS_GAP_S = 0.02
 """Shortest time between two messages of status, however often something changes."""
@@ -58,6 +67,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._error: WorkcellError | None = None
         self._refused = 0
         self._enabling_end_s: float | None = None
+        self._give_back_from_s = -math.inf
 
     # Lifecycle -----------------------------------------------------------------------------------------------
 
@@ -66,11 +76,11 @@ class Teleop(CellNode[TeleopParameters]):
         values = self.parameters.values
         self._period_s = 1.0 / values.publish_rate_hz
         self._teleop = Teleoperation(values, period_s=self._period_s)
-        self._arm = TeleopArm(self, values)
-        self._frames = TeleopFrames(self)
+        self._arm = TeleopArm(self, values, sensor_height_m(load_robot_description()))
+        self._frames = TeleopFrames(self, values.state_age_limit_s)
         self._consent = SupervisorConsent(self, values.consent_limit_s) if values.supervised else None
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
-        self._stop_arm = self.create_client(Trigger, "stop")
+        self._stop_arm = ArmStop(self, self._hear_of_stop)
         self._marker = TeleopMarker(
             self,
             values.marker_scale_m,
@@ -106,8 +116,8 @@ class Teleop(CellNode[TeleopParameters]):
             self.destroy_subscription(subscription)
         for service in self._answers:
             self.destroy_service(service)
-        for client in (self._tare, self._stop_arm):
-            self.destroy_client(client)
+        self.destroy_client(self._tare)
+        self._stop_arm.destroy()
         for publisher in (self._status, self._diagnostics):
             self.destroy_publisher(publisher)
         self._marker.destroy()
@@ -117,7 +127,8 @@ class Teleop(CellNode[TeleopParameters]):
         self._arm.destroy()
 
     def start(self) -> None:
-        """Begin to step; disabled."""
+        """Begin to step; disabled, and with nothing refused yet."""
+        self._error, self._refused = None, 0
         set_realtime_priority(self.parameters.values.realtime_priority)
         self._timer = self.create_timer(self._period_s, self._tick)
 
@@ -126,7 +137,9 @@ class Teleop(CellNode[TeleopParameters]):
         self.destroy_timer(self._timer)
         set_realtime_priority(0)
         self._disable()
-        self._give_back()
+        for _ in range(_LAST_TRIES):
+            self._give_back_from_s = -math.inf
+            self._give_back()
         self._marker.show_enabled(False)
         self._tell(self._teleop.step(self._arm.observe()), time.monotonic())
 
@@ -216,11 +229,12 @@ class Teleop(CellNode[TeleopParameters]):
         self._teleop.disable()
 
     def _give_back(self) -> None:
-        if self._consent is None or not self._consent.is_held:
+        if self._consent is None or not self._consent.is_held or time.monotonic() < self._give_back_from_s:
             return
         try:
             self._consent.give_back()
         except WorkcellError as error:
+            self._give_back_from_s = time.monotonic() + _GIVE_BACK_PAUSE_S
             self.get_logger().warning(f"the arm could not be given back, code {error.code}: {error}")
 
     def _take_cell_state(self, message: Any) -> None:
@@ -253,8 +267,15 @@ class Teleop(CellNode[TeleopParameters]):
     def _stop_now(self) -> None:
         """Stop the arm by its controller, whoever moves it; `clear_stop` of the controller ends that."""
         self._disable()
-        if self._stop_arm.service_is_ready():
-            self._stop_arm.call_async(Trigger.Request())
+        self._stop_arm.ask()
+
+    def _hear_of_stop(self, error: WorkcellError | None) -> None:
+        if error is not None:
+            self._error = error
+            self.get_logger().error(f"stop not confirmed, code {error.code}: {error}")
+            return
+        if isinstance(self._error, StopUnconfirmedError):
+            self._error = None
         self.get_logger().warning("the operator stopped the arm; the service clear_stop ends that")
 
     def _tare_now(self) -> None:
