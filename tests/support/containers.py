@@ -14,6 +14,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.wait import wait_until
+
 ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 TOOLS = ("buildah", "mmdebstrap")
@@ -174,8 +176,9 @@ def _ways_to_registries() -> list[Path]:
 def entry_point(process: subprocess.Popen[str]) -> int:
     """Return the process id, as seen from outside, of the entry point that `start` started."""
     # unshare -> its only child, which became the entry point: the first process of the container.
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return int(children[0])
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(children.read_text, what="the first process of the container")
+    return int(children.read_text().split()[0])
 
 
 def check_health(image: Image, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
