@@ -144,18 +144,14 @@ class ArmController:
         """Stay where the arm is; drops commands, trajectories and faults."""
         self._mode = ControllerMode.HOLD
         self._fault = None
-        self._q_hold = None
-        self._compliance = None
-        self.interpreter.clear()
+        self._drop_commands()
 
     def stop(self, fault: ExecutionError | None = None) -> None:
         """Come to rest and accept nothing until `hold` clears the stop."""
         if self._mode is not ControllerMode.STOPPED:
             self._mode = ControllerMode.STOPPED
             self._fault = fault
-            self._q_hold = None
-            self._compliance = None
-            self.interpreter.clear()
+            self._drop_commands()
 
     def start_trajectory(self, trajectory: JointTrajectory, tolerances: Tolerances, q: Array) -> TrajectoryFollower:
         """Start to follow a joint trajectory from measured positions `q`.
@@ -166,11 +162,20 @@ class ArmController:
         """
         self._require_running()
         validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE)
+        self._drop_commands()
         self._follower = TrajectoryFollower(trajectory, tolerances, self._settings.trajectory_stop_time_s)
         self._mode = ControllerMode.TRAJECTORY
+        return self._follower
+
+    def _drop_commands(self) -> None:
+        """Forget whatever was commanded; nothing of it may come back later."""
+        self._q_hold = None
         self._compliance = None
         self.interpreter.clear()
-        return self._follower
+        if self._follower is not None:
+            self._follower.cancel()
+        if self._drive is not None:
+            self._drive.release()
 
     def command_motion(self, update: MotionUpdate, now_s: float) -> None:
         """Make a Cartesian motion update the target.
