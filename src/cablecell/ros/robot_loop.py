@@ -96,6 +96,10 @@ class RobotLoop(ControlLoop):
         self._is_taken_up = False
         self._servo.reset()
 
+    def take_up(self) -> None:
+        """Hold where the arm is."""
+        self.reset()
+
     def show(self, change: Callable[[], None]) -> None:
         """Change the scene, between two cycles; the robot goes on reporting that it stands where it stood.
 

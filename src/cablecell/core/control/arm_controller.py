@@ -146,6 +146,14 @@ class ArmController:
         self._fault = None
         self._drop_commands()
 
+    def take_up(self) -> None:
+        """Hold where the next tick measures the arm, as after a time without ticks; a stop stays one."""
+        if self._mode is not ControllerMode.STOPPED:
+            self.hold()
+        self._drop_commands()
+        if self._drive is not None:
+            self._drive.forget()
+
     def stop(self, fault: ExecutionError | None = None) -> None:
         """Come to rest and accept nothing until `hold` clears the stop."""
         if self._mode is not ControllerMode.STOPPED:

@@ -43,6 +43,10 @@ class PositionDrive:
         if not self._is_streaming:
             self.restart(q)
 
+    def forget(self) -> None:
+        """Begin anew where the arm is next measured."""
+        self._is_streaming = False
+
     def restart(self, q: Array) -> None:
         """Go on from measured positions, at rest."""
         self.stream.reset(q)
