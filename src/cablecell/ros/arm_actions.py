@@ -93,13 +93,13 @@ class TrajectoryAction:
 
     def _begin(self, goal: Any) -> None:
         goal.execute()
-        self.end(PreemptedError("a newer trajectory took the place of this one", quantity="goal"))
-        self._goal, self._follower = goal, None
         try:
-            self._follower = self._loop.request(lambda: self._start(goal.request))
+            follower = self._loop.request(lambda: self._start(goal.request))
         except WorkcellError as error:
-            self._finish(error)
+            self._answer(goal, error)  # the goal before it goes on, as if this one had never come
             return
+        self.end(PreemptedError("a newer trajectory took the place of this one", quantity="goal"))
+        self._goal, self._follower = goal, follower
         self._looks = 0
         self._timer.reset()
 
@@ -134,7 +134,9 @@ class TrajectoryAction:
             self._finish(_outcome(follower))
         elif not self._loop.is_running:
             self._finish(NotActiveError("the control loop ended during the trajectory"))
-        elif last.report.mode is not ControllerMode.TRAJECTORY and self._looks > 0:
+        elif self._looks > 0 and (
+            last.report.mode is not ControllerMode.TRAJECTORY or self._loop.controller.follower is not follower
+        ):
             reason = last.report.fault or PreemptedError(
                 f"the controller left the trajectory for mode {last.report.mode.value}", quantity="mode"
             )
@@ -150,8 +152,13 @@ class TrajectoryAction:
         self._goal.publish_feedback(feedback)
 
     def _finish(self, error: WorkcellError | None) -> None:
-        goal, self._goal, self._follower = self._goal, None, None
+        goal, follower, self._goal, self._follower = self._goal, self._follower, None, None
         self._timer.cancel()
+        if follower is not None:
+            follower.cancel()  # whatever ended the goal: nobody owns this motion any more
+        self._answer(goal, error)
+
+    def _answer(self, goal: Any, error: WorkcellError | None) -> None:
         result = FollowJointTrajectory.Result()
         if error is None:
             self._server.finish(goal, result, "succeed")

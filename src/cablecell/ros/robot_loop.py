@@ -32,11 +32,16 @@ _NOWHERE = np.eye(4)
 
 
 class JointControllers:
-    """Decides what the drives are told: the newest forward command, or the trajectory that was started after it."""
+    """Decides what the drives are told: the newest forward command, or the trajectory that was started after it.
+
+    Attributes:
+        follower: The last trajectory that was started; None before the first.
+        mode: What has the joints.
+    """
 
     def __init__(self, backend: Backend, period_s: float) -> None:
         self._limits, self._period_s = backend.model.joint_limits, period_s
-        self._follower: TrajectoryFollower | None = None
+        self.follower: TrajectoryFollower | None = None
         self.mode = ControllerMode.HOLD
 
     @property
@@ -51,9 +56,11 @@ class JointControllers:
             TrajectoryRejectedError: It cannot be followed (code 309); nothing was changed.
         """
         validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE_RAD)
-        self._follower = TrajectoryFollower(trajectory, tolerances, _STOP_TIME_S)
+        if self.follower is not None:
+            self.follower.cancel()
+        self.follower = TrajectoryFollower(trajectory, tolerances, _STOP_TIME_S)
         self.mode = ControllerMode.TRAJECTORY
-        return self._follower
+        return self.follower
 
     def step(self, forward: Array | None, q: Array) -> Array | None:
         """Return what the drives are told now; None for nothing new.
@@ -65,10 +72,10 @@ class JointControllers:
         if forward is not None:
             self.mode = ControllerMode.JOINT_UPDATE
             return forward
-        if self.mode is not ControllerMode.TRAJECTORY or self._follower is None:
+        if self.mode is not ControllerMode.TRAJECTORY or self.follower is None:
             return None
-        reference = self._follower.step(q, self._period_s)
-        if self._follower.state.is_final:
+        reference = self.follower.step(q, self._period_s)
+        if self.follower.state.is_final:
             self.mode = ControllerMode.HOLD
         return reference.q
 
