@@ -23,7 +23,7 @@ HOME = np.array([-0.16, -1.354, -1.665, -1.693, 1.571, 1.411])
 
 def make(settings=SETTINGS):
     robot = FakeRobot(settings, MockMachine(tuple(settings.joints), LIMITS, HOME))
-    return robot, Ros2ControlMachine(settings, LIMITS, robot)
+    return robot, Ros2ControlMachine(settings, LIMITS, robot, 1.0 / PERIOD_S)
 
 
 def position(machine, q):
@@ -62,6 +62,17 @@ def test_a_robot_with_other_joints_is_refused_by_the_name_of_the_joint():
     ):
         machine.connect()
     assert not robot.is_open
+
+
+def test_a_robot_that_reports_at_another_rate_is_refused():
+    """Its reports pace the loop: at 100 Hz everything would be five times too slow, and a stop would be a blow."""
+    robot, machine = make()
+    robot.every = 5
+    with pytest.raises(MachineMissingError, match="joint_states comes at 100 Hz; rate_hz of the controller is 500 Hz"):
+        machine.connect()
+    assert not robot.is_open
+    robot.every = 1
+    machine.connect()
 
 
 def test_a_wrench_in_another_frame_is_refused():
@@ -154,7 +165,7 @@ def test_a_state_that_is_not_finite_is_a_fault_and_no_state():
 
 def test_as_a_backend_it_says_by_data_that_it_is_told_positions():
     robot, _ = make()
-    backend = make_backend(SETTINGS, robot)
+    backend = make_backend(SETTINGS, robot, 1.0 / PERIOD_S)
     assert backend.command_mode is CommandMode.POSITION
     loop = backend.contact_loop
     assert loop is not None

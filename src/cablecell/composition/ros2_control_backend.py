@@ -44,14 +44,14 @@ def make_ros2_control(options: MachineOptions) -> Backend:
             limit="a file",
         )
     settings = load_robot(Path(options.robot_file))
-    return make_backend(settings, RclpyTransport(settings.topics))
+    return make_backend(settings, RclpyTransport(settings.topics), options.rate_hz)
 
 
-def make_backend(settings: RobotSettings, transport: RobotTransport) -> Backend:
-    """Return a robot behind a transport, not yet connected."""
+def make_backend(settings: RobotSettings, transport: RobotTransport, rate_hz: float) -> Backend:
+    """Return a robot behind a transport that is controlled at a rate, not yet connected."""
     robot = RobotModel(load_robot_description(with_enclosure=False))
     model = RobotArm(robot, rotor_inertia=np.zeros(len(settings.joints)))
-    machine = Ros2ControlMachine(settings, model.joint_limits, transport)
+    machine = Ros2ControlMachine(settings, model.joint_limits, transport, rate_hz)
     tool_frames = {name: robot.relative_pose("tcp", name) for name in ("tcp", "tool0", "ft_frame")}
     X_tcp_ft = tool_frames["ft_frame"]
     centre_ft = X_tcp_ft[:3, :3].T @ (np.array(settings.tool.centre_m) - X_tcp_ft[:3, 3])
