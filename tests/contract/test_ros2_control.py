@@ -103,6 +103,17 @@ def test_the_sensor_is_zeroed_only_where_the_robot_offers_it():
     assert robot.zeroed == 1
 
 
+def test_the_gripper_is_told_positions_of_its_joint_and_not_widths():
+    """As a GripperActionController takes them: one finger moves half the width."""
+    robot, machine = make()
+    machine.connect()
+    machine.gripper.command(0.03, 20.0)
+    assert robot.grips == [(pytest.approx(0.015), 20.0)]
+    for _ in range(300):
+        machine.cycle(PERIOD_S)
+    assert machine.gripper.read().width_m == pytest.approx(0.03)
+
+
 def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
     """The commands still arrive: what is streamed comes to rest within the acceleration, and nothing follows."""
     robot, machine = make()

@@ -82,7 +82,7 @@ class FakeRobot:
 
     def send_gripper(self, position: float, max_effort_n: float) -> None:
         self.grips.append((position, max_effort_n))
-        self.machine.gripper.command(position, max_effort_n)
+        self.machine.gripper.command(position * self._settings.gripper.width_per_position, max_effort_n)
 
     def zero_wrench(self) -> bool:
         self.zeroed += 1

@@ -277,7 +277,7 @@ class RobotGripper:
         self._link.require_connected()
         settings = self._link.settings.gripper
         require_gripper_command(width_m, settings.width_limit_m, force_n, settings.force_limit_n)
-        self._link.transport.send_gripper(width_m, force_n)
+        self._link.transport.send_gripper(width_m / settings.width_per_position, force_n)
 
 
 class RobotWrenchSensor:

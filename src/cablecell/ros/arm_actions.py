@@ -185,12 +185,29 @@ def _outcome(follower: TrajectoryFollower) -> WorkcellError | None:
 
 
 class GripperAction:
-    """`gripper_command`: position is the distance of the fingers, m; the goal ends when they arrive or are stopped."""
+    """`gripper_command`: the goal ends when the fingers arrive or are stopped."""
 
     def __init__(
-        self, node: Any, loop: ControlLoop, gripper: Any, default_force_n: float, name: str = "gripper_command"
+        self,
+        node: Any,
+        loop: ControlLoop,
+        gripper: Any,
+        default_force_n: float,
+        name: str = "gripper_command",
+        width_per_position: float = 1.0,
     ) -> None:
+        """Create the server.
+
+        Args:
+            node: The node.
+            loop: The control loop.
+            gripper: The gripper, told widths.
+            default_force_n: Force where a goal asks for none, N.
+            name: Name of the action.
+            width_per_position: Distance of the fingers, m, for a position of 1 in goal and result.
+        """
         self._node, self._loop, self._gripper, self._default_force_n = node, loop, gripper, default_force_n
+        self._width_per_position = width_per_position
         self._goal: Any = None
         self._server = WatchedActionServer(
             node,
@@ -218,9 +235,10 @@ class GripperAction:
         self.end()
         self._goal = goal
         command = goal.request.command
+        self._goal_width_m = width_m = command.position * self._width_per_position
         force_n = command.max_effort if command.max_effort > 0.0 else self._default_force_n
         try:
-            self._loop.request(lambda: self._gripper.command(command.position, force_n))
+            self._loop.request(lambda: self._gripper.command(width_m, force_n))
         except WorkcellError as error:
             self._node.get_logger().warning(f"gripper command refused, code {error.code}: {error}")
             self._finish("abort")
@@ -236,7 +254,7 @@ class GripperAction:
         now_s, gripper = time.monotonic(), last.gripper
         if abs(gripper.width_m - self._width_m) > _WIDTH_TOLERANCE_M / 10.0:
             self._width_m, self._moved_s = gripper.width_m, now_s
-        arrived = abs(gripper.width_m - self._goal.request.command.position) < _WIDTH_TOLERANCE_M
+        arrived = abs(gripper.width_m - self._goal_width_m) < _WIDTH_TOLERANCE_M
         stalled = now_s - self._moved_s > _STALL_TIME_S
         if self._goal.is_cancel_requested:
             self._finish("canceled")
@@ -251,5 +269,5 @@ class GripperAction:
         result = GripperCommand.Result(reached_goal=arrived, stalled=stalled)
         if self._loop.last is not None:
             gripper = self._loop.last.gripper
-            result.position, result.effort = gripper.width_m, gripper.force_n
+            result.position, result.effort = gripper.width_m / self._width_per_position, gripper.force_n
         self._server.finish(goal, result, how)
