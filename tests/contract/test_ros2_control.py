@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cablecell.composition.ros2_control_backend import load_robot, make_backend
+from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.robot import parse_robot
 from cablecell.core.control.model import JointLimits
 from cablecell.core.errors import HardwareError, MachineMissingError, StaleStateError
 from cablecell.hardware.mock import MockMachine
@@ -138,6 +140,37 @@ def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
     count = len(robot.sent)
     machine.arm.stop()
     assert len(robot.sent) == count, "what has been braked is not streamed again"
+
+
+def test_a_stop_streams_until_it_rests_also_on_a_slow_machine():
+    """Whatever it leaves, the robot holds: a stream that ends in motion ends in a blow."""
+    limits = SETTINGS.limits.model_copy(update={"acceleration_rad_per_s2": 18.0})
+    robot, machine = make(SETTINGS.model_copy(update={"limits": limits}))
+    pause = robot.pause
+    robot.pause = lambda duration_s: pause(3.0 * duration_s)
+    machine.connect()
+    q = HOME.copy()
+    for _ in range(100):
+        q[0] += 3.0 * PERIOD_S
+        position(machine, q)
+    machine.arm.stop()
+    first = np.array([values[0] for _, values in robot.sent])
+    assert abs(first[-1] - first[-2]) <= 18.0 * PERIOD_S**2 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("limits", "acceleration_rad_per_s2", 20.0, "0.277 s from a lost link to rest"),
+        ("watch", "state_age_limit_s", 0.15, "0.2285 s from a lost link to rest"),
+        ("watch", "wrench_age_limit_s", 0.15, "0.2285 s from a lost link to rest"),
+    ],
+)
+def test_limits_with_which_a_lost_link_cannot_end_in_time_are_refused(section, key, value, message):
+    document = SETTINGS.model_dump()
+    document[section][key] = value
+    with pytest.raises(DocumentError, match=f"{message}.*the limit is 0.2 s"):
+        parse_robot(document, "arm.yaml")
 
 
 def test_the_stream_starts_where_the_arm_is_and_not_where_it_was():

@@ -28,9 +28,6 @@ _RATE_REPORTS = 50
 _SILENCE_S = 1.0
 """Time without a joint state after which they have ceased."""
 
-_STOP_LIMIT_S = 0.2
-"""Longest time that `stop` streams a braking motion."""
-
 
 class RobotClock:
     """The clock of the transport, from when it was made."""
@@ -204,8 +201,8 @@ class RobotArm:
         stream.reset(self._sent)
         stream.dq = self._rate
         transport = self._link.transport
-        end_s = transport.now_s() + _STOP_LIMIT_S
-        while stream.dq.any() and transport.now_s() < end_s:
+        # To the end, however slow this machine is; how many periods that are is bounded by the settings.
+        while stream.dq.any():
             transport.send_positions(stream.slow_down().tolist())
             transport.pause(self._period_s)
         # What comes next starts where the arm then is: somebody may move it meanwhile.

@@ -10,6 +10,9 @@ from cablecell.core.config.documents import DocumentSchema, validate_document
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Positive = Annotated[float, Field(gt=0.0, le=1.0e6)]
+REST_LIMIT_S = 0.2
+"""Longest time from a lost link to rest."""
+
 Six = Annotated[list[Positive], Field(min_length=6, max_length=6)]
 
 
@@ -142,6 +145,17 @@ class RobotSettings(DocumentSchema):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"joint '{twice[0]}' is named more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _a_lost_link_ends_in_time(self) -> RobotSettings:
+        silent_s = max(self.watch.state_age_limit_s, self.watch.wrench_age_limit_s)
+        braking_s = max(self.limits.velocity_rad_per_s) / self.limits.acceleration_rad_per_s2
+        if silent_s + braking_s > REST_LIMIT_S:
+            raise ValueError(
+                f"{silent_s + braking_s:.4g} s from a lost link to rest: watch allows {silent_s} s of silence, and "
+                f"velocity_rad_per_s over acceleration_rad_per_s2 is {braking_s:.4g} s; the limit is {REST_LIMIT_S} s"
+            )
         return self
 
 
