@@ -199,6 +199,16 @@ def test_an_arm_that_somebody_moved_is_not_pulled_back():
     assert sent == pytest.approx(HOME + 0.5)
 
 
+def test_an_arm_that_lags_far_behind_in_motion_gets_no_jump():
+    robot, machine = make()
+    machine.connect()
+    position(machine, HOME)
+    report = robot.joints
+    robot._joints = replace(report, positions=np.add(report.positions, 0.5), velocities=[0.0, *[1.0] * 6])
+    sent = machine.arm.command(JointCommand(CommandMode.POSITION, HOME)).values
+    assert sent == pytest.approx(HOME, abs=np.pi * PERIOD_S)
+
+
 def test_a_state_that_is_not_finite_is_a_fault_and_no_state():
     robot, machine = make()
     machine.connect()

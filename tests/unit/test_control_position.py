@@ -220,6 +220,30 @@ def test_an_arm_that_does_not_follow_is_stopped_and_named():
     assert np.abs(command.values - HOME).max() < 0.1
 
 
+def test_an_arm_that_strays_in_motion_is_braked_from_where_it_was_told_to_be():
+    """To take up the measured pose at once would be a jump by the whole limit in one period."""
+    controller, time_s = make(settings=ControlSettings(following_limit_rad=0.05)), 0.0
+    goal = HOME + np.array([0.5, 0, 0, 0, 0, 0])
+    path = JointTrajectory(np.array([0.0, 1.0]), np.array([HOME, goal]), np.zeros((2, 6)))
+    controller.start_trajectory(path, Tolerances(path=0.0), HOME)
+    q, told, moving_stopped = HOME.copy(), [HOME, HOME], 0
+    for _ in range(600):
+        behind = HOME + 0.5 * (told[-1] - HOME)  # follows by half
+        state, q = ArmState(time_s, behind, (behind - q) / DT, np.zeros(6)), behind
+        command = controller.tick(state, None, time_s).values.copy()
+        time_s += DT
+        is_stopped = controller.report.mode is ControllerMode.STOPPED
+        if is_stopped and np.abs(state.dq).max() <= 0.05:
+            break
+        moving_stopped += is_stopped
+        told.append(command)
+    assert isinstance(controller.report.fault, FollowingError)
+    assert moving_stopped > 1
+    rates = np.diff(told, axis=0) / DT
+    assert np.abs(np.diff(rates, axis=0)).max() <= 40.0 * DT + 1e-9
+    assert command == pytest.approx(behind, abs=1e-3), "at rest it is held where it is"
+
+
 def test_an_arm_that_was_moved_at_rest_is_held_where_it_is():
     controller = make()
     controller.tick(ArmState(0.0, HOME, np.zeros(6), np.zeros(6)), None, 0.0)

@@ -25,6 +25,9 @@ _RATE_TOLERANCE = 0.1
 _RATE_REPORTS = 50
 """Joint states of which the rate is the median: a stall of either process is not the rate."""
 
+_REST_RAD_PER_S = 0.05
+"""Speed of a joint up to which the arm rests."""
+
 _SILENCE_S = 1.0
 """Time without a joint state after which they have ceased."""
 
@@ -217,13 +220,15 @@ class RobotArm:
         self._period_s = period_s
 
     def _was_moved(self, sent: Vector) -> bool:
-        """Return whether the arm is far from what was sent: a stream from there would pull it back."""
+        """Return whether the arm rests far from what was sent: a stream from there would pull it back."""
         report = self._link.transport.joints
         if report is None:
             return False
         order, _ = self._link.order(report)
         q = np.array([report.positions[i] for i in order])
-        return bool(np.abs(q - sent).max() > self._link.settings.limits.leash_rad)
+        # One that moves only lags: what is sent would jump.
+        is_resting = max(abs(report.velocities[i]) for i in order) <= _REST_RAD_PER_S
+        return is_resting and bool(np.abs(q - sent).max() > self._link.settings.limits.leash_rad)
 
     def _state(self, report: JointReport) -> ArmState:
         order, _ = self._link.order(report)

@@ -40,12 +40,13 @@ class RobotLimits(DocumentSchema):
     Attributes:
         velocity_rad_per_s: Highest speed of each joint, rad/s.
         acceleration_rad_per_s2: Deceleration of a stop, rad/s².
-        leash_rad: An arm further from what was sent was moved by somebody else; the stream goes on from where it is.
+        leash_rad: An arm that rests further from what was sent was moved by somebody else; the stream goes on from
+            where it is. Clearly larger than `following_limit_rad` of the controller, which is to notice first.
     """
 
     velocity_rad_per_s: Six
     acceleration_rad_per_s2: Positive = 40.0
-    leash_rad: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15
+    leash_rad: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
 
 
 class RobotWatch(DocumentSchema):

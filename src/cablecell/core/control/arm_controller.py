@@ -39,6 +39,9 @@ from cablecell.core.control.trajectory import (
 from cablecell.core.control.validation import require_fresh
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
+_REST_RAD_PER_S = 0.05
+"""Speed of a joint up to which an arm rests."""
+
 _START_TOLERANCE = 0.05
 """How far the first point of a trajectory may be from the arm, rad."""
 
@@ -253,7 +256,7 @@ class ArmController:
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
         else:
-            command, reference, is_limited = self._position_tick(dynamics, q, wrench_tcp, is_held)
+            command, reference, is_limited = self._position_tick(dynamics, q, dq, wrench_tcp, is_held)
         self._report = ControllerReport(
             mode=self._mode,
             X_base_tcp=dynamics.X_base_tcp,
@@ -375,7 +378,7 @@ class ArmController:
         return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
 
     def _position_tick(
-        self, dynamics: ArmDynamics, q: Array, wrench_tcp: Array | None, is_held: bool
+        self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
         drive = self._drive
         assert drive is not None
@@ -385,8 +388,10 @@ class ArmController:
             # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to.
             if self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
                 self.stop(stray)
-            drive.restart(q)
-            self._q_hold = None
+            # Not while it moves: what is streamed would jump by the whole limit. Until then the stream brakes.
+            if float(np.abs(dq).max()) <= _REST_RAD_PER_S:
+                drive.restart(q)
+                self._q_hold = None
         reference = dynamics.X_base_tcp
         is_pressing = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
