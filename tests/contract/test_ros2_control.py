@@ -225,3 +225,13 @@ def test_as_a_backend_it_says_by_data_that_it_is_told_positions():
     assert loop is not None
     assert loop.delay_s == SETTINGS.response.delay_s
     assert backend.simulation is None
+
+
+def test_the_controller_knows_the_speeds_of_the_robot_file():
+    """The driver clips to them: a trajectory that is faster is refused, instead of being a fault on its way."""
+    limits = SETTINGS.limits.model_copy(update={"velocity_rad_per_s": [0.5, 0.6, 0.7, 9.0, 9.0, 9.0]})
+    settings = SETTINGS.model_copy(update={"limits": limits})
+    robot, _ = make(settings)
+    model = make_backend(settings, robot, 1.0 / PERIOD_S).model
+    assert model.joint_limits.velocity[:3].tolist() == [0.5, 0.6, 0.7]
+    assert model.joint_limits.velocity[3:].max() < 4.0

@@ -50,7 +50,12 @@ def make_ros2_control(options: MachineOptions) -> Backend:
 def make_backend(settings: RobotSettings, transport: RobotTransport, rate_hz: float) -> Backend:
     """Return a robot behind a transport that is controlled at a rate, not yet connected."""
     robot = RobotModel(load_robot_description(with_enclosure=False))
-    model = RobotArm(robot, rotor_inertia=np.zeros(len(settings.joints)))
+    model = RobotArm(
+        robot,
+        rotor_inertia=np.zeros(len(settings.joints)),
+        # The driver clips to these: a controller that went faster would take the clipping for an arm that strays.
+        velocity_limit=np.array(settings.limits.velocity_rad_per_s),
+    )
     machine = Ros2ControlMachine(settings, model.joint_limits, transport, rate_hz)
     tool_frames = {name: robot.relative_pose("tcp", name) for name in ("tcp", "tool0", "ft_frame")}
     X_tcp_ft = tool_frames["ft_frame"]
