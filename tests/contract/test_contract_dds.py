@@ -27,7 +27,6 @@ from tests.contract.test_contract import (  # noqa: F401 - collected here with t
     test_stop_comes_to_rest_and_stays,
     test_stop_is_allowed_and_short_without_a_link,
     test_stopping_and_leaving_are_always_allowed,
-    test_tare_says_whether_the_sensor_did_it,
     test_the_arm_goes_where_it_is_sent,
     test_the_gripper_refuses_what_it_cannot_do_and_does_what_it_can,
     test_time_goes_on_with_every_cycle,

@@ -94,17 +94,6 @@ def test_a_sensor_with_the_opposite_sign_is_turned_round():
     assert sample.torque.tolist() == [-0.1, -0.2, -0.3]
 
 
-def test_the_sensor_is_zeroed_only_where_the_robot_offers_it():
-    robot, machine = make()
-    machine.connect()
-    assert not machine.wrench_sensor.tare()
-    topics = SETTINGS.topics.model_copy(update={"zero_force_torque_sensor": "/robot/zero"})
-    robot, machine = make(SETTINGS.model_copy(update={"topics": topics}))
-    machine.connect()
-    assert machine.wrench_sensor.tare()
-    assert robot.zeroed == 1
-
-
 def test_the_gripper_is_told_positions_of_its_joint_and_not_widths():
     """As a GripperActionController takes them: one finger moves half the width."""
     robot, machine = make()

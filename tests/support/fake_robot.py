@@ -35,7 +35,6 @@ class FakeRobot:
         self.is_open = False
         self.every = 1
         self._steps = 0
-        self.zeroed = 0
         self.frame = settings.wrench.frame
         self.names = (settings.gripper.joint, *reversed(settings.joints))
         self._joints: JointReport | None = None
@@ -83,10 +82,6 @@ class FakeRobot:
     def send_gripper(self, position: float, max_effort_n: float) -> None:
         self.grips.append((position, max_effort_n))
         self.machine.gripper.command(position * self._settings.gripper.width_per_position, max_effort_n)
-
-    def zero_wrench(self) -> bool:
-        self.zeroed += 1
-        return True
 
     def _step(self) -> None:
         self.machine.cycle(PERIOD_S)

@@ -301,15 +301,6 @@ class RobotWrenchSensor:
             wrench = -wrench
         return WrenchSample(self._link.clock.of(report.received_s), wrench[:3], wrench[3:])
 
-    def tare(self) -> bool:
-        """Have the robot zero its sensor, where it offers that.
-
-        Raises:
-            NotConnectedError: Not connected (code 801).
-        """
-        self._link.require_connected()
-        return bool(self._link.settings.topics.zero_force_torque_sensor) and self._link.transport.zero_wrench()
-
 
 class Ros2ControlMachine:
     """Everything one `arm_controller` owns, behind a transport.

@@ -24,14 +24,12 @@ class RobotTopics(DocumentSchema):
         position_commands: std_msgs/Float64MultiArray of a forward_command_controller for positions.
         wrench: geometry_msgs/WrenchStamped of force_torque_sensor_broadcaster.
         gripper_command: Action control_msgs/GripperCommand.
-        zero_force_torque_sensor: Service std_srvs/Trigger that zeroes the sensor; empty where there is none.
     """
 
     joint_states: Name
     position_commands: Name
     wrench: Name
     gripper_command: Name
-    zero_force_torque_sensor: str = ""
 
 
 class RobotLimits(DocumentSchema):
