@@ -102,6 +102,18 @@ def test_a_command_from_before_is_not_carried_out():
         cycles(loop)
 
 
+def test_a_set_point_from_before_is_not_carried_out():
+    with robot_loop() as (machine, loop):
+        q = machine.arm.read().q
+        near = q + 0.01 * TURN  # near enough to be taken up
+        loop.forward(near)
+        loop.start()
+        cycles(loop)
+        assert abs(loop.last.state.q[0] - q[0]) < 0.002
+        loop.forward(near)
+        wait_until(lambda: loop.last.state.q[0] - q[0] > 0.005, what="motion")
+
+
 def test_a_stop_stays_a_stop():
     with control_loop("mock") as (_, loop):
         loop.start()

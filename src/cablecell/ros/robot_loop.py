@@ -7,6 +7,7 @@ told something last has the joints. As on a real robot neither has a time-out: t
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -93,13 +94,13 @@ class RobotLoop(ControlLoop):
             publish: Called with every cycle.
         """
         self._servo = servo
-        self._forward: Array | None = None
+        self._forward: deque[Array] = deque(maxlen=1)
         super().__init__(backend, settings, publish, HeartbeatWatch(0.0))  # a robot knows no supervisor
 
     def reset(self) -> None:
         """Hold where the arm is, as after a change of the scene."""
         self.controller: Any = JointControllers(self._backend, self._period_s)
-        self._forward = None
+        self._forward.clear()
         self._is_taken_up = False
         self._servo.reset()
 
@@ -132,13 +133,13 @@ class RobotLoop(ControlLoop):
 
     def forward(self, positions: Array) -> None:
         """Take a forward command; the newest wins."""
-        self._forward = positions
+        self._forward.append(positions)
 
     def _cycle(self) -> None:
         if self._requests or self._pending:
             self._serve()
         machine = self._backend.machine
-        forward, self._forward = self._forward, None
+        forward = self._forward.popleft() if self._forward else None
         if forward is not None and not self._is_taken_up:
             # As a controller that is activated: a stream is taken up where the arm is, and not from elsewhere.
             self._is_taken_up = bool(np.abs(forward - machine.arm.read().q).max() < _START_TOLERANCE_RAD)
