@@ -216,10 +216,6 @@ class WrenchSensor(Protocol):
         """Return the newest sample."""
         ...
 
-    def tare(self) -> bool:
-        """Zero the sensor itself where it can; False when only software can. The tool must be at rest and free."""
-        ...
-
 
 class Camera(Protocol):
     """A calibrated camera."""

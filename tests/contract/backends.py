@@ -66,7 +66,7 @@ def ros2_control() -> Rig:
     settings = load_robot(ROBOT_FILE)
     limits = JointLimits(-FULL_TURN, FULL_TURN, np.full(6, np.pi), np.full(6, 150.0))
     robot = FakeRobot(settings, MockMachine(JOINT_NAMES, limits, np.array(HomeJoints().in_order())))
-    machine = Ros2ControlMachine(settings, limits, robot)
+    machine = Ros2ControlMachine(settings, limits, robot, 1.0 / PERIOD_S)
     names = {"joints": settings.topics.joint_states, "wrench": settings.topics.wrench}
     limit_s = settings.watch.state_age_limit_s
     return Rig(

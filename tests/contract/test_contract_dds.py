@@ -27,7 +27,6 @@ from tests.contract.test_contract import (  # noqa: F401 - collected here with t
     test_stop_comes_to_rest_and_stays,
     test_stop_is_allowed_and_short_without_a_link,
     test_stopping_and_leaving_are_always_allowed,
-    test_tare_says_whether_the_sensor_did_it,
     test_the_arm_goes_where_it_is_sent,
     test_the_gripper_refuses_what_it_cannot_do_and_does_what_it_can,
     test_time_goes_on_with_every_cycle,
@@ -56,7 +55,7 @@ def rig(robot):
     assert client.call(LoadTrial, "/sim/load_trial", request, timeout_s=30.0).error_code == 0
     model = RobotModel(load_robot_description(with_enclosure=False))
     limits = RobotArm(model, rotor_inertia=[0.0] * 6).joint_limits
-    robot_arm = Ros2ControlMachine(SETTINGS, limits, RclpyTransport(SETTINGS.topics))
+    robot_arm = Ros2ControlMachine(SETTINGS, limits, RclpyTransport(SETTINGS.topics), 500.0)
     names = {"joints": SETTINGS.topics.joint_states, "wrench": SETTINGS.topics.wrench}
     yield Rig(
         robot_arm,

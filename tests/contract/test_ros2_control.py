@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cablecell.composition.ros2_control_backend import load_robot, make_backend
+from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.robot import parse_robot
 from cablecell.core.control.model import JointLimits
 from cablecell.core.errors import HardwareError, MachineMissingError, StaleStateError
 from cablecell.hardware.mock import MockMachine
@@ -23,7 +25,7 @@ HOME = np.array([-0.16, -1.354, -1.665, -1.693, 1.571, 1.411])
 
 def make(settings=SETTINGS):
     robot = FakeRobot(settings, MockMachine(tuple(settings.joints), LIMITS, HOME))
-    return robot, Ros2ControlMachine(settings, LIMITS, robot)
+    return robot, Ros2ControlMachine(settings, LIMITS, robot, 1.0 / PERIOD_S)
 
 
 def position(machine, q):
@@ -64,6 +66,17 @@ def test_a_robot_with_other_joints_is_refused_by_the_name_of_the_joint():
     assert not robot.is_open
 
 
+def test_a_robot_that_reports_at_another_rate_is_refused():
+    """Its reports pace the loop: at 100 Hz everything would be five times too slow, and a stop would be a blow."""
+    robot, machine = make()
+    robot.every = 5
+    with pytest.raises(MachineMissingError, match="joint_states comes at 100 Hz; rate_hz of the controller is 500 Hz"):
+        machine.connect()
+    assert not robot.is_open
+    robot.every = 1
+    machine.connect()
+
+
 def test_a_wrench_in_another_frame_is_refused():
     robot, machine = make()
     robot.frame = "tool0_controller"
@@ -81,15 +94,15 @@ def test_a_sensor_with_the_opposite_sign_is_turned_round():
     assert sample.torque.tolist() == [-0.1, -0.2, -0.3]
 
 
-def test_the_sensor_is_zeroed_only_where_the_robot_offers_it():
+def test_the_gripper_is_told_positions_of_its_joint_and_not_widths():
+    """As a GripperActionController takes them: one finger moves half the width."""
     robot, machine = make()
     machine.connect()
-    assert not machine.wrench_sensor.tare()
-    topics = SETTINGS.topics.model_copy(update={"zero_force_torque_sensor": "/robot/zero"})
-    robot, machine = make(SETTINGS.model_copy(update={"topics": topics}))
-    machine.connect()
-    assert machine.wrench_sensor.tare()
-    assert robot.zeroed == 1
+    machine.gripper.command(0.03, 20.0)
+    assert robot.grips == [(pytest.approx(0.015), 20.0)]
+    for _ in range(300):
+        machine.cycle(PERIOD_S)
+    assert machine.gripper.read().width_m == pytest.approx(0.03)
 
 
 def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
@@ -118,6 +131,37 @@ def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
     assert len(robot.sent) == count, "what has been braked is not streamed again"
 
 
+def test_a_stop_streams_until_it_rests_also_on_a_slow_machine():
+    """Whatever it leaves, the robot holds: a stream that ends in motion ends in a blow."""
+    limits = SETTINGS.limits.model_copy(update={"acceleration_rad_per_s2": 18.0})
+    robot, machine = make(SETTINGS.model_copy(update={"limits": limits}))
+    pause = robot.pause
+    robot.pause = lambda duration_s: pause(3.0 * duration_s)
+    machine.connect()
+    q = HOME.copy()
+    for _ in range(100):
+        q[0] += 3.0 * PERIOD_S
+        position(machine, q)
+    machine.arm.stop()
+    first = np.array([values[0] for _, values in robot.sent])
+    assert abs(first[-1] - first[-2]) <= 18.0 * PERIOD_S**2 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("limits", "acceleration_rad_per_s2", 20.0, "0.277 s from a lost link to rest"),
+        ("watch", "state_age_limit_s", 0.15, "0.2285 s from a lost link to rest"),
+        ("watch", "wrench_age_limit_s", 0.15, "0.2285 s from a lost link to rest"),
+    ],
+)
+def test_limits_with_which_a_lost_link_cannot_end_in_time_are_refused(section, key, value, message):
+    document = SETTINGS.model_dump()
+    document[section][key] = value
+    with pytest.raises(DocumentError, match=f"{message}.*the limit is 0.2 s"):
+        parse_robot(document, "arm.yaml")
+
+
 def test_the_stream_starts_where_the_arm_is_and_not_where_it_was():
     robot, machine = make()
     machine.connect()
@@ -144,6 +188,16 @@ def test_an_arm_that_somebody_moved_is_not_pulled_back():
     assert sent == pytest.approx(HOME + 0.5)
 
 
+def test_an_arm_that_lags_far_behind_in_motion_gets_no_jump():
+    robot, machine = make()
+    machine.connect()
+    position(machine, HOME)
+    report = robot.joints
+    robot._joints = replace(report, positions=np.add(report.positions, 0.5), velocities=[0.0, *[1.0] * 6])
+    sent = machine.arm.command(JointCommand(CommandMode.POSITION, HOME)).values
+    assert sent == pytest.approx(HOME, abs=np.pi * PERIOD_S)
+
+
 def test_a_state_that_is_not_finite_is_a_fault_and_no_state():
     robot, machine = make()
     machine.connect()
@@ -154,9 +208,19 @@ def test_a_state_that_is_not_finite_is_a_fault_and_no_state():
 
 def test_as_a_backend_it_says_by_data_that_it_is_told_positions():
     robot, _ = make()
-    backend = make_backend(SETTINGS, robot)
+    backend = make_backend(SETTINGS, robot, 1.0 / PERIOD_S)
     assert backend.command_mode is CommandMode.POSITION
     loop = backend.contact_loop
     assert loop is not None
     assert loop.delay_s == SETTINGS.response.delay_s
     assert backend.simulation is None
+
+
+def test_the_controller_knows_the_speeds_of_the_robot_file():
+    """The driver clips to them: a trajectory that is faster is refused, instead of being a fault on its way."""
+    limits = SETTINGS.limits.model_copy(update={"velocity_rad_per_s": [0.5, 0.6, 0.7, 9.0, 9.0, 9.0]})
+    settings = SETTINGS.model_copy(update={"limits": limits})
+    robot, _ = make(settings)
+    model = make_backend(settings, robot, 1.0 / PERIOD_S).model
+    assert model.joint_limits.velocity[:3].tolist() == [0.5, 0.6, 0.7]
+    assert model.joint_limits.velocity[3:].max() < 4.0

@@ -119,6 +119,17 @@ def test_second_trajectory_takes_the_place_of_the_first(arm):
     assert arm.result(second).status == SUCCEEDED
 
 
+def test_trajectory_that_is_refused_leaves_the_running_one_to_its_owner(arm):
+    start = arm.q()
+    first = arm.send(arm.goal(turned(start, 0.3), 2.0))
+    refused = arm.result(arm.send(arm.goal(turned(start, 9.0), 1.0)))
+    assert refused.status == ABORTED
+    assert "position of joint 0" in refused.result.error_string
+    outcome = arm.result(first)
+    assert outcome.status == SUCCEEDED, outcome.result.error_string
+    assert np.abs(arm.q() - turned(start, 0.3)).max() < 0.005
+
+
 def test_tolerance_violation_has_the_code_of_the_action(arm):
     goal = arm.goal(turned(arm.q(), 0.5), 0.6)
     goal.path_tolerance = [JointTolerance(name=name, position=1e-5) for name in JOINT_NAMES]

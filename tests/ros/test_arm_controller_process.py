@@ -2,6 +2,7 @@
 
 import signal
 
+import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 
@@ -60,6 +61,11 @@ def test_deactivation_ends_a_trajectory_and_stops_the_arm():
         outcome = client.result(handle)
         assert outcome.status == 6
         assert "code 604" in outcome.result.error_string
+        assert client.change_state("/arm_controller", Transition.TRANSITION_ACTIVATE)
+        first = client.q()
+        client.newer(client.joints, 50)
+        held = np.array([message.position[:6] for message in client.joints[-50:]])
+        assert np.abs(held - first).max() < 0.01, "the trajectory goes on"
         end(process)
 
 

@@ -37,7 +37,7 @@ def test_it_seats_over_four_milliseconds_each_way(trial, seed):
         simulation=load_simulation(),
         control=control,
         insertion=insertion,
-        loop=make_backend(robot._settings, robot).contact_loop,
+        loop=make_backend(robot._settings, robot, 500.0).contact_loop,
         link=ServoLink(delay_s=0.004, jitter_s=0.002),
     )
     try:

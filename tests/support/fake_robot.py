@@ -24,6 +24,7 @@ class FakeRobot:
         sent: Every command that arrived.
         silent: Interfaces that say nothing: topics, or the gripper's action.
         is_open: Whether the transport is open.
+        every: Periods between two joint states.
     """
 
     def __init__(self, settings: RobotSettings, machine: MockMachine) -> None:
@@ -32,7 +33,8 @@ class FakeRobot:
         self.grips: list[tuple[float, float]] = []
         self.silent: set[str] = set()
         self.is_open = False
-        self.zeroed = 0
+        self.every = 1
+        self._steps = 0
         self.frame = settings.wrench.frame
         self.names = (settings.gripper.joint, *reversed(settings.joints))
         self._joints: JointReport | None = None
@@ -79,18 +81,15 @@ class FakeRobot:
 
     def send_gripper(self, position: float, max_effort_n: float) -> None:
         self.grips.append((position, max_effort_n))
-        self.machine.gripper.command(position, max_effort_n)
-
-    def zero_wrench(self) -> bool:
-        self.zeroed += 1
-        return True
+        self.machine.gripper.command(position * self._settings.gripper.width_per_position, max_effort_n)
 
     def _step(self) -> None:
         self.machine.cycle(PERIOD_S)
         if not self.is_open:
             return
         state, grip, topics = self.machine.arm.read(), self.machine.gripper.read(), self._settings.topics
-        if topics.joint_states not in self.silent:
+        self._steps += 1
+        if topics.joint_states not in self.silent and self._steps % self.every == 0:
             width = grip.width_m / self._settings.gripper.width_per_position
             self._joints = JointReport(
                 self.now_s(), self.names, [width, *state.q[::-1]], [0.0, *state.dq[::-1]], [0.0] * 7

@@ -151,6 +151,58 @@ def test_a_stop_by_force_gives_way_until_the_force_is_gone():
     assert np.linalg.norm(MODEL.dynamics(arm.q).X_base_tcp[:3, 3] - start[:3, 3]) < 0.004
 
 
+PRESSED = np.array([0, 0, -70.0, 0, 0, 0])
+"""Above the limit of 60 N."""
+
+
+def ticks(controller, arm, count, wrench=None):
+    """Let the arm follow for some periods and return what it was told, shape (count, 6)."""
+    told = []
+    for _ in range(count):
+        command = controller.tick(arm.state(), wrench, arm.time_s)
+        told.append(command.values.copy())
+        arm.follow(command)
+    return np.array(told)
+
+
+def turn(controller, arm, angle, seconds=1.0):
+    """Move the first joint along a trajectory."""
+    start = arm.q.copy()
+    goal = start + np.array([angle, 0, 0, 0, 0, 0])
+    path = JointTrajectory(np.array([0.0, seconds]), np.array([start, goal]), np.zeros((2, 6)))
+    controller.start_trajectory(path, Tolerances(path=0.0), start)
+    ticks(controller, arm, round((seconds + 0.2) / DT))
+    assert np.abs(arm.q - goal).max() < 1e-3
+
+
+def test_a_second_stop_by_force_gives_way_from_where_the_arm_then_is():
+    """Not from where the first one was: the stopped arm would go back there at full speed."""
+    controller, arm = make(), DelayedArm()
+    ticks(controller, arm, 5)
+    ticks(controller, arm, 5, PRESSED)
+    assert isinstance(controller.report.fault, ContactForceError)
+    ticks(controller, arm, 100, np.zeros(6))
+    controller.hold()
+    ticks(controller, arm, 100, np.zeros(6))
+    turn(controller, arm, 0.6)
+    here = arm.q.copy()
+    ticks(controller, arm, 5, PRESSED)
+    assert isinstance(controller.report.fault, ContactForceError)
+    told = ticks(controller, arm, 500, np.zeros(6))
+    assert np.abs(told - here).max() < 0.02
+
+
+def test_an_arm_that_was_moved_while_it_gives_way_is_not_pulled_back():
+    controller, arm = make(), DelayedArm(delay=1)
+    ticks(controller, arm, 5)
+    ticks(controller, arm, 5, PRESSED)
+    here = arm.q + 0.4
+    arm.q, arm.dq, arm._told = here.copy(), np.zeros(6), deque([here.copy()], maxlen=1)
+    told = ticks(controller, arm, 500, np.zeros(6))
+    assert isinstance(controller.report.fault, ContactForceError)
+    assert np.abs(told - here).max() < 0.02
+
+
 def test_an_arm_that_does_not_follow_is_stopped_and_named():
     controller, time_s = make(settings=ControlSettings(following_limit_rad=0.05)), 0.0
     goal = HOME + np.array([0.5, 0, 0, 0, 0, 0])
@@ -166,6 +218,30 @@ def test_an_arm_that_does_not_follow_is_stopped_and_named():
     assert "joint 0 is 0.05" in str(controller.report.fault)
     assert np.abs(controller.tick(stuck, None, time_s).values - HOME).max() < 1e-9, "it waits to jump ahead"
     assert np.abs(command.values - HOME).max() < 0.1
+
+
+def test_an_arm_that_strays_in_motion_is_braked_from_where_it_was_told_to_be():
+    """To take up the measured pose at once would be a jump by the whole limit in one period."""
+    controller, time_s = make(settings=ControlSettings(following_limit_rad=0.05)), 0.0
+    goal = HOME + np.array([0.5, 0, 0, 0, 0, 0])
+    path = JointTrajectory(np.array([0.0, 1.0]), np.array([HOME, goal]), np.zeros((2, 6)))
+    controller.start_trajectory(path, Tolerances(path=0.0), HOME)
+    q, told, moving_stopped = HOME.copy(), [HOME, HOME], 0
+    for _ in range(600):
+        behind = HOME + 0.5 * (told[-1] - HOME)  # follows by half
+        state, q = ArmState(time_s, behind, (behind - q) / DT, np.zeros(6)), behind
+        command = controller.tick(state, None, time_s).values.copy()
+        time_s += DT
+        is_stopped = controller.report.mode is ControllerMode.STOPPED
+        if is_stopped and np.abs(state.dq).max() <= 0.05:
+            break
+        moving_stopped += is_stopped
+        told.append(command)
+    assert isinstance(controller.report.fault, FollowingError)
+    assert moving_stopped > 1
+    rates = np.diff(told, axis=0) / DT
+    assert np.abs(np.diff(rates, axis=0)).max() <= 40.0 * DT + 1e-9
+    assert command == pytest.approx(behind, abs=1e-3), "at rest it is held where it is"
 
 
 def test_an_arm_that_was_moved_at_rest_is_held_where_it_is():

@@ -43,12 +43,14 @@ class MachineOptions:
         trial: Name of the trial it starts with.
         seed: Seed of every random error of its scene.
         robot_file: File that describes a robot behind ros2_control: names, limits, response.
+        rate_hz: Rate at which the machine is controlled.
     """
 
     trials_file: str = ""
     trial: str = "trial_1"
     seed: int = 0
     robot_file: str = ""
+    rate_hz: float = 500.0
 
 
 @dataclass(frozen=True)

@@ -44,14 +44,19 @@ def make_ros2_control(options: MachineOptions) -> Backend:
             limit="a file",
         )
     settings = load_robot(Path(options.robot_file))
-    return make_backend(settings, RclpyTransport(settings.topics))
+    return make_backend(settings, RclpyTransport(settings.topics), options.rate_hz)
 
 
-def make_backend(settings: RobotSettings, transport: RobotTransport) -> Backend:
-    """Return a robot behind a transport, not yet connected."""
+def make_backend(settings: RobotSettings, transport: RobotTransport, rate_hz: float) -> Backend:
+    """Return a robot behind a transport that is controlled at a rate, not yet connected."""
     robot = RobotModel(load_robot_description(with_enclosure=False))
-    model = RobotArm(robot, rotor_inertia=np.zeros(len(settings.joints)))
-    machine = Ros2ControlMachine(settings, model.joint_limits, transport)
+    model = RobotArm(
+        robot,
+        rotor_inertia=np.zeros(len(settings.joints)),
+        # The driver clips to these: a controller that went faster would take the clipping for an arm that strays.
+        velocity_limit=np.array(settings.limits.velocity_rad_per_s),
+    )
+    machine = Ros2ControlMachine(settings, model.joint_limits, transport, rate_hz)
     tool_frames = {name: robot.relative_pose("tcp", name) for name in ("tcp", "tool0", "ft_frame")}
     X_tcp_ft = tool_frames["ft_frame"]
     centre_ft = X_tcp_ft[:3, :3].T @ (np.array(settings.tool.centre_m) - X_tcp_ft[:3, 3])

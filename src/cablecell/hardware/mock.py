@@ -195,10 +195,6 @@ class MockWrenchSensor:
         require_fresh_state("the mock force sensor", self._clock.now_s() - self.stamp_s)
         return WrenchSample(self.stamp_s, np.zeros(3), np.zeros(3))
 
-    def tare(self) -> bool:
-        """Return True: it reads zero."""
-        return True
-
 
 class MockMachine:
     """Everything one `arm_controller` owns, ideal.

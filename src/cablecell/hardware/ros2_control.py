@@ -19,8 +19,17 @@ from cablecell.hardware.transport import JointReport, RobotTransport, WrenchRepo
 from cablecell.ports import ArmState, CommandMode, GripperState, JointCommand, ServoResponse, Vector, WrenchSample
 
 _POLL_S = 0.02
-_STOP_LIMIT_S = 0.2
-"""Longest time that `stop` streams a braking motion."""
+_RATE_TOLERANCE = 0.1
+"""How far the rate of joint states may be from that of the control loop, as a share of it."""
+
+_RATE_REPORTS = 50
+"""Joint states of which the rate is the median: a stall of either process is not the rate."""
+
+_REST_RAD_PER_S = 0.05
+"""Speed of a joint up to which the arm rests."""
+
+_SILENCE_S = 1.0
+"""Time without a joint state after which they have ceased."""
 
 
 class RobotClock:
@@ -131,12 +140,12 @@ def _stale(topic: str, age_s: float, limit_s: float) -> StaleStateError:
 class RobotArm:
     """The arm: positions streamed to a forward command controller."""
 
-    def __init__(self, link: _Link, limits: JointLimits) -> None:
+    def __init__(self, link: _Link, limits: JointLimits, period_s: float) -> None:
         self._link, self._limits = link, limits
         velocity = np.minimum(limits.velocity, link.settings.limits.velocity_rad_per_s)
         self._velocity = velocity
         self._acceleration = np.full(velocity.size, link.settings.limits.acceleration_rad_per_s2)
-        self._period_s = 0.002
+        self._period_s = period_s
         self._sent: Vector | None = None
         self._rate = np.zeros_like(velocity)
 
@@ -195,8 +204,8 @@ class RobotArm:
         stream.reset(self._sent)
         stream.dq = self._rate
         transport = self._link.transport
-        end_s = transport.now_s() + _STOP_LIMIT_S
-        while stream.dq.any() and transport.now_s() < end_s:
+        # To the end, however slow this machine is; how many periods that are is bounded by the settings.
+        while stream.dq.any():
             transport.send_positions(stream.slow_down().tolist())
             transport.pause(self._period_s)
         # What comes next starts where the arm then is: somebody may move it meanwhile.
@@ -211,13 +220,15 @@ class RobotArm:
         self._period_s = period_s
 
     def _was_moved(self, sent: Vector) -> bool:
-        """Return whether the arm is far from what was sent: a stream from there would pull it back."""
+        """Return whether the arm rests far from what was sent: a stream from there would pull it back."""
         report = self._link.transport.joints
         if report is None:
             return False
         order, _ = self._link.order(report)
         q = np.array([report.positions[i] for i in order])
-        return bool(np.abs(q - sent).max() > self._link.settings.limits.leash_rad)
+        # One that moves only lags: what is sent would jump.
+        is_resting = max(abs(report.velocities[i]) for i in order) <= _REST_RAD_PER_S
+        return is_resting and bool(np.abs(q - sent).max() > self._link.settings.limits.leash_rad)
 
     def _state(self, report: JointReport) -> ArmState:
         order, _ = self._link.order(report)
@@ -268,7 +279,7 @@ class RobotGripper:
         self._link.require_connected()
         settings = self._link.settings.gripper
         require_gripper_command(width_m, settings.width_limit_m, force_n, settings.force_limit_n)
-        self._link.transport.send_gripper(width_m, force_n)
+        self._link.transport.send_gripper(width_m / settings.width_per_position, force_n)
 
 
 class RobotWrenchSensor:
@@ -290,15 +301,6 @@ class RobotWrenchSensor:
             wrench = -wrench
         return WrenchSample(self._link.clock.of(report.received_s), wrench[:3], wrench[3:])
 
-    def tare(self) -> bool:
-        """Have the robot zero its sensor, where it offers that.
-
-        Raises:
-            NotConnectedError: Not connected (code 801).
-        """
-        self._link.require_connected()
-        return bool(self._link.settings.topics.zero_force_torque_sensor) and self._link.transport.zero_wrench()
-
 
 class Ros2ControlMachine:
     """Everything one `arm_controller` owns, behind a transport.
@@ -310,11 +312,11 @@ class Ros2ControlMachine:
         clock: The clock of all stamps.
     """
 
-    def __init__(self, settings: RobotSettings, limits: JointLimits, transport: RobotTransport) -> None:
-        self._settings, self._transport = settings, transport
+    def __init__(self, settings: RobotSettings, limits: JointLimits, transport: RobotTransport, rate_hz: float) -> None:
+        self._settings, self._transport, self._rate_hz = settings, transport, rate_hz
         self.clock = RobotClock(transport)
         self._link = _Link(settings, transport, self.clock)
-        self.arm = RobotArm(self._link, limits)
+        self.arm = RobotArm(self._link, limits, 1.0 / rate_hz)
         self.gripper = RobotGripper(self._link)
         self.wrench_sensor = RobotWrenchSensor(self._link)
 
@@ -342,6 +344,7 @@ class Ros2ControlMachine:
             transport.pause(_POLL_S)
         try:
             self._require_as_configured()
+            self._require_rate(end_s)
         except MachineMissingError:
             transport.close()
             raise
@@ -367,6 +370,30 @@ class Ros2ControlMachine:
         # A period longer than a state may be old, so that whoever reads next is refused if none has come.
         left_s = since_s + self._settings.watch.state_age_limit_s - now_s
         self._transport.wait_for_joints(since_s, max(left_s, 0.0) + period_s)
+
+    def _require_rate(self, end_s: float) -> None:
+        """Refuse a robot whose reports do not pace the loop as it expects: all of its motion would be slow or fast."""
+        while abs((found_hz := self._report_rate_hz()) - self._rate_hz) > _RATE_TOLERANCE * self._rate_hz:
+            if self._transport.now_s() > end_s:
+                topic = self._settings.topics.joint_states
+                raise MachineMissingError(
+                    f"{topic} comes at {found_hz:.0f} Hz; rate_hz of the controller is {self._rate_hz:.0f} Hz, and the "
+                    f"two must agree within {100.0 * _RATE_TOLERANCE:.0f} %",
+                    quantity="joint_states_rate",
+                    value=found_hz,
+                    limit=self._rate_hz,
+                    unit="Hz",
+                )
+
+    def _report_rate_hz(self) -> float:
+        """Return the rate of joint states; 0 when they cease."""
+        transport, stamps = self._transport, []
+        for _ in range(_RATE_REPORTS):
+            report = transport.joints
+            if report is None or not transport.wait_for_joints(report.received_s, _SILENCE_S):
+                return 0.0
+            stamps.append(report.received_s)
+        return 1.0 / float(np.median(np.diff(stamps)))
 
     def _missing(self) -> list[str]:
         topics = self._settings.topics

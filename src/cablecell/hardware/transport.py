@@ -85,7 +85,3 @@ class RobotTransport(Protocol):
     def send_gripper(self, position: float, max_effort_n: float) -> None:
         """Ask the gripper for a position in its own unit with at most an effort, N; do not wait for it."""
         ...
-
-    def zero_wrench(self) -> bool:
-        """Have the sensor zero itself; False where it cannot or does not answer."""
-        ...

@@ -93,13 +93,13 @@ class TrajectoryAction:
 
     def _begin(self, goal: Any) -> None:
         goal.execute()
-        self.end(PreemptedError("a newer trajectory took the place of this one", quantity="goal"))
-        self._goal, self._follower = goal, None
         try:
-            self._follower = self._loop.request(lambda: self._start(goal.request))
+            follower = self._loop.request(lambda: self._start(goal.request))
         except WorkcellError as error:
-            self._finish(error)
+            self._answer(goal, error)  # the goal before it goes on, as if this one had never come
             return
+        self.end(PreemptedError("a newer trajectory took the place of this one", quantity="goal"))
+        self._goal, self._follower = goal, follower
         self._looks = 0
         self._timer.reset()
 
@@ -134,7 +134,9 @@ class TrajectoryAction:
             self._finish(_outcome(follower))
         elif not self._loop.is_running:
             self._finish(NotActiveError("the control loop ended during the trajectory"))
-        elif last.report.mode is not ControllerMode.TRAJECTORY and self._looks > 0:
+        elif self._looks > 0 and (
+            last.report.mode is not ControllerMode.TRAJECTORY or self._loop.controller.follower is not follower
+        ):
             reason = last.report.fault or PreemptedError(
                 f"the controller left the trajectory for mode {last.report.mode.value}", quantity="mode"
             )
@@ -150,8 +152,13 @@ class TrajectoryAction:
         self._goal.publish_feedback(feedback)
 
     def _finish(self, error: WorkcellError | None) -> None:
-        goal, self._goal, self._follower = self._goal, None, None
+        goal, follower, self._goal, self._follower = self._goal, self._follower, None, None
         self._timer.cancel()
+        if follower is not None:
+            follower.cancel()  # whatever ended the goal: nobody owns this motion any more
+        self._answer(goal, error)
+
+    def _answer(self, goal: Any, error: WorkcellError | None) -> None:
         result = FollowJointTrajectory.Result()
         if error is None:
             self._server.finish(goal, result, "succeed")
@@ -178,12 +185,29 @@ def _outcome(follower: TrajectoryFollower) -> WorkcellError | None:
 
 
 class GripperAction:
-    """`gripper_command`: position is the distance of the fingers, m; the goal ends when they arrive or are stopped."""
+    """`gripper_command`: the goal ends when the fingers arrive or are stopped."""
 
     def __init__(
-        self, node: Any, loop: ControlLoop, gripper: Any, default_force_n: float, name: str = "gripper_command"
+        self,
+        node: Any,
+        loop: ControlLoop,
+        gripper: Any,
+        default_force_n: float,
+        name: str = "gripper_command",
+        width_per_position: float = 1.0,
     ) -> None:
+        """Create the server.
+
+        Args:
+            node: The node.
+            loop: The control loop.
+            gripper: The gripper, told widths.
+            default_force_n: Force where a goal asks for none, N.
+            name: Name of the action.
+            width_per_position: Distance of the fingers, m, for a position of 1 in goal and result.
+        """
         self._node, self._loop, self._gripper, self._default_force_n = node, loop, gripper, default_force_n
+        self._width_per_position = width_per_position
         self._goal: Any = None
         self._server = WatchedActionServer(
             node,
@@ -211,9 +235,10 @@ class GripperAction:
         self.end()
         self._goal = goal
         command = goal.request.command
+        self._goal_width_m = width_m = command.position * self._width_per_position
         force_n = command.max_effort if command.max_effort > 0.0 else self._default_force_n
         try:
-            self._loop.request(lambda: self._gripper.command(command.position, force_n))
+            self._loop.request(lambda: self._gripper.command(width_m, force_n))
         except WorkcellError as error:
             self._node.get_logger().warning(f"gripper command refused, code {error.code}: {error}")
             self._finish("abort")
@@ -229,7 +254,7 @@ class GripperAction:
         now_s, gripper = time.monotonic(), last.gripper
         if abs(gripper.width_m - self._width_m) > _WIDTH_TOLERANCE_M / 10.0:
             self._width_m, self._moved_s = gripper.width_m, now_s
-        arrived = abs(gripper.width_m - self._goal.request.command.position) < _WIDTH_TOLERANCE_M
+        arrived = abs(gripper.width_m - self._goal_width_m) < _WIDTH_TOLERANCE_M
         stalled = now_s - self._moved_s > _STALL_TIME_S
         if self._goal.is_cancel_requested:
             self._finish("canceled")
@@ -244,5 +269,5 @@ class GripperAction:
         result = GripperCommand.Result(reached_goal=arrived, stalled=stalled)
         if self._loop.last is not None:
             gripper = self._loop.last.gripper
-            result.position, result.effort = gripper.width_m, gripper.force_n
+            result.position, result.effort = gripper.width_m / self._width_per_position, gripper.force_n
         self._server.finish(goal, result, how)

@@ -133,6 +133,11 @@ class ControlLoop:
         )
         self.heartbeat.forget()
 
+    def take_up(self) -> None:
+        """Forget what was commanded: while nothing ran somebody may have moved the arm."""
+        self._stream.clear()
+        self.controller.take_up()
+
     # Called by other threads -----------------------------------------------------------------------------------
 
     @property
@@ -141,7 +146,8 @@ class ControlLoop:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread; the arm holds where it is then, whatever it did before."""
+        self.take_up()
         self._ending.clear()
         self._thread = threading.Thread(target=self._run, name="control_loop", daemon=True)
         self._thread.start()

@@ -7,6 +7,7 @@ told something last has the joints. As on a real robot neither has a time-out: t
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,11 +33,16 @@ _NOWHERE = np.eye(4)
 
 
 class JointControllers:
-    """Decides what the drives are told: the newest forward command, or the trajectory that was started after it."""
+    """Decides what the drives are told: the newest forward command, or the trajectory that was started after it.
+
+    Attributes:
+        follower: The last trajectory that was started; None before the first.
+        mode: What has the joints.
+    """
 
     def __init__(self, backend: Backend, period_s: float) -> None:
         self._limits, self._period_s = backend.model.joint_limits, period_s
-        self._follower: TrajectoryFollower | None = None
+        self.follower: TrajectoryFollower | None = None
         self.mode = ControllerMode.HOLD
 
     @property
@@ -51,9 +57,11 @@ class JointControllers:
             TrajectoryRejectedError: It cannot be followed (code 309); nothing was changed.
         """
         validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE_RAD)
-        self._follower = TrajectoryFollower(trajectory, tolerances, _STOP_TIME_S)
+        if self.follower is not None:
+            self.follower.cancel()
+        self.follower = TrajectoryFollower(trajectory, tolerances, _STOP_TIME_S)
         self.mode = ControllerMode.TRAJECTORY
-        return self._follower
+        return self.follower
 
     def step(self, forward: Array | None, q: Array) -> Array | None:
         """Return what the drives are told now; None for nothing new.
@@ -65,10 +73,10 @@ class JointControllers:
         if forward is not None:
             self.mode = ControllerMode.JOINT_UPDATE
             return forward
-        if self.mode is not ControllerMode.TRAJECTORY or self._follower is None:
+        if self.mode is not ControllerMode.TRAJECTORY or self.follower is None:
             return None
-        reference = self._follower.step(q, self._period_s)
-        if self._follower.state.is_final:
+        reference = self.follower.step(q, self._period_s)
+        if self.follower.state.is_final:
             self.mode = ControllerMode.HOLD
         return reference.q
 
@@ -86,15 +94,19 @@ class RobotLoop(ControlLoop):
             publish: Called with every cycle.
         """
         self._servo = servo
-        self._forward: Array | None = None
+        self._forward: deque[Array] = deque(maxlen=1)
         super().__init__(backend, settings, publish, HeartbeatWatch(0.0))  # a robot knows no supervisor
 
     def reset(self) -> None:
         """Hold where the arm is, as after a change of the scene."""
         self.controller: Any = JointControllers(self._backend, self._period_s)
-        self._forward = None
+        self._forward.clear()
         self._is_taken_up = False
         self._servo.reset()
+
+    def take_up(self) -> None:
+        """Hold where the arm is."""
+        self.reset()
 
     def show(self, change: Callable[[], None]) -> None:
         """Change the scene, between two cycles; the robot goes on reporting that it stands where it stood.
@@ -121,13 +133,13 @@ class RobotLoop(ControlLoop):
 
     def forward(self, positions: Array) -> None:
         """Take a forward command; the newest wins."""
-        self._forward = positions
+        self._forward.append(positions)
 
     def _cycle(self) -> None:
         if self._requests or self._pending:
             self._serve()
         machine = self._backend.machine
-        forward, self._forward = self._forward, None
+        forward = self._forward.popleft() if self._forward else None
         if forward is not None and not self._is_taken_up:
             # As a controller that is activated: a stream is taken up where the arm is, and not from elsewhere.
             self._is_taken_up = bool(np.abs(forward - machine.arm.read().q).max() < _START_TOLERANCE_RAD)

@@ -16,7 +16,6 @@ from geometry_msgs.msg import WrenchStamped
 from rclpy.experimental.events_executor import EventsExecutor
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
-from std_srvs.srv import Trigger
 
 from cablecell.core.config.robot import RobotTopics
 from cablecell.hardware.transport import JointReport, WrenchReport
@@ -24,7 +23,6 @@ from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
 
 _SPIN_S = 0.1
-_ZERO_LIMIT_S = 2.0
 _TAKING_S = 0.01
 """Time in which a message that has arrived is taken."""
 
@@ -64,9 +62,6 @@ class RclpyTransport:
         self._node.create_subscription(JointState, topics.joint_states, self._hear_joints, qos.SENSOR)
         self._positions = self._node.create_publisher(Float64MultiArray, topics.position_commands, qos.COMMAND)
         self._gripper = MutualActionClient(self._node, GripperCommand, topics.gripper_command)
-        self._zero = None
-        if topics.zero_force_torque_sensor:
-            self._zero = self._node.create_client(Trigger, topics.zero_force_torque_sensor)
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._ending.clear()
@@ -113,8 +108,6 @@ class RclpyTransport:
             found.append(self._topics.position_commands)
         if not self._gripper.server_is_ready():
             found.append(self._topics.gripper_command)
-        if self._zero is not None and not self._zero.service_is_ready():
-            found.append(self._topics.zero_force_torque_sensor)
         return found
 
     def send_positions(self, positions: Sequence[float]) -> None:
@@ -128,24 +121,6 @@ class RclpyTransport:
         goal.command.position, goal.command.max_effort = position, max_effort_n
         # Made by the thread that receives the answer: rclpy loses one that comes before it has noted the question.
         self._executor.create_task(lambda: self._gripper.send_goal_async(goal))
-
-    def zero_wrench(self) -> bool:
-        """Have the sensor zero itself; False where it cannot or does not answer."""
-        if self._zero is None:
-            return False
-        answered = threading.Event()
-        answer: list[Any] = []
-
-        def ask() -> None:
-            assert self._zero is not None
-            self._zero.call_async(Trigger.Request()).add_done_callback(take)
-
-        def take(future: Any) -> None:
-            answer.append(future.result())
-            answered.set()
-
-        self._executor.create_task(ask)
-        return answered.wait(_ZERO_LIMIT_S) and bool(answer[0].success)
 
     def _spin(self) -> None:
         while not self._ending.is_set():

@@ -39,10 +39,6 @@ class SimulatedWrenchSensor:
             self._clock.stamp_s(sensor.stamp_s), np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
         )
 
-    def tare(self) -> bool:
-        """Return False: this sensor has no zeroing of its own."""
-        return False
-
     def attach(self, world: World | None) -> None:
         """Read the sensor of another world."""
         self._world = world

@@ -10,6 +10,9 @@ from cablecell.core.config.documents import DocumentSchema, validate_document
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Positive = Annotated[float, Field(gt=0.0, le=1.0e6)]
+REST_LIMIT_S = 0.2
+"""Longest time from a lost link to rest."""
+
 Six = Annotated[list[Positive], Field(min_length=6, max_length=6)]
 
 
@@ -21,14 +24,12 @@ class RobotTopics(DocumentSchema):
         position_commands: std_msgs/Float64MultiArray of a forward_command_controller for positions.
         wrench: geometry_msgs/WrenchStamped of force_torque_sensor_broadcaster.
         gripper_command: Action control_msgs/GripperCommand.
-        zero_force_torque_sensor: Service std_srvs/Trigger that zeroes the sensor; empty where there is none.
     """
 
     joint_states: Name
     position_commands: Name
     wrench: Name
     gripper_command: Name
-    zero_force_torque_sensor: str = ""
 
 
 class RobotLimits(DocumentSchema):
@@ -37,12 +38,13 @@ class RobotLimits(DocumentSchema):
     Attributes:
         velocity_rad_per_s: Highest speed of each joint, rad/s.
         acceleration_rad_per_s2: Deceleration of a stop, rad/s².
-        leash_rad: An arm further from what was sent was moved by somebody else; the stream goes on from where it is.
+        leash_rad: An arm that rests further from what was sent was moved by somebody else; the stream goes on from
+            where it is. Clearly larger than `following_limit_rad` of the controller, which is to notice first.
     """
 
     velocity_rad_per_s: Six
     acceleration_rad_per_s2: Positive = 40.0
-    leash_rad: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15
+    leash_rad: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
 
 
 class RobotWatch(DocumentSchema):
@@ -142,6 +144,17 @@ class RobotSettings(DocumentSchema):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"joint '{twice[0]}' is named more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _a_lost_link_ends_in_time(self) -> RobotSettings:
+        silent_s = max(self.watch.state_age_limit_s, self.watch.wrench_age_limit_s)
+        braking_s = max(self.limits.velocity_rad_per_s) / self.limits.acceleration_rad_per_s2
+        if silent_s + braking_s > REST_LIMIT_S:
+            raise ValueError(
+                f"{silent_s + braking_s:.4g} s from a lost link to rest: watch allows {silent_s} s of silence, and "
+                f"velocity_rad_per_s over acceleration_rad_per_s2 is {braking_s:.4g} s; the limit is {REST_LIMIT_S} s"
+            )
         return self
 
 

@@ -39,6 +39,9 @@ from cablecell.core.control.trajectory import (
 from cablecell.core.control.validation import require_fresh
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
+_REST_RAD_PER_S = 0.05
+"""Speed of a joint up to which an arm rests."""
+
 _START_TOLERANCE = 0.05
 """How far the first point of a trajectory may be from the arm, rad."""
 
@@ -144,18 +147,22 @@ class ArmController:
         """Stay where the arm is; drops commands, trajectories and faults."""
         self._mode = ControllerMode.HOLD
         self._fault = None
-        self._q_hold = None
-        self._compliance = None
-        self.interpreter.clear()
+        self._drop_commands()
+
+    def take_up(self) -> None:
+        """Hold where the next tick measures the arm, as after a time without ticks; a stop stays one."""
+        if self._mode is not ControllerMode.STOPPED:
+            self.hold()
+        self._drop_commands()
+        if self._drive is not None:
+            self._drive.forget()
 
     def stop(self, fault: ExecutionError | None = None) -> None:
         """Come to rest and accept nothing until `hold` clears the stop."""
         if self._mode is not ControllerMode.STOPPED:
             self._mode = ControllerMode.STOPPED
             self._fault = fault
-            self._q_hold = None
-            self._compliance = None
-            self.interpreter.clear()
+            self._drop_commands()
 
     def start_trajectory(self, trajectory: JointTrajectory, tolerances: Tolerances, q: Array) -> TrajectoryFollower:
         """Start to follow a joint trajectory from measured positions `q`.
@@ -166,11 +173,20 @@ class ArmController:
         """
         self._require_running()
         validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE)
+        self._drop_commands()
         self._follower = TrajectoryFollower(trajectory, tolerances, self._settings.trajectory_stop_time_s)
         self._mode = ControllerMode.TRAJECTORY
+        return self._follower
+
+    def _drop_commands(self) -> None:
+        """Forget whatever was commanded; nothing of it may come back later."""
+        self._q_hold = None
         self._compliance = None
         self.interpreter.clear()
-        return self._follower
+        if self._follower is not None:
+            self._follower.cancel()
+        if self._drive is not None:
+            self._drive.release()
 
     def command_motion(self, update: MotionUpdate, now_s: float) -> None:
         """Make a Cartesian motion update the target.
@@ -240,7 +256,7 @@ class ArmController:
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
         else:
-            command, reference, is_limited = self._position_tick(dynamics, q, wrench_tcp, is_held)
+            command, reference, is_limited = self._position_tick(dynamics, q, dq, wrench_tcp, is_held)
         self._report = ControllerReport(
             mode=self._mode,
             X_base_tcp=dynamics.X_base_tcp,
@@ -362,7 +378,7 @@ class ArmController:
         return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
 
     def _position_tick(
-        self, dynamics: ArmDynamics, q: Array, wrench_tcp: Array | None, is_held: bool
+        self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
         drive = self._drive
         assert drive is not None
@@ -372,8 +388,10 @@ class ArmController:
             # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to.
             if self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
                 self.stop(stray)
-            drive.restart(q)
-            self._q_hold = None
+            # Not while it moves: what is streamed would jump by the whole limit. Until then the stream brakes.
+            if float(np.abs(dq).max()) <= _REST_RAD_PER_S:
+                drive.restart(q)
+                self._q_hold = None
         reference = dynamics.X_base_tcp
         is_pressing = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):

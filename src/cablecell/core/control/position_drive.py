@@ -43,10 +43,19 @@ class PositionDrive:
         if not self._is_streaming:
             self.restart(q)
 
+    def forget(self) -> None:
+        """Begin anew where the arm is next measured."""
+        self._is_streaming = False
+
     def restart(self, q: Array) -> None:
         """Go on from measured positions, at rest."""
         self.stream.reset(q)
         self._is_streaming = True
+        self.release()
+
+    def release(self) -> None:
+        """End giving way: the next time begins where the arm then is, and not where it was."""
+        self._is_yielding = False
 
     def rest(self, q: Array) -> Array:
         """Return where the arm comes to rest from now on: measured positions before the stream has begun."""
@@ -60,7 +69,7 @@ class PositionDrive:
         X_base_tcp = self._model.dynamics(self.stream.q).X_base_tcp if self._is_streaming else dynamics.X_base_tcp
         self.law.use_frame(np.eye(4))
         self.law.reset(X_base_tcp)
-        self._is_yielding = False
+        self.release()
         return X_base_tcp
 
     def move(

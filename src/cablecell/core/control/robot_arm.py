@@ -19,7 +19,17 @@ class RobotArm:
     lighter than it is, and damping designed for it would be too weak.
     """
 
-    def __init__(self, robot: RobotModel, *, rotor_inertia: Array, frame: str = "tcp") -> None:
+    def __init__(
+        self, robot: RobotModel, *, rotor_inertia: Array, frame: str = "tcp", velocity_limit: Array | None = None
+    ) -> None:
+        """Take over a robot.
+
+        Args:
+            robot: Its kinematics.
+            rotor_inertia: Of the joints, shape (n,), kg·m².
+            frame: The frame that is controlled.
+            velocity_limit: Highest joint speeds beside those of the description, shape (n,), rad/s.
+        """
         self._model, self._data = robot.pin_model, robot.pin_data
         self._frame = robot.frame_id(frame)
         self._rotors = np.diag(np.asarray(rotor_inertia, dtype=float))
@@ -28,7 +38,8 @@ class RobotArm:
         self._X_base_world = X_base_world
         self._R = X_base_world[:3, :3]
         limits = robot.limits
-        self._limits = JointLimits(limits.lower, limits.upper, limits.velocity, limits.effort)
+        velocity = limits.velocity if velocity_limit is None else np.minimum(limits.velocity, velocity_limit)
+        self._limits = JointLimits(limits.lower, limits.upper, velocity, limits.effort)
         self._q: Array | None = None
         self._dynamics: ArmDynamics | None = None
 

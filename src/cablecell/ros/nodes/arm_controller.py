@@ -37,7 +37,11 @@ class ArmController(CellNode[ArmControllerParameters]):
         self._backend = make_machine(
             values.hardware,
             MachineOptions(
-                trials_file=values.trials_file, trial=values.trial, seed=values.seed, robot_file=values.robot_file
+                trials_file=values.trials_file,
+                trial=values.trial,
+                seed=values.seed,
+                robot_file=values.robot_file,
+                rate_hz=values.rate_hz,
             ),
         )
 

@@ -66,7 +66,12 @@ class SimRobot(CellNode[SimRobotParameters]):
         namespace = topics.joint_states.rpartition("/")[0]
         self._trajectory = TrajectoryAction(self, self._loop, tuple(robot.joints), f"{namespace}/{_TRAJECTORY_ACTION}")
         self._gripper = GripperAction(
-            self, self._loop, backend.machine.gripper, values.gripper_force_n, topics.gripper_command
+            self,
+            self._loop,
+            backend.machine.gripper,
+            values.gripper_force_n,
+            topics.gripper_command,
+            robot.gripper.width_per_position,
         )
         self._load = self.create_service(LoadTrial, "/sim/load_trial", self._load_trial)
 
