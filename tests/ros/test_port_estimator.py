@@ -519,7 +519,7 @@ def test_a_shutdown_ends_an_observation(graph, cell, action):
         assert graph.change_state("/doomed", Transition.TRANSITION_ACTIVE_SHUTDOWN)
         assert graph.wait_for(result, 60.0).result.error_code == 538
         other.send(signal.SIGINT)
-        assert other.wait() == 0
+        assert other.wait() == 0, other.output
         check_output(other)
 
 

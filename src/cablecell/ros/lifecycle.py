@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import rclpy
+from lifecycle_msgs.msg import State as StateNumber
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
@@ -63,6 +64,11 @@ class CellNode(LifecycleNode, Generic[S]):
     def is_active(self) -> bool:
         """Whether the node is in the active state and not about to end; long callbacks watch this."""
         return self._is_active and not self._is_ending
+
+    @property
+    def is_finalized(self) -> bool:
+        """Whether the node was shut down; only the end of its process is left."""
+        return int(self._state_machine.current_state[0]) == StateNumber.PRIMARY_STATE_FINALIZED
 
     def announce_end(self) -> None:
         """Tell running callbacks that the process is about to end."""
@@ -182,13 +188,12 @@ class CellNode(LifecycleNode, Generic[S]):
         return TransitionCallbackReturn.SUCCESS
 
 
-def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autostart_parameter: str = "autostart") -> int:
+def run_node(make: Callable[[], Any], *, blocking_actions: bool = False) -> int:
     """Run one node until SIGINT or SIGTERM and return the exit code of the process.
 
     Args:
         make: Creates the node after `rclpy.init`.
         blocking_actions: True when the node serves an action whose execution blocks; it needs several threads.
-        autostart_parameter: Name of the boolean that says whether to configure and activate at once.
 
     Returns:
         0 after a signal, 2 when the configuration was refused, otherwise the code the node has set.
@@ -207,7 +212,7 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
     try:
         executor = MultiThreadedExecutor(num_threads=4) if blocking_actions else EventsExecutor()
         executor.add_node(node)
-        if getattr(node.parameters.values, autostart_parameter, False):
+        if getattr(node.parameters.values, "autostart", False):
             is_configured = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
             if not is_configured or node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
                 node.exit_code = 2
@@ -222,7 +227,8 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, autosta
         node.announce_end()
         executor.remove_node(node)
         _wait_for_idle(executor)
-        node.trigger_shutdown()
+        if not node.is_finalized:  # somebody may have asked for the shutdown already
+            node.trigger_shutdown()
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
