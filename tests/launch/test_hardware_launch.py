@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cablecell.composition.documents import read_document
 from cablecell.composition.machines import MACHINES
+from cablecell.configuration import read_document
 from cablecell.launcher.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cablecell.composition.documents import read_document
 from cablecell.composition.ros2_control_backend import load_robot, make_backend
-from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
+from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials, read_document
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.evaluation.rollout_position import PositionRollout
