@@ -47,6 +47,7 @@ def less_urgent() -> Iterator[None]:
 
 
 _MCL_CURRENT = 1
+_MCL_ONFAULT = 4  # only what is used: to lock the whole of every library costs some hundred megabytes
 
 
 def lock_memory() -> bool:
@@ -55,4 +56,4 @@ def lock_memory() -> bool:
     Returns:
         Whether the machine allowed it; it takes CAP_IPC_LOCK or a limit for memlock.
     """
-    return ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT) == 0
+    return ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT | _MCL_ONFAULT) == 0
