@@ -25,6 +25,8 @@ def test_architecture_names_every_interface_of_a_node(name):
     with GraphClient() as client, Process(Path(sys.prefix) / "bin" / name, "--ros-args", "-p", "autostart:=true"):
         wait_until(lambda: client.get_state(f"/{name}") == "active", what=f"{name} active")
         node = client.node
+        # A service of a node may be known before its name.
+        wait_until(lambda: name in node.get_node_names(), what=f"the name {name}")
 
         def used():
             found = node.get_publisher_names_and_types_by_node(name, "/")
