@@ -6,7 +6,6 @@ gripper, plug and cable in view. The estimator gets images, kinematics, calibrat
 
 from __future__ import annotations
 
-import math
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -28,6 +27,7 @@ from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_ti
 from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene
 
 Matrix = NDArray[np.float64]
@@ -154,7 +154,7 @@ def summarise(rows: Rows) -> Summary:
     """Return the summary of all rows; a scene without an estimate counts as a wrong port."""
     good = [row for row in rows if row["outcome"] == "estimated"]
     n, right = len(rows), sum(bool(row["is_right_port"]) for row in good)
-    low, high = _wilson(right, n)
+    low, high = wilson_interval(right, n)
     summary: Summary = {
         "n": float(n),
         "estimated": float(len(good)),
@@ -207,9 +207,3 @@ def _goal(board: BoardState, scene: PerceptionScene) -> Matrix:
 
 def _mouths(scene: PerceptionScene) -> list[tuple[str, Matrix]]:
     return list(scene.X_base_entrance.items())
-
-
-def _wilson(successes: int, n: int) -> tuple[float, float]:
-    z, p = 1.96, successes / n
-    centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1.0 - p) / n + z * z / (4 * n * n))
-    return max(0.0, (centre - spread) / (1.0 + z * z / n)), min(1.0, (centre + spread) / (1.0 + z * z / n))
