@@ -161,3 +161,34 @@ def test_an_action_that_is_not_there_is_named(asker):
     nobody = MutualActionClient(asker.node, MoveTo, "nobody")
     with pytest.raises(goals.NoAnswerError, match=r"action nobody is not there after 0\.3 s"):
         goals.run_action(asker.node, nobody, "nobody", MoveTo.Goal(), 0.3, lambda: None)
+
+
+def test_a_question_that_came_too_late_is_not_asked_at_all(asker):
+    """A goal whose sender has given up must not start later."""
+    is_free, is_busy, asked = threading.Event(), threading.Event(), []
+
+    def block():
+        is_busy.set()
+        is_free.wait(20.0)
+
+    asker.executor.create_task(block)
+    assert is_busy.wait(20.0)
+    try:
+        with pytest.raises(goals.NoAnswerError, match=r"did not answer within 0\.1 s"):
+            goals.in_executor(asker.node, lambda: asked.append("late"), timeout_s=0.1)
+    finally:
+        is_free.set()
+    assert goals.in_executor(asker.node, lambda: asked.append("next")) is None
+    assert asked == ["next"]
+
+
+def test_giving_up_on_a_goal_leaves_those_of_others_alone(asker, server, monkeypatch):
+    assert asker.action.wait_for_server(timeout_sec=60.0)
+    first = goals.in_executor(asker.node, lambda: asker.action.send_goal_async(MoveTo.Goal()))
+    goals.await_future(first, 20.0, "the first goal")
+    monkeypatch.setattr(goals, "ACCEPT_S", 0.3)
+    server.accept_s = 1.0
+    with pytest.raises(goals.NoAnswerError, match="asked to take a goal"):
+        _ask(asker, timeout_s=60.0)
+    wait_until(lambda: server.cancels, what="the cancel")
+    assert server.cancels == 1, "both goals were cancelled"
