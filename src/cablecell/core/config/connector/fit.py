@@ -69,6 +69,16 @@ def require_rectangular_fit(plug: Plug, port: Port, clearance_m: tuple[float, fl
         _require_the_rest_fits(plug, port, axis)
 
 
+def middle_of_port(plug: Plug, port: Port) -> tuple[float, float]:
+    """Return how far the middle of what mates is from the middle of its room in the port, along x and y, m."""
+    offsets = []
+    for axis in (0, 1):
+        below, above = _rooms([part for part in plug.parts if part.mates], port, axis)
+        offset = 0.5 * (above.distance_m - below.distance_m)
+        offsets.append(offset if math.isfinite(offset) else 0.0)
+    return offsets[0], offsets[1]
+
+
 def require_round_fit(fit: RoundFit, plug: Plug, port: Port, clearance_m: tuple[float, float]) -> None:
     """Check that the round fit and what stands around it go together.
 
