@@ -24,12 +24,15 @@ from cablecell.core.config.connector.port import Port
 from cablecell.core.config.connector.round_fit import RoundFit
 from cablecell.core.config.documents import DocumentSchema, validate_document
 
+MAX_CLEARANCE_M = 5.0e-3
+"""Largest clearance per side that the schema allows."""
+
 
 class Clearance(DocumentSchema):
     """Nominal clearance per side, m."""
 
-    x_m: Annotated[float, Field(gt=0.0, le=5.0e-3)]
-    y_m: Annotated[float, Field(gt=0.0, le=5.0e-3)]
+    x_m: Annotated[float, Field(gt=0.0, le=MAX_CLEARANCE_M)]
+    y_m: Annotated[float, Field(gt=0.0, le=MAX_CLEARANCE_M)]
 
 
 class Connector(DocumentSchema):
@@ -69,13 +72,13 @@ class Connector(DocumentSchema):
         pin that grows, whichever side it is on.
 
         Args:
-            clearance_m: Clearance per side, m; above zero.
+            clearance_m: Clearance per side, m; above zero, at most `MAX_CLEARANCE_M`.
 
         Raises:
-            ValueError: The clearance is not above zero, or the plug cannot have it.
+            ValueError: The clearance is out of range, or the plug cannot have it.
         """
-        if not clearance_m > 0.0:
-            raise ValueError(f"clearance_m = {clearance_m} m must be above 0")
+        if not 0.0 < clearance_m <= MAX_CLEARANCE_M:
+            raise ValueError(f"clearance_m = {clearance_m} m must be above 0 and at most {MAX_CLEARANCE_M} m")
         growth = (self.clearance.x_m - clearance_m, self.clearance.y_m - clearance_m, 0.0)
         fit = self.round_fit
         if fit is None:
