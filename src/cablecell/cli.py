@@ -179,6 +179,24 @@ def rollout(
     raise typer.Exit(rollout_command.run(options))
 
 
+scene = typer.Typer(no_args_is_help=True, help="Pictures of what is simulated.")
+app.add_typer(scene, name="scene")
+
+
+@scene.command()
+def render(
+    connector: Annotated[str, typer.Option("--connector", metavar="FILE", help="Connector file, or a shipped name.")],
+    clearance: Annotated[
+        float | None, typer.Option("--clearance", metavar="M", help="Another clearance on every side, m.")
+    ] = None,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder of the pictures.")] = ".",
+) -> None:
+    """Draw a connector with its dimensions, as SVG and PNG; exit code 2 when the file has a mistake."""
+    from cablecell.evaluation import scene_pictures
+
+    raise typer.Exit(scene_pictures.render_connector(connector, clearance_m=clearance, out=Path(out)))
+
+
 @app.command()
 def doctor(
     json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the findings as JSON.")] = "",
