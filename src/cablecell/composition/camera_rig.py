@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from cablecell.composition.machines import TrialSource, UnknownTrialError
 from cablecell.composition.simulated_cell import load_scene
-from cablecell.configuration import load_connectors, load_fiducials, load_trials
+from cablecell.configuration import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
+from cablecell.simulation.kinematic_errors import as_built
 from cablecell.simulation.render_scene import RenderScene
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState
@@ -85,7 +86,8 @@ class CameraRig:
                 value=source.trial,
                 limit=valid,
             )
-        self._scene = load_scene(trials[source.trial], load_connectors())
+        described = load_scene(trials[source.trial], load_connectors())
+        self._scene = as_built(described, load_simulation().kinematics, source.seed)
         self._render = build_camera_scene(self._scene, self._fiducials)
         self._cameras = {
             side: SimulatedCamera(
