@@ -172,3 +172,64 @@ class KinematicsSettings(DocumentSchema):
     def exact() -> KinematicsSettings:
         """Return an arm that is as described."""
         return KinematicsSettings(length_error_m=0.0, angle_error_rad=0.0)
+
+
+class CameraSettings(DocumentSchema):
+    """Errors of the wrist cameras, one standard deviation where random; what is drawn, is drawn once a camera.
+
+    Images are published rectified: of the distortion only what calibration got wrong is left in them.
+    """
+
+    hand_eye_common_m: float = error(
+        2.0e-4,
+        "Shift of all cameras together against the tool.",
+        unit="m",
+        maximum=0.02,
+        source="estimate: a good hand-eye calibration; perception was also judged at 0.5 mm",
+    )
+    hand_eye_common_rad: float = error(
+        5.0e-4, "Turn of all cameras together about the tcp.", unit="rad", maximum=0.1, source="likewise; 0.03 degrees"
+    )
+    hand_eye_own_m: float = error(1.0e-4, "Shift of each camera.", unit="m", maximum=0.02, source="likewise")
+    hand_eye_own_rad: float = error(5.0e-4, "Turn of each camera.", unit="rad", maximum=0.1, source="likewise")
+    focal_error: float = error(
+        3.0e-4,
+        "Relative error of the focal lengths along rows and columns.",
+        maximum=0.05,
+        source="estimate: 0.4 px of 1237 px, as calibrations from 20 to 40 views report",
+    )
+    centre_error_px: float = error(
+        0.5, "Error of the principal point along each axis.", unit="px", maximum=50.0, source="likewise"
+    )
+    k1: float = error(
+        -0.05,
+        "Radial distortion as calibrated: a ray of radius r is seen at r (1 + k1 r^2 + k2 r^4).",
+        minimum=-0.3,
+        maximum=0.3,
+        source="estimate: a machine-vision lens of 44 degrees; AIC's cameras have none",
+    )
+    k2: float = error(0.01, "Likewise, fourth order.", minimum=-0.3, maximum=0.3)
+    k1_error: float = error(
+        1.0e-3,
+        "Error of k1, which rectification leaves in the images.",
+        maximum=0.1,
+        source="estimate: 0.1 px at half the image's diagonal, a usual reprojection error",
+    )
+    blur_sigma_px: float = error(0.8, "Blur by lens and pixel, in pixels of the full image.", unit="px", maximum=10.0)
+    exposure_error: float = error(
+        0.05, "Spread of the logarithm of the exposure.", maximum=1.0, source="estimate: auto exposure leaves 5 %"
+    )
+    full_well_e: float = error(
+        10500.0,
+        "Electrons of a white pixel, whose square root is the photon noise; 0: no noise at all.",
+        unit="e⁻",
+        maximum=1.0e7,
+        source="typical EMVA 1288 figures of industrial CMOS sensors with 3.45 µm pixels",
+    )
+    read_noise_e: float = error(2.5, "Noise of reading a pixel.", unit="e⁻", maximum=1.0e4, source="likewise")
+    latency_s: float = error(0.04, "From exposure to delivery.", unit="s", maximum=1.0, source="estimate, 0.03 to 0.06")
+
+    @staticmethod
+    def exact() -> CameraSettings:
+        """Return cameras without errors."""
+        return CameraSettings(**dict.fromkeys(CameraSettings.model_fields, 0.0))

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from cablecell.core.config.documents import DocumentSchema, validate_document
-from cablecell.core.config.sensors import EncoderSettings, KinematicsSettings, WrenchSensorSettings
+from cablecell.core.config.sensors import CameraSettings, EncoderSettings, KinematicsSettings, WrenchSensorSettings
 
 JointInertias = Annotated[list[Annotated[float, Field(ge=0.0, le=2.0)]], Field(min_length=6, max_length=6)]
 
@@ -74,6 +74,7 @@ class SimulationSettings(DocumentSchema):
     wrench_sensor: WrenchSensorSettings = WrenchSensorSettings()
     encoders: EncoderSettings = EncoderSettings()
     kinematics: KinematicsSettings = KinematicsSettings()
+    cameras: CameraSettings = CameraSettings()
     payload: PayloadSettings = PayloadSettings()
     arm: ArmSettings = ArmSettings()
     cable: CableSettings = CableSettings()
@@ -101,6 +102,7 @@ class SimulationSettings(DocumentSchema):
                 "wrench_sensor": self.wrench_sensor.model_copy(update={"has_errors": False}),
                 "encoders": EncoderSettings.exact(),
                 "kinematics": KinematicsSettings.exact(),
+                "cameras": CameraSettings.exact(),
                 "payload": PayloadSettings(mass_error_kg=0.0, com_error_m=0.0),
             }
         )
