@@ -62,7 +62,7 @@ class World:
         self.steps, self.time_s = 0, 0.0
         self._add_arm(home_rad)
         self.statics = {
-            add_shapes(self.client, body.collisions, body.X_WB): body for body in scene.statics if body.collisions
+            add_shapes(self.client, piece, body.X_WB): body for body in scene.statics for piece in body.pieces()
         }
         self.ports = {
             name: add_port(self.client, port.connector, port.X_WE, physics.friction_scale)
