@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.simulation import GraspSettings, PhysicsSettings
-from cablecell.core.geometry.scalar import Vec3, add, quat_from_rotvec
+from cablecell.core.geometry.scalar import Vec3, add, cross, quat_from_rotvec, subtract
 from cablecell.simulation.bodies import add_plug, add_port, open_client
 from cablecell.simulation.grasp import GraspSpring
+from cablecell.simulation.latch import LatchModel, make_latch
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
 from cablecell.simulation.round_contact import RoundContact
 
@@ -69,6 +70,7 @@ class PlugRig:
         plug: Body of the plug.
         port: Bodies of the port, the floor last.
         round: Contact of a round plug, or None.
+        latch: Latch of the port, or None.
     """
 
     def __init__(self, connector: Connector, support: Support, physics: PhysicsSettings | None = None) -> None:
@@ -88,6 +90,7 @@ class PlugRig:
             self.round = RoundContact(connector, IDENTITY, self._dt_s)
             # The round contact stops the plug at the floor.
             p.setCollisionFilterPair(self.plug, self.port[-1], -1, -1, 0, physicsClientId=self.client)
+        self.latch: LatchModel | None = make_latch(connector, self._dt_s)
         grasp = GraspSettings(
             stiffness_n_per_m=support.stiffness_n_per_m,
             stiffness_nm_per_rad=support.stiffness_nm_per_rad,
@@ -142,13 +145,18 @@ class PlugRig:
         v, w = p.getBaseVelocity(self.plug, self.client)
         force, torque, _ = self._spring.update(self._support, self._q, moving, (0.0, 0.0, 0.0), com, q, v, w)
         push, turn = force, add(torque, torque_nm)
+        lever = subtract(Pose(com, q).apply(self._X_com_tip.p), com)
+        depth = com[2] + lever[2]
+        if self.latch is not None:
+            hold = (0.0, 0.0, self.latch.force(depth, v[2] + w[0] * lever[1] - w[1] * lever[0], push[2]))
+            push, turn = add(push, hold), add(turn, cross(lever, hold))
         if self.round is not None:
             contact = self.round.wrench(com, q, v, w, push, turn)
             push, turn = add(push, contact[0]), add(turn, contact[1])
         p.applyExternalForce(self.plug, -1, push, com, p.WORLD_FRAME, self.client)
         p.applyExternalTorque(self.plug, -1, turn, p.WORLD_FRAME, self.client)
         p.stepSimulation(self.client)
-        return force, Pose(com, q).apply(self._X_com_tip.p)[2]
+        return force, depth
 
     def deepest_penetration_m(self) -> float:
         """Return the largest overlap of plug and port, m; negative when apart."""
