@@ -14,14 +14,16 @@ import pybullet as p
 
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
-from cablecell.core.geometry.scalar import Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
-from cablecell.simulation.bodies import add_arm, add_plug, add_port, add_shapes, open_client
+from cablecell.core.geometry.scalar import Vec3, add, cross, rotate, subtract
+from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
 from cablecell.simulation.cable import CablePull
 from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
-from cablecell.simulation.grasp import GraspSpring, grasp_error
-from cablecell.simulation.latch import LatchField
+from cablecell.simulation.grasp import GraspSpring
+from cablecell.simulation.held_plug import HeldPlug
+from cablecell.simulation.latch import LatchModel
+from cablecell.simulation.port_forces import PortForces
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
@@ -29,8 +31,6 @@ from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
 FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_FORCE_N = 130.0
 FINGER_SPEED_M_PER_S = 0.05
-LATCH_REACH_M = 0.06
-"""Depth below an entrance down to which a port's latch is looked at."""
 
 
 class World:
@@ -41,14 +41,13 @@ class World:
         client: PyBullet client, for truth and tests.
         arm: Body of the arm.
         joints: Joint indices of the arm by name.
-        plug: Body of the plug, or None.
+        held: The plug and what acts on it, or None.
+        X_tcp_tip_nominal: Where the trial puts the plug's tip in the gripper; only with a plug.
         ports: Bodies of every port by name; the floor is last.
         statics: Body of every static body, with its description.
         steps: Physics steps done.
         time_s: Time since the start, s.
-        grasp: Spring that holds the plug; None while it is released.
-        latches: By port.
-        cable: Pull of the cable, or None.
+        port_forces: What ports do to the plug beside Bullet's contact.
         drives: Motors of the arm.
         sensor: What the force sensor reports.
         encoders: What the joint encoders report.
@@ -63,29 +62,35 @@ class World:
         self.steps, self.time_s = 0, 0.0
         self._add_arm(home_rad)
         self.statics = {
-            add_shapes(self.client, body.collisions, body.X_WB): body for body in scene.statics if body.collisions
+            add_shapes(self.client, piece, body.X_WB): body for body in scene.statics for piece in body.pieces()
         }
         self.ports = {
             name: add_port(self.client, port.connector, port.X_WE, physics.friction_scale)
             for name, port in scene.ports.items()
         }
-        self.latches = {
-            name: LatchField(port.connector.latch, port.connector.port.stop_depth_m)
-            for name, port in scene.ports.items()
-            if settings.has_latch and port.connector.latch is not None
-        }
-        self.plug: int | None = None
-        self.grasp: GraspSpring | None = None
-        self.cable: CablePull | None = None
+        self.held: HeldPlug | None = None
         if scene.plug is not None:
-            self._add_plug()
+            self.held = HeldPlug(
+                self.client,
+                self.arm,
+                self._hand,
+                self._X_hand_tcp,
+                scene.plug,
+                settings,
+                self.tcp(),
+                table_height_m=scene.board.p[2],
+                rng=self.random("grasp"),
+            )
+            self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
+        self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
+        if self.held is not None:
+            self.held.forces = (self.port_forces.act,)
         self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
         self.sensor = WrenchErrors(settings.wrench_sensor, self.random("wrench_sensor"))
         self.true_wrench: Wrench = (0.0,) * 6
         self._wrench_sum = [0.0] * 6
         self._wrench_every = physics.rate_hz // settings.wrench_sensor.rate_hz
         self._cable_every = physics.rate_hz // settings.cable.rate_hz
-        self._near_port: str | None = None
         # The sensor has a reading from the start, stamped with the start.
         self.steps = -self._wrench_every
         self.advance(self._wrench_every)
@@ -135,40 +140,6 @@ class World:
             width = held.connector.grasp.width_m if held else 0.05
             p.resetJointState(self.arm, finger, width / 2.0, physicsClientId=self.client)
 
-    def _add_plug(self) -> None:
-        held = self.scene.plug
-        assert held is not None
-        settings, plug = self.settings, held.connector.plug
-        self._com: Vec3 = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
-        X_tip_com = Pose(self._com, (0.0, 0.0, 0.0, 1.0))
-        X_world_tcp = self.tcp()
-        self.X_tcp_tip_nominal = held.nominal_grasp(X_world_tcp)
-        error = grasp_error(settings.grasp, self.random("grasp"))
-        nominal = self.X_tcp_tip_nominal
-        # The error turns the plug about the point it is held at, and shifts it.
-        turned = Pose(add(rotate(error.q, nominal.p), error.p), (Pose((0.0, 0.0, 0.0), error.q) @ nominal).q)
-        X_tcp_com = turned @ X_tip_com
-        self.plug = add_plug(self.client, held.connector, X_world_tcp @ X_tcp_com)
-        inertia = min(plug.inertia_kg_m2)
-        self._spring = (settings.grasp, plug.mass_kg, inertia)
-        self.grasp = GraspSpring(*self._spring, X_tcp_com)
-        self._held_point = X_tcp_com.inverse().p
-        for link in range(-1, p.getNumJoints(self.arm, physicsClientId=self.client)):
-            # The spring stands for the contact between pads and plug.
-            p.setCollisionFilterPair(self.arm, self.plug, link, -1, 0, physicsClientId=self.client)
-        exit_point = plug.cable_exit_m
-        self._boot = subtract((exit_point[0], exit_point[1], exit_point[2]), self._com)
-        if settings.cable.is_present:
-            away = rotate(self.plug_com().q, (0.0, 0.0, -1.0))
-            self.cable = CablePull(
-                held.connector.cable,
-                table_height_m=self.scene.board.p[2],
-                gravity=settings.physics.gravity_m_per_s2,
-                time_constant_s=settings.cable.time_constant_s,
-                boot=self.boot(),
-                away=away,
-            )
-
     # ------------------------------------------------------------------ state
 
     def joint_states(self) -> tuple[list[float], list[float], list[float]]:
@@ -211,19 +182,42 @@ class World:
         arm = subtract(add(hand[4], rotate(hand[5], self._X_hand_tcp.p)), hand[0])
         return add(hand[6], cross(hand[7], arm))
 
+    @property
+    def plug(self) -> int | None:
+        """Body of the plug, or None."""
+        return None if self.held is None else self.held.body
+
+    @property
+    def grasp(self) -> GraspSpring | None:
+        """Spring that holds the plug; None while it is released or where there is none."""
+        return None if self.held is None else self.held.grasp
+
+    @property
+    def latches(self) -> dict[str, LatchModel]:
+        """Latches by port."""
+        return self.port_forces.latches
+
+    @property
+    def cable(self) -> CablePull | None:
+        """Pull of the cable, or None."""
+        return None if self.held is None else self.held.cable
+
     def plug_com(self) -> Pose:
         """Return the pose of the plug's centre of mass, with the axes of its tip.
 
         Raises:
             LookupError: The scene has no plug.
         """
-        if self.plug is None:
-            raise LookupError("the scene has no plug")
-        return Pose(*p.getBasePositionAndOrientation(self.plug, physicsClientId=self.client))
+        return self._the_plug().com()
 
     def plug_tip(self) -> Pose:
         """Return the true pose of the plug's tip in `world`."""
-        return self.plug_com() @ Pose(scale(self._com, -1.0), (0.0, 0.0, 0.0, 1.0))
+        return self._the_plug().tip()
+
+    def _the_plug(self) -> HeldPlug:
+        if self.held is None:
+            raise LookupError("the scene has no plug")
+        return self.held
 
     def in_hand_link(self, point_tcp: Vec3) -> Vec3:
         """Return a point of `tcp` as an offset from the hand link's frame, m."""
@@ -231,12 +225,11 @@ class World:
 
     def held_point(self) -> Vec3:
         """Return the point of the plug that was between the fingers when it was gripped first, in `world`, m."""
-        return self.plug_com().apply(self._held_point)
+        return self._the_plug().held_point()
 
     def boot(self) -> Vec3:
         """Return where the cable leaves the plug, in `world`, m."""
-        com, q = self.plug_com()
-        return add(com, rotate(q, self._boot))
+        return self._the_plug().boot()
 
     def state_hash(self) -> str:
         """Return a hash of everything that decides how the simulation goes on."""
@@ -247,8 +240,8 @@ class World:
             values += [*pose.p, *pose.q, *velocity[0], *velocity[1]]
         if self.cable is not None:
             values += [*self.cable.force, *self.cable.torque, *self.cable.anchor]
-        values += [float(latch.is_engaged) for latch in self.latches.values()]
-        return hashlib.sha256(struct.pack(f"<{len(values)}d", *values)).hexdigest()
+        packed = struct.pack(f"<{len(values)}d", *values)
+        return hashlib.sha256(packed + self.port_forces.digest()).hexdigest()
 
     # ------------------------------------------------------------------ acting
 
@@ -267,21 +260,21 @@ class World:
 
     def release_plug(self) -> None:
         """Let the plug go: nothing holds it any more."""
-        self.grasp = None
+        self._the_plug().grasp = None
 
     def grip_plug(self) -> None:
         """Hold the plug where it is now, without moving it."""
-        self.grasp = GraspSpring(*self._spring, self.tcp().inverse() @ self.plug_com())
+        self._the_plug().grip(self.tcp())
 
     def advance(self, steps: int) -> None:
         """Do physics steps with the drives as they are set."""
         client, arm, ft_joint, total = self.client, self.arm, self._ft_joint, self._wrench_sum
         before_step, step, joint_state = self.drives.before_step, p.stepSimulation, p.getJointState
-        has_plug = self.plug is not None
+        held = self.held
         for _ in range(steps):
             before_step()
-            if has_plug:
-                self._push_plug()
+            if held is not None:
+                held.push()
             step(client)
             fx, fy, fz, tx, ty, tz = joint_state(arm, ft_joint, client)[2]
             total[0] += fx
@@ -294,10 +287,10 @@ class World:
             self.time_s = self.steps * self.dt_s
             if self.steps % self._wrench_every == 0:
                 self._sample_wrench()
-            if has_plug and self.steps % self._cable_every == 0:
-                if self.cable is not None:
-                    self.cable.update(self.boot(), self._cable_every * self.dt_s)
-                self._near_port = self._find_near_port()
+            if held is not None and self.steps % self._cable_every == 0:
+                if held.cable is not None:
+                    held.cable.update(held.boot(), self._cable_every * self.dt_s)
+                self.port_forces.look()
 
     def _sample_wrench(self) -> None:
         # Bullet reports the joint's reaction on the tool; a sensor reads what the tool exerts on it, weight included.
@@ -306,45 +299,3 @@ class World:
         self.true_wrench = (s[0] / n, s[1] / n, s[2] / n, s[3] / n, s[4] / n, s[5] / n)
         self._wrench_sum[:] = (0.0,) * 6
         self.sensor.update(self.time_s, self.true_wrench)
-
-    def _push_plug(self) -> None:
-        """Apply grasp, cable and latch to the plug, and the reaction of the grasp to the hand."""
-        client, plug = self.client, self.plug
-        assert plug is not None
-        com, q = p.getBasePositionAndOrientation(plug, client)
-        force, torque = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-        if self.grasp is not None:
-            # Without fresh kinematics the link's pose is one step old, and the spring would gain energy.
-            hand = p.getLinkState(self.arm, self._hand, 1, 1, client)
-            q_hand, w_hand = hand[5], hand[7]
-            tcp = add(hand[4], rotate(q_hand, self._X_hand_tcp.p))
-            v_tcp = add(hand[6], cross(w_hand, subtract(tcp, hand[0])))
-            v, w = p.getBaseVelocity(plug, client)
-            (fx, fy, fz), (tx, ty, tz), point = self.grasp.update(tcp, q_hand, v_tcp, w_hand, com, q, v, w)
-            p.applyExternalForce(self.arm, self._hand, (-fx, -fy, -fz), point, p.WORLD_FRAME, client)
-            p.applyExternalTorque(self.arm, self._hand, (-tx, -ty, -tz), p.WORLD_FRAME, client)
-            force, torque = self.grasp.force, self.grasp.torque
-        if self.cable is not None:
-            pull = self.cable.force
-            lever = rotate(q, self._boot)
-            force = add(force, pull)
-            torque = add(torque, add(self.cable.torque, cross(lever, pull)))
-        if self._near_port is not None and self._near_port in self.latches:
-            X_WE = self.scene.ports[self._near_port].X_WE
-            axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
-            tip = subtract(com, rotate(q, self._com))
-            latch = self.latches[self._near_port].force(dot(subtract(tip, X_WE.p), axis))
-            if latch != 0.0:
-                force = add(force, scale(axis, latch))
-                torque = add(torque, cross(subtract(tip, com), scale(axis, latch)))
-        p.applyExternalForce(plug, -1, force, com, p.WORLD_FRAME, client)
-        p.applyExternalTorque(plug, -1, torque, p.WORLD_FRAME, client)
-
-    def _find_near_port(self) -> str | None:
-        """Return the port the plug's tip is in or just above, if any."""
-        tip = self.plug_tip()
-        for name, port in self.scene.ports.items():
-            x, y, z = rotate(quat_conjugate(port.X_WE.q), subtract(tip.p, port.X_WE.p))
-            if abs(x) < 5.0e-3 and abs(y) < 5.0e-3 and -5.0e-3 < z < LATCH_REACH_M:
-                return name
-        return None
