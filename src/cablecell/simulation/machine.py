@@ -16,6 +16,7 @@ from cablecell.simulation.arm import SimulatedArm
 from cablecell.simulation.clock import SimulatedClock
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
 from cablecell.simulation.gripper import SimulatedGripper
+from cablecell.simulation.kinematic_errors import as_built
 from cablecell.simulation.saved_state import ObjectState, StateError
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState, observe_scene
@@ -41,9 +42,8 @@ class SimulatedWrenchSensor:
                 "the simulated force sensor is not connected; call connect first", quantity="wrench"
             )
         sensor = self._world.sensor
-        return WrenchSample(
-            self._clock.stamp_s(sensor.stamp_s), np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
-        )
+        force, torque = np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
+        return WrenchSample(self._clock.stamp_s(sensor.stamp_s), force, torque, sensor.is_overloaded)
 
     def attach(self, world: World | None) -> None:
         """Read the sensor of another world."""
@@ -214,7 +214,8 @@ class SimulatedMachine:
             anchors: Objects with state beside the machine, by name.
             shared: Objects without state that these refer to, by name.
         """
-        scene = self._scene
+        # The world is built as the arm really is, and so has a scene of its own.
+        scene = self.world.scene
         own: dict[str, object] = {
             "machine": self,
             "world": self.world,
@@ -224,20 +225,21 @@ class SimulatedMachine:
             "gripper": self.gripper,
             "wrench_sensor": self.wrench_sensor,
         }
-        fixed: dict[str, object] = {"scene": scene, "settings": self._settings, "robot": scene.robot}
+        fixed: dict[str, object] = {"scene": scene, "described": self._scene, "settings": self._settings}
         fixed.update({f"static/{i}": body for i, body in enumerate(scene.statics)})
         fixed.update({f"port/{name}": port for name, port in scene.ports.items()})
         return ObjectState({**own, **(anchors or {})}, {**fixed, **(shared or {})}, self.world.client)
 
     def _fingerprint(self) -> str:
-        scene = self._scene
+        scene = self.world.scene
         connectors = [(name, port.connector.name, port.X_WE) for name, port in sorted(scene.ports.items())]
         held = "" if scene.plug is None else scene.plug.connector.name
         described = (scene.board, connectors, scene.target, held, self._seed, self._settings.model_dump_json())
         return hashlib.sha256(repr(described).encode()).hexdigest()
 
     def _build(self) -> None:
-        world = World(self._scene, self._settings, self._seed, self._home)
+        scene = as_built(self._scene, self._settings.kinematics, self._seed)
+        world = World(scene, self._settings, self._seed, self._home)
         self._world, self._truth, self._watched = world, Truth(world), 0
         self.clock.follow(world)
         self.arm.attach(world)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pybullet as p
 
-from cablecell.core.config.connector import Latch
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
-from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
+from cablecell.core.geometry.scalar import Vec3, add, cross, rotate, subtract
 from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
 from cablecell.simulation.cable import CablePull
 from cablecell.simulation.description import move_mass_to_parent
@@ -23,7 +22,8 @@ from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
 from cablecell.simulation.grasp import GraspSpring
 from cablecell.simulation.held_plug import HeldPlug
-from cablecell.simulation.latch import LatchField
+from cablecell.simulation.latch import LatchModel
+from cablecell.simulation.port_forces import PortForces
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
@@ -31,8 +31,6 @@ from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
 FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_FORCE_N = 130.0
 FINGER_SPEED_M_PER_S = 0.05
-LATCH_REACH_M = 0.06
-"""Depth below an entrance down to which a port's latch is looked at."""
 
 
 class World:
@@ -49,7 +47,7 @@ class World:
         statics: Body of every static body, with its description.
         steps: Physics steps done.
         time_s: Time since the start, s.
-        latches: By port.
+        port_forces: What ports do to the plug beside Bullet's contact.
         drives: Motors of the arm.
         sensor: What the force sensor reports.
         encoders: What the joint encoders report.
@@ -70,11 +68,6 @@ class World:
             name: add_port(self.client, port.connector, port.X_WE, physics.friction_scale)
             for name, port in scene.ports.items()
         }
-        self.latches = {
-            name: LatchField(port.connector.latch, port.connector.port.stop_depth_m)
-            for name, port in scene.ports.items()
-            if settings.has_latch and isinstance(port.connector.latch, Latch)
-        }
         self.held: HeldPlug | None = None
         if scene.plug is not None:
             self.held = HeldPlug(
@@ -88,15 +81,16 @@ class World:
                 table_height_m=scene.board.p[2],
                 rng=self.random("grasp"),
             )
-            self.held.forces = (self._latch_wrench,)
             self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
+        self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
+        if self.held is not None:
+            self.held.forces = (self.port_forces.act,)
         self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
         self.sensor = WrenchErrors(settings.wrench_sensor, self.random("wrench_sensor"))
         self.true_wrench: Wrench = (0.0,) * 6
         self._wrench_sum = [0.0] * 6
         self._wrench_every = physics.rate_hz // settings.wrench_sensor.rate_hz
         self._cable_every = physics.rate_hz // settings.cable.rate_hz
-        self._near_port: str | None = None
         # The sensor has a reading from the start, stamped with the start.
         self.steps = -self._wrench_every
         self.advance(self._wrench_every)
@@ -197,6 +191,11 @@ class World:
     def grasp(self) -> GraspSpring | None:
         """Spring that holds the plug; None while it is released or where there is none."""
         return None if self.held is None else self.held.grasp
+
+    @property
+    def latches(self) -> dict[str, LatchModel]:
+        """Latches by port."""
+        return self.port_forces.latches
 
     @property
     def cable(self) -> CablePull | None:
@@ -309,7 +308,7 @@ class World:
             if held is not None and self.steps % self._cable_every == 0:
                 if held.cable is not None:
                     held.cable.update(held.boot(), self._cable_every * self.dt_s)
-                self._near_port = self._find_near_port()
+                self.port_forces.look()
 
     def _sample_wrench(self) -> None:
         # Bullet reports the joint's reaction on the tool; a sensor reads what the tool exerts on it, weight included.
@@ -318,25 +317,3 @@ class World:
         self.true_wrench = (s[0] / n, s[1] / n, s[2] / n, s[3] / n, s[4] / n, s[5] / n)
         self._wrench_sum[:] = (0.0,) * 6
         self.sensor.update(self.time_s, self.true_wrench)
-
-    def _latch_wrench(self, com: Vec3, q: Quat, v: Vec3, w: Vec3) -> tuple[Vec3, Vec3] | None:
-        """Return what the latch of the port that the plug is in or above does to it."""
-        if self._near_port is None or self._near_port not in self.latches:
-            return None
-        assert self.held is not None
-        X_WE = self.scene.ports[self._near_port].X_WE
-        axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
-        tip = self.held.tip_of(com, q)
-        force = self.latches[self._near_port].force(dot(subtract(tip, X_WE.p), axis))
-        if force == 0.0:
-            return None
-        return scale(axis, force), cross(subtract(tip, com), scale(axis, force))
-
-    def _find_near_port(self) -> str | None:
-        """Return the port the plug's tip is in or just above, if any."""
-        tip = self.plug_tip()
-        for name, port in self.scene.ports.items():
-            x, y, z = rotate(quat_conjugate(port.X_WE.q), subtract(tip.p, port.X_WE.p))
-            if abs(x) < 5.0e-3 and abs(y) < 5.0e-3 and -5.0e-3 < z < LATCH_REACH_M:
-                return name
-        return None
