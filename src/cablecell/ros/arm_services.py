@@ -72,7 +72,7 @@ class ArmServices:
 
     def _stop(self) -> None:
         fault = ProtectiveStopError("the arm was stopped by request; clear_stop lets it go on", quantity="stop")
-        self._loop.request(lambda: self._loop.controller.stop(fault))
+        self._loop.request(lambda: self._loop.controller.stop(fault), stays_valid=True)
 
     def _clear_stop(self) -> None:
         self._loop.request(self._loop.clear_stop)

@@ -100,6 +100,7 @@ class SimRobot(CellNode[SimRobotParameters]):
         if self.parameters.values.realtime_priority:
             set_realtime_priority(self.parameters.values.realtime_priority)
             lock_memory()
+        self._loop.on_stall = lambda stall: self.get_logger().warning(f"the robot was silent, {stall}")
         self._loop.start()
         self._simulated.publish_trial()
 
