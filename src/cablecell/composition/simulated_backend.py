@@ -20,8 +20,8 @@ from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.core.config.connector import Connector
-from cablecell.core.control.arm_controller import preferred_mode
 from cablecell.core.control.frames import rotation_from_quat_xyzw, transform
+from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel

@@ -17,8 +17,8 @@ from tf2_msgs.msg import TFMessage
 
 from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.arm_controller import ControllerMode
 from cablecell.core.control.frames import Array, cross, rotvec_from_rotation
+from cablecell.core.control.modes import ControllerMode
 from cablecell.ports import CommandMode
 from cablecell.ros import qos
 from cablecell.ros.arm_description import FrameTree
