@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,9 @@ from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.config.scenario import BenchFixture, EstimateErrors, Scenario
 from cablecell.core.config.simulation import SimulationSettings
-from cablecell.core.config.trial import Trial
+from cablecell.core.config.trial import HomeJoints, Trial
 from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.frames import inverse, rotation_from_quat_xyzw, rotation_from_rotvec, transform
 from cablecell.core.control.robot_arm import RobotArm
@@ -39,13 +39,15 @@ from cablecell.core.insertion.staging import staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
-from cablecell.core.motion.scene import AttachedBody, Box, obstacles_from_urdf
+from cablecell.core.motion.scene import AttachedBody, Box, Obstacle, obstacles_from_urdf
 from cablecell.core.motion.scene import Scene as PlanningScene
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.scoring import TrialScore, score_trial, time_over_force
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
+from cablecell.simulation.fixture import block_shapes, wall_shapes
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 
@@ -65,30 +67,6 @@ GRIP_FORCE_N = 10.0
 
 WRENCH_CUTOFF_HZ = 60.0
 """Low-pass of the contact wrench."""
-
-
-@dataclass(frozen=True)
-class EstimateErrors:
-    """Error model of what the skill is told; the covariance that goes with it is the true one.
-
-    The default port error is a little more than the running cell's: benchmark `perception` (45 scenes) finds 0.43 mm in
-    the median and 0.75 mm at 95 %, which is a Gaussian of 0.28 mm an axis, and 3.1 mrad. The default grasp is harder
-    than the running cell's, which sees the plug: here the skill knows its design only.
-
-    Attributes:
-        port_sigma_m: Standard deviation of the port's position, each axis, m.
-        port_sigma_rad: Likewise of its orientation, rad.
-        grasp: "nominal": the skill knows the trial's nominal grasp and the gripper's tolerance; "measured": the true
-            grasp disturbed by the two following numbers, as an in-hand camera would give it.
-        grasp_sigma_m: Standard deviation of a measured grasp, each axis, m.
-        grasp_sigma_rad: Likewise, rad.
-    """
-
-    port_sigma_m: float = 0.00035
-    port_sigma_rad: float = 0.003
-    grasp: Literal["nominal", "measured"] = "nominal"
-    grasp_sigma_m: float = 0.0003
-    grasp_sigma_rad: float = 0.005
 
 
 @dataclass
@@ -184,6 +162,8 @@ class Rollout:
         control: ControlSettings | None = None,
         insertion: InsertionSettings | None = None,
         errors: EstimateErrors | None = None,
+        fixture: BenchFixture | None = None,
+        home: HomeJoints | None = None,
     ) -> None:
         self._settings = simulation if simulation is not None else SimulationSettings()
         self._control = control if control is not None else ControlSettings()
@@ -192,8 +172,9 @@ class Rollout:
         self._dt_s = 1.0 / self._control.rate_hz
         self._rng = np.random.default_rng([seed, 20_000])
         self._board = trial.scene.task_board
-        scene = load_scene(trial, connectors)
-        self.machine = SimulatedMachine(scene, self._settings, seed=seed)
+        scene = load_scene(trial, connectors, fixture)
+        self._fixture = fixture
+        self.machine = SimulatedMachine(scene, self._settings, seed=seed, home=home)
         self.machine.connect()
         rotors = np.array(self._settings.arm.rotor_inertia_kg_m2)
         self._arm = RobotArm(_robot(), rotor_inertia=rotors)
@@ -207,6 +188,22 @@ class Rollout:
         self.trace = Trace()
         self.port_error_m = np.zeros(3)
         self._port, self._tip = self._draw_estimates()
+
+    @classmethod
+    def of_scenario(cls, scenario: Scenario, seed: int) -> Rollout:
+        """Return the run of one seed of a scenario, ready to run."""
+        draw = draw_run(scenario, seed)
+        return cls(
+            draw.trial,
+            scenario.connectors,
+            seed=seed,
+            simulation=draw.simulation,
+            control=scenario.control,
+            insertion=scenario.insertion,
+            errors=scenario.estimates,
+            fixture=draw.fixture,
+            home=scenario.home,
+        )
 
     def close(self) -> None:
         """Free the simulation."""
@@ -280,7 +277,13 @@ class Rollout:
         X_world_board = pose_matrix(self.machine.world.scene.board)
         X_port_board = inverse(pose_matrix(self._target.X_WE)) @ X_world_board
         board = load_task_board_description(**slot_arguments(self._board))
-        obstacles = obstacles_from_urdf(board, self._port.X @ X_port_board)
+        obstacles = list(obstacles_from_urdf(board, self._port.X @ X_port_board))
+        if self._fixture is not None:
+            shapes = (*block_shapes(self._fixture), *wall_shapes(self._fixture.connector))
+            obstacles += [
+                Obstacle(f"fixture_{i}", Box(shape.size), self._port.X @ pose_matrix(shape.X_BS))
+                for i, shape in enumerate(shapes)
+            ]
         plug = self._target.connector.plug
         bodies = [
             AttachedBody(

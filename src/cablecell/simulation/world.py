@@ -12,15 +12,17 @@ from collections.abc import Sequence
 
 import pybullet as p
 
+from cablecell.core.config.connector import Latch
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
-from cablecell.core.geometry.scalar import Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
-from cablecell.simulation.bodies import add_arm, add_plug, add_port, add_shapes, open_client
+from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
+from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
 from cablecell.simulation.cable import CablePull
 from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
-from cablecell.simulation.grasp import GraspSpring, grasp_error
+from cablecell.simulation.grasp import GraspSpring
+from cablecell.simulation.held_plug import HeldPlug
 from cablecell.simulation.latch import LatchField
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
@@ -41,14 +43,13 @@ class World:
         client: PyBullet client, for truth and tests.
         arm: Body of the arm.
         joints: Joint indices of the arm by name.
-        plug: Body of the plug, or None.
+        held: The plug and what acts on it, or None.
+        X_tcp_tip_nominal: Where the trial puts the plug's tip in the gripper; only with a plug.
         ports: Bodies of every port by name; the floor is last.
         statics: Body of every static body, with its description.
         steps: Physics steps done.
         time_s: Time since the start, s.
-        grasp: Spring that holds the plug; None while it is released.
         latches: By port.
-        cable: Pull of the cable, or None.
         drives: Motors of the arm.
         sensor: What the force sensor reports.
         encoders: What the joint encoders report.
@@ -63,7 +64,7 @@ class World:
         self.steps, self.time_s = 0, 0.0
         self._add_arm(home_rad)
         self.statics = {
-            add_shapes(self.client, body.collisions, body.X_WB): body for body in scene.statics if body.collisions
+            add_shapes(self.client, piece, body.X_WB): body for body in scene.statics for piece in body.pieces()
         }
         self.ports = {
             name: add_port(self.client, port.connector, port.X_WE, physics.friction_scale)
@@ -72,13 +73,23 @@ class World:
         self.latches = {
             name: LatchField(port.connector.latch, port.connector.port.stop_depth_m)
             for name, port in scene.ports.items()
-            if settings.has_latch and port.connector.latch is not None
+            if settings.has_latch and isinstance(port.connector.latch, Latch)
         }
-        self.plug: int | None = None
-        self.grasp: GraspSpring | None = None
-        self.cable: CablePull | None = None
+        self.held: HeldPlug | None = None
         if scene.plug is not None:
-            self._add_plug()
+            self.held = HeldPlug(
+                self.client,
+                self.arm,
+                self._hand,
+                self._X_hand_tcp,
+                scene.plug,
+                settings,
+                self.tcp(),
+                table_height_m=scene.board.p[2],
+                rng=self.random("grasp"),
+            )
+            self.held.forces = (self._latch_wrench,)
+            self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
         self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
         self.sensor = WrenchErrors(settings.wrench_sensor, self.random("wrench_sensor"))
         self.true_wrench: Wrench = (0.0,) * 6
@@ -135,40 +146,6 @@ class World:
             width = held.connector.grasp.width_m if held else 0.05
             p.resetJointState(self.arm, finger, width / 2.0, physicsClientId=self.client)
 
-    def _add_plug(self) -> None:
-        held = self.scene.plug
-        assert held is not None
-        settings, plug = self.settings, held.connector.plug
-        self._com: Vec3 = (plug.com_m[0], plug.com_m[1], plug.com_m[2])
-        X_tip_com = Pose(self._com, (0.0, 0.0, 0.0, 1.0))
-        X_world_tcp = self.tcp()
-        self.X_tcp_tip_nominal = held.nominal_grasp(X_world_tcp)
-        error = grasp_error(settings.grasp, self.random("grasp"))
-        nominal = self.X_tcp_tip_nominal
-        # The error turns the plug about the point it is held at, and shifts it.
-        turned = Pose(add(rotate(error.q, nominal.p), error.p), (Pose((0.0, 0.0, 0.0), error.q) @ nominal).q)
-        X_tcp_com = turned @ X_tip_com
-        self.plug = add_plug(self.client, held.connector, X_world_tcp @ X_tcp_com)
-        inertia = min(plug.inertia_kg_m2)
-        self._spring = (settings.grasp, plug.mass_kg, inertia)
-        self.grasp = GraspSpring(*self._spring, X_tcp_com)
-        self._held_point = X_tcp_com.inverse().p
-        for link in range(-1, p.getNumJoints(self.arm, physicsClientId=self.client)):
-            # The spring stands for the contact between pads and plug.
-            p.setCollisionFilterPair(self.arm, self.plug, link, -1, 0, physicsClientId=self.client)
-        exit_point = plug.cable_exit_m
-        self._boot = subtract((exit_point[0], exit_point[1], exit_point[2]), self._com)
-        if settings.cable.is_present:
-            away = rotate(self.plug_com().q, (0.0, 0.0, -1.0))
-            self.cable = CablePull(
-                held.connector.cable,
-                table_height_m=self.scene.board.p[2],
-                gravity=settings.physics.gravity_m_per_s2,
-                time_constant_s=settings.cable.time_constant_s,
-                boot=self.boot(),
-                away=away,
-            )
-
     # ------------------------------------------------------------------ state
 
     def joint_states(self) -> tuple[list[float], list[float], list[float]]:
@@ -211,19 +188,37 @@ class World:
         arm = subtract(add(hand[4], rotate(hand[5], self._X_hand_tcp.p)), hand[0])
         return add(hand[6], cross(hand[7], arm))
 
+    @property
+    def plug(self) -> int | None:
+        """Body of the plug, or None."""
+        return None if self.held is None else self.held.body
+
+    @property
+    def grasp(self) -> GraspSpring | None:
+        """Spring that holds the plug; None while it is released or where there is none."""
+        return None if self.held is None else self.held.grasp
+
+    @property
+    def cable(self) -> CablePull | None:
+        """Pull of the cable, or None."""
+        return None if self.held is None else self.held.cable
+
     def plug_com(self) -> Pose:
         """Return the pose of the plug's centre of mass, with the axes of its tip.
 
         Raises:
             LookupError: The scene has no plug.
         """
-        if self.plug is None:
-            raise LookupError("the scene has no plug")
-        return Pose(*p.getBasePositionAndOrientation(self.plug, physicsClientId=self.client))
+        return self._the_plug().com()
 
     def plug_tip(self) -> Pose:
         """Return the true pose of the plug's tip in `world`."""
-        return self.plug_com() @ Pose(scale(self._com, -1.0), (0.0, 0.0, 0.0, 1.0))
+        return self._the_plug().tip()
+
+    def _the_plug(self) -> HeldPlug:
+        if self.held is None:
+            raise LookupError("the scene has no plug")
+        return self.held
 
     def in_hand_link(self, point_tcp: Vec3) -> Vec3:
         """Return a point of `tcp` as an offset from the hand link's frame, m."""
@@ -231,12 +226,11 @@ class World:
 
     def held_point(self) -> Vec3:
         """Return the point of the plug that was between the fingers when it was gripped first, in `world`, m."""
-        return self.plug_com().apply(self._held_point)
+        return self._the_plug().held_point()
 
     def boot(self) -> Vec3:
         """Return where the cable leaves the plug, in `world`, m."""
-        com, q = self.plug_com()
-        return add(com, rotate(q, self._boot))
+        return self._the_plug().boot()
 
     def state_hash(self) -> str:
         """Return a hash of everything that decides how the simulation goes on."""
@@ -267,21 +261,21 @@ class World:
 
     def release_plug(self) -> None:
         """Let the plug go: nothing holds it any more."""
-        self.grasp = None
+        self._the_plug().grasp = None
 
     def grip_plug(self) -> None:
         """Hold the plug where it is now, without moving it."""
-        self.grasp = GraspSpring(*self._spring, self.tcp().inverse() @ self.plug_com())
+        self._the_plug().grip(self.tcp())
 
     def advance(self, steps: int) -> None:
         """Do physics steps with the drives as they are set."""
         client, arm, ft_joint, total = self.client, self.arm, self._ft_joint, self._wrench_sum
         before_step, step, joint_state = self.drives.before_step, p.stepSimulation, p.getJointState
-        has_plug = self.plug is not None
+        held = self.held
         for _ in range(steps):
             before_step()
-            if has_plug:
-                self._push_plug()
+            if held is not None:
+                held.push()
             step(client)
             fx, fy, fz, tx, ty, tz = joint_state(arm, ft_joint, client)[2]
             total[0] += fx
@@ -294,9 +288,9 @@ class World:
             self.time_s = self.steps * self.dt_s
             if self.steps % self._wrench_every == 0:
                 self._sample_wrench()
-            if has_plug and self.steps % self._cable_every == 0:
-                if self.cable is not None:
-                    self.cable.update(self.boot(), self._cable_every * self.dt_s)
+            if held is not None and self.steps % self._cable_every == 0:
+                if held.cable is not None:
+                    held.cable.update(held.boot(), self._cable_every * self.dt_s)
                 self._near_port = self._find_near_port()
 
     def _sample_wrench(self) -> None:
@@ -307,38 +301,18 @@ class World:
         self._wrench_sum[:] = (0.0,) * 6
         self.sensor.update(self.time_s, self.true_wrench)
 
-    def _push_plug(self) -> None:
-        """Apply grasp, cable and latch to the plug, and the reaction of the grasp to the hand."""
-        client, plug = self.client, self.plug
-        assert plug is not None
-        com, q = p.getBasePositionAndOrientation(plug, client)
-        force, torque = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-        if self.grasp is not None:
-            # Without fresh kinematics the link's pose is one step old, and the spring would gain energy.
-            hand = p.getLinkState(self.arm, self._hand, 1, 1, client)
-            q_hand, w_hand = hand[5], hand[7]
-            tcp = add(hand[4], rotate(q_hand, self._X_hand_tcp.p))
-            v_tcp = add(hand[6], cross(w_hand, subtract(tcp, hand[0])))
-            v, w = p.getBaseVelocity(plug, client)
-            (fx, fy, fz), (tx, ty, tz), point = self.grasp.update(tcp, q_hand, v_tcp, w_hand, com, q, v, w)
-            p.applyExternalForce(self.arm, self._hand, (-fx, -fy, -fz), point, p.WORLD_FRAME, client)
-            p.applyExternalTorque(self.arm, self._hand, (-tx, -ty, -tz), p.WORLD_FRAME, client)
-            force, torque = self.grasp.force, self.grasp.torque
-        if self.cable is not None:
-            pull = self.cable.force
-            lever = rotate(q, self._boot)
-            force = add(force, pull)
-            torque = add(torque, add(self.cable.torque, cross(lever, pull)))
-        if self._near_port is not None and self._near_port in self.latches:
-            X_WE = self.scene.ports[self._near_port].X_WE
-            axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
-            tip = subtract(com, rotate(q, self._com))
-            latch = self.latches[self._near_port].force(dot(subtract(tip, X_WE.p), axis))
-            if latch != 0.0:
-                force = add(force, scale(axis, latch))
-                torque = add(torque, cross(subtract(tip, com), scale(axis, latch)))
-        p.applyExternalForce(plug, -1, force, com, p.WORLD_FRAME, client)
-        p.applyExternalTorque(plug, -1, torque, p.WORLD_FRAME, client)
+    def _latch_wrench(self, com: Vec3, q: Quat, v: Vec3, w: Vec3) -> tuple[Vec3, Vec3] | None:
+        """Return what the latch of the port that the plug is in or above does to it."""
+        if self._near_port is None or self._near_port not in self.latches:
+            return None
+        assert self.held is not None
+        X_WE = self.scene.ports[self._near_port].X_WE
+        axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
+        tip = self.held.tip_of(com, q)
+        force = self.latches[self._near_port].force(dot(subtract(tip, X_WE.p), axis))
+        if force == 0.0:
+            return None
+        return scale(axis, force), cross(subtract(tip, com), scale(axis, force))
 
     def _find_near_port(self) -> str | None:
         """Return the port the plug's tip is in or just above, if any."""

@@ -172,7 +172,8 @@ class ArmController:
         """
         self._require_running()
         numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
-        if not all(np.isfinite(values).all() for values in numbers):
+        # A sum is finite when its terms are; one that overflows is no setpoint either.
+        if not math.isfinite(sum(float(values.sum()) for values in numbers)):
             raise NonFiniteCommandError(
                 "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
             )
@@ -273,7 +274,9 @@ class ArmController:
             setpoint = self._compliance
         else:
             setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, self._dt_s, is_held=is_held)
-        if not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
+        # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
+        is_same = setpoint.X_tcp_comp is self._X_tcp_comp
+        if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = inverse(self._X_tcp_comp) @ setpoint.X_tcp_comp
             self._interpolator.move_frame(X_old_new)
             if self._drive is not None:

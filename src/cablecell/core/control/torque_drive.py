@@ -68,7 +68,7 @@ class TorqueDrive:
         tau = tau + joint_limit_torque(
             q, dq, limits.lower, limits.upper, settings.joint_limit_margin, settings.joint_limit_stiffness
         )
-        bounded: Array = np.clip(tau, -limits.effort, limits.effort)
+        bounded: Array = np.minimum(np.maximum(tau, -limits.effort), limits.effort)
         return bounded
 
 
