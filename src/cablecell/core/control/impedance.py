@@ -59,8 +59,14 @@ def operational_inertia(J: Array, M: Array) -> Array:
 
 def square_root(S: Array) -> Array:
     """Return the symmetric square root of a symmetric positive semi-definite matrix."""
+    diagonal = S.diagonal()
+    root: Array
+    if np.count_nonzero(S) == np.count_nonzero(diagonal):  # most stiffness matrices
+        root = np.zeros_like(S)
+        root.flat[:: len(S) + 1] = np.sqrt(np.maximum(diagonal, 0.0))
+        return root
     values, vectors = np.linalg.eigh(S)
-    root: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return root
 
 
@@ -78,6 +84,9 @@ def design_damping(inertia: Array, stiffness: Array, ratio: float) -> Array:
 
 def bound_damping(damping: Array, inertia: Array, rate_limit: float) -> Array:
     """Return the damping with every decay rate, an eigenvalue of Lambda^-1 D, at most `rate_limit`, 1/s."""
+    # No rate is negative: when their sum is within the limit, so is the largest, and nothing has to be decomposed.
+    if float(np.trace(np.linalg.solve(inertia, damping))) <= rate_limit:
+        return damping
     values, vectors = np.linalg.eigh(inertia)
     root = np.sqrt(np.maximum(values, 1e-9))
     A, A_inv = (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
