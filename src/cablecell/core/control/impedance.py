@@ -15,8 +15,11 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import Array, rotvec_from_rotation
+from cablecell.core.control.frames import Array
+from cablecell.core.control.kernels import compliance_error, compliance_torque, warm_up
 from cablecell.core.control.model import ArmDynamics
+
+_NOTHING: Array = np.zeros(6)
 
 _INERTIA_FLOOR = 1e-6
 """Added to the inverse of the operational space inertia, so that a singular direction stays finite, 1/kg."""
@@ -108,6 +111,7 @@ class CartesianImpedance:
         self._design_every = max(1, round(settings.rate_hz / settings.damping_design_rate_hz))
         rates = [settings.feedforward_force_rate] * 3 + [settings.feedforward_torque_rate] * 3
         self._feedforward_step = np.array(rates) * self._period_s
+        warm_up()
         self.reset()
 
     def reset(self) -> None:
@@ -141,25 +145,28 @@ class CartesianImpedance:
                 direction throws the tool sideways through the coupling of the inertia.
             extra_wrench: Added to the feed-forward without slew (wrench feedback), target axes, shape (6,).
         """
-        X_base_comp, J = compliance_jacobian(dynamics, command.X_tcp_comp)
-        R = X_base_reference[:3, :3]
-        # One product turns both halves.
-        J_t = (R.T @ J.reshape(2, 3, -1)).reshape(6, -1)
+        J_t, error = compliance_error(
+            dynamics.X_base_tcp, dynamics.J_base_tcp, np.ascontiguousarray(command.X_tcp_comp), X_base_reference
+        )
         self._follow_gains(command, J_t, dynamics.M)
         self._follow_feedforward(command.feedforward)
-
-        error = np.empty(6)
-        error[:3] = R.T @ (X_base_reference[:3, 3] - X_base_comp[:3, 3])
-        # log(R_target^T R_comp) is the rotation from target to actual in target axes.
-        error[3:] = -rotvec_from_rotation(R.T @ X_base_comp[:3, :3])
-        stiffness = self._stiffness
+        stiffness, settings = self._stiffness, self._settings
         assert stiffness is not None
-        wrench = stiffness @ error + self._total_damping @ (twist - J_t @ dq) + self._feedforward
-        wrench += self._inertia @ acceleration
-        if extra_wrench is not None:
-            wrench += extra_wrench
-        is_limited = self._limit(wrench)
-        return ImpedanceOutput(tau=J_t.T @ wrench, wrench=wrench, error=error, is_limited=is_limited)
+        tau, wrench, is_limited = compliance_torque(
+            J_t,
+            dq,
+            error,
+            stiffness,
+            self._total_damping,
+            self._inertia,
+            twist,
+            acceleration,
+            self._feedforward,
+            _NOTHING if extra_wrench is None else extra_wrench,
+            settings.force_limit_n,
+            settings.torque_limit_nm,
+        )
+        return ImpedanceOutput(tau=tau, wrench=wrench, error=error, is_limited=is_limited)
 
     def _follow_gains(self, command: ComplianceCommand, J_t: Array, M: Array) -> None:
         if self._stiffness is None:
@@ -184,18 +191,6 @@ class CartesianImpedance:
     def _follow_feedforward(self, wanted: Array) -> None:
         step = self._feedforward_step
         self._feedforward = self._feedforward + np.minimum(np.maximum(wanted - self._feedforward, -step), step)
-
-    def _limit(self, wrench: Array) -> bool:
-        fx, fy, fz, mx, my, mz = wrench.tolist()
-        force, moment = math.sqrt(fx * fx + fy * fy + fz * fz), math.sqrt(mx * mx + my * my + mz * mz)
-        is_limited = False
-        if force > self._settings.force_limit_n:
-            wrench[:3] *= self._settings.force_limit_n / force
-            is_limited = True
-        if moment > self._settings.torque_limit_nm:
-            wrench[3:] *= self._settings.torque_limit_nm / moment
-            is_limited = True
-        return is_limited
 
 
 def joint_limit_torque(q: Array, dq: Array, lower: Array, upper: Array, margin: float, stiffness: float) -> Array:
