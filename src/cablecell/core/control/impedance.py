@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
@@ -52,53 +54,62 @@ def compliance_jacobian(dynamics: ArmDynamics, X_tcp_comp: Array) -> tuple[Array
     return X_base_comp, J_comp
 
 
+@njit(cache=True)
 def operational_inertia(J: Array, M: Array) -> Array:
     """Return Lambda = (J M^-1 J^T)^-1, shape (6, 6), finite also at a singularity."""
-    mobility = J @ np.linalg.solve(M, J.T)
-    mobility.flat[::7] += _INERTIA_FLOOR
-    inertia: Array = np.linalg.inv(mobility)
+    mobility = J @ np.linalg.solve(M, np.ascontiguousarray(J.T))
+    for i in range(6):
+        mobility[i, i] += _INERTIA_FLOOR
+    inertia = np.linalg.inv(mobility)
     return 0.5 * (inertia + inertia.T)
 
 
+@njit(cache=True)
 def square_root(S: Array) -> Array:
     """Return the symmetric square root of a symmetric positive semi-definite matrix."""
-    diagonal = S.diagonal()
-    root: Array
-    if np.count_nonzero(S) == np.count_nonzero(diagonal):  # most stiffness matrices
-        root = np.zeros_like(S)
-        root.flat[:: len(S) + 1] = np.sqrt(np.maximum(diagonal, 0.0))
-        return root
+    if np.count_nonzero(S) == np.count_nonzero(np.diag(S)):  # most stiffness matrices
+        return np.diag(np.sqrt(np.maximum(np.diag(S), 0.0)))
     values, vectors = np.linalg.eigh(S)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return root
+    return _recompose(vectors, np.sqrt(np.maximum(values, 0.0)))
 
 
+@njit(cache=True)
+def _recompose(vectors: Array, values: Array) -> Array:
+    """Return V diag(values) V^T."""
+    return np.ascontiguousarray(vectors * values) @ np.ascontiguousarray(vectors.T)
+
+
+@njit(cache=True)
 def design_damping(inertia: Array, stiffness: Array, ratio: float) -> Array:
     """Return D = ratio (A K^1/2 + K^1/2 A), A = Lambda^1/2; ratio 1 is critical for an isotropic pair.
 
     Source:
         Albu-Schaeffer 2003, double diagonalisation, in its simplified form; measured in PyBullet by this project.
     """
-    A, root = square_root(inertia), square_root(stiffness)
-    product = A @ root
-    damping: Array = ratio * (product + product.T)
-    return damping
+    product = square_root(inertia) @ square_root(stiffness)
+    return ratio * (product + product.T)
 
 
+@njit(cache=True)
 def bound_damping(damping: Array, inertia: Array, rate_limit: float) -> Array:
     """Return the damping with every decay rate, an eigenvalue of Lambda^-1 D, at most `rate_limit`, 1/s."""
     # No rate is negative: when their sum is within the limit, so is the largest, and nothing has to be decomposed.
-    if float(np.trace(np.linalg.solve(inertia, damping))) <= rate_limit:
+    if np.trace(np.linalg.solve(inertia, damping)) <= rate_limit:
         return damping
     values, vectors = np.linalg.eigh(inertia)
     root = np.sqrt(np.maximum(values, 1e-9))
-    A, A_inv = (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
+    A, A_inv = _recompose(vectors, root), _recompose(vectors, 1.0 / root)
     rates, modes = np.linalg.eigh(A_inv @ damping @ A_inv)
     if rates[-1] <= rate_limit:
         return damping
-    shaped = A @ modes
-    bounded: Array = (shaped * np.minimum(rates, rate_limit)) @ shaped.T
-    return bounded
+    return _recompose(A @ np.ascontiguousarray(modes), np.minimum(rates, rate_limit))
+
+
+@lru_cache(maxsize=1)
+def _warm_up() -> None:
+    """Compile the design of the damping, or load what was compiled."""
+    unit = np.eye(6)
+    bound_damping(1.0e6 * design_damping(operational_inertia(unit, unit), unit, 1.0), unit, 1.0)
 
 
 class CartesianImpedance:
@@ -112,6 +123,7 @@ class CartesianImpedance:
         rates = [settings.feedforward_force_rate] * 3 + [settings.feedforward_torque_rate] * 3
         self._feedforward_step = np.array(rates) * self._period_s
         warm_up()
+        _warm_up()
         self.reset()
 
     def reset(self) -> None:
