@@ -123,7 +123,7 @@ PARTS: dict[str, Callable[[Rollout], object]] = {
     "arm payload": lambda r: r.machine.arm.set_payload(0.5, (0.0, 0.0, 0.0)),
     "dwell of the truth": lambda r: setattr(r.machine.truth, "_at_stop", ("port", 1.0)),
     "interpolator": lambda r: r.controller._interpolator._v.__setitem__(0, 1e-12),
-    "stiffness": lambda r: r.controller._impedance._stiffness.__setitem__((0, 0), 1.0),
+    "stiffness": lambda r: r.controller._torques._impedance._stiffness.__setitem__((0, 0), 1.0),
     "watchdog": lambda r: setattr(r.controller, "_compliance_at_s", 0.0),
     "tare of the skill": lambda r: r.skill._bias.__setitem__(0, 1e-12),
     "phase of the skill": lambda r: setattr(r.skill._active, "_progress_s", 0.0),

@@ -16,6 +16,7 @@ from cablecell.simulation.arm import SimulatedArm
 from cablecell.simulation.clock import SimulatedClock
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
 from cablecell.simulation.gripper import SimulatedGripper
+from cablecell.simulation.kinematic_errors import as_built
 from cablecell.simulation.saved_state import ObjectState, StateError
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState, observe_scene
@@ -41,9 +42,8 @@ class SimulatedWrenchSensor:
                 "the simulated force sensor is not connected; call connect first", quantity="wrench"
             )
         sensor = self._world.sensor
-        return WrenchSample(
-            self._clock.stamp_s(sensor.stamp_s), np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
-        )
+        force, torque = np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
+        return WrenchSample(self._clock.stamp_s(sensor.stamp_s), force, torque, sensor.is_overloaded)
 
     def attach(self, world: World | None) -> None:
         """Read the sensor of another world."""
@@ -237,7 +237,8 @@ class SimulatedMachine:
         return hashlib.sha256(repr(described).encode()).hexdigest()
 
     def _build(self) -> None:
-        world = World(self._scene, self._settings, self._seed, self._home)
+        scene = as_built(self._scene, self._settings.kinematics, self._seed)
+        world = World(scene, self._settings, self._seed, self._home)
         self._world, self._truth, self._watched = world, Truth(world), 0
         self.clock.follow(world)
         self.arm.attach(world)
