@@ -137,7 +137,7 @@ def test_a_stop_is_carried_out_even_when_nobody_waits_for_it_any_more(stays_vali
         holder = threading.Thread(target=lambda: loop.request(lambda: go_on.wait(5.0), deadline_s=10.0))
         holder.start()
         fault = ExecutionError("stopped by request", quantity="stop")
-        with pytest.raises(LoopBusyError, match="did not finish within 0.05 s"):
+        with pytest.raises(LoopBusyError, match=r"did not finish within 0\.05 s"):
             loop.request(lambda: loop.controller.stop(fault), deadline_s=0.05, stays_valid=stays_valid)
         go_on.set()
         holder.join()
