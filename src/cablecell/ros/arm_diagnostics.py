@@ -8,7 +8,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.arm_controller import ControllerMode
+from cablecell.core.control.modes import ControllerMode
 from cablecell.ros.control_loop import ControlLoop
 
 _SLOW = 0.95

@@ -5,10 +5,10 @@ The code of a step uses plain numbers and tuples: at this size numpy would cost 
 
 from __future__ import annotations
 
-import hashlib
 import random
-import struct
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import pybullet as p
 
@@ -231,22 +231,40 @@ class World:
         """Return where the cable leaves the plug, in `world`, m."""
         return self._the_plug().boot()
 
-    def state_hash(self) -> str:
-        """Return a hash of everything that decides how the simulation goes on."""
+    # ------------------------------------------------------------------ acting
+
+    def save_physics(self) -> bytes:
+        """Return the state of every body and contact, as the physics engine writes it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.bullet"
+            p.saveBullet(str(path), physicsClientId=self.client)
+            return path.read_bytes()
+
+    def restore_physics(self, saved: bytes) -> None:
+        """Put a state back that was saved of the same scene, and tell the motors again what they were told last.
+
+        To be called after the state of the objects around the engine was put back.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.bullet"
+            path.write_bytes(saved)
+            p.restoreState(fileName=str(path), physicsClientId=self.client)
+        self.drives.resume()
+        self.move_fingers(*self._finger_command)
+
+    def physics_values(self) -> list[float]:
+        """Return positions and velocities of everything that moves, for a hash."""
         q, dq, _ = self.joint_states()
-        values = [*q, *dq, self.finger_width(), *self.true_wrench, *self.sensor.reading, float(self.steps)]
+        fingers = p.getJointStates(self.arm, self._fingers, physicsClientId=self.client)
+        values = [*q, *dq, *(value for state in fingers for value in state[:2])]
         if self.plug is not None:
             pose, velocity = self.plug_com(), p.getBaseVelocity(self.plug, physicsClientId=self.client)
             values += [*pose.p, *pose.q, *velocity[0], *velocity[1]]
-        if self.cable is not None:
-            values += [*self.cable.force, *self.cable.torque, *self.cable.anchor]
-        packed = struct.pack(f"<{len(values)}d", *values)
-        return hashlib.sha256(packed + self.port_forces.digest()).hexdigest()
-
-    # ------------------------------------------------------------------ acting
+        return values
 
     def move_fingers(self, width_m: float, force_n: float) -> None:
         """Move the fingers towards a width, m, with at most a force, N."""
+        self._finger_command = (width_m, force_n)
         for finger in self._fingers:
             p.setJointMotorControl2(
                 self.arm,

@@ -167,4 +167,4 @@ class SimCamera(CellNode[SimCameraParameters]):
 def main() -> None:
     """Run the node, behind everything that has to keep time: a late image harms nobody."""
     os.nice(_NICENESS)
-    sys.exit(run_node(SimCamera))
+    sys.exit(run_node(SimCamera, carries_images=True))
