@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-
 import pybullet as p
 
 from cablecell.core.config.simulation import SimulationSettings
@@ -16,21 +13,6 @@ from cablecell.simulation.scene import Scene
 
 _BESIDE_M, _ABOVE_M, _BELOW_M = 5.0e-3, 5.0e-3, 0.06
 """A port is looked at while the plug's tip is so near to its entrance."""
-
-
-@dataclass(frozen=True)
-class PortState:
-    """What the ports remember.
-
-    Attributes:
-        near: The port that the plug is in or above.
-        latches: State of every latch, by port.
-        rounds: State of every round contact, by port.
-    """
-
-    near: str | None
-    latches: dict[str, tuple[float, ...]]
-    rounds: dict[str, bytes]
 
 
 class PortForces:
@@ -127,25 +109,3 @@ class PortForces:
         """Return the sum of the normal forces of the round contact, N."""
         contact = self.rounds.get(self.near or "")
         return 0.0 if contact is None else contact.normal_n
-
-    def save(self) -> PortState:
-        """Return what the ports remember."""
-        return PortState(
-            self.near,
-            {name: latch.save() for name, latch in self.latches.items()},
-            {name: contact.save() for name, contact in self.rounds.items()},
-        )
-
-    def restore(self, saved: PortState) -> None:
-        """Go on from what `save` returned."""
-        self.near = saved.near
-        for name, values in saved.latches.items():
-            self.latches[name].restore(values)
-        for name, deflections in saved.rounds.items():
-            self.rounds[name].restore(deflections)
-
-    def digest(self) -> bytes:
-        """Return what the ports remember, as bytes for a hash."""
-        values = [value for latch in self.latches.values() for value in latch.save()]
-        parts = [(self.near or "").encode(), struct.pack(f"<{len(values)}d", *values)]
-        return b"".join([*parts, *(contact.save() for contact in self.rounds.values())])
