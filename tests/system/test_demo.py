@@ -137,9 +137,10 @@ def test_a_launch_file_that_is_refused_ends_with_one_line(tmp_path):
 
 
 def test_live_display_on_a_terminal_leaves_the_table(tmp_path):
-    import pty
-
-    parent, child = pty.openpty()
+    try:
+        parent, child = os.openpty()
+    except OSError as error:
+        pytest.skip(f"this machine has no pseudo terminals: {error}")
     pid = os.fork()
     if pid == 0:
         os.setsid()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import load_connectors, load_simulation, load_trials
+from cablecell.core.config.connector import Latch
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.evaluation.closed_forms import ContactForces, lead_in_forces, one_point_forces, two_point_forces
 from cablecell.simulation.contact_rig import ContactRig, RigRows, RigSetup
@@ -144,10 +145,12 @@ def _weight(rng: np.random.Generator) -> Row:
 
 def _latch(which: str) -> Check:
     def check(rng: np.random.Generator) -> Row:
-        connector = list(load_connectors().values())[int(rng.integers(2))]
-        latch, stop = connector.latch, connector.port.stop_depth_m
-        if latch is None:
-            raise ValueError(f"connector '{connector.name}' has no latch to check")
+        latched = [
+            (connector.latch, connector.port.stop_depth_m)
+            for connector in load_connectors().values()
+            if isinstance(connector.latch, Latch)
+        ]
+        latch, stop = latched[int(rng.integers(len(latched)))]
         field = LatchField(latch, stop)
         depths = np.linspace(stop - 3.0e-3, stop, 6001)
         push = [field.force(float(d)) for d in depths]

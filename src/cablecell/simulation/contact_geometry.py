@@ -13,27 +13,18 @@ from cablecell.core.geometry.scalar import Vec3, subtract
 def wall_vertices(wall: Wall, port: Port) -> list[Vec3]:
     """Return the corners of a wall's hull in the port's entrance frame, m.
 
-    At depth d below the rim a side stands back by max(0, h - d) for a lead-in of height h, and by
-    r·max(0, 1 - d/D) for a taper. Both are convex in d, so the hull of the levels where they bend is the exact wall.
+    Its sides stand back linearly between the depths where a lead-in or a taper ends, and the more the nearer to the
+    rim, so the hull of the sections at these depths is the exact wall.
     """
-    length = port.wall_end_m - port.rim_depth_m
-    bends = {0.0, length, *(lead.height_m for lead in wall.lead_in)}
+    rim = port.wall_rim_m(wall)
+    bends = {0.0, port.wall_end_m - rim, *(lead.height_m for lead in wall.lead_in)}
     if wall.taper is not None:
         bends.add(wall.taper.depth_m)
     corners: list[Vec3] = []
     for depth in sorted(bends):
-        (x0, x1), (y0, y1) = wall.x_m, wall.y_m
-        back = {side: _stands_back(wall, side, depth) for side in ("+x", "-x", "+y", "-y")}
-        z = port.rim_depth_m + depth
-        corners += [(x, y, z) for x in (x0 + back["-x"], x1 - back["+x"]) for y in (y0 + back["-y"], y1 - back["+y"])]
+        xs, ys = wall.section_m(depth)
+        corners += [(x, y, rim + depth) for x in xs for y in ys]
     return corners
-
-
-def _stands_back(wall: Wall, side: str, depth: float) -> float:
-    back = sum(max(0.0, lead.height_m - depth) for lead in wall.lead_in if lead.side == side)
-    if wall.taper is not None and wall.taper.side == side:
-        back += wall.taper.recess_m * max(0.0, 1.0 - depth / wall.taper.depth_m)
-    return back
 
 
 def floor_box(port: Port) -> tuple[Vec3, Vec3]:

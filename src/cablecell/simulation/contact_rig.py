@@ -21,6 +21,7 @@ from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
 
 LENGTH_M, HALF_HEIGHT_M, OUTER_M, MASS_KG, INERTIA_KG_M2 = 30.0e-3, 2.0e-3, 20.0e-3, 0.3, 5.0e-5
 ROW_EVERY_STEPS = 4
+_GROUPS = ("clearance", "friction", "plug", "port", "forces", "grasp", "cable")
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def _connector(setup: RigSetup) -> Connector:
     return parse_connector(
         {
             "name": "rig",
-            "sources": ["contact rig"],
+            "sources": dict.fromkeys(_GROUPS, "set-up of the contact rig"),
             "clearance": {"x_m": setup.clearance_m, "y_m": setup.clearance_m},
             "friction": setup.friction,
             "plug": {
@@ -187,7 +188,17 @@ def _connector(setup: RigSetup) -> Connector:
             "grasp": {
                 "width_m": 2.0 * setup.half_width_m,
                 "cable_frame": {"position_m": [0.0, 0.0, 0.0], "quat_xyzw": [0.0, 0.0, 0.0, 1.0]},
+                "surfaces": [
+                    {
+                        "name": "top",
+                        "axis": "x",
+                        "centre_m": [0.0, 0.0, -0.9 * LENGTH_M],
+                        "width_m": 2.0 * setup.half_width_m,
+                        "size_m": [HALF_HEIGHT_M, 0.1 * LENGTH_M],
+                    }
+                ],
             },
+            "forces": {"insertion_max_n": 300.0, "lateral_max_n": 300.0, "damage_n": 1000.0},
             "cable": {"length_m": 1.0, "mass_kg_per_m": 0.01, "bending_stiffness_nm2": 1.0e-4, "diameter_m": 2.0e-3},
         },
         "contact rig",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import pybullet as p
 
+from cablecell.core.config.connector import Latch
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
@@ -72,7 +73,7 @@ class World:
         self.latches = {
             name: LatchField(port.connector.latch, port.connector.port.stop_depth_m)
             for name, port in scene.ports.items()
-            if settings.has_latch and port.connector.latch is not None
+            if settings.has_latch and isinstance(port.connector.latch, Latch)
         }
         self.held: HeldPlug | None = None
         if scene.plug is not None:

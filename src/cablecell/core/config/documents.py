@@ -76,16 +76,23 @@ def validate_document(schema: type[S], data: object, source: str) -> S:
 
 def _explain(schema: type[DocumentSchema], error: ValidationError, source: str) -> DocumentError:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key, _ = _follow(schema, first["loc"])
     value, kind = first["input"], first["type"]
     if kind == "extra_forbidden":
-        valid = _valid_keys(schema, first["loc"][:-1])
+        valid = sorted(_follow(schema, first["loc"][:-1])[1].model_fields)
         close = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         message = f"{source}: unknown key '{key}' = {_short(value)}{hint} valid are {', '.join(valid)}"
         return DocumentError(message.replace("? valid", "? Valid"), quantity=key, value=value, limit=", ".join(valid))
     if kind == "missing":
         return DocumentError(f"{source}: key '{key}' is missing", quantity=key, limit="required")
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        tag = f"{key}.{first['ctx']['discriminator'].strip(chr(39))}"
+        if kind == "union_tag_not_found":
+            return DocumentError(f"{source}: key '{tag}' is missing", quantity=tag, limit="required")
+        wrong, valid_tags = first["ctx"]["tag"], first["ctx"]["expected_tags"]
+        message = f"{source}: {tag} = '{wrong}' is unknown; valid are {valid_tags}"
+        return DocumentError(message, quantity=tag, value=wrong, limit=valid_tags)
     if kind in _RELATIONS:
         name, relation = _RELATIONS[kind]
         limit = first["ctx"][name]
@@ -114,18 +121,28 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _valid_keys(schema: type[BaseModel], location: Iterable[int | str]) -> list[str]:
-    """Return the keys allowed at a place inside a document; the schema's own where it cannot be followed."""
-    current: type[BaseModel] = schema
+def _follow(schema: type[BaseModel], location: Iterable[int | str]) -> tuple[str, type[BaseModel]]:
+    """Return the key that a location is in the document, and the model it ends in.
+
+    pydantic puts the tag of a tagged union into the location, where the document has nothing. Where the location cannot
+    be followed, the last model found is returned.
+    """
+    candidates: list[type[BaseModel]] = [schema]
+    key: list[str] = []
     for part in location:
-        field = current.model_fields.get(str(part))
-        if field is None:
-            continue  # an index or a free name inside a collection: the model of its items is already current
-        found = _models(field.annotation)
-        if not found:
-            break
-        current = found[0]
-    return sorted(current.model_fields)
+        tagged = [model for model in candidates if len(candidates) > 1 and _has_tag(model, part)]
+        if tagged:
+            candidates = tagged
+            continue
+        key.append(str(part))
+        # An index or a free name inside a collection is no field: the model of its items is already current.
+        field = candidates[0].model_fields.get(str(part))
+        candidates = (_models(field.annotation) if field else []) or candidates
+    return ".".join(key), candidates[0]
+
+
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
+    return any(tag in get_args(field.annotation) for field in model.model_fields.values())
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -109,6 +109,7 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
     force = min(
         max(settings.insert_force_n, 2.0 * theory.jam_free_force(soft, clearance, friction, tilt)),
         settings.insert_force_limit_n,
+        profile.insertion_limit_n,
     )
     tilt_stiffness = min(stiff, max(soft, 0.5 * theory.jam_free_stiffness(force, clearance, friction, tilt)))
     couple = theory.chamfer_couple(force, width, friction)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cablecell.core.config.connector import Connector, PlugPart
+from cablecell.core.config.connector import Connector, PlugPart, RoundFit
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class ConnectorProfile:
         latch_force_n: Push that closes the latch; 0 where there is none, N.
         latch_play_m: Axial play of the closed latch, m.
         retention_force_n: Pull the closed latch holds; 0 where there is none, N.
+        insertion_limit_n: Largest push a correct insertion needs, N.
         force_limit_n: Largest contact force the part stands, N.
     """
 
@@ -41,6 +42,7 @@ class ConnectorProfile:
     latch_force_n: float = 0.0
     latch_play_m: float = 0.0
     retention_force_n: float = 0.0
+    insertion_limit_n: float = 25.0
     force_limit_n: float = 25.0
 
     @property
@@ -49,40 +51,59 @@ class ConnectorProfile:
         return self.latch_force_n > 0.0 and self.retention_force_n > 0.0
 
 
-def profile_from_connector(connector: Connector, *, force_limit_n: float = 25.0) -> ConnectorProfile:
-    """Return the profile of a connector file.
-
-    Args:
-        connector: The connector.
-        force_limit_n: Largest contact force allowed, N; the file does not state one.
-    """
-    mating = [part for part in connector.plug.parts if part.mates]
-    front = max(part.centre_m[2] + 0.5 * part.size_m[2] for part in mating)
-    leading = [part for part in connector.plug.parts if part.centre_m[2] + 0.5 * part.size_m[2] > front + 1.0e-6]
-    nose = max((part.centre_m[2] + 0.5 * part.size_m[2] - front for part in leading), default=0.0)
-    spans = [
-        max(part.centre_m[i] + 0.5 * part.size_m[i] for part in mating)
-        - min(part.centre_m[i] - 0.5 * part.size_m[i] for part in mating)
-        for i in (0, 1)
-    ]
-    lead_ins = [lead_in.height_m for wall in connector.port.walls for lead_in in wall.lead_in]
-    latch = connector.latch
+def profile_from_connector(connector: Connector) -> ConnectorProfile:
+    """Return the profile of a connector file."""
+    shape = _round_shape(connector.round_fit) if connector.round_fit is not None else _rectangular_shape(connector)
+    latch, forces = connector.latch, connector.forces
     return ConnectorProfile(
         name=connector.name,
-        size_m=(spans[0], spans[1]),
+        size_m=shape.size_m,
         clearance_m=(connector.clearance.x_m, connector.clearance.y_m),
-        chamfer_m=min(lead_ins, default=0.0),
+        chamfer_m=shape.chamfer_m,
         depth_m=connector.port.stop_depth_m,
         # The tip is the origin of the plug: what leads the mating part is already in the opening when that lands.
-        rim_m=connector.port.rim_depth_m - front,
-        nose_m=nose,
-        nose_play_m=_nose_play(connector, leading, mating),
+        rim_m=connector.port.rim_depth_m - shape.front_m,
+        nose_m=shape.nose_m,
+        nose_play_m=shape.nose_play_m,
         seat_tolerance_m=connector.port.seat_tolerance_m,
         friction=connector.friction,
         latch_force_n=0.0 if latch is None else latch.engage_n,
         latch_play_m=0.0 if latch is None else latch.play_m,
         retention_force_n=0.0 if latch is None else latch.retention_n,
-        force_limit_n=force_limit_n,
+        insertion_limit_n=forces.insertion_max_n,
+        force_limit_n=forces.damage_n,
+    )
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What goes into the port: section, lead-in, z of its front in the tip's frame, and what leads it."""
+
+    size_m: tuple[float, float]
+    chamfer_m: float
+    front_m: float
+    nose_m: float = 0.0
+    nose_play_m: float = 0.0
+
+
+def _round_shape(fit: RoundFit) -> _Shape:
+    # A socket lands on the post's end with its mouth: its lead-in and the post's chamfer add up as pin and bore do.
+    diameter = 2.0 * fit.pin_radius_m
+    return _Shape(size_m=(diameter, diameter), chamfer_m=fit.lead_in_m + fit.tip_chamfer_m, front_m=0.0)
+
+
+def _rectangular_shape(connector: Connector) -> _Shape:
+    mating = [part for part in connector.plug.parts if part.mates]
+    front = max(part.front_m for part in mating)
+    leading = [part for part in connector.plug.parts if part.front_m > front + 1.0e-6]
+    spans = [max(part.span_m(i)[1] for part in mating) - min(part.span_m(i)[0] for part in mating) for i in (0, 1)]
+    lead_ins = [lead_in.height_m for wall in connector.port.walls for lead_in in wall.lead_in]
+    return _Shape(
+        size_m=(spans[0], spans[1]),
+        chamfer_m=min(lead_ins, default=0.0),
+        front_m=front,
+        nose_m=max((part.front_m - front for part in leading), default=0.0),
+        nose_play_m=_nose_play(connector, leading, mating),
     )
 
 
