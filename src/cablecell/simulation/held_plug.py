@@ -10,7 +10,7 @@ import pybullet as p
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, rotate, scale, subtract
 from cablecell.simulation.bodies import add_plug
-from cablecell.simulation.cable import CablePull
+from cablecell.simulation.cable import Cable
 from cablecell.simulation.grasp import GraspSpring, grasp_error
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import GrippedPlug
@@ -76,15 +76,15 @@ class HeldPlug:
             p.setCollisionFilterPair(arm, self.body, link, -1, 0, physicsClientId=client)
         exit_point = plug.cable_exit_m
         self._boot = subtract((exit_point[0], exit_point[1], exit_point[2]), self._com)
-        self.cable: CablePull | None = None
+        self.cable: Cable | None = None
         if settings.cable.is_present:
-            self.cable = CablePull(
+            self.cable = Cable(
                 held.connector.cable,
+                settings.cable,
                 table_height_m=table_height_m,
-                gravity=settings.physics.gravity_m_per_s2,
-                time_constant_s=settings.cable.time_constant_s,
+                gravity_m_per_s2=settings.physics.gravity_m_per_s2,
                 boot=self.boot(),
-                away=rotate(self.com().q, (0.0, 0.0, -1.0)),
+                q_plug=self.com().q,
             )
         self.forces: Sequence[PlugForce] = ()
 
@@ -104,6 +104,11 @@ class HeldPlug:
         """Return where the cable leaves the plug, in `world`, m."""
         com, q = self.com()
         return add(com, rotate(q, self._boot))
+
+    def move_cable(self) -> None:
+        """Let the cable follow the plug for one period of its rate."""
+        if self.cable is not None:
+            self.cable.update(self.boot(), self.com().q)
 
     def tip_of(self, com: Vec3, q: Quat) -> Vec3:
         """Return where the tip is when the centre of mass is at a pose, in `world`, m."""
@@ -134,10 +139,11 @@ class HeldPlug:
             p.applyExternalTorque(self._arm, self._hand, (-tx, -ty, -tz), p.WORLD_FRAME, client)
             force, torque = self.grasp.force, self.grasp.torque
         if self.cable is not None:
-            pull = self.cable.force
-            lever = rotate(q, self._boot)
+            cable, lever = self.cable, rotate(q, self._boot)
+            pull = subtract(cable.force, scale(add(v, cross(w, lever)), cable.damping_n_s_per_m))
+            turn = subtract(cable.torque, scale(w, cable.damping_nm_s_per_rad))
             force = add(force, pull)
-            torque = add(torque, add(self.cable.torque, cross(lever, pull)))
+            torque = add(torque, add(turn, cross(lever, pull)))
         for act in self.forces:
             wrench = act(com, q, v, w)
             if wrench is not None:

@@ -17,7 +17,7 @@ from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
 from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
-from cablecell.simulation.cable import CablePull
+from cablecell.simulation.cable import Cable
 from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
@@ -199,7 +199,7 @@ class World:
         return None if self.held is None else self.held.grasp
 
     @property
-    def cable(self) -> CablePull | None:
+    def cable(self) -> Cable | None:
         """Pull of the cable, or None."""
         return None if self.held is None else self.held.cable
 
@@ -240,7 +240,7 @@ class World:
             pose, velocity = self.plug_com(), p.getBaseVelocity(self.plug, physicsClientId=self.client)
             values += [*pose.p, *pose.q, *velocity[0], *velocity[1]]
         if self.cable is not None:
-            values += [*self.cable.force, *self.cable.torque, *self.cable.anchor]
+            values += self.cable.rod.state()
         values += [float(latch.is_engaged) for latch in self.latches.values()]
         return hashlib.sha256(struct.pack(f"<{len(values)}d", *values)).hexdigest()
 
@@ -289,8 +289,7 @@ class World:
             if self.steps % self._wrench_every == 0:
                 self._sample_wrench()
             if held is not None and self.steps % self._cable_every == 0:
-                if held.cable is not None:
-                    held.cable.update(held.boot(), self._cable_every * self.dt_s)
+                held.move_cable()
                 self._near_port = self._find_near_port()
 
     def _sample_wrench(self) -> None:

@@ -13,20 +13,22 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.core.cable.chain import CLIPPED, FREE, PLUGGED, Chain, make_work
 from cablecell.core.cable.rod_balance import end_loads, find_balance, follow_floor, near_stiffness, strain
-from cablecell.core.cable.rod_energy import BAND, CLIPPED, FREE, PLUGGED, twist
+from cablecell.core.cable.rod_energy import twist
 from cablecell.core.cable.rod_shape import first_shape
 from cablecell.core.geometry.scalar import Vec3
 
 Array = NDArray[np.float64]
 
-TOLERANCE_N = 1.0e-7
+TOLERANCE_N = 1.0e-8
 """Force that may be left on a node of a balance."""
 SINK_M = 1.0e-4
 """How deep the rod's own weight presses it into the table."""
 PRESLIDING_M = 1.0e-3
 """How far a piece of cable on the table gives way before it slides."""
-_MOST = 40
+_MOST, _SETTLING = 40, 200
+_SETTLED_N = 1.0e-4
 _LIGHTEST_N_PER_M = 0.02
 """Weight that the table is made for where the rod has none."""
 
@@ -134,34 +136,44 @@ class Rod:
             heading_rad: Where a free end lies: direction from the near end, about z.
 
         Raises:
-            ValueError: The far end is held farther away than the rod is long, or held without saying where.
+            ValueError: The far end is held farther away than the rod is long, or held without saying where, or the rod
+                finds no balance from its first shape.
         """
         if (far is None) != (hold is Hold.FREE):
             raise ValueError("the far end of a rod has a pose exactly when it is held")
         self.properties, self.surroundings, self.hold = rod, surroundings, hold
         n = segments
-        self._lengths = np.full(n, rod.length_m / n)
-        self._cells = np.full(n + 1, rod.length_m / n)
-        self._cells[[0, n]] *= 0.5
+        cells = np.full(n + 1, rod.length_m / n)
+        cells[[0, n]] *= 0.5
         weight = rod.mass_kg_per_m * surroundings.gravity_m_per_s2
-        self._weights = weight * self._cells
+        weights = weight * cells
         if hold is Hold.FREE:
-            self._weights[n] += surroundings.end_mass_kg * surroundings.gravity_m_per_s2
-        self._rod = np.array([rod.bending_stiffness_nm2, rod.axial_stiffness_n, rod.twisting_stiffness_nm2])
-        heavy = max(weight, _LIGHTEST_N_PER_M)
-        self._floor = np.array(
-            [surroundings.table_height_m + rod.radius_m, heavy / SINK_M, heavy * surroundings.friction / PRESLIDING_M]
-        )
-        self._anchors, self._grips = np.zeros((n + 1, 2)), np.zeros(n + 1)
-        self._gradient, self._slope = np.zeros(3 * n + 3), np.zeros(3 * n + 3)
-        self._band, self._factor = np.zeros((3 * n + 3, BAND)), np.zeros((3 * n + 3, BAND))
-        self._edges = np.zeros((n + 2, 7, 3))
-        self._ends, self._loads, self._strain = np.zeros((4, 3)), np.zeros((4, 3)), np.zeros(4)
-        self._ends[0], self._ends[2] = near.direction, near.across
+            weights[n] += surroundings.end_mass_kg * surroundings.gravity_m_per_s2
+        bearings = np.maximum(weights, _LIGHTEST_N_PER_M * cells) / SINK_M
+        height = surroundings.table_height_m + rod.radius_m
+        ends = np.zeros((4, 3))
+        ends[0], ends[2] = near.direction, near.across
         if far is not None:
-            self._ends[1], self._ends[3] = far.direction, far.across
+            ends[1], ends[3] = far.direction, far.across
+        self._chain = Chain(
+            hold=hold.value,
+            ends=ends,
+            lengths=np.full(n, rod.length_m / n),
+            cells=cells,
+            weights=weights,
+            rod=np.array([rod.bending_stiffness_nm2, rod.axial_stiffness_n, rod.twisting_stiffness_nm2]),
+            floor_m=height,
+            bearings=bearings,
+            holds=bearings * (surroundings.friction * SINK_M / PRESLIDING_M),
+            anchors=np.zeros((n + 1, 2)),
+            grips=np.zeros(n + 1),
+            before=np.zeros((n + 1, 3)),
+            drags=np.zeros(n + 1),
+        )
+        self._work = make_work(n)
+        self._loads, self._strain = np.zeros((4, 3)), np.zeros(4)
         self.twist_rad = 0.0
-        self.nodes: Array = first_shape(near, far, rod.length_m, n, self._floor[0], heading_rad)
+        self.nodes: Array = first_shape(near, far, rod.length_m, n, height, heading_rad)
         self._settle()
 
     def update(self, near: RodEnd, dt_s: float) -> None:
@@ -171,11 +183,11 @@ class Rod:
             near: Where it is now.
             dt_s: Time since the last update, s.
         """
-        rate = self.properties.mass_kg_per_m * self.surroundings.drag_per_s
-        self._ends[0], self._ends[2] = near.direction, near.across
+        chain = self._chain
+        chain.ends[0], chain.ends[2] = near.direction, near.across
         self.nodes[0] = near.position
-        self._balance(self._cells * (rate / dt_s))
-        self._follow_floor()
+        self._balance(self.properties.mass_kg_per_m * self.surroundings.drag_per_s / dt_s)
+        follow_floor(self.nodes, chain, self.surroundings.friction)
         self._weigh()
 
     def state(self) -> list[float]:
@@ -195,75 +207,55 @@ class Rod:
             raise ValueError(f"the state of this rod has {size} numbers, not {len(state)}")
         self.twist_rad, at = state[0], 1
         for part in parts:
-            part.flat = state[at : at + part.size]
+            part.reshape(-1)[:] = state[at : at + part.size]
             at += part.size
         self._tell()
 
     def _parts(self) -> tuple[Array, ...]:
-        return self.nodes, self._ends, self._anchors, self._grips, self._loads, self._strain
+        chain = self._chain
+        return self.nodes, chain.ends, chain.anchors, chain.grips, self._loads, self._strain
 
     def _settle(self) -> None:
         """Let the rod sink from its first shape into balance, without friction and untwisted."""
-        grips, self._grips = self._grips, np.zeros_like(self._grips)
-        spacing, turns = self._lengths[0], self._rod[2]
-        self._rod[2] = 0.0
-        heavy = max(self._weights[1] / spacing, _LIGHTEST_N_PER_M)
-        drag = heavy / spacing + self._rod[0] / spacing**2 / self.properties.length_m**2
-        for _ in range(200):
+        chain = self._chain
+        turning = chain.rod[2]
+        chain.rod[2] = 0.0
+        spacing = chain.lengths[0]
+        heavy = max(chain.weights[1] / spacing, _LIGHTEST_N_PER_M)
+        drag = heavy / spacing + chain.rod[0] / spacing**2 / self.properties.length_m**2
+        for _ in range(_SETTLING):
             before = self.nodes.copy()
-            self._balance(self._cells * drag)
+            self._balance(drag)
             drag = max(0.5 * drag, 1.0e-9)
             if np.abs(self.nodes - before).max() < 1.0e-9:
                 break
-        self._rod[2], self._grips = turns, grips
+        if not self.residual_n < _SETTLED_N:
+            raise ValueError(f"this cable finds no balance: {self.residual_n} N are left on it")
+        chain.rod[2] = turning
         if self.hold is Hold.PLUGGED:
             # What holds the far end took it untwisted.
-            angle = twist(self.nodes, self._ends, 0.0, self._slope)
-            d, v = self._ends[1], self._ends[3].copy()
-            self._ends[3] = math.cos(angle) * v - math.sin(angle) * np.cross(d, v)
+            angle = twist(self.nodes, chain.ends, 0.0, self._work.slope)
+            d, v = chain.ends[1], chain.ends[3].copy()
+            chain.ends[3] = math.cos(angle) * v - math.sin(angle) * np.cross(d, v)
             self.twist_rad = 0.0
-        self._follow_floor()
+        follow_floor(self.nodes, chain, self.surroundings.friction)
         self._weigh()
 
-    def _balance(self, drags: Array) -> None:
+    def _balance(self, drag_n_per_m2: float) -> None:
+        chain = self._chain
+        chain.before[:] = self.nodes
+        np.multiply(chain.cells, drag_n_per_m2, out=chain.drags)
         self.iterations, self.residual_n, self.twist_rad = find_balance(
-            self.nodes,
-            self.nodes.copy(),
-            self._ends,
-            self.hold.value,
-            self.twist_rad,
-            self._lengths,
-            self._cells,
-            self._weights,
-            self._rod,
-            self._floor,
-            self._anchors,
-            self._grips,
-            drags,
-            TOLERANCE_N,
-            _MOST,
-            self._gradient,
-            self._band,
-            self._factor,
-            self._slope,
-            self._edges,
-        )
-
-    def _follow_floor(self) -> None:
-        follow_floor(
-            self.nodes, self._cells, self._floor, self.surroundings.friction, self._anchors, self._grips
+            self.nodes, chain, self.twist_rad, TOLERANCE_N, _MOST, self._work
         )
 
     def _weigh(self) -> None:
         """Find out what the shape does to the ends and how it is strained."""
-        hold, where = self.hold.value, (self._lengths, self._cells)
-        self._loads[:] = end_loads(
-            self.nodes, self._ends, hold, self.twist_rad, *where, self._rod, self._weights, self._gradient
-        )
-        self._strain[:2] = near_stiffness(self.nodes, self._ends, hold, *where, self._rod, self._band, self._factor)
-        self._strain[2:] = strain(self.nodes, self._ends, hold, *where, self._rod)
+        self._loads[:] = end_loads(self.nodes, self._chain, self.twist_rad, self._work)
+        self._strain[:2] = near_stiffness(self.nodes, self._chain, self._work)
+        self._strain[2:] = strain(self.nodes, self._chain)
         self._tell()
 
     def _tell(self) -> None:
-        self.force, self.torque, self.far_force, self.far_torque = (tuple(row) for row in self._loads.tolist())
+        self.force, self.torque, self.far_force, self.far_torque = ((x, y, z) for x, y, z in self._loads.tolist())
         self.stiffness_n_per_m, self.stiffness_nm_per_rad, self.tension_n, self.radius_m = self._strain.tolist()

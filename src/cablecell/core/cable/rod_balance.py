@@ -9,68 +9,63 @@ from numba import njit
 from numpy.typing import NDArray
 
 from cablecell.core.cable.banded import factorise, solve
-from cablecell.core.cable.rod_energy import BAND, FREE, PLUGGED, bend, derivatives, energy, twist
+from cablecell.core.cable.chain import BAND, FREE, PLUGGED, Chain, Work
+from cablecell.core.cable.rod_energy import bend, derivatives, energy, twist
 
 Array = NDArray[np.float64]
 
 _ENOUGH = 1.0e-4
 """Share of the slope's promise that a step must keep."""
+_SHIFTS = 30
 _SHORTEST = 1.0e-6
 """Smallest share of a step that is tried."""
 
 
 @njit(cache=True, error_model="numpy")
+def _factorise_shifted(band: Array, least: float, start: int, stop: int, factor: Array) -> bool:
+    """Factorise, with as much added to the diagonal as makes the matrix positive definite: where the rod gives way.
+
+    Returns:
+        False where nothing helps: the shape is not a number any more.
+    """
+    shift = 0.0
+    for _ in range(_SHIFTS):
+        if factorise(band, shift, start, stop, factor):
+            return True
+        shift = max(4.0 * shift, least)
+    return False
+
+
+@njit(cache=True, error_model="numpy")
 def find_balance(
-    x: Array,
-    before: Array,
-    ends: Array,
-    hold: int,
-    turn: float,
-    lengths: Array,
-    cells: Array,
-    weights: Array,
-    rod: Array,
-    floor: Array,
-    anchors: Array,
-    grips: Array,
-    drags: Array,
-    tolerance: float,
-    most: int,
-    gradient: Array,
-    band: Array,
-    factor: Array,
-    slope: Array,
-    edges: Array,
+    x: Array, chain: Chain, turn: float, tolerance: float, most: int, work: Work
 ) -> tuple[int, float, float]:
     """Move the free nodes to where no force is left on them.
 
     Args:
         x: Nodes to start from; the held ones stay, the others are replaced.
-        before, ends, hold, lengths, cells, weights, rod, floor, anchors, grips, drags: As for `energy`.
+        chain: The rod.
         turn: Angle of twist of the whole rod now, rad, to choose its nearest equivalent.
         tolerance: Largest force left, N.
         most: Largest number of iterations.
-        gradient, slope: Work space, shape (3 n + 3,).
-        band, factor: Work space, shape (3 n + 3, BAND); gradient and band are left at the solution.
-        edges: Work space, shape (n + 2, 7, 3).
+        work: Work space; its gradient includes twist afterwards.
 
     Returns:
         Iterations, the largest force left, N, and the angle of twist, rad.
     """
-    n = lengths.shape[0]
+    n, hold, ends, rod = chain.lengths.shape[0], chain.hold, chain.ends, chain.rod
+    gradient, slope, band, factor = work.gradient, work.slope, work.band, work.factor
     start, stop = 3, 3 * n + (3 if hold == FREE else 0)
-    twisting = rod[2] / lengths.sum()
-    scale = rod[0] / lengths.min() ** 3
+    twisting = rod[2] / chain.lengths.sum()
+    scale = rod[0] / chain.lengths.min() ** 3
     step, tried, across = np.zeros(3 * n + 3), x.copy(), np.zeros(3 * n + 3)
     unused = np.empty(3 * n + 3)
     if hold == PLUGGED:
         turn = twist(x, ends, turn, slope)
-    value = energy(x, before, ends, hold, turn, lengths, cells, weights, rod, floor, anchors, grips, drags)
+    value = energy(x, chain, turn)
     left = math.inf
     for iteration in range(most + 1):
-        derivatives(
-            x, before, ends, hold, lengths, cells, weights, rod, floor, anchors, grips, drags, gradient, band, edges
-        )
+        derivatives(x, chain, work)
         left = 0.0
         for row in range(3 * n + 3):
             if hold == PLUGGED:
@@ -80,9 +75,8 @@ def find_balance(
                 left = max(left, abs(gradient[row]))
         if left < tolerance or iteration == most:
             return iteration, left, turn
-        shift = 0.0
-        while not factorise(band, shift, start, stop, factor):
-            shift = max(4.0 * shift, 0.1 * scale)
+        if not _factorise_shifted(band, 0.1 * scale, start, stop, factor):
+            return iteration, math.inf, turn
         solve(factor, start, stop, step)
         if hold == PLUGGED:
             # The twist's own second derivative is a product of the slope with itself: Sherman and Morrison.
@@ -105,9 +99,7 @@ def find_balance(
             next_turn = turn
             if hold == PLUGGED:
                 next_turn = twist(tried, ends, turn, unused)
-            next_value = energy(
-                tried, before, ends, hold, next_turn, lengths, cells, weights, rod, floor, anchors, grips, drags
-            )
+            next_value = energy(tried, chain, next_turn)
             # Near the balance, what a step gains is less than what the sum is rounded by.
             if next_value <= value + _ENOUGH * share * promise + 1.0e-13 * (1.0 + abs(value)):
                 break
@@ -133,31 +125,23 @@ def _dot(a: Array, b: Array) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def end_loads(
-    x: Array,
-    ends: Array,
-    hold: int,
-    turn: float,
-    lengths: Array,
-    cells: Array,
-    rod: Array,
-    weights: Array,
-    gradient: Array,
-) -> Array:
+def end_loads(x: Array, chain: Chain, turn: float, work: Work) -> Array:
     """Return what the rod does to what holds it, rows: force and torque on the near end, then on the far end.
 
     The torque is about the first or the last node; the far rows are zero where nothing holds that end.
 
     Args:
-        x, ends, hold, lengths, cells, rod, weights: As for `energy`.
+        x: Nodes in balance, shape (n + 1, 3), m.
+        chain: The rod.
         turn: Angle of twist, rad.
-        gradient: Derivative of the energy with respect to all nodes, twist included, N.
+        work: With the gradient at the balance.
     """
-    n = lengths.shape[0]
+    n, hold, ends, cells, rod = chain.lengths.shape[0], chain.hold, chain.ends, chain.cells, chain.rod
+    gradient = work.gradient
     loads = np.zeros((4, 3))
     loads[0] = -gradient[:3]
     # The half cell at the near end hangs on it too.
-    loads[0, 2] -= weights[0]
+    loads[0, 2] -= chain.weights[0]
     first = x[1] - x[0]
     first /= math.sqrt(_dot(first, first))
     share = 1.0 / (1.0 + _dot(ends[0], first))
@@ -165,7 +149,7 @@ def end_loads(
     loads[1] = 4.0 * rod[0] / cells[0] * share * curl
     moment = 0.0
     if hold == PLUGGED:
-        moment = rod[2] / lengths.sum() * turn
+        moment = rod[2] / chain.lengths.sum() * turn
         loads[1] += moment * (ends[0] - _cross(ends[0], curl))
     if hold != FREE:
         loads[2] = -gradient[3 * n :]
@@ -179,25 +163,22 @@ def end_loads(
 
 
 @njit(cache=True, error_model="numpy")
-def near_stiffness(
-    x: Array, ends: Array, hold: int, lengths: Array, cells: Array, rod: Array, band: Array, factor: Array
-) -> tuple[float, float]:
+def near_stiffness(x: Array, chain: Chain, work: Work) -> tuple[float, float]:
     """Return how stiffly the rod resists a motion and a turn of its near end, N/m and N·m/rad: Frobenius norms.
 
     Args:
-        x, ends, hold, lengths, cells, rod: As for `energy`.
-        band: Second derivative at the balance, N/m.
-        factor: Work space of the same shape.
+        x: Nodes in balance, shape (n + 1, 3), m.
+        chain: The rod.
+        work: With the second derivative at the balance.
     """
-    n = lengths.shape[0]
-    start, stop = 3, 3 * n + (3 if hold == FREE else 0)
-    shift = 0.0
-    while not factorise(band, shift, start, stop, factor):
-        shift = max(4.0 * shift, 0.1 * rod[0] / lengths.min() ** 3)
+    n, ends, rod, band, factor = chain.lengths.shape[0], chain.ends, chain.rod, work.band, work.factor
+    start, stop = 3, 3 * n + (3 if chain.hold == FREE else 0)
+    if not _factorise_shifted(band, 0.1 * rod[0] / chain.lengths.min() ** 3, start, stop, factor):
+        return 0.0, 0.0
     edge = x[1] - x[0]
     length = math.sqrt(_dot(edge, edge))
     joint = np.empty((11, 3))
-    bend(0.5 * rod[0] / cells[0], ends[0], 1.0, edge / length, length, joint)
+    bend(0.5 * rod[0] / chain.cells[0], ends[0], 1.0, edge / length, length, joint)
     d, reach = ends[0], min(BAND, stop)
     # Row k: the direction's change per turn about axis k.
     turned = np.array([[0.0, -d[2], d[1]], [d[2], 0.0, -d[0]], [-d[1], d[0], 0.0]])
@@ -212,7 +193,9 @@ def near_stiffness(
                         pulled[k, row] = band[row, row - k]
             else:
                 for row in range(3):
-                    pulled[k, 3 + row] = joint[3, row] * turned[k, 0] + joint[4, row] * turned[k, 1] + joint[5, row] * turned[k, 2]
+                    pulled[k, 3 + row] = (
+                        joint[3, row] * turned[k, 0] + joint[4, row] * turned[k, 1] + joint[5, row] * turned[k, 2]
+                    )
         for k in range(3):
             answer[:] = pulled[k]
             solve(factor, start, stop, answer)
@@ -234,32 +217,39 @@ def near_stiffness(
 
 
 @njit(cache=True, error_model="numpy")
-def follow_floor(x: Array, cells: Array, floor: Array, friction: float, anchors: Array, grips: Array) -> None:
+def follow_floor(x: Array, chain: Chain, friction: float) -> None:
     """Let every node that lies on the floor slide as far as friction allows, and forget those that do not lie.
 
     Args:
-        x, cells, floor, anchors, grips: As for `energy`; the last two are replaced.
+        x: Nodes in balance, shape (n + 1, 3), m.
+        chain: The rod; its anchors and grips are replaced.
         friction: Coefficient of friction.
     """
+    anchors, grips = chain.anchors, chain.grips
     for i in range(1, x.shape[0]):
-        press = floor[1] * cells[i] * (floor[0] - x[i, 2])
+        press = chain.bearings[i] * (chain.floor_m - x[i, 2])
         if press <= 0.0 or friction <= 0.0:
             grips[i] = 0.0
             continue
         if grips[i] == 0.0:
-            anchors[i] = x[i, :2]
+            anchors[i, 0], anchors[i, 1] = x[i, 0], x[i, 1]
         grips[i] = friction * press
         sx, sy = x[i, 0] - anchors[i, 0], x[i, 1] - anchors[i, 1]
-        slip, k = math.sqrt(sx * sx + sy * sy), floor[2] * cells[i]
+        slip, k = math.sqrt(sx * sx + sy * sy), chain.holds[i]
         if k * slip > grips[i]:
             kept = grips[i] / (k * slip)
             anchors[i, 0], anchors[i, 1] = x[i, 0] - kept * sx, x[i, 1] - kept * sy
 
 
 @njit(cache=True, error_model="numpy")
-def strain(x: Array, ends: Array, hold: int, lengths: Array, cells: Array, rod: Array) -> tuple[float, float]:
-    """Return the largest tension, N, and the smallest radius of curvature, m; arguments as for `energy`."""
-    n = lengths.shape[0]
+def strain(x: Array, chain: Chain) -> tuple[float, float]:
+    """Return the largest tension, N, and the smallest radius of curvature, m.
+
+    Args:
+        x: Nodes, shape (n + 1, 3), m.
+        chain: The rod.
+    """
+    n, ends, lengths, rod = chain.lengths.shape[0], chain.ends, chain.lengths, chain.rod
     tension, curvature = 0.0, 0.0
     t, u = ends[0].copy(), np.empty(3)
     for i in range(n + 1):
@@ -268,9 +258,9 @@ def strain(x: Array, ends: Array, hold: int, lengths: Array, cells: Array, rod: 
             length = math.sqrt(_dot(u, u))
             u /= length
             tension = max(tension, rod[1] * (length / lengths[i] - 1.0))
-        elif hold != FREE:
+        elif chain.hold != FREE:
             u[:] = ends[1]
         c = max(-1.0, min(1.0, _dot(t, u)))
-        curvature = max(curvature, math.acos(c) / cells[i])
+        curvature = max(curvature, math.acos(c) / chain.cells[i])
         t[:] = u
     return tension, 1.0 / max(curvature, 1.0e-9)

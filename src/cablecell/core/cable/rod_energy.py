@@ -21,49 +21,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from cablecell.core.cable.chain import FREE, PLUGGED, Chain, Work
+
 Array = NDArray[np.float64]
 
-FREE, CLIPPED, PLUGGED = 0, 1, 2
-"""What holds the far end: nothing; position and direction; these and its turn about the cable."""
-BAND = 9
-"""Width of the stored band: a node meets two neighbours on either side."""
 SHARPEST = 1.0e-6
 """Smallest 1 + cos φ of a joint: beyond, the rod is folded back on itself."""
 
 
-njit(cache=True, error_model="numpy")
-def energy(
-    x: Array,
-    before: Array,
-    ends: Array,
-    hold: int,
-    turn: float,
-    lengths: Array,
-    cells: Array,
-    weights: Array,
-    rod: Array,
-    floor: Array,
-    anchors: Array,
-    grips: Array,
-    drags: Array,
-) -> float:
+@njit(cache=True, error_model="numpy")
+def energy(x: Array, chain: Chain, turn: float) -> float:
     """Return the energy of a shape, J; infinite where the rod is folded back on itself.
 
     Args:
         x: Nodes, shape (n + 1, 3), m.
-        before: Nodes at the last step, which the drag pulls to, shape (n + 1, 3), m.
-        ends: Unit directions at the near and far end, along the rod, rows 0 and 1.
-        hold: What holds the far end.
+        chain: The rod.
         turn: Angle of twist of the whole rod, rad.
-        lengths: Of the edges at rest, shape (n,), m.
-        cells: Length of rod that belongs to each node, shape (n + 1,), m.
-        weights: Of the nodes, shape (n + 1,), N.
-        rod: Stiffnesses in bending, stretching and twisting: EI N·m², EA N, GJ N·m².
-        floor: Height, m, its stiffness per metre of rod, N/m², and that of the grip of friction, N/m².
-        anchors: Where friction holds each node, shape (n + 1, 2), m.
-        grips: Force up to which it does, shape (n + 1,), N; 0 where a node does not lie on the floor.
-        drags: Resistance of each node to a change of its place in this step, shape (n + 1,), N/m.
     """
+    lengths, cells, rod, ends = chain.lengths, chain.cells, chain.rod, chain.ends
+    hold, grips, anchors = chain.hold, chain.grips, chain.anchors
     n = lengths.shape[0]
     ei, ea = rod[0], rod[1]
     total = 0.0
@@ -90,23 +66,23 @@ def energy(
     if hold == PLUGGED:
         total += 0.5 * rod[2] / lengths.sum() * turn * turn
     for i in range(1, n + 1):
-        total += weights[i] * x[i, 2]
-        depth = floor[0] - x[i, 2]
+        total += chain.weights[i] * x[i, 2]
+        depth = chain.floor_m - x[i, 2]
         if depth > 0.0:
-            total += 0.5 * floor[1] * cells[i] * depth * depth
+            total += 0.5 * chain.bearings[i] * depth * depth
         if grips[i] > 0.0:
             sx, sy = x[i, 0] - anchors[i, 0], x[i, 1] - anchors[i, 1]
-            slip, k = math.sqrt(sx * sx + sy * sy), floor[2] * cells[i]
+            slip, k = math.sqrt(sx * sx + sy * sy), chain.holds[i]
             if k * slip <= grips[i]:
                 total += 0.5 * k * slip * slip
             else:
                 total += grips[i] * (slip - 0.5 * grips[i] / k)
         for a in range(3):
-            total += 0.5 * drags[i] * (x[i, a] - before[i, a]) ** 2
+            total += 0.5 * chain.drags[i] * (x[i, a] - chain.before[i, a]) ** 2
     return total
 
 
-njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def bend(stiffness: float, t: Array, e: float, u: Array, f: float, joint: Array) -> None:
     """Write the derivatives of the energy of a joint with respect to the edges before and after it.
 
@@ -135,33 +111,17 @@ def bend(stiffness: float, t: Array, e: float, u: Array, f: float, joint: Array)
             joint[6 + a, b] = d2 / (f * f) * qa * qb - ff * (u[a] * qb + qa * u[b] + c * (one - u[a] * u[b]))
 
 
-njit(cache=True, error_model="numpy")
-def derivatives(
-    x: Array,
-    before: Array,
-    ends: Array,
-    hold: int,
-    lengths: Array,
-    cells: Array,
-    weights: Array,
-    rod: Array,
-    floor: Array,
-    anchors: Array,
-    grips: Array,
-    drags: Array,
-    gradient: Array,
-    band: Array,
-    edges: Array,
-) -> None:
-    """Write gradient, N, and Hessian, N/m, of the energy without twist; arguments as for `energy`.
+@njit(cache=True, error_model="numpy")
+def derivatives(x: Array, chain: Chain, work: Work) -> None:
+    """Write gradient and second derivative of the energy without twist into the work space.
 
     Args:
-        x, before, ends, hold, lengths, cells, weights, rod, floor, anchors, grips, drags: As for `energy`.
-        gradient: Shape (3 n + 3,), of all nodes, held ones too.
-        band: Lower band of the Hessian, shape (3 n + 3, BAND).
-        edges: Work space, shape (n + 2, 7, 3): derivatives with respect to the edges, one empty row before them and
-            one after. Rows 0 to 2 of each: second derivative; 3 to 5: with the next edge; 6: first derivative.
+        x: Nodes, shape (n + 1, 3), m.
+        chain: The rod.
+        work: Its `gradient`, `band` and `edges` are replaced.
     """
+    lengths, cells, rod, ends = chain.lengths, chain.cells, chain.rod, chain.ends
+    gradient, band, edges = work.gradient, work.band, work.edges
     n = lengths.shape[0]
     ei, ea = rod[0], rod[1]
     edges[:] = 0.0
@@ -181,7 +141,7 @@ def derivatives(
                 edges[i + 1, a, a] += across
                 for b in range(3):
                     edges[i + 1, a, b] += (along - across) * u[a] * u[b]
-        elif hold == FREE:
+        elif chain.hold == FREE:
             break
         else:
             u[0], u[1], u[2], f = ends[1, 0], ends[1, 1], ends[1, 2], 1.0
@@ -204,9 +164,7 @@ def derivatives(
             row = 3 * i + a
             gradient[row] = edges[i, 6, a] - edges[i + 1, 6, a]
             for b in range(a + 1):
-                band[row, a - b] = (
-                    edges[i, a, b] + edges[i + 1, a, b] - edges[i, 3 + a, b] - edges[i, 3 + b, a]
-                )
+                band[row, a - b] = edges[i, a, b] + edges[i + 1, a, b] - edges[i, 3 + a, b] - edges[i, 3 + b, a]
             for b in range(3):
                 if i > 0:
                     # Node i with node i - 1: they share edge i, which is the one before node i.
@@ -215,21 +173,22 @@ def derivatives(
                     band[row, 6 + a - b] = -edges[i - 1, 3 + b, a]
     for i in range(1, n + 1):
         row = 3 * i
-        gradient[row + 2] += weights[i]
-        depth = floor[0] - x[i, 2]
+        gradient[row + 2] += chain.weights[i]
+        depth = chain.floor_m - x[i, 2]
         if depth > 0.0:
-            gradient[row + 2] -= floor[1] * cells[i] * depth
-            band[row + 2, 0] += floor[1] * cells[i]
-        if grips[i] > 0.0:
-            _grip(x, anchors, i, grips[i], floor[2] * cells[i], gradient, band)
+            gradient[row + 2] -= chain.bearings[i] * depth
+            band[row + 2, 0] += chain.bearings[i]
+        if chain.grips[i] > 0.0:
+            _grip(x, chain, i, work)
         for a in range(3):
-            gradient[row + a] += drags[i] * (x[i, a] - before[i, a])
-            band[row + a, 0] += drags[i]
+            gradient[row + a] += chain.drags[i] * (x[i, a] - chain.before[i, a])
+            band[row + a, 0] += chain.drags[i]
 
 
-njit(cache=True, error_model="numpy")
-def _grip(x: Array, anchors: Array, i: int, grip: float, k: float, gradient: Array, band: Array) -> None:
-    row, sx, sy = 3 * i, x[i, 0] - anchors[i, 0], x[i, 1] - anchors[i, 1]
+@njit(cache=True, error_model="numpy")
+def _grip(x: Array, chain: Chain, i: int, work: Work) -> None:
+    grip, k, gradient, band = chain.grips[i], chain.holds[i], work.gradient, work.band
+    row, sx, sy = 3 * i, x[i, 0] - chain.anchors[i, 0], x[i, 1] - chain.anchors[i, 1]
     slip = math.sqrt(sx * sx + sy * sy)
     if k * slip <= grip:
         gradient[row] += k * sx
@@ -245,7 +204,7 @@ def _grip(x: Array, anchors: Array, i: int, grip: float, k: float, gradient: Arr
     band[row + 1, 1] -= grip / slip * nx * ny
 
 
-njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def twist(x: Array, ends: Array, near: float, slope: Array) -> float:
     """Return the angle of twist of the whole rod, rad, and write its derivative.
 

@@ -40,7 +40,7 @@ def first_shape(
     distance = math.dist(near.position, far.position)
     if distance >= length_m:
         raise ValueError(f"a cable of {length_m} m cannot end {distance:.4f} m away")
-    return _joining(near, far, length_m, segments)
+    return _joining(near, far, length_m, segments, lowest_m)
 
 
 def _falling(near: RodEnd, length_m: float, segments: int, lowest_m: float, heading_rad: float) -> Array:
@@ -61,29 +61,45 @@ def _falling(near: RodEnd, length_m: float, segments: int, lowest_m: float, head
     return np.array(nodes)
 
 
-def _joining(near: RodEnd, far: RodEnd, length_m: float, segments: int) -> Array:
-    """Join both ends by a cubic curve that leads out of them as far as the length allows."""
+def _joining(near: RodEnd, far: RodEnd, length_m: float, segments: int, lowest_m: float) -> Array:
+    """Join both ends by a cubic curve, with as much of a bow as the length needs: downwards, or aside above ground."""
     s = np.linspace(0.0, 1.0, _FINE * segments + 1)[:, None]
     a, b = np.array(near.position), np.array(far.position)
     da, db = np.array(near.direction), np.array(far.direction)
 
-    def curve(reach: float) -> tuple[Array, Array]:
-        points = (
+    def smooth(reach: float) -> Array:
+        curve: Array = (
             (2 * s**3 - 3 * s**2 + 1) * a
             + (s**3 - 2 * s**2 + s) * reach * da
             + (3 * s**2 - 2 * s**3) * b
             + (s**3 - s**2) * reach * db
         )
-        return points, np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+        return curve
 
-    low, high = 0.0, 40.0 * length_m
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if curve(middle)[1][-1] < length_m:
-            low = middle
-        else:
-            high = middle
-    points, along = curve(low)
+    reach = length_m
+    while _along(smooth(reach))[-1] > length_m and reach > 1.0e-6:
+        reach *= 0.8
+    curve, chord = smooth(reach), b - a
+    for way in (np.array([0.0, 0.0, -1.0]), np.cross(chord, [0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])):
+        across = way - chord * (way @ chord) / (chord @ chord)
+        if np.linalg.norm(across) < 0.1 * np.linalg.norm(way) or not way.any():
+            continue
+        bow = np.sin(math.pi * s) ** 2 * across / np.linalg.norm(across)
+        low, high = 0.0, length_m
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            if _along(curve + middle * bow)[-1] < length_m:
+                low = middle
+            else:
+                high = middle
+        points = curve + low * bow
+        if points[:, 2].min() > lowest_m:
+            break
+    along = _along(points)
     wanted = np.linspace(0.0, along[-1], segments + 1)
     nodes: Array = np.stack([np.interp(wanted, along, points[:, i]) for i in range(3)], axis=1)
     return nodes
+
+
+def _along(points: Array) -> Array:
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
