@@ -328,27 +328,6 @@ def test_without_its_damper_a_pull_that_is_late_would_feed_the_plug():
     assert work_of_a_cycle(2, Hold.FREE, 0.0, 0.0, damper=0.0) > 0.0
 
 
-def test_a_state_goes_on_as_it_did():
-    def make():
-        return make_rod(
-            0.6, 0.5, 3.0e-4, end((0.0, 0.0, 0.15)), table_height_m=0.0, friction=0.3, drag_per_s=5.0
-        )  # fmt: skip
-
-    def move(rod, start):
-        for i in range(start, start + 10):
-            rod.update(end((0.002 * i, 0.001 * i, 0.15)), 0.01)
-        return rod.force, rod.torque, rod.state()
-
-    first, second = make(), make()
-    move(first, 0)
-    saved = first.state()
-    second.restore(saved)
-    assert second.force == first.force
-    assert move(first, 10) == move(second, 10)
-    with pytest.raises(ValueError, match="numbers, not 3"):
-        second.restore([0.0, 1.0, 2.0])
-
-
 def test_a_far_end_out_of_reach_is_refused():
     with pytest.raises(ValueError, match=r"cannot end 0\.4000 m away"):
         make_rod(0.3, 0.3, far=end((0.4, 0.0, 0.0)), hold=Hold.CLIPPED)

@@ -190,31 +190,6 @@ class Rod:
         follow_floor(self.nodes, chain, self.surroundings.friction)
         self._weigh()
 
-    def state(self) -> list[float]:
-        """Return everything that decides how the rod goes on, as a list of fixed length."""
-        parts = self._parts()
-        return [self.twist_rad, *(float(v) for part in parts for v in part.ravel())]
-
-    def restore(self, state: list[float]) -> None:
-        """Go on from a state of a rod that was made likewise.
-
-        Raises:
-            ValueError: The list has the wrong length.
-        """
-        parts = self._parts()
-        size = 1 + sum(part.size for part in parts)
-        if len(state) != size:
-            raise ValueError(f"the state of this rod has {size} numbers, not {len(state)}")
-        self.twist_rad, at = state[0], 1
-        for part in parts:
-            part.reshape(-1)[:] = state[at : at + part.size]
-            at += part.size
-        self._tell()
-
-    def _parts(self) -> tuple[Array, ...]:
-        chain = self._chain
-        return self.nodes, chain.ends, chain.anchors, chain.grips, self._loads, self._strain
-
     def _settle(self) -> None:
         """Let the rod sink from its first shape into balance, without friction and untwisted."""
         chain = self._chain
