@@ -218,7 +218,7 @@ def test_same_seed_same_states_in_any_process():
 
 
 def test_a_plug_slips_in_the_grasp_beyond_what_friction_holds():
-    machine = connected("trial_1", grasp={"slip_n": 20.0}, **NO_CABLE)
+    machine = connected("trial_1", grasp={"pad_friction": 20.0 / (2.0 * 130.0)}, **NO_CABLE)
     world = machine.world
 
     def push(force, steps):

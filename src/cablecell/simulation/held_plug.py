@@ -43,6 +43,7 @@ class HeldPlug:
         X_world_tcp: Pose,
         table_height_m: float,
         rng: random.Random,
+        grip_n: float,
     ) -> None:
         """Put the plug between the fingers, displaced by the error of the grasp.
 
@@ -56,6 +57,7 @@ class HeldPlug:
             X_world_tcp: Where the gripper is.
             table_height_m: What the cable lies on.
             rng: Source of the error of the grasp.
+            grip_n: Force of the gripper, N.
         """
         self._client, self._arm, self._hand, self._X_hand_tcp = client, arm, hand, X_hand_tcp
         plug = held.connector.plug
@@ -70,7 +72,7 @@ class HeldPlug:
         self.body = add_plug(client, held.connector, X_world_tcp @ X_tcp_com)
         inertia = min(plug.inertia_kg_m2)
         self._spring = (settings.grasp, plug.mass_kg, inertia)
-        self.grasp: GraspSpring | None = GraspSpring(*self._spring, X_tcp_com)
+        self.grasp: GraspSpring | None = GraspSpring(*self._spring, X_tcp_com, grip_n)
         self._held_point = X_tcp_com.inverse().p
         for link in range(-1, p.getNumJoints(arm, physicsClientId=client)):
             # The spring stands for the contact between pads and plug.
@@ -115,13 +117,14 @@ class HeldPlug:
         """Return where the tip is when the centre of mass is at a pose, in `world`, m."""
         return subtract(com, rotate(q, self._com))
 
-    def grip(self, X_world_tcp: Pose) -> None:
+    def grip(self, X_world_tcp: Pose, grip_n: float) -> None:
         """Hold the plug where it is now, without moving it.
 
         Args:
             X_world_tcp: Where the gripper is.
+            grip_n: Its force, N.
         """
-        self.grasp = GraspSpring(*self._spring, X_world_tcp.inverse() @ self.com())
+        self.grasp = GraspSpring(*self._spring, X_world_tcp.inverse() @ self.com(), grip_n)
 
     def push(self) -> None:
         """Apply grasp, cable and other forces to the plug, and the reaction of the grasp to the hand, for one step."""

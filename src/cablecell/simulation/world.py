@@ -80,6 +80,7 @@ class World:
                 self.tcp(),
                 table_height_m=scene.board.p[2],
                 rng=self.random("grasp"),
+                grip_n=self._finger_command[1],
             )
             self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
         self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
@@ -263,7 +264,8 @@ class World:
         return values
 
     def move_fingers(self, width_m: float, force_n: float) -> None:
-        """Move the fingers towards a width, m, with at most a force, N."""
+        """Move the fingers towards a width, m, with at most a force, N; it decides what friction holds."""
+        force_n = min(force_n, FINGER_FORCE_N)
         self._finger_command = (width_m, force_n)
         for finger in self._fingers:
             p.setJointMotorControl2(
@@ -271,7 +273,7 @@ class World:
                 finger,
                 p.POSITION_CONTROL,
                 targetPosition=width_m / 2.0,
-                force=min(force_n, FINGER_FORCE_N),
+                force=force_n,
                 maxVelocity=FINGER_SPEED_M_PER_S / 2.0,
                 physicsClientId=self.client,
             )
@@ -282,7 +284,7 @@ class World:
 
     def grip_plug(self) -> None:
         """Hold the plug where it is now, without moving it."""
-        self._the_plug().grip(self.tcp())
+        self._the_plug().grip(self.tcp(), self._finger_command[1])
 
     def advance(self, steps: int) -> None:
         """Do physics steps with the drives as they are set."""

@@ -27,13 +27,16 @@ class PhysicsSettings(DocumentSchema):
 
 
 class GraspSettings(DocumentSchema):
-    """The compliant grasp: a spring and damper in six directions between gripper and plug, up to where it slips."""
+    """The compliant grasp: a spring and damper in six directions between gripper and plug, up to where it slips.
+
+    Two pads hold 2 · `pad_friction` times the gripper's force, and that times `pad_arm_m` of torque.
+    """
 
     stiffness_n_per_m: Annotated[float, Field(ge=1.0e3, le=6.0e4)] = 4.0e4
     stiffness_nm_per_rad: Annotated[float, Field(ge=1.0, le=40.0)] = 30.0
     damping_ratio: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    slip_n: Annotated[float, Field(gt=0.0, le=500.0)] = 60.0
-    slip_nm: Annotated[float, Field(gt=0.0, le=20.0)] = 1.5
+    pad_friction: Annotated[float, Field(gt=0.0, le=2.0)] = 0.25
+    pad_arm_m: Annotated[float, Field(gt=0.0, le=0.1)] = 0.023
     error_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.002
     error_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.04
 
