@@ -10,6 +10,7 @@ import yaml
 from cablecell.core.config.connector import Connector, parse_connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.perception import FiducialSet
+from cablecell.core.config.robot import RobotSettings, parse_robot
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.core.config.trial import TrialFile, parse_trials
 from cablecell.core.errors import ConfigurationError
@@ -66,6 +67,15 @@ def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
             raise DocumentError(f"{path.name}: connector '{connector.name}' exists already", quantity="name")
         found[connector.name] = connector
     return found
+
+
+def load_robot(path: Path) -> RobotSettings:
+    """Return the robot of a file.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    return parse_robot(read_document(path), path.name)
 
 
 def load_simulation(path: Path | None = None) -> SimulationSettings:
