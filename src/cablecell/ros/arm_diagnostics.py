@@ -50,6 +50,7 @@ class ArmDiagnostics:
             "refused_commands": str(loop.refused[0]),
             "command_timeouts": str(loop.timeouts),
             "contact_force_n": "nan" if last is None else f"{_norm(last.wrench_tcp[:3]):.2f}",
+            "is_wrench_overloaded": str(last is not None and last.sample.is_overloaded),
         }
         status = DiagnosticStatus(
             level=bytes([level]),
