@@ -34,7 +34,7 @@ class RobotArm:
         self._model, self._data = robot.pin_model, robot.pin_data
         self._frame = robot.frame_id(frame)
         self._rotors = np.array(rotor_inertia, dtype=float)
-        X_base_world = np.linalg.inv(robot.X_world_base)
+        X_base_world: Array = np.asarray(np.linalg.inv(robot.X_world_base), dtype=np.float64)
         self._X_base_world = X_base_world
         limits = robot.limits
         velocity = limits.velocity if velocity_limit is None else np.minimum(limits.velocity, velocity_limit)
