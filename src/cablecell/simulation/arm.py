@@ -39,6 +39,7 @@ class SimulatedArm:
         self._reference = [0.0] * len(JOINT_NAMES)
         self._speed = [0.0] * len(JOINT_NAMES)
         self._stream: JointStream | None = None
+        self._is_fresh = False
         self._period_s = DEFAULT_PERIOD_S
         self._state: ArmState | None = None
         self._is_protective_stopped = False
@@ -111,7 +112,7 @@ class SimulatedArm:
                 self._stream.reset(self.read().q)
                 self._reference = self._stream.q.tolist()
             limited = self._stream.step(np.array(values)).tolist()
-        self._mode, self._values = command.mode, limited
+        self._mode, self._values, self._is_fresh = command.mode, limited, True
         return JointCommand(command.mode, np.array(limited))
 
     def stop(self) -> None:
@@ -149,6 +150,9 @@ class SimulatedArm:
             return
         if self._mode is CommandMode.POSITION:
             target = list(self._values)
+            if not self._is_fresh and self._stream is not None:
+                self._stream.reset(np.array(target))  # a command that is not followed by another is held
+            self._is_fresh = False
         else:
             slower = STOP_DECELERATION_RAD_PER_S2 * self._period_s
             self._speed = [math.copysign(max(0.0, abs(v) - slower), v) for v in self._speed]
