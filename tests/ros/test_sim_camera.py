@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from std_msgs.msg import Empty, Float64MultiArray, String
 from visualization_msgs.msg import MarkerArray
 
 from cablecell.composition.camera_rig import CameraRig, scaled_intrinsics
-from cablecell.composition.machines import MachineOptions, TrialSource, make_machine
+from cablecell.composition.machines import MachineOptions, TrialSource
+from cablecell.composition.simulated_backend import SimulatedCell
 from cablecell.configuration import load_simulation
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.sensors import CameraSettings
@@ -79,10 +81,10 @@ class Studio:
 
 @pytest.fixture(scope="module")
 def backend():
-    made = make_machine("sim", MachineOptions(trial="trial_1", seed=3))
-    made.machine.connect()
-    yield made
-    made.machine.disconnect()
+    cell = SimulatedCell(MachineOptions(trial="trial_1", seed=3))
+    cell.machine.connect()
+    yield SimpleNamespace(simulation=cell, machine=cell.machine)
+    cell.machine.disconnect()
 
 
 @pytest.fixture(scope="module")
