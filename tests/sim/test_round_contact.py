@@ -10,6 +10,7 @@ from cablecell.evaluation.closed_forms import lead_in_forces, one_point_forces, 
 from cablecell.simulation.contact_rig import ContactRig, RigSetup, rig_connector
 from cablecell.simulation.rigid import IDENTITY
 from cablecell.simulation.round_contact import RoundContact
+from cablecell.simulation.saved_state import ObjectState
 
 SHAPES = ["pin", "socket"]
 ODD = {
@@ -165,15 +166,16 @@ def test_a_saved_contact_goes_on_as_it_would_have():
     contact = RoundContact(connector, IDENTITY, 1.0 / 2000)
     depths = np.linspace(5.0e-3, 5.001e-3, 20)
     steps(contact, depths[:10], (9.0, 3.0, 5.0))
-    saved = contact.save()
-    assert any(saved)
+    saved = ObjectState({"contact": contact}, {}, 0).save()
     onwards = steps(contact, depths[10:], (9.0, 3.0, 5.0))
     other = RoundContact(connector, IDENTITY, 1.0 / 2000)
     assert steps(other, depths[10:], (9.0, 3.0, 5.0)) != onwards
-    other.restore(saved)
+    ObjectState({"contact": other}, {}, 0).restore(saved)
     assert steps(other, depths[10:], (9.0, 3.0, 5.0)) == onwards
     other.reset()
-    assert not any(other.save())
+    new = RoundContact(connector, IDENTITY, 1.0 / 2000)
+    away = np.linspace(5.0e-3, 5.001e-3, 5)
+    assert steps(other, away, (9.0, 3.0, 5.0)) == steps(new, away, (9.0, 3.0, 5.0))
 
 
 def test_a_box_has_no_round_contact():

@@ -112,9 +112,8 @@ def latch_curves(latch: Latch | ToothLatch) -> tuple[NdPoints, NdPoints]:
         end = latch.play_m + latch.retention_n / latch.retention_stiffness_n_per_m
         pull = [(0.0, 0.0), (latch.play_m, 0.0), (end, latch.retention_n), (end, 0.0)]
         return np.array(push), np.array(pull)
-    ramp = latch.deflection_m / np.tan(latch.front_angle_rad)
-    back = latch.deflection_m / np.tan(latch.back_angle_rad)
-    return (
-        np.array([(ramp, 0.0), (0.0, latch.engage_n), (0.0, 0.0)]),
-        np.array([(0.0, 0.0), (0.0, latch.retention_n), (back, 0.0)]),
-    )
+    # The closed tooth lies at the foot of its back; its crest is where that begins.
+    crest = latch.deflection_m / np.tan(latch.back_angle_rad)
+    start = crest + latch.deflection_m / np.tan(latch.front_angle_rad)
+    push = [(start, 0.0), (crest, latch.engage_n), (crest, 0.0), (0.0, 0.0)]
+    return np.array(push), np.array([(0.0, 0.0), (crest, latch.retention_n), (crest, 0.0)])

@@ -6,11 +6,14 @@ covariance, and the nominal grasp with the tolerance of the gripper. Truth decid
 
 from __future__ import annotations
 
+import hashlib
 import math
+import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +53,7 @@ from cablecell.ports import CommandMode
 from cablecell.simulation.fixture import block_shapes, wall_shapes
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
+from cablecell.simulation.saved_state import ObjectState, StateError
 
 Array = NDArray[np.float64]
 
@@ -149,6 +153,38 @@ def _moves() -> MovePlanner:
     return MovePlanner(_robot(), limits, geometry=RobotGeometry(_robot()))
 
 
+@dataclass(frozen=True)
+class SavedRollout:
+    """Complete state of a run at one moment.
+
+    Attributes:
+        fingerprint: Which machine it belongs to.
+        physics: Bodies and contacts, as the engine writes them.
+        objects: Everything around the engine.
+    """
+
+    fingerprint: str
+    physics: bytes
+    objects: bytes
+
+    def write(self, path: Path) -> None:
+        """Write the state to a file."""
+        path.write_bytes(pickle.dumps((self.fingerprint, self.physics, self.objects)))
+
+    @classmethod
+    def read(cls, path: Path) -> SavedRollout:
+        """Return a state from a file; like every pickle, of nobody but yourself.
+
+        Raises:
+            StateError: The file holds something else.
+        """
+        try:
+            fingerprint, physics, objects = pickle.loads(path.read_bytes())
+        except (pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
+            raise StateError(f"{path} holds no state of a rollout") from error
+        return cls(fingerprint, physics, objects)
+
+
 class Rollout:
     """One trial, from home to the result of the skill."""
 
@@ -178,7 +214,6 @@ class Rollout:
         self.machine.connect()
         rotors = np.array(self._settings.arm.rotor_inertia_kg_m2)
         self._arm = RobotArm(_robot(), rotor_inertia=rotors)
-        self._X_base_world = inverse(_robot().X_world_base)
         self.controller = ArmController(self._arm, self._control, command_mode=CommandMode.EFFORT)
         self._target = scene.ports[scene.target]
         self._profile = profile_from_connector(self._target.connector)
@@ -188,6 +223,8 @@ class Rollout:
         self.trace = Trace()
         self.port_error_m = np.zeros(3)
         self._port, self._tip = self._draw_estimates()
+        self._X_port_base = inverse(self._port.X)
+        self._is_staged = False
 
     @classmethod
     def of_scenario(cls, scenario: Scenario, seed: int) -> Rollout:
@@ -213,8 +250,8 @@ class Rollout:
         """Move from home to staging, insert, and compare with the truth."""
         started = time.perf_counter()
         tip_error = (inverse(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
-        self._move_to_staging()
-        result = self._insert()
+        while (result := self.step()) is None:
+            pass
         truth, end_s = self.machine.truth, self.machine.clock.now_s()
         record = self._recorder.finish(end_s if result.outcome is Outcome.SEATED else None)
         where = truth.plug_in_port()
@@ -235,11 +272,48 @@ class Rollout:
             trace=self.trace,
         )
 
+    # State ---------------------------------------------------------------------------------------------------
+
+    def save(self) -> SavedRollout:
+        """Return the complete state: the machine's, the controller's, the skill's, the sensors', every estimate."""
+        machine = self.machine.save()
+        return SavedRollout(machine.fingerprint, machine.physics, self._object_state().save())
+
+    def restore(self, saved: SavedRollout) -> None:
+        """Put a state back that this run, or another of the same scenario and seed, was in.
+
+        Raises:
+            StateError: It is of a run with another scene, other settings or another seed; nothing was changed.
+        """
+        self.machine.require_fingerprint(saved.fingerprint)
+        self._object_state().restore(saved.objects)
+        self.machine.world.restore_physics(saved.physics)
+
+    def state_hash(self) -> str:
+        """Return a hash of everything that decides how the run goes on."""
+        return hashlib.sha256(f"{self.machine.state_hash()}{self._object_state().digest()}".encode()).hexdigest()
+
+    def _object_state(self) -> ObjectState:
+        robot = _robot()
+        return self.machine.object_state(
+            {
+                "rollout": self,
+                "controller": self.controller,
+                "skill": self.skill,
+                "compensator": self._compensator,
+                "recorder": self._recorder,
+            },
+            # The model of the arm only remembers its last answer.
+            {"arm_model": self._arm, "robot_model": robot, "pin_model": robot.pin_model, "pin_data": robot.pin_data},
+        )
+
     # Estimates -----------------------------------------------------------------------------------------------
 
     def _draw_estimates(self) -> tuple[PoseEstimate, PoseEstimate]:
         errors, rng = self._errors, self._rng
-        X_base_port = self._X_base_world @ pose_matrix(self._target.X_WE)
+        # Where the arm finds the port: its own lasting error moves what it sees as it moves what it does.
+        X_tcp_port = inverse(pose_matrix(self.machine.world.tcp())) @ pose_matrix(self._target.X_WE)
+        X_base_port = _robot().fk(self.machine.arm.read().q) @ X_tcp_port
         self.port_error_m = rng.normal(size=3) * errors.port_sigma_m
         X_base_port = X_base_port @ transform(
             rotation_from_rotvec(rng.normal(size=3) * errors.port_sigma_rad), self.port_error_m
@@ -299,8 +373,33 @@ class Rollout:
         among = [(a.name, b.name) for a in bodies for b in bodies]
         return PlanningScene().with_obstacles(obstacles).with_attached(*bodies).allowing(*grip, *among)
 
-    def _move_to_staging(self) -> None:
-        """Plan a straight line to staging and follow it; a path around obstacles where the line is not free."""
+    def step(self) -> InsertionResult | None:
+        """Go on by one control period; return the skill's result when there is one.
+
+        Raises:
+            WorkcellError: Staging cannot be reached, or the arm did not follow its trajectory.
+        """
+        if self._is_staged:
+            return self._insert_step()
+        if self.controller.follower is None:
+            self._start_move()
+        follower = self.controller.follower
+        assert follower is not None
+        self._cycle()
+        if follower.state.is_final:
+            if follower.fault is not None:
+                raise follower.fault
+            self._prepare_insertion()
+            self._is_staged = True
+        return None
+
+    def move_to_staging(self) -> None:
+        """Go on until the skill takes over."""
+        while not self._is_staged:
+            self.step()
+
+    def _start_move(self) -> None:
+        """Plan a straight line to staging and start it; a path around obstacles where the line is not free."""
         q = self.machine.arm.read().q
         scene, goal = self._believed_scene(), self.staging()
         try:
@@ -309,28 +408,27 @@ class Rollout:
             planned = _moves().move_to_pose(q, goal, scene, MARGIN_M)
         times, positions, velocities, accelerations = planned.sample_every(0.01)
         trajectory = JointTrajectory(times, positions, velocities, accelerations)
-        follower = self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), q)
-        while not follower.state.is_final:
-            self._cycle()
-        if follower.fault is not None:
-            raise follower.fault
+        self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), q)
 
-    def _insert(self) -> InsertionResult:
-        while True:
-            now = self.machine.clock.now_s()
-            X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
-            wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
-            out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
-            self.trace.time_s.append(now)
-            self.trace.phase.append(int(out.phase))
-            self.trace.depth_m.append(float((inverse(self._port.X) @ X_base_tcp @ self._tip.X)[2, 3]))
-            self.trace.force.append(wrench[:3])
-            if out.result is not None:
-                return out.result
-            if out.is_gripper_open:
-                self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
-            self.controller.command_compliance(out.command, now)
-            self._cycle()
+    def _prepare_insertion(self) -> None:
+        """Do what has to be done at staging before the skill takes over: nothing for an arm that is told torques."""
+
+    def _insert_step(self) -> InsertionResult | None:
+        now = self.machine.clock.now_s()
+        X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
+        wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
+        out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
+        self.trace.time_s.append(now)
+        self.trace.phase.append(int(out.phase))
+        self.trace.depth_m.append(float((self._X_port_base @ X_base_tcp @ self._tip.X)[2, 3]))
+        self.trace.force.append(wrench[:3])
+        if out.result is not None:
+            return out.result
+        if out.is_gripper_open:
+            self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
+        self.controller.command_compliance(out.command, now)
+        self._cycle()
+        return None
 
     def _cycle(self) -> None:
         """Run the controller and the machine for one period and record it."""

@@ -23,7 +23,7 @@ def run_scenario(scenario: Scenario, seed: int) -> Row:
         # A planner or controller that gives up is a failed trial, not a failed benchmark.
         row = _given_up(rollout, error)
     finally:
-        state_hash = rollout.machine.state_hash()
+        state_hash = rollout.state_hash()
         target = rollout.machine.world.scene.target
         rollout.close()
     head = {"scenario": scenario.name, "scenario_hash": scenario.content_hash, "seed": seed, "target": target}

@@ -21,14 +21,6 @@ class LatchModel(Protocol):
         """Return the force on the plug along the port's inward axis for the coming step, N, and update the state."""
         ...
 
-    def save(self) -> tuple[float, ...]:
-        """Return what decides how the latch goes on."""
-        ...
-
-    def restore(self, saved: tuple[float, ...]) -> None:
-        """Go on from what `save` returned."""
-        ...
-
 
 def make_latch(connector: Connector, dt_s: float) -> LatchModel | None:
     """Return the latch of a connector, or None where it has none.
@@ -83,11 +75,3 @@ class LatchField:
             return -latch.engage_n * (1.0 - over / latch.snap_m)
         self.is_engaged = True
         return 0.0
-
-    def save(self) -> tuple[float, ...]:
-        """Return what decides how the latch goes on."""
-        return (float(self.is_engaged),)
-
-    def restore(self, saved: tuple[float, ...]) -> None:
-        """Go on from what `save` returned."""
-        self.is_engaged = bool(saved[0])

@@ -84,12 +84,3 @@ class LatchTooth:
         if self.rise_m < 0.0:  # the tooth's own stop
             self.rise_m, self._speed = 0.0, 0.0
         return 0.0
-
-    def save(self) -> tuple[float, ...]:
-        """Return what decides how the tooth goes on."""
-        return (float(self.is_engaged), self.rise_m, self._speed, self._rub)
-
-    def restore(self, saved: tuple[float, ...]) -> None:
-        """Go on from what `save` returned."""
-        engaged, self.rise_m, self._speed, self._rub = saved
-        self.is_engaged = bool(engaged)

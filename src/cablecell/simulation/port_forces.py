@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-
 import pybullet as p
 
 from cablecell.core.config.simulation import SimulationSettings
@@ -14,23 +11,10 @@ from cablecell.simulation.latch import LatchModel, make_latch
 from cablecell.simulation.round_contact import RoundContact
 from cablecell.simulation.scene import Scene
 
+_LATCH_SLACK_M = 0.5e-3
+"""Room beyond half again its clearance within which a plug's tip is still in the port, and its latch acts."""
 _BESIDE_M, _ABOVE_M, _BELOW_M = 5.0e-3, 5.0e-3, 0.06
 """A port is looked at while the plug's tip is so near to its entrance."""
-
-
-@dataclass(frozen=True)
-class PortState:
-    """What the ports remember.
-
-    Attributes:
-        near: The port that the plug is in or above.
-        latches: State of every latch, by port.
-        rounds: State of every round contact, by port.
-    """
-
-    near: str | None
-    latches: dict[str, tuple[float, ...]]
-    rounds: dict[str, bytes]
 
 
 class PortForces:
@@ -64,11 +48,14 @@ class PortForces:
         self._scene, self._held = scene, held
         self.latches: dict[str, LatchModel] = {}
         self.rounds: dict[str, RoundContact] = {}
+        self._latches_within: dict[str, float] = {}
         self.near: str | None = None
         for name, port in scene.ports.items():
             latch = make_latch(port.connector, dt_s) if settings.has_latch else None
             if latch is not None:
                 self.latches[name] = latch
+                clearance = port.connector.clearance
+                self._latches_within[name] = (1.5 * max(clearance.x_m, clearance.y_m) + _LATCH_SLACK_M) ** 2
             plug = scene.plug
             if held is None or plug is None or plug.connector.round_fit is None:
                 continue
@@ -115,9 +102,12 @@ class PortForces:
         if latch is not None:
             axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
             lever = subtract(self._held.tip_of(com, q), com)
-            depth = dot(subtract(add(com, lever), X_WE.p), axis)
-            push = scale(axis, latch.force(depth, dot(add(v, cross(w, lever)), axis), dot(loaded, axis)))
-            turn = cross(lever, push)
+            off = subtract(add(com, lever), X_WE.p)
+            depth = dot(off, axis)
+            # A plug that stands beside its port is as deep as one in it, but there is nothing to latch on.
+            if dot(off, off) - depth * depth < self._latches_within[self.near]:
+                push = scale(axis, latch.force(depth, dot(add(v, cross(w, lever)), axis), dot(loaded, axis)))
+                turn = cross(lever, push)
         if contact is not None:
             more, turn_more = contact.wrench(com, q, v, w, add(loaded, push), add(torque, turn))
             push, turn = add(push, more), add(turn, turn_more)
@@ -127,25 +117,3 @@ class PortForces:
         """Return the sum of the normal forces of the round contact, N."""
         contact = self.rounds.get(self.near or "")
         return 0.0 if contact is None else contact.normal_n
-
-    def save(self) -> PortState:
-        """Return what the ports remember."""
-        return PortState(
-            self.near,
-            {name: latch.save() for name, latch in self.latches.items()},
-            {name: contact.save() for name, contact in self.rounds.items()},
-        )
-
-    def restore(self, saved: PortState) -> None:
-        """Go on from what `save` returned."""
-        self.near = saved.near
-        for name, values in saved.latches.items():
-            self.latches[name].restore(values)
-        for name, deflections in saved.rounds.items():
-            self.rounds[name].restore(deflections)
-
-    def digest(self) -> bytes:
-        """Return what the ports remember, as bytes for a hash."""
-        values = [value for latch in self.latches.values() for value in latch.save()]
-        parts = [(self.near or "").encode(), struct.pack(f"<{len(values)}d", *values)]
-        return b"".join([*parts, *(contact.save() for contact in self.rounds.values())])

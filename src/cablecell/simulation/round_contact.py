@@ -105,14 +105,6 @@ class RoundContact:
         self._bristles[:] = 0.0
         self.normal_n, self.penetration_m, self.rounds, self._points = 0.0, -_FAR_M, 0, 0
 
-    def save(self) -> bytes:
-        """Return what decides how the contact goes on: the tangential deflection of every point."""
-        return self._bristles.tobytes()
-
-    def restore(self, saved: bytes) -> None:
-        """Go on from what `save` returned."""
-        self._bristles[:] = np.frombuffer(saved).reshape(self._bristles.shape)
-
 
 def _fit_of(connector: Connector, friction_scale: float, dt_s: float) -> NDArray[np.float64]:
     fit, edge = connector.round_fit, connector.plug.edge_radius_m

@@ -5,10 +5,10 @@ The code of a step uses plain numbers and tuples: at this size numpy would cost 
 
 from __future__ import annotations
 
-import hashlib
 import random
-import struct
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import pybullet as p
 
@@ -16,7 +16,7 @@ from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.geometry.scalar import Vec3, add, cross, rotate, subtract
 from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
-from cablecell.simulation.cable import CablePull
+from cablecell.simulation.cable import Cable
 from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
@@ -80,6 +80,7 @@ class World:
                 self.tcp(),
                 table_height_m=scene.board.p[2],
                 rng=self.random("grasp"),
+                grip_n=self._finger_command[1],
             )
             self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
         self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
@@ -198,7 +199,7 @@ class World:
         return self.port_forces.latches
 
     @property
-    def cable(self) -> CablePull | None:
+    def cable(self) -> Cable | None:
         """Pull of the cable, or None."""
         return None if self.held is None else self.held.cable
 
@@ -231,29 +232,48 @@ class World:
         """Return where the cable leaves the plug, in `world`, m."""
         return self._the_plug().boot()
 
-    def state_hash(self) -> str:
-        """Return a hash of everything that decides how the simulation goes on."""
+    # ------------------------------------------------------------------ acting
+
+    def save_physics(self) -> bytes:
+        """Return the state of every body and contact, as the physics engine writes it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.bullet"
+            p.saveBullet(str(path), physicsClientId=self.client)
+            return path.read_bytes()
+
+    def restore_physics(self, saved: bytes) -> None:
+        """Put a state back that was saved of the same scene, and tell the motors again what they were told last.
+
+        To be called after the state of the objects around the engine was put back.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.bullet"
+            path.write_bytes(saved)
+            p.restoreState(fileName=str(path), physicsClientId=self.client)
+        self.drives.resume()
+        self.move_fingers(*self._finger_command)
+
+    def physics_values(self) -> list[float]:
+        """Return positions and velocities of everything that moves, for a hash."""
         q, dq, _ = self.joint_states()
-        values = [*q, *dq, self.finger_width(), *self.true_wrench, *self.sensor.reading, float(self.steps)]
+        fingers = p.getJointStates(self.arm, self._fingers, physicsClientId=self.client)
+        values = [*q, *dq, *(value for state in fingers for value in state[:2])]
         if self.plug is not None:
             pose, velocity = self.plug_com(), p.getBaseVelocity(self.plug, physicsClientId=self.client)
             values += [*pose.p, *pose.q, *velocity[0], *velocity[1]]
-        if self.cable is not None:
-            values += [*self.cable.force, *self.cable.torque, *self.cable.anchor]
-        packed = struct.pack(f"<{len(values)}d", *values)
-        return hashlib.sha256(packed + self.port_forces.digest()).hexdigest()
-
-    # ------------------------------------------------------------------ acting
+        return values
 
     def move_fingers(self, width_m: float, force_n: float) -> None:
-        """Move the fingers towards a width, m, with at most a force, N."""
+        """Move the fingers towards a width, m, with at most a force, N; it decides what friction holds."""
+        force_n = min(force_n, FINGER_FORCE_N)
+        self._finger_command = (width_m, force_n)
         for finger in self._fingers:
             p.setJointMotorControl2(
                 self.arm,
                 finger,
                 p.POSITION_CONTROL,
                 targetPosition=width_m / 2.0,
-                force=min(force_n, FINGER_FORCE_N),
+                force=force_n,
                 maxVelocity=FINGER_SPEED_M_PER_S / 2.0,
                 physicsClientId=self.client,
             )
@@ -264,7 +284,7 @@ class World:
 
     def grip_plug(self) -> None:
         """Hold the plug where it is now, without moving it."""
-        self._the_plug().grip(self.tcp())
+        self._the_plug().grip(self.tcp(), self._finger_command[1])
 
     def advance(self, steps: int) -> None:
         """Do physics steps with the drives as they are set."""
@@ -288,8 +308,7 @@ class World:
             if self.steps % self._wrench_every == 0:
                 self._sample_wrench()
             if held is not None and self.steps % self._cable_every == 0:
-                if held.cable is not None:
-                    held.cable.update(held.boot(), self._cable_every * self.dt_s)
+                held.move_cable()
                 self.port_forces.look()
 
     def _sample_wrench(self) -> None:

@@ -11,6 +11,9 @@ class MotionPlannerParameters(ParameterSchema):
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     layout_file: str = parameter("", "Trial file with the designed layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout that stands in the cell after configuration.")
+    robot_file: str = parameter(
+        "", "File that describes the robot; its joint speeds bound every motion. Empty: the description's alone."
+    )
     assume_held: bool = parameter(True, "The plug of the layout is held until `cell/held_plug` says something else.")
     margin_m: float = parameter(
         0.003, "Smallest distance to everything that must not be touched.", unit="m", minimum=0.0, maximum=0.1

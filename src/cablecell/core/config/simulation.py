@@ -5,14 +5,14 @@ Every error model is seeded and on by default; `exact()` switches all of them of
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from cablecell.core.config.documents import DocumentSchema, validate_document
+from cablecell.core.config.sensors import CameraSettings, EncoderSettings, KinematicsSettings, WrenchSensorSettings
 
 JointInertias = Annotated[list[Annotated[float, Field(ge=0.0, le=2.0)]], Field(min_length=6, max_length=6)]
-Small = Annotated[float, Field(ge=0.0, le=10.0)]
 
 
 class PhysicsSettings(DocumentSchema):
@@ -27,41 +27,18 @@ class PhysicsSettings(DocumentSchema):
 
 
 class GraspSettings(DocumentSchema):
-    """The compliant grasp: a spring and damper in six directions between gripper and plug, up to where it slips."""
+    """The compliant grasp: a spring and damper in six directions between gripper and plug, up to where it slips.
+
+    Two pads hold 2 · `pad_friction` times the gripper's force, and that times `pad_arm_m` of torque.
+    """
 
     stiffness_n_per_m: Annotated[float, Field(ge=1.0e3, le=6.0e4)] = 4.0e4
     stiffness_nm_per_rad: Annotated[float, Field(ge=1.0, le=40.0)] = 30.0
     damping_ratio: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    slip_n: Annotated[float, Field(gt=0.0, le=500.0)] = 60.0
-    slip_nm: Annotated[float, Field(gt=0.0, le=20.0)] = 1.5
+    pad_friction: Annotated[float, Field(gt=0.0, le=2.0)] = 0.25
+    pad_arm_m: Annotated[float, Field(gt=0.0, le=0.1)] = 0.023
     error_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.002
     error_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.04
-
-
-class WrenchSensorSettings(DocumentSchema):
-    """Errors of the force/torque sensor, one standard deviation where random."""
-
-    rate_hz: Annotated[int, Field(ge=50, le=2000)] = 500
-    gain_error: Annotated[float, Field(ge=0.0, le=0.1)] = 0.01
-    bias_n: Small = 1.0
-    bias_nm: Small = 0.05
-    drift_n_per_min: Small = 0.1
-    drift_nm_per_min: Small = 0.005
-    noise_n: Small = 0.1
-    noise_nm: Small = 0.004
-    filter_hz: Annotated[float, Field(ge=5.0, le=1000.0)] = 100.0
-    latency_s: Annotated[float, Field(ge=0.0, le=0.05)] = 0.002
-    resolution_n: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
-    resolution_nm: Annotated[float, Field(ge=0.0, le=0.1)] = 0.0005
-    has_errors: bool = True
-
-
-class EncoderSettings(DocumentSchema):
-    """Errors of the joint encoders, one standard deviation where random."""
-
-    noise_rad: Annotated[float, Field(ge=0.0, le=1.0e-3)] = 1.0e-5
-    noise_rad_per_s: Annotated[float, Field(ge=0.0, le=0.1)] = 5.0e-4
-    offset_rad: Annotated[float, Field(ge=0.0, le=0.01)] = 1.0e-4
 
 
 class PayloadSettings(DocumentSchema):
@@ -78,12 +55,41 @@ class ArmSettings(DocumentSchema):
     position_gain: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
 
 
+class FarEnd(DocumentSchema):
+    """The other end of the held plug's cable: free, held by a clip, or plugged in; in `world`.
+
+    A free end lies on the table in the direction `heading_rad` about z, with a mass of its own. A clip keeps place and
+    direction, and lets the cable turn; something plugged in keeps its turn as well. `direction` is that in which the
+    cable leaves its holder. More than `hold_n` would pull it out.
+    """
+
+    kind: Literal["free", "clipped", "plugged"] = "free"
+    heading_rad: Annotated[float, Field(ge=-6.3, le=6.3)] = 1.5708
+    mass_kg: Annotated[float, Field(ge=0.0, le=1.0)] = 0.03
+    position_m: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
+    direction: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
+    hold_n: Annotated[float, Field(gt=0.0, le=500.0)] = 10.0
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> FarEnd:
+        is_held = self.kind != "free"
+        if is_held != (self.position_m is not None) or is_held != (self.direction is not None):
+            raise ValueError(f"far_end: position_m and direction belong to a held end; kind is '{self.kind}'")
+        if self.direction is not None and not any(self.direction):
+            raise ValueError("far_end: direction has no length")
+        return self
+
+
 class CableSettings(DocumentSchema):
-    """The cable's pull on the plug."""
+    """The cable behind the held plug: where its other end is, what it lies on, and how it is computed."""
 
     is_present: bool = True
-    rate_hz: Annotated[int, Field(ge=10, le=500)] = 100
-    time_constant_s: Annotated[float, Field(ge=0.01, le=5.0)] = 0.15
+    rate_hz: Annotated[int, Field(ge=50, le=500)] = 100
+    segments: Annotated[int, Field(ge=24, le=120)] = 40
+    drag_per_s: Annotated[float, Field(ge=0.0, le=100.0)] = 5.0
+    table_friction: Annotated[float, Field(ge=0.0, le=1.5)] = 0.3
+    far_end: FarEnd = FarEnd()
+    pull_limit_n: Annotated[float, Field(gt=0.0, le=500.0)] = 5.0
 
 
 class ContactSettings(DocumentSchema):
@@ -99,6 +105,8 @@ class SimulationSettings(DocumentSchema):
     grasp: GraspSettings = GraspSettings()
     wrench_sensor: WrenchSensorSettings = WrenchSensorSettings()
     encoders: EncoderSettings = EncoderSettings()
+    kinematics: KinematicsSettings = KinematicsSettings()
+    cameras: CameraSettings = CameraSettings()
     payload: PayloadSettings = PayloadSettings()
     arm: ArmSettings = ArmSettings()
     cable: CableSettings = CableSettings()
@@ -124,7 +132,9 @@ class SimulationSettings(DocumentSchema):
             update={
                 "grasp": self.grasp.model_copy(update={"error_m": 0.0, "error_rad": 0.0}),
                 "wrench_sensor": self.wrench_sensor.model_copy(update={"has_errors": False}),
-                "encoders": EncoderSettings(noise_rad=0.0, noise_rad_per_s=0.0, offset_rad=0.0),
+                "encoders": EncoderSettings.exact(),
+                "kinematics": KinematicsSettings.exact(),
+                "cameras": CameraSettings.exact(),
                 "payload": PayloadSettings(mass_error_kg=0.0, com_error_m=0.0),
             }
         )
