@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from cablecell.composition.machines import Backend
-from cablecell.core.control.frames import Array
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.trajectory import (
     START_TOLERANCE_RAD,
@@ -24,6 +23,7 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
+from cablecell.core.geometry import Array
 from cablecell.ports import CommandMode, JointCommand
 from cablecell.ros.arm_priority import less_urgent
 from cablecell.ros.control_loop import ControlLoop, Cycle

@@ -15,8 +15,8 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import Array, rotvec_from_rotation
 from cablecell.core.control.model import ArmDynamics
+from cablecell.core.geometry import Array, log_so3
 
 _INERTIA_FLOOR = 1e-6
 """Added to the inverse of the operational space inertia, so that a singular direction stays finite, 1/kg."""
@@ -142,7 +142,7 @@ class CartesianImpedance:
         error = np.empty(6)
         error[:3] = R.T @ (X_base_reference[:3, 3] - X_base_comp[:3, 3])
         # log(R_target^T R_comp) is the rotation from target to actual in target axes.
-        error[3:] = -rotvec_from_rotation(R.T @ X_base_comp[:3, :3])
+        error[3:] = -log_so3(R.T @ X_base_comp[:3, :3])
         stiffness = self._stiffness
         assert stiffness is not None
         wrench = stiffness @ error + self._total_damping @ (twist - J_t @ dq) + self._feedforward

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.frames import Array, rotation_from_rotvec, rotvec_from_rotation, transform
+from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose
 
 _APPROACH = 0.8
 """Share of the acceleration limit planned for braking; the rest absorbs the discrete step."""
@@ -51,7 +51,7 @@ class PoseInterpolator:
     @property
     def X_base_reference(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
         """Reference pose, shape (4, 4)."""
-        return transform(self._R, self._p)
+        return make_pose(self._R, self._p)
 
     @property
     def twist(self) -> Array:
@@ -84,9 +84,9 @@ class PoseInterpolator:
         s, dt = self._settings, self._dt_s
         self._v = _pursue(X_base_target[:3, 3] - self._p, self._v, twist[:3], s.linear_speed, s.linear_acceleration, dt)
         self._p = self._p + self._v * dt
-        rotation = rotvec_from_rotation(X_base_target[:3, :3] @ self._R.T)
+        rotation = log_so3(X_base_target[:3, :3] @ self._R.T)
         self._w = _pursue(rotation, self._w, twist[3:], s.angular_speed, s.angular_acceleration, dt)
-        self._R = _orthonormal(rotation_from_rotvec(self._w * dt) @ self._R)
+        self._R = _orthonormal(exp_so3(self._w * dt) @ self._R)
 
 
 def _orthonormal(R: Array) -> Array:
