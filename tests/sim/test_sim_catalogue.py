@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pybullet as p
 import pytest
 
 from cablecell.configuration import config_folder, load_connector
 from cablecell.evaluation.connector_drawing import save_drawing
 from cablecell.simulation.plug_rig import PlugRig, RigRows, Support
+from cablecell.simulation.rigid import NO_ROTATION, Pose
+from tests.support.sim_cell import connected
 
 FILES = sorted((config_folder() / "connectors").glob("*.yaml"))
 NEW = Path(__file__).resolve().parents[1] / "data" / "my_sensor_plug.yaml"
@@ -73,6 +76,14 @@ def test_a_good_start_ends_seated_within_the_budget_and_comes_out_as_stated(conn
     assert done.pull_n == pytest.approx(connector.latch.retention_n, rel=0.05, abs=1.0)
 
 
+def test_a_plug_that_comes_straight_down_stands_on_its_stop(connector):
+    # Exactly concentric, a round plug was once thrown out of its bore two steps after it had landed.
+    done = push(connector)
+    assert abs(done.short_m) < 2.0e-6
+    assert np.hypot(done.rows.lateral_n, done.rows.lateral_y_n).max() < 0.5
+    assert done.rows.axial_n.max() <= connector.forces.insertion_max_n
+
+
 @pytest.mark.parametrize(
     ("name", "goes_in"), [("lc", False), ("rj45", False), ("jst_ph_4", False), ("usb_c", True), ("peg_rect", True)]
 )
@@ -96,3 +107,24 @@ def test_a_connector_that_the_code_has_never_seen_needs_a_file_only(tmp_path):
     assert push(connector, yaw_rad=math.pi).short_m > 7.0e-3
     for picture in save_drawing(connector, tmp_path / "new", "new"):
         assert picture.stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(("beside_m", "is_held"), [(0.3e-3, True), (1.5e-3, False), (4.0e-3, False)])
+def test_a_plug_that_stands_beside_its_port_is_not_latched(beside_m, is_held):
+    # An antenna plug beside its receptacle stands on the board, as deep as one on it; it was once held there.
+    machine = connected("trial_1")
+    world = machine.world
+    port = world.scene.ports[world.scene.target]
+    stop, com = port.connector.port.stop_depth_m, world.scene.plug.connector.plug.com_m
+    forces = []
+    for below_m in (-3.0e-3, -0.95e-3, 0.0, -2.0e-3):
+        X_WT = port.X_WE @ Pose((beside_m, 0.0, stop + below_m), NO_ROTATION)
+        X_W_com = X_WT @ Pose((com[0], com[1], com[2]), NO_ROTATION)
+        p.resetBasePositionAndOrientation(world.plug, X_W_com.p, X_W_com.q, physicsClientId=world.client)
+        world.port_forces.look()
+        still = (0.0, 0.0, 0.0)
+        forces.append(world.port_forces.act(X_W_com.p, X_W_com.q, still, still, still, still)[0])
+    assert (np.linalg.norm(forces[1]) > 3.0) == is_held, "closing"
+    assert (np.linalg.norm(forces[3]) > 20.0) == is_held, "pulling"
+    assert world.latches[world.scene.target].is_engaged is is_held
+    machine.disconnect()
