@@ -13,7 +13,9 @@ from cablecell.core.config.teleop import TeleopSettings
 from cablecell.core.control.frames import rotation_from_rotvec, rotvec_from_rotation, transform
 from cablecell.core.errors import WorkcellError
 from cablecell.core.teleop.commands import Observation, marker_source
+from cablecell.core.teleop.guard import Contact
 from cablecell.core.teleop.output import TeleopState
+from cablecell.core.teleop.target import LimitedTarget, Wish
 from cablecell.core.teleop.teleoperation import Teleoperation
 
 PERIOD_S = 0.01
@@ -224,3 +226,17 @@ def test_a_refused_command_changes_nothing(seed):
         np.testing.assert_array_equal(one.setpoint.X_base_target, two.setpoint.X_base_target)
         np.testing.assert_array_equal(one.setpoint.twist, two.setpoint.twist)
     assert refusals == 60
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 100_000))
+def test_the_target_never_passes_the_marker_however_late_a_step_is(seed):
+    rng = np.random.default_rng(seed)
+    target, goal = LimitedTarget(TeleopSettings(speed_scale=1.0), HOME), HOME.copy()
+    goal[:3, 3] += rng.uniform(0.001, 0.01) * np.array([1.0, 0.0, 0.0])
+    free = Contact(0.0, 0.0, 1.0, (np.zeros(3), np.zeros(3)))
+    for _ in range(400):
+        dt_s = float(rng.choice([0.002, 0.01, 0.05, 0.2], p=[0.4, 0.4, 0.15, 0.05]))
+        target.step(Wish(X_base_goal=goal), HOME, free, 1.0, dt_s)
+        assert target.X_base_target[0, 3] <= goal[0, 3] + 1e-9
+    assert target.X_base_target[0, 3] == pytest.approx(goal[0, 3], abs=1e-5)

@@ -76,6 +76,14 @@ def test_a_good_start_ends_seated_within_the_budget_and_comes_out_as_stated(conn
     assert done.pull_n == pytest.approx(connector.latch.retention_n, rel=0.05, abs=1.0)
 
 
+def test_a_plug_that_comes_straight_down_stands_on_its_stop(connector):
+    # Exactly concentric, a round plug was once thrown out of its bore two steps after it had landed.
+    done = push(connector)
+    assert abs(done.short_m) < 2.0e-6
+    assert np.hypot(done.rows.lateral_n, done.rows.lateral_y_n).max() < 0.5
+    assert done.rows.axial_n.max() <= connector.forces.insertion_max_n
+
+
 @pytest.mark.parametrize(
     ("name", "goes_in"), [("lc", False), ("rj45", False), ("jst_ph_4", False), ("usb_c", True), ("peg_rect", True)]
 )

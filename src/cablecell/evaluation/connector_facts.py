@@ -39,6 +39,7 @@ def facts_of(connector: Connector) -> list[tuple[str, str]]:
         ),
         ("cable", f"{connector.cable.diameter_m * _MM:.2f} mm, {connector.cable.mass_kg_per_m * 1.0e3:.1f} g/m"),
         ("bending stiffness", f"{connector.cable.bending_stiffness_nm2:.1e} N·m²"),
+        ("bend radius", f"≥ {connector.cable.min_bend_radius_m * _MM:.0f} mm"),
     ]
     return [*rows, *_latch_facts(connector.latch)]
 

@@ -38,8 +38,9 @@ FIT_SIZE = 13
 
 # Columns of `work`: point from the centre of mass, normal that pushes the plug, depth, deflection, normal force, limit.
 _R, _N, _G, _S, _P, _L = 0, 3, 6, 7, 10, 11
+NORMAL_X, NORMAL_FORCE = _N, _P
 WORK_SIZE = 12
-_MAX_ROUNDS, _MAX_TURNS, _LEAST_SHARE = 30, 20, 1.0e-3
+_MAX_ROUNDS, _MAX_TURNS, _LEAST_SHARE = 30, 20, 1.0e-7
 _TOLERANCE_J = 1.0e-18
 """Energy of the momentum that may be missing after a step: 80 g at 5 nm/s."""
 _LIMIT_TOLERANCE_N = 1.0e-3
@@ -493,7 +494,7 @@ def contact_wrench(
     w: Vec3,
     force: Vec3,
     torque: Vec3,
-) -> tuple[Vec3, Vec3, float, float, int]:
+) -> tuple[Vec3, Vec3, float, float, int, int]:
     """Return force and torque of the contact on the plug, and what there is to know about it.
 
     Args:
@@ -514,7 +515,7 @@ def contact_wrench(
 
     Returns:
         Force, N, and torque about the centre of mass, N·m, in `world`; sum of the normal forces, N; deepest point at
-        the begin of the step, m, negative when apart; rounds of the solver.
+        the begin of the step, m, negative when apart; rounds of the solver; number of points in `work`.
     """
     dt = fit[STEP]
     R_plug = _matrix(q)
@@ -579,4 +580,4 @@ def contact_wrench(
     for i in range(3):
         f[i] = bore[i, 0] * contact[0] + bore[i, 1] * contact[1] + bore[i, 2] * contact[2]
         m[i] = bore[i, 0] * contact[3] + bore[i, 1] * contact[4] + bore[i, 2] * contact[5]
-    return (f[0], f[1], f[2]), (m[0], m[1], m[2]), total, deepest, rounds
+    return (f[0], f[1], f[2]), (m[0], m[1], m[2]), total, deepest, rounds, n

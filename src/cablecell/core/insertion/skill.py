@@ -52,6 +52,7 @@ class InsertionSkill:
         self._reason = "not started"
         self._port: PoseEstimate | None = None
         self._tip: PoseEstimate | None = None
+        self._X_base_port, self._X_port_base = np.eye(4), np.eye(4)
         self._start_s = 0.0
         self._last_s = 0.0
         self._last_p = np.zeros(3)
@@ -149,7 +150,9 @@ class InsertionSkill:
         return None
 
     def _measure(self, observation: Observation, port: PoseEstimate, tip: PoseEstimate) -> Measurement:
-        X_port_tcp = inverse(port.X) @ observation.X_base_tcp
+        if port.X is not self._X_base_port:
+            self._X_base_port, self._X_port_base = port.X, inverse(port.X)
+        X_port_tcp = self._X_port_base @ observation.X_base_tcp
         X_port_tip = X_port_tcp @ tip.X
         contact = observation.wrench_tcp - self._bias
         at_tip = shift_wrench(contact[:3], contact[3:], tip.X[:3, 3])

@@ -190,7 +190,9 @@ def _towards(distance: Array, ball: _Ball, dt_s: float) -> Array:
     length = _norm(distance)
     if length < 1e-9:
         return np.zeros(3)
-    closing = min(math.sqrt(2.0 * _APPROACH * ball.acceleration * length), length / dt_s)
+    # v·dt + v²/2a = length: what is left after this step, however long it is, is enough to stop in.
+    a = _APPROACH * ball.acceleration
+    closing = math.sqrt((a * dt_s) ** 2 + 2.0 * a * length) - a * dt_s
     return distance * (closing / length)
 
 
