@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.errors import PathCollisionError, StartInCollisionError
-from cablecell.core.motion.ik import InverseKinematics
+from cablecell.core.motion.ik import IkSolver, make_ik
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
 from cablecell.core.motion.scene import Scene
@@ -52,12 +52,12 @@ class MovePlanner:
         self.limits = limits
         self._settings = settings or PlannerSettings()
         self.planner = RrtConnectPlanner(geometry or RobotGeometry(model), self._settings)
-        self._ik: dict[str, InverseKinematics] = {}
+        self._ik: dict[str, IkSolver] = {}
 
-    def ik(self, tip_frame: str) -> InverseKinematics:
+    def ik(self, tip_frame: str) -> IkSolver:
         """Return the inverse kinematics of a frame, made on first use."""
         if tip_frame not in self._ik:
-            self._ik[tip_frame] = InverseKinematics(self.model, tip_frame)
+            self._ik[tip_frame] = make_ik(self.model, tip_frame)
         return self._ik[tip_frame]
 
     def move_to_joints(

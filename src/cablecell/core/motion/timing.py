@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cablecell.core.geometry import PoseLine, pose_difference
 from cablecell.core.motion.errors import NoIkSolutionError, SingularityError
-from cablecell.core.motion.ik import InverseKinematics
+from cablecell.core.motion.ik import IkSolver
 from cablecell.core.motion.scurve import plan_rest_to_rest
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory, measure_limit_use
 
@@ -105,7 +105,7 @@ def _each(limits: MotionLimits) -> tuple[Array, Array, Array]:
 
 
 def time_line(
-    ik: InverseKinematics,
+    ik: IkSolver,
     q_start: ArrayLike,
     X_base_goal: ArrayLike,
     line: LineLimits,
@@ -160,7 +160,7 @@ def time_line(
     )
 
 
-def _trace_line(ik: InverseKinematics, start: Array, X_goal: Array, length: float, pace: LineLimits) -> Trajectory:
+def _trace_line(ik: IkSolver, start: Array, X_goal: Array, length: float, pace: LineLimits) -> Trajectory:
     model = ik.model
     curve = plan_rest_to_rest(length, pace.velocity, pace.acceleration, pace.jerk)
     count = max(2, math.ceil(curve.duration / _PERIOD_S))
@@ -189,7 +189,7 @@ def _trace_line(ik: InverseKinematics, start: Array, X_goal: Array, length: floa
     return Trajectory(model.joint_names, times, q, dq, ddq)
 
 
-def _continue_branch(ik: InverseKinematics, X: Array, previous: Array, fraction: float) -> Array:
+def _continue_branch(ik: IkSolver, X: Array, previous: Array, fraction: float) -> Array:
     q = ik.follow(X, previous)
     if q is None:
         where = ", ".join(f"{value:.4f}" for value in X[:3, 3])
