@@ -16,6 +16,9 @@ from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_tra
 
 Array = NDArray[np.float64]
 
+_SAMPLE_S = 0.002
+"""Period at which a timed trajectory is looked at, that of a controller."""
+
 
 class MovePlanner:
     """Plans, times and checks moves of one arm.
@@ -76,7 +79,7 @@ class MovePlanner:
             WorkcellError: Families 100 and 200, as the planner raises them.
         """
         path = self.planner.plan(q_start, [q_goal], scene, margin_m)
-        return self._time(path.waypoints, speed_scale)
+        return self._time(path.waypoints, speed_scale, scene, margin_m)
 
     def move_to_pose(
         self,
@@ -98,7 +101,7 @@ class MovePlanner:
         # Where there is no solution, `solve` is asked for the reason, which it raises.
         goals = ik.solve_all(X_base_tip, q_start) or [ik.solve(X_base_tip, q_start)]
         path = self.planner.plan(q_start, goals, scene, margin_m)
-        return self._time(path.waypoints, speed_scale)
+        return self._time(path.waypoints, speed_scale, scene, margin_m)
 
     def move_linear(
         self,
@@ -128,30 +131,26 @@ class MovePlanner:
             StartInCollisionError: Its start does not keep the margin.
             PathCollisionError: A later configuration does not.
         """
-        checker = self.planner.checker(scene, margin_m)
-        resolution = self._settings.final_resolution_rad
-        checked: Array | None = None
-        for time, q in zip(*trajectory.sample_every(0.002)[:2], strict=True):
-            is_last = time == trajectory.duration_s
-            if checked is not None and not is_last and float(np.abs(q - checked).max()) < 0.5 * resolution:
-                continue
-            if not checker.is_free(q):
-                reason = checker.describe(q)
-                if time == 0.0:
-                    raise StartInCollisionError(
-                        f"the start is in collision: {reason}", quantity="start", value=reason, limit=margin_m, unit="m"
-                    )
-                raise PathCollisionError(
-                    f"the path is in collision after {time:.3f} s of {trajectory.duration_s:.3f} s: {reason}",
-                    quantity="time_s",
-                    value=float(time),
-                    limit=margin_m,
-                    unit="m",
-                )
-            checked = q
+        times, samples = trajectory.sample_every(_SAMPLE_S)[:2]
+        found = self.planner.compiled(scene, margin_m).first_collision(samples, self._settings.final_resolution_rad)
+        if found is None:
+            return
+        reason = self.planner.checker(scene, margin_m).describe(samples[found])
+        if found == 0:
+            raise StartInCollisionError(
+                f"the start is in collision: {reason}", quantity="start", value=reason, limit=margin_m, unit="m"
+            )
+        raise PathCollisionError(
+            f"the path is in collision after {times[found]:.3f} s of {trajectory.duration_s:.3f} s: {reason}",
+            quantity="time_s",
+            value=float(times[found]),
+            limit=margin_m,
+            unit="m",
+        )
 
-    def _time(self, waypoints: Array, speed_scale: float) -> Trajectory:
+    def _time(self, waypoints: Array, speed_scale: float, scene: Scene, margin_m: float) -> Trajectory:
         limits = self.limits.scaled(speed_scale)
         trajectory = time_joint_path(waypoints, limits, self.model.joint_names)
         check_trajectory(trajectory, limits, self.model.limits.lower, self.model.limits.upper)
+        self.check_free(trajectory, scene, margin_m)
         return trajectory
