@@ -19,6 +19,7 @@ REAL_TIME = (
     "tests/system/test_cell_deaths.py",
     "tests/system/test_cell_up_and_down.py",
     "tests/system/test_demo",
+    "tests/system/test_loopback.py",
 )
 """Files whose tests run the cell's nodes in real time."""
 

@@ -130,11 +130,71 @@ def bench(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that run trials.")] = 1,
     json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write settings, raw rows and summary.")] = "",
+    scenario: Annotated[
+        str, typer.Option(metavar="FILE", help="Scenario (insertion, clearance) instead of the default.")
+    ] = "",
+    connector: Annotated[
+        str, typer.Option(metavar="FILE", help="Connector (insertion, clearance) instead of the catalogue's.")
+    ] = "",
+    soak: Annotated[int, typer.Option(min=0, help="Insertions in a row in one process (sim).")] = 0,
 ) -> None:
     """Run one benchmark, print a table and optionally write JSON."""
     from cablecell.evaluation import bench as benchmarks
 
-    raise typer.Exit(benchmarks.run_from_cli(name, n=n, seed=seed, workers=workers, json_file=json))
+    options: dict[str, Any] = {
+        key: Path(value) for key, value in (("scenario", scenario), ("connector", connector)) if value
+    }
+    if soak:
+        options["soak"] = soak
+    code = benchmarks.run_from_cli(name, n=n, seed=seed, workers=workers, json_file=json, options=options)
+    raise typer.Exit(code)
+
+
+@app.command()
+def rollout(
+    scenario: Annotated[
+        str, typer.Argument(metavar="[SCENARIO]", help="Scenario file; the first sample trial by default.")
+    ] = "",
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of runs.")] = 20,
+    seed: Annotated[int, typer.Option(min=-1, help="First seed; -1 is the scenario's own.")] = -1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    out: Annotated[str, typer.Option(metavar="DIR", help="Keep a line per run, scenario and summary here.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the runs that are in --out.")] = False,
+    connector: Annotated[
+        str, typer.Option(metavar="FILE", help="Connector in the place of the scenario's, or in the bench fixture.")
+    ] = "",
+) -> None:
+    """Run insertions of a scenario in simulation, without ROS and as fast as the processor allows."""
+    from cablecell.evaluation import rollout_command
+
+    options = rollout_command.RolloutOptions(
+        scenario=Path(scenario) if scenario else None,
+        connector=Path(connector) if connector else None,
+        n=n,
+        seed=None if seed < 0 else seed,
+        workers=workers,
+        out=Path(out) if out else None,
+        resume=resume,
+    )
+    raise typer.Exit(rollout_command.run(options))
+
+
+scene = typer.Typer(no_args_is_help=True, help="Pictures of what is simulated.")
+app.add_typer(scene, name="scene")
+
+
+@scene.command()
+def render(
+    connector: Annotated[str, typer.Option("--connector", metavar="FILE", help="Connector file, or a shipped name.")],
+    clearance: Annotated[
+        float | None, typer.Option("--clearance", metavar="M", help="Another clearance on every side, m.")
+    ] = None,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Folder of the pictures.")] = ".",
+) -> None:
+    """Draw a connector with its dimensions, as SVG and PNG; exit code 2 when the file has a mistake."""
+    from cablecell.evaluation import scene_pictures
+
+    raise typer.Exit(scene_pictures.render_connector(connector, clearance_m=clearance, out=Path(out)))
 
 
 @app.command()

@@ -88,11 +88,13 @@ class WrenchSample:
         force: Force of the environment on the tool at `ft_frame`, expressed in `ft_frame`, shape (3,), N; raw, with
             the sensor's bias and the weight of everything behind it.
         torque: Torque about the origin of `ft_frame`, expressed in it, shape (3,), N·m; raw likewise.
+        is_overloaded: Whether the load was outside the sensor's range, so that force and torque are too small.
     """
 
     stamp_s: float
     force: Vector
     torque: Vector
+    is_overloaded: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cablecell.composition.machines import NoExtras
 from cablecell.composition.ros2_control_backend import load_robot, make_backend
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.robot import parse_robot
@@ -213,7 +214,7 @@ def test_as_a_backend_it_says_by_data_that_it_is_told_positions():
     loop = backend.contact_loop
     assert loop is not None
     assert loop.delay_s == SETTINGS.response.delay_s
-    assert backend.simulation is None
+    assert isinstance(backend.make_extras(None), NoExtras)
 
 
 def test_the_controller_knows_the_speeds_of_the_robot_file():

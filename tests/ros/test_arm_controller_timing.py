@@ -1,5 +1,7 @@
 """Laws of the pacing of the control loop, with a clock that the test turns."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,27 @@ def test_an_interruption_by_request_is_no_long_period():
     statistics.start_cycle(902_000_000)
     assert statistics.report().count == 2
     assert statistics.report().long_share == 0.0
+
+
+def test_a_cycle_that_takes_far_too_long_says_where_its_time_went():
+    statistics = PeriodStatistics()
+    statistics.begin()
+    began_ns = time.monotonic_ns()
+    while time.monotonic_ns() - began_ns < 20_000_000:  # on a processor, apart from what others take of it
+        pass
+    statistics.start_cycle(0)
+    statistics.end_cycle(30_000_000)
+    assert statistics.stall is None
+    statistics.start_cycle(80_000_000)
+    statistics.end()
+    stall = statistics.stall
+    assert (stall.elapsed_s, stall.working_s) == (0.08, 0.03)
+    assert 0.0 <= stall.running_s < 0.02, "what was before the cycle does not count"
+    assert str(stall).startswith("0.080 s between two cycles: work 0.030 s; on a processor 0.0")
+
+
+def test_a_cycle_on_time_is_no_stall():
+    statistics = PeriodStatistics()
+    for now in (0, 2_000_000, 90_000_000, 92_000_000):
+        statistics.start_cycle(now)
+    assert statistics.stall is None

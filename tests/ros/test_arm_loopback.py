@@ -44,8 +44,9 @@ def cell():
         start_node("sim_robot", robot_file, "autostart:=true", "seed:=1") as robot,
         start_node("arm_controller", "hardware:=ros2_control", robot_file, "autostart:=true") as arm,
     ):
+        wait_until(lambda: client.streamed or not (robot.is_running and arm.is_running), timeout_s=30.0, what=COMMANDS)
+        assert arm.is_running, arm.output + robot.output
         client.wait_until_ready()
-        wait_until(lambda: client.streamed, what=COMMANDS)
         yield robot, arm, client
 
 

@@ -11,8 +11,8 @@ from cablecell.composition.loopback import make_servo
 from cablecell.composition.machines import MachineOptions, make_machine
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.config.sim_robot import SimRobotParameters
-from cablecell.core.control.arm_controller import ControllerMode
 from cablecell.core.control.errors import ExecutionError
+from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.ros.control_loop import ControlLoop
 from cablecell.ros.heartbeat_watch import HeartbeatWatch

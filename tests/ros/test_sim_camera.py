@@ -1,23 +1,30 @@
 """The simulated cameras in their own process, shown states of a simulation that the test steps itself."""
 
 import json
+import time
 
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import Empty, Float64MultiArray, String
 
 from cablecell.composition.camera_rig import CameraRig, scaled_intrinsics
 from cablecell.composition.machines import MachineOptions, TrialSource, make_machine
-from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
+from cablecell.configuration import load_simulation
+from cablecell.core.config.camera import CameraIntrinsics
+from cablecell.core.config.sensors import CameraSettings
 from cablecell.ports import Region
 from cablecell.ros import conversions, qos
-from tests.support.arm_node import end, start_node
-from tests.support.graph import GraphClient
+from tests.support.arm_node import BIN, end, start_node
+from tests.support.graph import GraphClient, Process
 from tests.support.wait import wait_until
 
 SCALE = 0.25
+
+
+def without_camera_errors():
+    return load_simulation().model_copy(update={"cameras": CameraSettings.exact()})
 
 
 class Studio:
@@ -79,7 +86,7 @@ def backend():
 
 @pytest.fixture(scope="module")
 def process():
-    with start_node("sim_camera", "autostart:=true", f"scale:={SCALE}", "rate_hz:=20.0", "noise_levels:=0.0") as node:
+    with start_node("sim_camera", "autostart:=true", f"scale:={SCALE}", "rate_hz:=20.0", "has_errors:=false") as node:
         yield node
         end(node)
 
@@ -114,9 +121,7 @@ def test_image_and_its_camera_info_agree(studio, backend):
     assert info.k[2] == pytest.approx((576.0 + 0.5) * SCALE - 0.5)
     assert (info.width, info.height, info.roi.width) == (288, 256, 0)
 
-    rig = CameraRig(
-        scaled_intrinsics(SCALE), ImageErrors(blur_sigma_px=0.8, noise_levels=0.0), RenderSettings(supersampling=1)
-    )
+    rig = CameraRig(scaled_intrinsics(SCALE), without_camera_errors())
     rig.show_trial(backend.simulation.source)
     rig.set_state(backend.simulation.scene_state())
     assert np.array_equal(pixels(image), rig.capture("center").pixels), "another renderer sees the same"
@@ -143,11 +148,7 @@ def test_region_is_the_same_part_of_the_full_image(studio):
     info = infos[-1]
     assert (info.roi.x_offset, info.roi.y_offset, info.roi.height) == (40, 60, 80)
     assert (info.width, info.height) == (288, 256), "K is that of the full image"
-    part = pixels(images[-1]).astype(int)
-    # The lens blur at the border of the region does not know what is outside, and an edge may fall on the next pixel.
-    here, next_to_it = (np.abs(part - full[60:140, 40 + x : 140 + x])[4:-4, 4:-4] for x in (0, 1))
-    assert (here > 2).mean() < 0.005
-    assert here.mean() < 0.1 * next_to_it.mean()
+    assert np.array_equal(pixels(images[-1]), full[60:140, 40:140])
     studio.set_region("right", 0, 0, 0, 0)
     studio.wait_for(lambda: images[-1].width == 288)
 
@@ -160,6 +161,23 @@ def test_region_outside_the_image_is_refused(studio, process):
     count = len(images)
     studio.wait_for(lambda: len(images) > count + 1)
     assert images[-1].width == 288
+
+
+def test_a_preview_is_a_small_image_of_the_center_camera(studio, backend):
+    infos = studio.listen(CameraInfo, "preview/camera_info")
+    images = studio.listen(Image, "preview/image")
+    studio.wait_for(lambda: len(images) > 2 and infos)
+    assert (images[-1].width, images[-1].height) == (640, 480)
+    assert images[-1].header.frame_id == "center_camera_optical_frame"
+    scale = 640 / 1152
+    assert infos[-1].k[0] == pytest.approx(1236.63 * scale)
+    # The whole width is there, and the middle of the height stays the middle.
+    assert infos[-1].k[5] - 239.5 == pytest.approx((512.0 - 511.5) * scale, abs=0.5)
+    rig = CameraRig(scaled_intrinsics(SCALE), without_camera_errors())
+    rig.show_trial(backend.simulation.source)
+    rig.set_state(backend.simulation.scene_state())
+    assert np.array_equal(pixels(images[-1]), rig.capture_preview("center").pixels)
+    rig.close()
 
 
 def test_another_trial_is_shown(studio, backend):
@@ -198,6 +216,44 @@ def test_inactive_cameras_are_silent(studio):
     studio.wait_for(lambda: others)
 
 
+def test_triggered_cameras_expose_when_they_are_told_and_arrive_their_latency_later(backend):
+    """All that are listened to expose at one state; without a trigger there is no image."""
+    with (
+        Process(
+            BIN / "sim_camera",
+            "--ros-args",
+            "-r",
+            "__ns:=/triggered",
+            "-p",
+            "autostart:=true",
+            "-p",
+            f"scale:={SCALE}",
+            "-p",
+            "mode:=triggered",
+        ) as node,
+        GraphClient() as client,
+    ):
+        studio = Studio(client, backend)
+        wait_until(lambda: studio.trial.get_subscription_count() and studio.states.get_subscription_count())
+        studio.show()
+        trigger = client.node.create_publisher(Empty, "/triggered/camera_trigger", qos.COMMAND)
+        images = {side: studio.listen(Image, f"/triggered/{side}_camera/image") for side in ("left", "center")}
+        wait_until(trigger.get_subscription_count)
+        preview = studio.listen(Image, "/triggered/preview/image")
+        studio.wait_for(lambda: preview, what="the preview, which runs freely")
+        assert not any(images.values())
+        for count in (1, 2):
+            studio.send_state()
+            sent_s = time.monotonic()
+            trigger.publish(Empty())
+            wait_until(lambda count=count: all(len(heard) >= count for heard in images.values()), timeout_s=20.0)
+            assert time.monotonic() - sent_s >= load_simulation().cameras.latency_s
+        assert {len(heard) for heard in images.values()} == {2}
+        stamps = [{conversions.time_ns(heard[i].header.stamp) for heard in images.values()} for i in range(2)]
+        assert all(len(found) == 1 for found in stamps)
+        end(node)
+
+
 def test_full_scale_is_the_real_camera():
     assert scaled_intrinsics(1.0) == CameraIntrinsics()
 
@@ -206,7 +262,7 @@ def test_small_image_sees_the_same_points(backend):
     """A region of the large image, reduced, is that region of the small image: intrinsics scale with half pixels."""
     images = {}
     for scale, region in ((1.0, Region(400, 400, 200, 200)), (0.5, Region(200, 200, 100, 100))):
-        rig = CameraRig(scaled_intrinsics(scale), ImageErrors(blur_sigma_px=0.0, noise_levels=0.0), RenderSettings())
+        rig = CameraRig(scaled_intrinsics(scale), without_camera_errors())
         source = backend.simulation.source
         rig.show_trial(TrialSource(source.trials_file, "trial_1", 3))
         rig.set_state(backend.simulation.scene_state())

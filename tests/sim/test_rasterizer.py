@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from cablecell.core.config.camera import RenderSettings
+from cablecell.core.config.camera import CameraIntrinsics, RenderSettings
 from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.ports import Region
-from cablecell.simulation.camera import projection_matrix, view_matrix
+from cablecell.simulation.lens import Lens
 from cablecell.simulation.render_scene import Box, Cylinder, RenderScene, TexturedPlate
 
 FLAT = RenderSettings(ambient=1.0, diffuse=0.0)
-K = np.array([[200.0, 0.0, 100.0], [0.0, 200.0, 80.0], [0.0, 0.0, 1.0]])
+EYE = CameraIntrinsics(width=201, height=161, fx=200.0, fy=200.0, cx=100.0, cy=80.0)
+K = EYE.matrix()
 SIZE = Region(0, 0, 201, 161)
 RED, GREEN = (1.0, 0.0, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0)
 NOTHING = (255, 255, 255)
@@ -25,8 +26,7 @@ def at(x, y, z):
 
 def picture(scene, X_world_optical=None, settings=FLAT):
     X = np.eye(4) if X_world_optical is None else X_world_optical
-    P = projection_matrix(K, SIZE, near_m=settings.near_m, far_m=20.0)
-    return scene.render(view_matrix(X), P, SIZE.width, SIZE.height, settings)
+    return scene.render(X, Lens(EYE).rays(SIZE), settings)
 
 
 def test_a_pixel_belongs_to_a_face_when_its_centre_does():

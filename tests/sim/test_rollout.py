@@ -76,7 +76,7 @@ def test_a_failure_is_retreated_and_not_called_a_seat():
 
 def test_bench_counts_every_rollout_and_states_the_interval():
     rows, summary = bench_insertion.run(n=3, seed=3, workers=1)
-    assert [row["trial"] for row in rows] == ["trial_1", "trial_2", "trial_3"]
+    assert [row["scenario"] for row in rows] == ["trial_1", "trial_2", "trial_3"]
     successes = sum(row["success"] for row in rows)
     assert summary["success_rate"] == pytest.approx(successes / 3)
     assert summary["wilson_low"] == pytest.approx(wilson_interval(successes, 3)[0])

@@ -86,3 +86,17 @@ def test_after_a_change_of_the_scene_nothing_old_is_followed(machine):
     for _ in range(20):
         servo.cycle(PERIOD_S)
     assert np.abs(machine.arm.read().q - start).max() < 1e-4
+
+
+def test_a_jump_of_all_joints_is_followed_and_trips_nothing(machine):
+    """Without bounds a wrist overshot its speed limit, the machine stopped itself and coasted on by half a radian."""
+    servo = ServoArm(machine, ServoLink(), seed=1)
+    start = machine.arm.read().q
+    seen = []
+    for _ in range(150):
+        servo.send(start + 0.04)
+        servo.cycle(PERIOD_S)
+        seen.append(machine.arm.read().q - start)
+    assert not machine.arm.read().is_protective_stopped
+    assert np.array(seen).max() < 1.25 * 0.04
+    assert seen[-1] == pytest.approx(np.full(6, 0.04), abs=5e-4)

@@ -10,10 +10,8 @@ import pybullet as p
 import pytest
 
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.core.config.simulation import WrenchSensorSettings
 from cablecell.simulation.description import read_description
 from cablecell.simulation.scene import ROBOT_JOINTS_KEPT
-from cablecell.simulation.wrench_sensor import WrenchErrors
 from tests.support.sim_cell import PERIOD_S, ArmKinematics, StraightInserter, connected, hold
 
 pin = pytest.importorskip("pinocchio")
@@ -207,35 +205,6 @@ def test_the_cable_pulls_with_the_weight_that_hangs():
     assert np.linalg.norm(change[3:]) > 0.005  # it hangs beside the boot
     machine.disconnect()
     without.disconnect()
-
-
-def test_sensor_errors_are_seeded_and_of_the_stated_size():
-    import random
-
-    settings = WrenchSensorSettings()
-    sensors = [WrenchErrors(settings, random.Random(seed)) for seed in (1, 1, 2)]
-    readings = []
-    for sensor in sensors:
-        rows = []
-        for i in range(1500):
-            sensor.update(i * 0.002, (0.0, 0.0, 10.0, 0.0, 0.0, 0.0))
-            rows.append(sensor.reading)
-        readings.append(np.array(rows)[100:])
-    assert (readings[0] == readings[1]).all()
-    assert not (readings[0] == readings[2]).all()
-    assert readings[0][:, :3].std(axis=0) == pytest.approx([0.1] * 3, rel=0.15)
-    assert readings[0][:, 3:].std(axis=0) == pytest.approx([0.004] * 3, rel=0.15)
-    biases = [np.abs(r.mean(axis=0)[:2]).max() for r in readings]
-    assert 0.01 < max(biases) < 4.0
-    assert sensors[0].stamp_s == pytest.approx(1499 * 0.002 - settings.latency_s)
-
-
-def test_an_exact_sensor_is_exact():
-    import random
-
-    sensor = WrenchErrors(WrenchSensorSettings(has_errors=False), random.Random(1))
-    sensor.update(0.5, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
-    assert (sensor.stamp_s, sensor.reading) == (0.5, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
 
 
 RUN = """

@@ -6,10 +6,12 @@ and buildah and mmdebstrap from apt.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +181,17 @@ def entry_point(process: subprocess.Popen[str]) -> int:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     wait_until(children.read_text, what="the first process of the container")
     return int(children.read_text().split()[0])
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a container whatever it does; all its processes go with the first one.
+
+    Killing `unshare` is not enough: the kernel forgets `--kill-child` when the entry point changes its user.
+    """
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(entry_point(process), signal.SIGKILL)
+    process.communicate(timeout=10.0)
 
 
 def check_health(image: Image, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:

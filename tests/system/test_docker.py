@@ -101,8 +101,7 @@ def test_health_follows_the_cell_and_a_signal_ends_it(
         os.kill(containers.entry_point(process), signal.SIGINT)
         assert process.wait(timeout=20.0) in (0, 130)
     finally:
-        process.kill()
-        process.communicate()
+        containers.end(process)
 
 
 def test_a_container_that_runs_no_cell_is_not_healthy(
@@ -126,5 +125,4 @@ def test_a_container_that_runs_no_cell_is_not_healthy(
         assert "no cell is running in this ROS domain" in health.stdout
         assert process.poll() is None
     finally:
-        process.kill()
-        process.communicate()
+        containers.end(process)

@@ -10,7 +10,7 @@ import pytest
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
-from cablecell.core.control.arm_controller import ArmController, ControllerMode
+from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.errors import (
     CommandTimeoutError,
@@ -21,6 +21,7 @@ from cablecell.core.control.errors import (
     TrajectoryRejectedError,
 )
 from cablecell.core.control.frames import inverse, rotation_from_rotvec, rotvec_from_rotation, transform
+from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import FollowState, JointTrajectory, Tolerances
 from cablecell.ports import CommandMode
 from tests.support.arm import HOME, DhArm, SteppedArm

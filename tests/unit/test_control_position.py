@@ -9,9 +9,10 @@ import pytest
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
-from cablecell.core.control.arm_controller import ArmController, ControllerMode, preferred_mode
+from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.errors import CommandModeError, ContactForceError, FollowingError
+from cablecell.core.control.modes import ControllerMode, preferred_mode
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.ports import ArmState, CommandMode
 from tests.support.arm import HOME, DhArm

@@ -100,5 +100,5 @@ def test_bad_trajectories_are_refused(change, match):
     base = sine()
     t, q, v = change(base.times_s, base.positions, base.velocities)
     with pytest.raises(TrajectoryRejectedError, match=match):
-        validate_trajectory(JointTrajectory(t, q, v), LIMITS, np.zeros(6), 0.05)
-    validate_trajectory(base, LIMITS, np.zeros(6), 0.05)
+        validate_trajectory(JointTrajectory(t, q, v), LIMITS, np.zeros(6))
+    validate_trajectory(base, LIMITS, np.zeros(6))

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src/cablecell"
 ABOVE = sorted(path for layer in ("core", "ros") for path in (SOURCE / layer).rglob("*.py"))
 # The simulated cameras and the loop-back robot are the machine, not above it; the reference only lists parameters.
 MACHINE_SIDE = {"sim_camera.py", "sim_robot.py", "robot_loop.py", "reference.py"}
-NAMES = {"hardware", "is_sim", "is_simulated", "use_sim", "is_mock", "simulated"}
+NAMES = {"hardware", "is_sim", "is_simulated", "use_sim", "is_mock", "simulated", "simulation", "make_extras"}
 KINDS = set(MACHINES)
 
 
@@ -56,6 +56,7 @@ def test_no_branch_depends_on_the_kind_of_machine(path):
         "if kind == 'ros2_control':\n    pass",
         "match settings.hardware:\n    case 'mock':\n        pass",
         "if values.is_simulated:\n    pass",
+        "if backend.simulation is not None:\n    pass",
     ],
 )
 def test_the_search_finds_one(text):

@@ -1,13 +1,13 @@
 """Make the machine that an `arm_controller` owns, by the name of its kind, with everything the controller needs of it.
 
-A node knows `Backend` and nothing of physics; what only a simulation has is behind `SimulationControl`.
+A node knows `Backend` and nothing of physics; what only one kind of machine offers is its `BackendExtras`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,29 +68,48 @@ class TrialSource:
     seed: int
 
 
-class SimulationControl(Protocol):
-    """What only a simulated machine offers. What decides in the cell never sees it."""
+@dataclass(frozen=True)
+class ExtrasHost:
+    """Who runs the extras of a backend.
 
-    @property
-    def source(self) -> TrialSource:
-        """Which scene is shown."""
+    Attributes:
+        node: The node, a `CellNode`.
+        loop: Its control loop.
+        republish: Publishes again what listeners keep, after it has changed.
+    """
+
+    node: Any
+    loop: Any
+    republish: Callable[[], None]
+
+
+class BackendExtras(Protocol):
+    """Publishers and services that one kind of machine has beside those of every arm."""
+
+    def publish_latched(self) -> None:
+        """Publish what listeners keep."""
         ...
 
-    def scene_state(self) -> list[float]:
-        """Return where everything that moves is, as `SceneState.flatten`; its first number is the machine's time."""
+    def publish(self, cycle: Any) -> None:
+        """Publish what is due in a cycle of the control loop; called by its thread."""
         ...
 
-    def truth(self) -> dict[str, object]:
-        """Return what really happens, ready to be written as JSON."""
+    def destroy(self) -> None:
+        """Take publishers and services away."""
         ...
 
-    def prepare(self, trial: str, seed: int) -> Callable[[], None]:
-        """Read another trial without touching the machine, and return what makes the machine show it.
 
-        Raises:
-            WorkcellError: The trial does not exist or has a mistake (family 900, or code 853).
-        """
-        ...
+class NoExtras:
+    """A machine that offers nothing but its arm."""
+
+    def publish_latched(self) -> None:
+        """Publish nothing."""
+
+    def publish(self, cycle: Any) -> None:
+        """Publish nothing."""
+
+    def destroy(self) -> None:
+        """Take nothing away."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,7 @@ class Backend:
         tool_payload: What hangs on the force sensor without anything gripped.
         payload: Returns what hangs on it with the plug that is gripped now, nominally.
         set_arm_payload: Tells the arm what it carries beyond its tool: mass, kg, and centre in `tcp`, m.
-        simulation: What only a simulation has; None for a real machine.
+        make_extras: Makes what this kind of machine offers beside its arm.
     """
 
     machine: Machine
@@ -119,7 +138,7 @@ class Backend:
     tool_payload: Payload
     payload: Callable[[], Payload]
     set_arm_payload: Callable[[float, Array], None]
-    simulation: SimulationControl | None = None
+    make_extras: Callable[[ExtrasHost], BackendExtras] = lambda host: NoExtras()
 
 
 def make_machine(kind: str, options: MachineOptions) -> Backend:

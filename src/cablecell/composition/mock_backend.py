@@ -8,7 +8,7 @@ from cablecell.composition.machines import Backend, MachineOptions, contact_loop
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.robot import RobotTool
 from cablecell.core.config.trial import JOINT_NAMES, HomeJoints
-from cablecell.core.control.arm_controller import preferred_mode
+from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel

@@ -10,7 +10,7 @@ from cablecell.composition.machines import Backend, MachineOptions, contact_loop
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import read_document
 from cablecell.core.config.robot import RobotSettings, parse_robot
-from cablecell.core.control.arm_controller import preferred_mode
+from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.fusion.wrench import Payload

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from cablecell.composition.machines import (
     Backend,
+    BackendExtras,
+    ExtrasHost,
     MachineOptions,
     TrialSource,
     UnknownTrialError,
@@ -20,8 +22,8 @@ from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.core.config.connector import Connector
-from cablecell.core.control.arm_controller import preferred_mode
 from cablecell.core.control.frames import rotation_from_quat_xyzw, transform
+from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel
@@ -42,8 +44,8 @@ def payload_with_plug(connector: Connector, X_tcp_tip: Pose, X_tcp_ft: Array) ->
     return combine_payloads(TOOL_PAYLOAD, Payload(connector.plug.mass_kg, centre))
 
 
-class _SimulatedCell:
-    """The simulated machine of one trials file."""
+class SimulatedCell:
+    """The simulated machine of one trials file, and what only a simulation offers; what decides never sees it."""
 
     def __init__(self, options: MachineOptions) -> None:
         path = Path(options.trials_file) if options.trials_file else config_folder() / "trials" / "aic_sample.yaml"
@@ -58,12 +60,15 @@ class _SimulatedCell:
 
     @property
     def source(self) -> TrialSource:
+        """Which scene is shown."""
         return self._source
 
     def scene_state(self) -> list[float]:
+        """Return where everything that moves is, as `SceneState.flatten`; its first number is the machine's time."""
         return self.machine.scene_state().flatten()
 
     def truth(self) -> dict[str, object]:
+        """Return what really happens, ready to be written as JSON."""
         truth = self.machine.truth
         found: dict[str, object] = {
             "trial": self._source.trial,
@@ -79,6 +84,11 @@ class _SimulatedCell:
         return found
 
     def prepare(self, trial: str, seed: int) -> Callable[[], None]:
+        """Read another trial without touching the machine, and return what makes the machine show it.
+
+        Raises:
+            WorkcellError: The trial does not exist or has a mistake (family 900, or code 853).
+        """
         scene = self._load(trial)
 
         def show() -> None:
@@ -111,7 +121,11 @@ def make_simulated(options: MachineOptions) -> Backend:
     Raises:
         WorkcellError: What is configured for it has a mistake (family 900).
     """
-    cell = _SimulatedCell(options)
+    return backend_of(SimulatedCell(options))
+
+
+def backend_of(cell: SimulatedCell) -> Backend:
+    """Return a simulated cell as a backend, not yet connected."""
     robot = RobotModel(load_robot_description(with_enclosure=False))
     tool_frames = {name: robot.relative_pose("tcp", name) for name in ("tcp", "tool0", "ft_frame")}
     return Backend(
@@ -124,5 +138,12 @@ def make_simulated(options: MachineOptions) -> Backend:
         tool_payload=TOOL_PAYLOAD,
         payload=lambda: cell.payload(tool_frames["ft_frame"]),
         set_arm_payload=lambda mass, centre: cell.machine.arm.set_payload(mass, centre.tolist()),
-        simulation=cell,
+        make_extras=lambda host: _extras(host, cell),
     )
+
+
+def _extras(host: ExtrasHost, cell: SimulatedCell) -> BackendExtras:
+    # Not before it is asked for: the composition itself needs no ROS.
+    from cablecell.ros.simulation_extras import SimulationExtras
+
+    return SimulationExtras(host, cell)

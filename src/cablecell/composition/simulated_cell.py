@@ -12,9 +12,11 @@ from cablecell.composition.robot_description import (
     load_task_board_description,
 )
 from cablecell.core.config.connector import Connector
+from cablecell.core.config.scenario import BenchFixture
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import TaskBoard, Trial, TrialFile
 from cablecell.simulation.errors import TrialSceneError
+from cablecell.simulation.fixture import with_fixture
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.scene import CellDescriptions, Scene, build_scene
 
@@ -41,9 +43,10 @@ def make_machine(
     return SimulatedMachine(scene, settings, seed=seed, home=trials.robot.home_joint_positions)
 
 
-def load_scene(trial: Trial, connectors: Mapping[str, Connector]) -> Scene:
-    """Return the scene of a trial with the cell's own arm, enclosure and task board."""
-    return build_scene(trial, describe_cell(trial.scene.task_board), connectors)
+def load_scene(trial: Trial, connectors: Mapping[str, Connector], fixture: BenchFixture | None = None) -> Scene:
+    """Return the scene of a trial with the cell's own arm, enclosure and task board, and with a fixture if given."""
+    scene = build_scene(trial, describe_cell(trial.scene.task_board), connectors)
+    return scene if fixture is None else with_fixture(scene, fixture)
 
 
 def describe_cell(board: TaskBoard) -> CellDescriptions:

@@ -7,6 +7,7 @@ value is the end of its key (`_s`, `_m`, `_n`, `_rad`, `_hz`, `_bytes`); a rate 
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import math
 import os
@@ -20,15 +21,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cablecell.core.errors import ConfigurationError, WorkcellError
+
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
     "ik": ("cablecell.evaluation.bench_motion:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
         "cablecell.evaluation.bench_insertion:run",
-        "the sample trials in one process, with an error model",
+        "the sample trials or a scenario, with an error model",
     ),
     "perception": ("cablecell.evaluation.bench_perception:run", "port poses from camera images against the truth"),
     "physics": ("cablecell.evaluation.bench_physics:run", "contact forces and dynamics against closed forms"),
@@ -40,7 +44,15 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
 }
 
 
-def run_from_cli(name: str, *, n: int, seed: int, workers: int, json_file: str) -> int:
+class BenchOptionError(ConfigurationError):
+    """A benchmark was given an option that it does not take; nothing was run."""
+
+    code = 912
+
+
+def run_from_cli(
+    name: str, *, n: int, seed: int, workers: int, json_file: str, options: Mapping[str, Any] | None = None
+) -> int:
     """Run one benchmark, print its summary, write its JSON; return the exit code.
 
     Args:
@@ -49,6 +61,7 @@ def run_from_cli(name: str, *, n: int, seed: int, workers: int, json_file: str) 
         seed: Seed of everything random.
         workers: Processes that run trials.
         json_file: Where to write the result; empty for nowhere.
+        options: What only some benchmarks take, such as a scenario file; a benchmark that does not know it refuses.
     """
     console = Console(highlight=False)
     if name == "list":
@@ -59,7 +72,11 @@ def run_from_cli(name: str, *, n: int, seed: int, workers: int, json_file: str) 
         line = f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}"
         Console(stderr=True).print(line, markup=False, soft_wrap=True)
         return 2
-    result = run(name, n=n, seed=seed, workers=workers)
+    try:
+        result = run(name, n=n, seed=seed, workers=workers, options=options)
+    except WorkcellError as error:
+        Console(stderr=True).print(str(error), markup=False, soft_wrap=True)
+        return 2
     table = Table(box=None, pad_edge=False, title=f"{name}: n = {n}, seed = {seed}", title_justify="left")
     table.add_column("summary")
     table.add_column("value", justify="right")
@@ -71,20 +88,39 @@ def run_from_cli(name: str, *, n: int, seed: int, workers: int, json_file: str) 
     return 0
 
 
-def run(name: str, *, n: int, seed: int, workers: int) -> dict[str, Any]:
+def run(name: str, *, n: int, seed: int, workers: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Run one benchmark and return what its JSON file holds.
 
     Raises:
         KeyError: There is no benchmark of this name.
+        BenchOptionError: It does not take one of the options (code 912).
     """
-    module, _, function = BENCHMARKS[name][0].partition(":")
+    module, _, function_name = BENCHMARKS[name][0].partition(":")
+    function = getattr(importlib.import_module(module), function_name)
+    given = dict(options or {})
+    taken = inspect.signature(function).parameters
+    for option in given:
+        if option not in taken:
+            valid = ", ".join(f"--{one}" for one in ("scenario", "connector", "soak") if one in taken) or "none"
+            raise BenchOptionError(
+                f"benchmark '{name}' does not take --{option}; of these it takes {valid}",
+                quantity=option,
+                value=given[option],
+                limit=valid,
+            )
     begun = time.monotonic()
-    rows, summary = getattr(importlib.import_module(module), function)(n=n, seed=seed, workers=workers)
+    rows, summary = function(n=n, seed=seed, workers=workers, **given)
     return {
         "name": name,
         "version": version("cablecell"),
         "machine": describe_machine(),
-        "settings": {"n": n, "seed": seed, "workers": workers, "duration_s": time.monotonic() - begun},
+        "settings": {
+            "n": n,
+            "seed": seed,
+            "workers": workers,
+            **{key: str(value) for key, value in given.items()},
+            "duration_s": time.monotonic() - begun,
+        },
         "results": rows,
         "summary": summary,
     }

@@ -103,13 +103,18 @@ def _look(estimator: PortEstimator, scene: PerceptionScene, X_base_tcp: Matrix, 
 
 
 def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
-    """Return how far an estimate is from the truth, in the axes of the true mouth."""
-    X_true = scene.X_base_entrance[estimate.name]
+    """Return how far an estimate is from the truth, in the axes of the true mouth.
+
+    The truth is where the arm finds the port when it reaches for it; `absolute_error_m` is against the place in space.
+    """
+    X_contact = estimate.X_base_entrance @ invert_pose(scene.X_tcp_tip_nominal)
+    X_true = scene.arm.in_arm_coordinates(scene.X_base_entrance[estimate.name], X_contact)
     error = log_se3(invert_pose(estimate.X_base_entrance) @ X_true)
     offset = (invert_pose(X_true) @ estimate.X_base_entrance)[:3, 3]
     distances = {name: float(np.linalg.norm(X[:3, 3] - estimate.X_base_entrance[:3, 3])) for name, X in _mouths(scene)}
     return {
         "error_m": float(np.linalg.norm(offset)),
+        "absolute_error_m": distances[estimate.name],
         "lateral_error_m": float(np.linalg.norm(offset[:2])),
         "depth_error_m": float(abs(offset[2])),
         "angle_error_rad": angle_between(X_true[:3, :3], estimate.X_base_entrance[:3, :3]),
@@ -137,7 +142,8 @@ def judge_plug(
     for stage, state in (("nominal", nominal), ("seen", plug)):
         mouth = state.board.X_base_board @ scene.layout[scene.target].X_board_entrance
         X_contact = mouth @ invert_pose(state.X_tcp_tip)
-        X_true = invert_pose(X_contact @ scene.X_tcp_tip) @ scene.X_base_entrance[scene.target]
+        X_base_mouth = scene.arm.in_arm_coordinates(scene.X_base_entrance[scene.target], X_contact)
+        X_true = invert_pose(X_contact @ scene.X_tcp_tip) @ X_base_mouth
         X, covariance = port_in_tip(state, X_contact, scene.layout[scene.target], configuration.errors)
         error = log_se3(invert_pose(X) @ X_true)
         offset = (invert_pose(X_true) @ X)[:3, 3]
@@ -164,7 +170,14 @@ def summarise(rows: Rows) -> Summary:
     }
     if not good:
         return summary
-    for key in ("error_m", "lateral_error_m", "depth_error_m", "angle_error_rad", "first_look_error_m"):
+    for key in (
+        "error_m",
+        "absolute_error_m",
+        "lateral_error_m",
+        "depth_error_m",
+        "angle_error_rad",
+        "first_look_error_m",
+    ):
         values = [row[key] for row in good if key in row]
         name = {"error_m": "port_error_m", "first_look_error_m": "port_error_first_look_m"}.get(key, f"port_{key}")
         stem, _, unit = name.rpartition("_")

@@ -19,9 +19,10 @@ from cablecell.configuration import load_connectors, load_simulation, load_trial
 from cablecell.core.config.connector import Latch
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.evaluation.closed_forms import ContactForces, lead_in_forces, one_point_forces, two_point_forces
-from cablecell.simulation.contact_rig import ContactRig, RigRows, RigSetup
+from cablecell.simulation.contact_rig import ContactRig, RigSetup
 from cablecell.simulation.latch import LatchField
 from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.plug_rig import RigRows
 
 Row = dict[str, Any]
 Check = Callable[[np.random.Generator], Row]

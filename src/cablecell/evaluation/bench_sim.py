@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
+from cablecell.composition.camera_rig import warm_up
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import load_connectors, load_simulation, load_trials
-from cablecell.core.config.camera import CameraIntrinsics
+from cablecell.evaluation.camera_load import CameraLoad
 from cablecell.ports import CommandMode, JointCommand
-from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.machine import SimulatedMachine
-from cablecell.simulation.render_scene import RenderScene
-from cablecell.simulation.visual_scene import add_scene, show_state
 
 Row = dict[str, Any]
 
 PERIOD_S = 0.002
 SECONDS = 1.0
-CAMERAS = ("left", "center", "right")
-CAMERA_RATE_HZ = 10
-"""Each camera, at a quarter of the wrist cameras' resolution in each direction."""
-LOOKS = 2
 SWEEP_RAD, SWEEP_RAD_PER_S = 0.06, 2.0
 
 
@@ -39,8 +32,8 @@ def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], dict[str, float]
         workers: Processes.
 
     Returns:
-        A row per run, and `rtf`, `rtf_with_cameras`, `steps_per_s`, `cpu_us_per_step`, `set_up_s`, `hashes_equal`,
-        `tracking_error_m`.
+        A row per run, and `rtf`, `rtf_with_cameras`, `look_image_s`, `preview_image_s`, `steps_per_s`,
+        `cpu_us_per_step`, `set_up_s`, `hashes_equal`, `tracking_error_m`.
     """
     jobs = [(name, seed + i, repeat) for name in load_trials().trials for i in range(n) for repeat in range(2)]
     # Fresh processes, so that equal hashes mean equal in any process.
@@ -52,6 +45,8 @@ def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], dict[str, float]
     summary = {
         "rtf": float(np.median([row["rtf"] for row in rows])),
         "rtf_with_cameras": float(np.median([row["rtf_with_cameras"] for row in rows])),
+        "look_image_s": float(np.median([row["look_image_s"] for row in rows])),
+        "preview_image_s": float(np.median([row["preview_image_s"] for row in rows])),
         "steps_per_s": float(np.median([row["steps_per_s"] for row in rows])),
         "cpu_us_per_step": float(np.median([row["cpu_us_per_step"] for row in rows])),
         "set_up_s": float(np.median([row["set_up_s"] for row in rows])),
@@ -65,13 +60,16 @@ def _run_one(job: tuple[str, int, int]) -> Row:
     trial, seed, repeat = job
     started = time.perf_counter()
     scene = load_scene(load_trials().trials[trial], load_connectors())
-    machine = SimulatedMachine(scene, load_simulation(), seed=seed)
+    settings = load_simulation()
+    machine = SimulatedMachine(scene, settings, seed=seed)
     machine.connect()
     set_up_s = time.perf_counter() - started
     wall_s, cpu_s = _hold_with_torques(machine)
     state_hash = machine.state_hash()
     error_m = _follow_positions(machine)
-    cameras_s = _look_with_cameras(machine)
+    warm_up()
+    cameras = CameraLoad(machine, scene, settings, seed)
+    with_cameras_s, _ = _hold_with_torques(machine, cameras)
     steps = machine.world.settings.physics.rate_hz * SECONDS
     machine.disconnect()
     return {
@@ -80,7 +78,9 @@ def _run_one(job: tuple[str, int, int]) -> Row:
         "repeat": repeat,
         "set_up_s": set_up_s,
         "rtf": SECONDS / wall_s,
-        "rtf_with_cameras": SECONDS / (wall_s + cameras_s),
+        "rtf_with_cameras": SECONDS / with_cameras_s,
+        "look_image_s": cameras.frame_s("look"),
+        "preview_image_s": cameras.frame_s("preview"),
         "steps_per_s": steps / wall_s,
         "cpu_us_per_step": 1e6 * cpu_s / steps,
         "tracking_error_m": error_m,
@@ -88,8 +88,8 @@ def _run_one(job: tuple[str, int, int]) -> Row:
     }
 
 
-def _hold_with_torques(machine: SimulatedMachine) -> tuple[float, float]:
-    """Hold the arm by a joint spring at 500 Hz; return wall and processor time, s."""
+def _hold_with_torques(machine: SimulatedMachine, cameras: CameraLoad | None = None) -> tuple[float, float]:
+    """Hold the arm by a joint spring at 500 Hz, with or without cameras; return wall and processor time, s."""
     stiffness = np.array([2000.0, 2000.0, 2000.0, 500.0, 500.0, 300.0])
     damping = np.array([150.0, 150.0, 100.0, 10.0, 10.0, 5.0])
     target = machine.arm.read().q.copy()
@@ -98,6 +98,8 @@ def _hold_with_torques(machine: SimulatedMachine) -> tuple[float, float]:
         state = machine.arm.read()
         machine.arm.command(JointCommand(CommandMode.EFFORT, stiffness * (target - state.q) - damping * state.dq))
         machine.cycle(PERIOD_S)
+        if cameras is not None:
+            cameras.run(machine.clock.now_s())
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
@@ -117,30 +119,3 @@ def _follow_positions(machine: SimulatedMachine) -> float:
         machine.cycle(PERIOD_S)
         worst = max(worst, abs(machine.world.joint_states()[0][0] + offset[0] - target[0]) * arm_length)
     return float(worst)
-
-
-def _look_with_cameras(machine: SimulatedMachine) -> float:
-    """Return how long the three wrist cameras take for their pictures of the simulated time, s."""
-    scene = machine.world.scene
-    quarter = CameraIntrinsics(width=288, height=256, fx=309.16, fy=309.16, cx=143.6, cy=127.6)
-    render = RenderScene()
-    add_scene(render, scene)
-    cameras = [
-        SimulatedCamera(side, f"{side}_camera_optical_frame", render, _pose_of(machine, side), intrinsics=quarter)
-        for side in CAMERAS
-    ]
-    started = time.perf_counter()
-    for _ in range(LOOKS):
-        show_state(render, scene, machine.scene_state())
-        for camera in cameras:
-            camera.capture()
-    per_look_s = (time.perf_counter() - started) / LOOKS
-    return per_look_s * CAMERA_RATE_HZ * SECONDS
-
-
-def _pose_of(machine: SimulatedMachine, side: str) -> Callable[[], CameraPose]:
-    def pose() -> CameraPose:
-        X_world_optical = machine.world.frame(f"{side}_camera_optical_frame")
-        return CameraPose(machine.clock.now_s(), X_world_optical.matrix())
-
-    return pose

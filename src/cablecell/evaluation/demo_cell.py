@@ -19,6 +19,7 @@ from cablecell.core.errors import ConfigurationError, SupervisionError
 _PR_SET_PDEATHSIG = 1
 # The launcher numbers its labels: `arm_controller-1`.
 _DIED = re.compile(r"\[ERROR\] \[(?P<node>[^\]]+?)(-\d+)?\]: process has died \[pid \d+, exit code (?P<code>-?\d+)")
+_FATAL = re.compile(r"^\[(?P<node>[^\]]+?)(-\d+)?\] \[FATAL\] \[[^\]]*\] \[[^\]]*\]: (?P<why>.*)$")
 _EXIT_USAGE = 2
 
 GENTLE_S = (0.0, 5.0, 8.0, 10.0)
@@ -48,6 +49,7 @@ class CellProcess:
 
     def __init__(self, words: Sequence[str], log: Path) -> None:
         self._deaths: list[str] = []
+        self._reasons: dict[str, str] = {}
         self._last_lines: list[str] = []
         self._log = log.open("w", encoding="utf-8", errors="replace")
         self._popen = subprocess.Popen(
@@ -68,7 +70,8 @@ class CellProcess:
 
         Raises:
             ConfigurationError: The launcher refused the launch file or its arguments (code 900).
-            CellLostError: A node died, or the launcher ended (code 611); the message names the node.
+            CellLostError: A node died, or the launcher ended (code 611); the message names the node, and why it
+                ended where it said so.
         """
         if self._deaths:
             raise CellLostError(self._deaths[0])
@@ -120,9 +123,15 @@ class CellProcess:
                 self._log.flush()
                 if line.strip():
                     self._last_lines = [*self._last_lines[-4:], line.strip()]
-                match = _DIED.search(line)
-                if match is not None:
-                    self._deaths.append(f"node {match['node']} died ({_how(int(match['code']))})")
+                fatal = _FATAL.search(line)
+                if fatal is not None:
+                    self._reasons.setdefault(fatal["node"], fatal["why"])
+                died = _DIED.search(line)
+                if died is not None:
+                    # What a node said before it ended tells more than that it ended.
+                    why = self._reasons.get(died["node"])
+                    said = "" if why is None else f": {why}"
+                    self._deaths.append(f"node {died['node']} died ({_how(int(died['code']))}){said}")
 
 
 def _how(code: int) -> str:

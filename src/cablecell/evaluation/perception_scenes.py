@@ -1,7 +1,8 @@
 """Random scenes for judging perception: boards, tolerances, hand-eye errors, light and noise, with the truth kept.
 
-Everything an estimator may know (nominal layout, calibrated mounts, kinematics) and everything it may not (where things
-really are) are separate, and only the cameras connect them.
+Everything an estimator may know (nominal layout, calibrated mounts and lenses, kinematics) and everything it may not
+(where things really are) are separate, and only the cameras connect them. Arm and cameras have the errors that the
+simulated cell has by default.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.composition.robot_description import load_task_board_description
+from cablecell.composition.camera_rig import camera_mounts
+from cablecell.composition.robot_description import load_robot_description, load_task_board_description
 from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.configuration import load_connectors, load_fiducials, load_simulation, load_trials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.trial import Trial
-from cablecell.core.fusion.board_state import CameraRig, kinematics_covariance
+from cablecell.core.fusion.board_state import CameraRig
 from cablecell.core.geometry import exp_se3, invert_pose, quat_from_rotation
+from cablecell.core.motion.model import RobotModel
 from cablecell.core.perception.layout import NominalPort, read_layout
 from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.evaluation.true_arm import TrueArm
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
+from cablecell.simulation.camera_errors import CameraAsBuilt, draw_cameras
 from cablecell.simulation.camera_scene import build_camera_scene
+from cablecell.simulation.lens import Lens
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
@@ -63,7 +69,8 @@ class PerceptionScene:
     Attributes:
         target: Name of the port that is asked for.
         connector: Family of its connector.
-        rig: The cameras as calibrated; really they sit a little differently.
+        rig: The cameras as calibrated; really they and their lenses are a little different.
+        arm: The arm as built.
         layout: Ports as designed, by name.
         X_base_home: Pose of the tool at the start, as kinematics says.
         X_base_board_expected: Where the board is put in the unvaried trial.
@@ -84,23 +91,23 @@ class PerceptionScene:
         self.target = f"{trial.task.target_module_name}/{trial.task.port_name}"
         fiducials = load_fiducials()
         scene = load_scene(trial, load_connectors())
-        machine = SimulatedMachine(scene, load_simulation(), seed=int(self._rng.integers(1 << 30)))
+        simulation = load_simulation()
+        scene_seed = int(self._rng.integers(1 << 30))
+        machine = SimulatedMachine(scene, simulation, seed=scene_seed)
         machine.connect()
-        state = machine.scene_state()
+        state, built, q_home = machine.scene_state(), machine.world.scene, machine.arm.read().q
+        encoders = machine.world.encoders
         machine.disconnect()
-        self._render = build_camera_scene(scene, fiducials)
-        show_state(self._render, scene, state)
-        poses = {name: X.matrix() for name, X in link_poses(scene.robot, state).items()}
-
-        def frame(name: str) -> Matrix:
-            body, X = scene.robot.frames[name]
-            return np.asarray(poses[body] @ X.matrix())
-
-        self._X_world_base = frame("base_link")
-        self._X_world_tcp = frame("tcp")
+        model = RobotModel(load_robot_description(with_enclosure=False))
+        self.arm = TrueArm(model, built, encoders, q_home)
+        self._render = build_camera_scene(built, fiducials)
+        show_state(self._render, built, state)
+        body, X_body_tcp = built.robot.frames["tcp"]
+        self._X_world_base = model.X_world_base
+        self._X_world_tcp = (link_poses(built.robot, state)[body] @ X_body_tcp).matrix()
         self._tool = self._tool_bodies(scene)
-        self.X_base_home = invert_pose(self._X_world_base) @ self._X_world_tcp
-        mounts = {name: invert_pose(self._X_world_tcp) @ frame(f"{name}_camera_optical_frame") for name in CAMERAS}
+        self.X_base_home = model.fk(q_home)
+        mounts = camera_mounts(scene)
         self.rig = CameraRig.calibrated(mounts, settings)
         self.X_tcp_tip = self._tool["plug"]
         self.X_tcp_tip_nominal, self.plug_boxes = self._nominal_plug(scene)
@@ -110,16 +117,15 @@ class PerceptionScene:
         expected = load_scene(template, load_connectors()).board.matrix()
         self.X_base_board_expected = invert_pose(self._X_world_base) @ expected
         self.X_base_entrance = self._misplace_modules(scene)
-        self._cameras = self._make_cameras(mounts, variation)
+        self._cameras = self._make_cameras(draw_cameras(simulation.cameras, mounts, scene_seed), variation)
 
     def capture(self, camera: str, region: Region | None = None) -> Frame:
         """Return an image of a camera with the tool where `move` put it."""
         return self._cameras[camera].capture(region)
 
     def move(self, X_base_tcp: Matrix) -> None:
-        """Move the tool with everything on it; it stops a little off, as the error of kinematics says."""
-        slip = self._rng.multivariate_normal(np.zeros(6), kinematics_covariance(self._settings))
-        self._X_world_tcp = self._X_world_base @ X_base_tcp @ exp_se3(slip)
+        """Move the tool with everything on it; it stops where the arm as built does."""
+        self._X_world_tcp = self.arm.stand(X_base_tcp)
         self._render.place({name: self._X_world_tcp @ X for name, X in self._tool.items()})
 
     def _vary(self, template: Trial, variation: Variation) -> Trial:
@@ -187,28 +193,29 @@ class PerceptionScene:
         asked = [port for port in ports if port.name == self.target]
         return (asked or ports)[0].X_board_entrance
 
-    def _make_cameras(self, mounts: Mapping[str, Matrix], variation: Variation) -> dict[str, SimulatedCamera]:
+    def _make_cameras(self, built: Mapping[str, CameraAsBuilt], variation: Variation) -> dict[str, SimulatedCamera]:
         rng = self._rng
-        steps = rng.multivariate_normal(np.zeros(6 * len(CAMERAS)), self.rig.covariance)
         gain = np.log(variation.exposure)
-        errors = ImageErrors(
-            blur_sigma_px=rng.uniform(0.4, variation.blur_px),
-            noise_levels=rng.uniform(1.0, variation.noise_levels),
-            exposure=float(np.exp(rng.uniform(-gain, gain))),
-        )
+        blur_px, levels = rng.uniform(0.4, variation.blur_px), rng.uniform(1.0, variation.noise_levels)
+        exposure = float(np.exp(rng.uniform(-gain, gain)))
         light = rng.normal(0.0, 0.6, 2)
         settings = RenderSettings(
             light_direction=(float(light[0]), float(light[1]), 1.0), ambient=rng.uniform(0.4, 0.7), diffuse=0.3
         )
         cameras = {}
-        for i, (name, X_nominal) in enumerate(mounts.items()):
-            X_tcp_optical = X_nominal @ exp_se3(steps[6 * i : 6 * i + 6])
+        for name, camera in built.items():
+            errors = ImageErrors(
+                blur_sigma_px=blur_px,
+                full_well_e=(255.0 / levels) ** 2,
+                read_noise_e=camera.image.read_noise_e,
+                exposure=exposure * camera.image.exposure,
+            )
             cameras[name] = SimulatedCamera(
                 name,
                 f"{name}_camera_optical_frame",
                 self._render,
-                lambda X=X_tcp_optical: CameraPose(0.0, self._X_world_tcp @ X),  # type: ignore[misc]
-                intrinsics=CameraIntrinsics(),
+                lambda X=camera.X_tcp_optical: CameraPose(0.0, self._X_world_tcp @ X),  # type: ignore[misc]
+                lens=Lens(CameraIntrinsics(), camera.lens),
                 errors=errors,
                 settings=settings,
                 seed=int(rng.integers(1 << 30)),

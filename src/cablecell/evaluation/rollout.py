@@ -6,12 +6,14 @@ covariance, and the nominal grasp with the tolerance of the gripper. Truth decid
 
 from __future__ import annotations
 
+import hashlib
 import math
+import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,9 @@ from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.config.scenario import BenchFixture, EstimateErrors, Scenario
 from cablecell.core.config.simulation import SimulationSettings
-from cablecell.core.config.trial import Trial
+from cablecell.core.config.trial import HomeJoints, Trial
 from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.frames import inverse, rotation_from_quat_xyzw, rotation_from_rotvec, transform
 from cablecell.core.control.robot_arm import RobotArm
@@ -39,15 +42,18 @@ from cablecell.core.insertion.staging import staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
-from cablecell.core.motion.scene import AttachedBody, Box, obstacles_from_urdf
+from cablecell.core.motion.scene import AttachedBody, Box, Obstacle, obstacles_from_urdf
 from cablecell.core.motion.scene import Scene as PlanningScene
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.scoring import TrialScore, score_trial, time_over_force
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
+from cablecell.simulation.fixture import block_shapes, wall_shapes
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
+from cablecell.simulation.saved_state import ObjectState, StateError
 
 Array = NDArray[np.float64]
 
@@ -65,30 +71,6 @@ GRIP_FORCE_N = 10.0
 
 WRENCH_CUTOFF_HZ = 60.0
 """Low-pass of the contact wrench."""
-
-
-@dataclass(frozen=True)
-class EstimateErrors:
-    """Error model of what the skill is told; the covariance that goes with it is the true one.
-
-    The default port error is a little more than the running cell's: benchmark `perception` (45 scenes) finds 0.43 mm in
-    the median and 0.75 mm at 95 %, which is a Gaussian of 0.28 mm an axis, and 3.1 mrad. The default grasp is harder
-    than the running cell's, which sees the plug: here the skill knows its design only.
-
-    Attributes:
-        port_sigma_m: Standard deviation of the port's position, each axis, m.
-        port_sigma_rad: Likewise of its orientation, rad.
-        grasp: "nominal": the skill knows the trial's nominal grasp and the gripper's tolerance; "measured": the true
-            grasp disturbed by the two following numbers, as an in-hand camera would give it.
-        grasp_sigma_m: Standard deviation of a measured grasp, each axis, m.
-        grasp_sigma_rad: Likewise, rad.
-    """
-
-    port_sigma_m: float = 0.00035
-    port_sigma_rad: float = 0.003
-    grasp: Literal["nominal", "measured"] = "nominal"
-    grasp_sigma_m: float = 0.0003
-    grasp_sigma_rad: float = 0.005
 
 
 @dataclass
@@ -171,6 +153,38 @@ def _moves() -> MovePlanner:
     return MovePlanner(_robot(), limits, geometry=RobotGeometry(_robot()))
 
 
+@dataclass(frozen=True)
+class SavedRollout:
+    """Complete state of a run at one moment.
+
+    Attributes:
+        fingerprint: Which machine it belongs to.
+        physics: Bodies and contacts, as the engine writes them.
+        objects: Everything around the engine.
+    """
+
+    fingerprint: str
+    physics: bytes
+    objects: bytes
+
+    def write(self, path: Path) -> None:
+        """Write the state to a file."""
+        path.write_bytes(pickle.dumps((self.fingerprint, self.physics, self.objects)))
+
+    @classmethod
+    def read(cls, path: Path) -> SavedRollout:
+        """Return a state from a file; like every pickle, of nobody but yourself.
+
+        Raises:
+            StateError: The file holds something else.
+        """
+        try:
+            fingerprint, physics, objects = pickle.loads(path.read_bytes())
+        except (pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
+            raise StateError(f"{path} holds no state of a rollout") from error
+        return cls(fingerprint, physics, objects)
+
+
 class Rollout:
     """One trial, from home to the result of the skill."""
 
@@ -184,6 +198,8 @@ class Rollout:
         control: ControlSettings | None = None,
         insertion: InsertionSettings | None = None,
         errors: EstimateErrors | None = None,
+        fixture: BenchFixture | None = None,
+        home: HomeJoints | None = None,
     ) -> None:
         self._settings = simulation if simulation is not None else SimulationSettings()
         self._control = control if control is not None else ControlSettings()
@@ -192,8 +208,9 @@ class Rollout:
         self._dt_s = 1.0 / self._control.rate_hz
         self._rng = np.random.default_rng([seed, 20_000])
         self._board = trial.scene.task_board
-        scene = load_scene(trial, connectors)
-        self.machine = SimulatedMachine(scene, self._settings, seed=seed)
+        scene = load_scene(trial, connectors, fixture)
+        self._fixture = fixture
+        self.machine = SimulatedMachine(scene, self._settings, seed=seed, home=home)
         self.machine.connect()
         rotors = np.array(self._settings.arm.rotor_inertia_kg_m2)
         self._arm = RobotArm(_robot(), rotor_inertia=rotors)
@@ -207,6 +224,24 @@ class Rollout:
         self.trace = Trace()
         self.port_error_m = np.zeros(3)
         self._port, self._tip = self._draw_estimates()
+        self._X_port_base = inverse(self._port.X)
+        self._is_staged = False
+
+    @classmethod
+    def of_scenario(cls, scenario: Scenario, seed: int) -> Rollout:
+        """Return the run of one seed of a scenario, ready to run."""
+        draw = draw_run(scenario, seed)
+        return cls(
+            draw.trial,
+            scenario.connectors,
+            seed=seed,
+            simulation=draw.simulation,
+            control=scenario.control,
+            insertion=scenario.insertion,
+            errors=scenario.estimates,
+            fixture=draw.fixture,
+            home=scenario.home,
+        )
 
     def close(self) -> None:
         """Free the simulation."""
@@ -216,8 +251,8 @@ class Rollout:
         """Move from home to staging, insert, and compare with the truth."""
         started = time.perf_counter()
         tip_error = (inverse(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
-        self._move_to_staging()
-        result = self._insert()
+        while (result := self.step()) is None:
+            pass
         truth, end_s = self.machine.truth, self.machine.clock.now_s()
         record = self._recorder.finish(end_s if result.outcome is Outcome.SEATED else None)
         where = truth.plug_in_port()
@@ -236,6 +271,41 @@ class Rollout:
             tip_error_m=tip_error,
             wall_s=time.perf_counter() - started,
             trace=self.trace,
+        )
+
+    # State ---------------------------------------------------------------------------------------------------
+
+    def save(self) -> SavedRollout:
+        """Return the complete state: the machine's, the controller's, the skill's, the sensors', every estimate."""
+        machine = self.machine.save()
+        return SavedRollout(machine.fingerprint, machine.physics, self._object_state().save())
+
+    def restore(self, saved: SavedRollout) -> None:
+        """Put a state back that this run, or another of the same scenario and seed, was in.
+
+        Raises:
+            StateError: It is of a run with another scene, other settings or another seed; nothing was changed.
+        """
+        self.machine.require_fingerprint(saved.fingerprint)
+        self._object_state().restore(saved.objects)
+        self.machine.world.restore_physics(saved.physics)
+
+    def state_hash(self) -> str:
+        """Return a hash of everything that decides how the run goes on."""
+        return hashlib.sha256(f"{self.machine.state_hash()}{self._object_state().digest()}".encode()).hexdigest()
+
+    def _object_state(self) -> ObjectState:
+        robot = _robot()
+        return self.machine.object_state(
+            {
+                "rollout": self,
+                "controller": self.controller,
+                "skill": self.skill,
+                "compensator": self._compensator,
+                "recorder": self._recorder,
+            },
+            # The model of the arm only remembers its last answer.
+            {"arm_model": self._arm, "robot_model": robot, "pin_model": robot.pin_model, "pin_data": robot.pin_data},
         )
 
     # Estimates -----------------------------------------------------------------------------------------------
@@ -280,7 +350,13 @@ class Rollout:
         X_world_board = pose_matrix(self.machine.world.scene.board)
         X_port_board = inverse(pose_matrix(self._target.X_WE)) @ X_world_board
         board = load_task_board_description(**slot_arguments(self._board))
-        obstacles = obstacles_from_urdf(board, self._port.X @ X_port_board)
+        obstacles = list(obstacles_from_urdf(board, self._port.X @ X_port_board))
+        if self._fixture is not None:
+            shapes = (*block_shapes(self._fixture), *wall_shapes(self._fixture.connector))
+            obstacles += [
+                Obstacle(f"fixture_{i}", Box(shape.size), self._port.X @ pose_matrix(shape.X_BS))
+                for i, shape in enumerate(shapes)
+            ]
         plug = self._target.connector.plug
         bodies = [
             AttachedBody(
@@ -296,8 +372,33 @@ class Rollout:
         among = [(a.name, b.name) for a in bodies for b in bodies]
         return PlanningScene().with_obstacles(obstacles).with_attached(*bodies).allowing(*grip, *among)
 
-    def _move_to_staging(self) -> None:
-        """Plan a straight line to staging and follow it; a path around obstacles where the line is not free."""
+    def step(self) -> InsertionResult | None:
+        """Go on by one control period; return the skill's result when there is one.
+
+        Raises:
+            WorkcellError: Staging cannot be reached, or the arm did not follow its trajectory.
+        """
+        if self._is_staged:
+            return self._insert_step()
+        if self.controller.follower is None:
+            self._start_move()
+        follower = self.controller.follower
+        assert follower is not None
+        self._cycle()
+        if follower.state.is_final:
+            if follower.fault is not None:
+                raise follower.fault
+            self._prepare_insertion()
+            self._is_staged = True
+        return None
+
+    def move_to_staging(self) -> None:
+        """Go on until the skill takes over."""
+        while not self._is_staged:
+            self.step()
+
+    def _start_move(self) -> None:
+        """Plan a straight line to staging and start it; a path around obstacles where the line is not free."""
         q = self.machine.arm.read().q
         scene, goal = self._believed_scene(), self.staging()
         try:
@@ -306,28 +407,27 @@ class Rollout:
             planned = _moves().move_to_pose(q, goal, scene, MARGIN_M)
         times, positions, velocities, accelerations = planned.sample_every(0.01)
         trajectory = JointTrajectory(times, positions, velocities, accelerations)
-        follower = self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), q)
-        while not follower.state.is_final:
-            self._cycle()
-        if follower.fault is not None:
-            raise follower.fault
+        self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), q)
 
-    def _insert(self) -> InsertionResult:
-        while True:
-            now = self.machine.clock.now_s()
-            X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
-            wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
-            out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
-            self.trace.time_s.append(now)
-            self.trace.phase.append(int(out.phase))
-            self.trace.depth_m.append(float((inverse(self._port.X) @ X_base_tcp @ self._tip.X)[2, 3]))
-            self.trace.force.append(wrench[:3])
-            if out.result is not None:
-                return out.result
-            if out.is_gripper_open:
-                self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
-            self.controller.command_compliance(out.command, now)
-            self._cycle()
+    def _prepare_insertion(self) -> None:
+        """Do what has to be done at staging before the skill takes over: nothing for an arm that is told torques."""
+
+    def _insert_step(self) -> InsertionResult | None:
+        now = self.machine.clock.now_s()
+        X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
+        wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
+        out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
+        self.trace.time_s.append(now)
+        self.trace.phase.append(int(out.phase))
+        self.trace.depth_m.append(float((self._X_port_base @ X_base_tcp @ self._tip.X)[2, 3]))
+        self.trace.force.append(wrench[:3])
+        if out.result is not None:
+            return out.result
+        if out.is_gripper_open:
+            self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
+        self.controller.command_compliance(out.command, now)
+        self._cycle()
+        return None
 
     def _cycle(self) -> None:
         """Run the controller and the machine for one period and record it."""

@@ -12,7 +12,6 @@ from cablecell.core.config.trial import Trial
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.fusion.wrench import Tare
-from cablecell.core.insertion.outcome import InsertionResult
 from cablecell.evaluation.rollout import Rollout
 from cablecell.ports import CommandMode
 from cablecell.simulation.servo import ServoArm, ServoLink
@@ -51,8 +50,8 @@ class PositionRollout(Rollout):
         self._felt = self._make_compensator()
         self._is_tared = False
 
-    def _insert(self) -> InsertionResult:
-        """Tare at rest in free space, as the skill asks the node to, and insert."""
+    def _prepare_insertion(self) -> None:
+        """Tare at rest in free space, as the skill asks the node to."""
         for _ in range(SETTLE_PERIODS):
             self._cycle()
         tare = Tare()
@@ -64,7 +63,6 @@ class PositionRollout(Rollout):
         for compensator in (self._felt, self._compensator):
             compensator.tare(tare.mean(), R_base_tcp)
         self._is_tared = True
-        return super()._insert()
 
     def _cycle(self) -> None:
         now = self.machine.clock.now_s()

@@ -35,24 +35,34 @@ class MutualActionClient(ActionClient):
         super().__init__(node, action_type, action_name)
         self._asking_node = node
         self._asker = node.create_client(CancelGoal, f"{action_name}/_action/cancel_goal")
-        self._answer: Any = None
+        self._answers: list[Any] = []
+        self._is_known = False
         self._asked_s = 0.0
 
     def server_is_ready(self) -> bool:
         """Return whether there is a server, and whether it knows this client; does not wait."""
         if not super().server_is_ready() or not self._asker.service_is_ready():
-            self._answer = None  # whoever serves next has to be met anew
+            self._is_known = False  # whoever serves next has to be met anew
+            self._forget()
             return False
-        if self._answer is not None and self._answer.done():
+        if not self._is_known:
+            # A late answer counts as much as a quick one: on a busy machine each may take longer than the repeat.
+            self._is_known = any(answer.done() for answer in self._answers)
+            if self._is_known:
+                self._forget()
+        if self._is_known:
             return True
         now_s = time.monotonic()
-        if self._answer is None or now_s - self._asked_s > _REPEAT_S:
-            if self._answer is not None:
-                self._asker.remove_pending_request(self._answer)
+        if not self._answers or now_s - self._asked_s > _REPEAT_S:
             nobody = UUID(uuid=list(uuid.uuid4().bytes))
-            self._answer = self._asker.call_async(CancelGoal.Request(goal_info=GoalInfo(goal_id=nobody)))
+            self._answers.append(self._asker.call_async(CancelGoal.Request(goal_info=GoalInfo(goal_id=nobody))))
             self._asked_s = now_s
         return False
+
+    def _forget(self) -> None:
+        for answer in self._answers:
+            self._asker.remove_pending_request(answer)
+        self._answers.clear()
 
     def destroy(self) -> None:
         """Take the client away."""

@@ -12,7 +12,6 @@ import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
-from cablecell.core.control.arm_controller import ControllerMode
 from cablecell.core.control.errors import (
     ExecutionError,
     GoalToleranceError,
@@ -20,6 +19,7 @@ from cablecell.core.control.errors import (
     StaleCommandError,
     TrajectoryRejectedError,
 )
+from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import FollowState, Tolerances, TrajectoryFollower
 from cablecell.core.errors import CancelledError, NotActiveError, WorkcellError
 from cablecell.ros.arm_errors import PreemptedError

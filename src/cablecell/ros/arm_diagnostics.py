@@ -8,7 +8,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.arm_controller import ControllerMode
+from cablecell.core.control.modes import ControllerMode
 from cablecell.ros.control_loop import ControlLoop
 
 _SLOW = 0.95
@@ -50,6 +50,7 @@ class ArmDiagnostics:
             "refused_commands": str(loop.refused[0]),
             "command_timeouts": str(loop.timeouts),
             "contact_force_n": "nan" if last is None else f"{_norm(last.wrench_tcp[:3]):.2f}",
+            "is_wrench_overloaded": str(last is not None and last.sample.is_overloaded),
         }
         status = DiagnosticStatus(
             level=bytes([level]),

@@ -17,14 +17,13 @@ from tf2_msgs.msg import TFMessage
 
 from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.arm_controller import ControllerMode
 from cablecell.core.control.frames import Array, cross, rotvec_from_rotation
+from cablecell.core.control.modes import ControllerMode
 from cablecell.ports import CommandMode
 from cablecell.ros import qos
 from cablecell.ros.arm_description import FrameTree
 from cablecell.ros.control_loop import Cycle
 from cablecell.ros.conversions import FT_FRAME, fill_pose, fill_time, fill_wrench, fill_xyz
-from cablecell.ros.simulation_output import SimulationOutput
 
 FINGER_JOINT = "left_finger_joint"
 
@@ -36,7 +35,6 @@ class ArmOutput:
 
     def __init__(self, node: Any, backend: Backend, settings: ArmControllerParameters) -> None:
         self._node, self._backend = node, backend
-        self._simulation = None if backend.simulation is None else SimulationOutput(node, backend.simulation)
         self._names = [*backend.machine.arm.joint_names, FINGER_JOINT]
         self._tree = FrameTree(backend.description)
         self._X_tcp_ft = backend.tool_frames[FT_FRAME]
@@ -64,11 +62,6 @@ class ArmOutput:
             (settings.joint_rate_hz, 3, self._publish_joints),
             (settings.tf_rate_hz, 5, self._publish_tf),
         ]
-        if self._simulation is not None:
-            due += [
-                (settings.scene_rate_hz, 7, self._simulation.publish_scene),
-                (settings.scene_rate_hz, 9, self._simulation.publish_truth),
-            ]
         self._due = [
             (every := max(1, round(settings.rate_hz / rate_hz)), phase % every, publish)
             for rate_hz, phase, publish in due
@@ -86,15 +79,11 @@ class ArmOutput:
         """Destroy the publishers."""
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
-        if self._simulation is not None:
-            self._simulation.destroy()
 
     def publish_latched(self, stamp_ns: int) -> None:
         """Publish what does not change from cycle to cycle; again after a change of the scene."""
         self._tf_static.publish(TFMessage(transforms=self._tree.fixed(stamp_ns)))
         self._description.publish(String(data=self._backend.description))
-        if self._simulation is not None:
-            self._simulation.publish_trial()
 
     def publish(self, cycle: Cycle) -> None:
         """Publish what is due in this cycle."""

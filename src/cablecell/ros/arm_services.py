@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from aic_control_interfaces.srv import ChangeTargetMode
-from cablecell_interfaces.srv import LoadTrial, SetPayload
+from cablecell_interfaces.srv import SetPayload
 from std_srvs.srv import Trigger
 
 from cablecell.composition.machines import Backend, combine_payloads
@@ -20,23 +20,19 @@ from cablecell.ros.control_loop import ControlLoop
 from cablecell.ros.conversions import FRAME_ALIASES, FT_FRAME, vector
 from cablecell.ros.error_codes import fill_result
 
-_LOAD_TIME_S = 30.0
-
 
 class ArmServices:
-    """`stop`, `clear_stop`, `tare_force_torque_sensor`, `change_target_mode`, `set_payload` and `/sim/load_trial`."""
+    """`stop`, `clear_stop`, `tare_force_torque_sensor`, `change_target_mode` and `set_payload`."""
 
-    def __init__(self, node: Any, loop: ControlLoop, backend: Backend, loaded: Callable[[], None]) -> None:
+    def __init__(self, node: Any, loop: ControlLoop, backend: Backend) -> None:
         """Create the services.
 
         Args:
             node: The node.
             loop: The control loop.
             backend: What it controls.
-            loaded: Called after another trial was loaded.
         """
         self._node, self._loop, self._backend = node, loop, backend
-        self._loaded = loaded
         self._services = [
             node.create_service(Trigger, "stop", self._trigger(self._stop)),
             node.create_service(Trigger, "clear_stop", self._trigger(self._clear_stop)),
@@ -44,8 +40,6 @@ class ArmServices:
             node.create_service(ChangeTargetMode, "change_target_mode", self._change_target_mode),
             node.create_service(SetPayload, "set_payload", self._set_payload),
         ]
-        if backend.simulation is not None:
-            self._services.append(node.create_service(LoadTrial, "/sim/load_trial", self._load_trial))
 
     def destroy(self) -> None:
         """Destroy the services."""
@@ -72,7 +66,7 @@ class ArmServices:
 
     def _stop(self) -> None:
         fault = ProtectiveStopError("the arm was stopped by request; clear_stop lets it go on", quantity="stop")
-        self._loop.request(lambda: self._loop.controller.stop(fault))
+        self._loop.request(lambda: self._loop.controller.stop(fault), stays_valid=True)
 
     def _clear_stop(self) -> None:
         self._loop.request(self._loop.clear_stop)
@@ -111,18 +105,3 @@ class ArmServices:
             self._loop.compensator.set_payload(combine_payloads(self._backend.tool_payload, carried))
 
         self._loop.request(work)
-
-    def _load_trial(self, request: Any, response: Any) -> Any:
-        return fill_result(response, self._attempt(lambda: self._show_trial(request.trial, request.seed)))
-
-    def _show_trial(self, trial: str, seed: int) -> None:
-        simulation = self._backend.simulation
-        assert simulation is not None
-        show = simulation.prepare(trial, seed)
-
-        def work() -> None:
-            show()
-            self._loop.reset()
-
-        self._loop.request(work, deadline_s=_LOAD_TIME_S)
-        self._loaded()

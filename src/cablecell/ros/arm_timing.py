@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 from dataclasses import dataclass
 
@@ -94,22 +96,95 @@ class PeriodReport:
     busy_s: float
 
 
-class PeriodStatistics:
-    """Counts the times between the starts of cycles in a histogram."""
+STALL_S = 0.05
+"""A cycle that starts later than this after the one before is a stall, and worth a line that says why."""
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Where the time of a cycle went that took far too long.
+
+    Attributes:
+        elapsed_s: From its start to that of the next, s.
+        working_s: From its start to the end of its work, s; the rest is waiting for the next.
+        running_s: The thread was on a processor, s.
+        queued_s: The thread was ready and had no processor, s; what is left it slept, or waited for a lock or a disk.
+        pages: Pages that came from disk.
+    """
+
+    elapsed_s: float
+    working_s: float
+    running_s: float
+    queued_s: float
+    pages: int
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        return (
+            f"{self.elapsed_s:.3f} s between two cycles: work {self.working_s:.3f} s; on a processor "
+            f"{self.running_s:.3f} s, waiting for one {self.queued_s:.3f} s, {self.pages} pages from disk"
+        )
+
+
+class ThreadUse:
+    """What the calling thread got of the machine so far."""
 
     def __init__(self) -> None:
+        """Begin; every call must come from the same thread."""
+        self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+
+    def close(self) -> None:
+        """Free the file."""
+        os.close(self._file)
+
+    def sample(self) -> tuple[int, int, int]:
+        """Return the time on a processor and the time waiting for one, ns, and the pages that came from disk."""
+        running, queued, _ = os.pread(self._file, 100, 0).split()
+        return int(running), int(queued), resource.getrusage(resource.RUSAGE_THREAD).ru_majflt
+
+
+class PeriodStatistics:
+    """Counts the times between the starts of cycles in a histogram.
+
+    Attributes:
+        stall: Why the newest cycle came so late; None when it did not.
+    """
+
+    def __init__(self) -> None:
+        self.stall: Stall | None = None
+        self._use: ThreadUse | None = None
+        self._used = (0, 0, 0)
+        self._busy_last_ns = 0
         self._histogram = np.zeros(_BINS, dtype=np.int64)
         self._last_ns: int | None = None
         self._longest_ns = 0
         self._long = 0
         self._busy_ns = 0
 
+    def begin(self) -> None:
+        """Begin to watch the calling thread."""
+        self._use, self._last_ns = ThreadUse(), None
+        self._used = self._use.sample()
+
+    def end(self) -> None:
+        """End watching it."""
+        if self._use is not None:
+            self._use.close()
+            self._use = None
+
     def start_cycle(self, now_ns: int) -> None:
         """Count a cycle that starts now."""
         last, self._last_ns = self._last_ns, now_ns
+        before = self._used
+        if self._use is not None:
+            self._used = self._use.sample()
+        self.stall = None
         if last is None:
             return
         elapsed = now_ns - last
+        if elapsed > STALL_S * 1e9:
+            running, queued, pages = (b - a for a, b in zip(before, self._used, strict=True))
+            self.stall = Stall(elapsed * 1e-9, self._busy_last_ns * 1e-9, running * 1e-9, queued * 1e-9, pages)
         self._histogram[min(int(elapsed * (1e-9 / _BIN_S)), _BINS - 1)] += 1
         self._longest_ns = max(self._longest_ns, elapsed)
         self._long += elapsed > LONG_PERIOD_S * 1e9
@@ -117,7 +192,8 @@ class PeriodStatistics:
     def end_cycle(self, now_ns: int) -> None:
         """Count the work of the cycle that was started last."""
         if self._last_ns is not None:
-            self._busy_ns += now_ns - self._last_ns
+            self._busy_last_ns = now_ns - self._last_ns
+            self._busy_ns += self._busy_last_ns
 
     def interrupt(self) -> None:
         """Do not count the time to the next cycle: the loop was asked to do something long."""

@@ -18,15 +18,16 @@ import numpy as np
 
 from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.arm_controller import ArmController, ControllerReport
+from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate
 from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.frames import Array
+from cablecell.core.control.modes import ControllerReport
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import Tare, TareError, WrenchCompensator
 from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
 from cablecell.ros.arm_errors import HeartbeatLostError, LoopBusyError, MachineFaultError
-from cablecell.ros.arm_timing import Pacer, PeriodStatistics
+from cablecell.ros.arm_timing import Pacer, PeriodStatistics, Stall
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 
 Streamed = ComplianceCommand | MotionUpdate | JointMotionUpdate
@@ -91,6 +92,7 @@ class ControlLoop:
         timeouts: How often a stream of commands ended without a successor, and the arm held.
         fault: What ended the loop; None while it is well.
         on_fault: Called by the loop when it ends by a fault, after the arm was told to stop.
+        on_stall: Called by the loop when a cycle took far too long, with where its time went.
         last: The newest cycle.
     """
 
@@ -116,6 +118,7 @@ class ControlLoop:
         self.refused: tuple[int, WorkcellError | None] = (0, None)
         self.fault: Exception | None = None
         self.on_fault: Callable[[Exception], None] = lambda _: None
+        self.on_stall: Callable[[Stall], None] = lambda _: None
         self.last: Cycle | None = None
         self.reset()
 
@@ -167,8 +170,14 @@ class ControlLoop:
         """Count a command that was refused."""
         self.refused = (self.refused[0] + 1, error)
 
-    def request(self, work: Callable[[], Any], deadline_s: float = 0.5) -> Any:
+    def request(self, work: Callable[[], Any], deadline_s: float = 0.5, *, stays_valid: bool = False) -> Any:
         """Have the loop call `work` between two cycles, again and again while it returns False; return its result.
+
+        Args:
+            work: What is wanted.
+            deadline_s: Longest wait, s.
+            stays_valid: Whether it is still wanted when nobody waits any more, as a stop is: the loop does it as soon
+                as it can. Anything else is dropped, because it would come as a surprise.
 
         Raises:
             LoopBusyError: The loop is not running or did not finish in time (code 316).
@@ -179,9 +188,10 @@ class ControlLoop:
         request = _Request(work)
         self._requests.append(request)
         if not request.done.wait(deadline_s):
-            request.is_abandoned = True
+            request.is_abandoned = not stays_valid
+            later = "; it will as soon as it can" if stays_valid else ""
             raise LoopBusyError(
-                f"the control loop did not finish within {deadline_s} s",
+                f"the control loop did not finish within {deadline_s} s{later}",
                 quantity="request",
                 limit=deadline_s,
                 unit="s",
@@ -243,15 +253,19 @@ class ControlLoop:
         gc.collect()
         gc.freeze()
         gc.disable()
+        self.statistics.begin()
         try:
             while not self._ending.is_set():
                 self.statistics.start_cycle(self.pacer.wait(machine.clock.now_s()))
+                if self.statistics.stall is not None:
+                    self.on_stall(self.statistics.stall)
                 self._cycle()
                 self.statistics.end_cycle(time.monotonic_ns())
         except Exception as error:  # the arm must not go on with its last torque, whatever went wrong
             self.fault = error
         finally:
             machine.arm.stop()
+            self.statistics.end()
             if self.fault is not None:
                 self.on_fault(self.fault)
             gc.enable()

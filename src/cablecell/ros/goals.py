@@ -6,11 +6,14 @@ import concurrent.futures
 import contextlib
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+from action_msgs.msg import GoalInfo
 from action_msgs.srv import CancelGoal
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from unique_identifier_msgs.msg import UUID
 
 from cablecell.core.errors import CancelledError, NotActiveError, SupervisionError, WorkcellError
 from cablecell.ros.error_codes import fill_result
@@ -278,11 +281,13 @@ def in_executor(node: Any, function: Callable[[], Any], timeout_s: float = 5.0) 
     between is thrown away.
 
     Raises:
-        NoAnswerError: The executor did not get to it in time, or has ended (code 605).
+        NoAnswerError: The executor did not get to it in time, or has ended (code 605); then it is not run later either.
     """
     answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     def run() -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
         try:
             answer.set_result(function())
         except Exception as error:
@@ -295,6 +300,8 @@ def in_executor(node: Any, function: Callable[[], Any], timeout_s: float = 5.0) 
     try:
         return answer.result(timeout_s)
     except concurrent.futures.TimeoutError as error:
+        if not answer.cancel():
+            return answer.result()  # it has begun
         raise NoAnswerError(f"the executor did not answer within {timeout_s} s") from error
 
 
@@ -330,12 +337,13 @@ def run_action(
             raise NoAnswerError(f"action {name} is not there after {timeout_s} s", quantity="action", value=name)
         time.sleep(_POLL_S)
     feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
-    sent = in_executor(node, lambda: client.send_goal_async(goal, feedback_callback=feedback))
+    goal_id = UUID(uuid=list(uuid.uuid4().bytes))
+    sent = in_executor(node, lambda: client.send_goal_async(goal, feedback_callback=feedback, goal_uuid=goal_id))
     try:
         handle = await_future(sent, min(timeout_s, ACCEPT_S), f"action {name}, asked to take a goal,", check)
     except WorkcellError:
         in_executor(node, lambda: sent.add_done_callback(_cancel_taken))  # the cancel may overtake the goal
-        _cancel_all(node, name)
+        _cancel(node, name, goal_id)
         raise
     if not handle.accepted:
         raise BusyError(f"action {name} rejected the goal: it is busy or not active", quantity="action", value=name)
@@ -359,11 +367,11 @@ def _cancel_taken(sent: Any) -> None:
         sent.result().cancel_goal_async()
 
 
-def _cancel_all(node: Any, name: str) -> None:
-    """Cancel whatever an action is working on: a goal may have been taken though its answer never came."""
+def _cancel(node: Any, name: str, goal_id: UUID) -> None:
+    """Cancel a goal that may have been taken though the answer never came; other clients' goals go on."""
     client = node.create_client(CancelGoal, f"{name}/_action/cancel_goal")
     with contextlib.suppress(NoAnswerError):  # the reason of the cancel matters more
         try:
-            call(client, CancelGoal.Request(), _CANCEL_S)
+            call(client, CancelGoal.Request(goal_info=GoalInfo(goal_id=goal_id)), _CANCEL_S)
         finally:
             in_executor(node, lambda: node.destroy_client(client))

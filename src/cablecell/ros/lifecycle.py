@@ -22,6 +22,7 @@ from cablecell.core.errors import WorkcellError
 from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.heartbeat import NodeHeartbeat
 from cablecell.ros.params import ParameterServer
+from cablecell.ros.prompt_transports import use_prompt_transports
 
 S = TypeVar("S", bound=ParameterSchema)
 
@@ -188,16 +189,19 @@ class CellNode(LifecycleNode, Generic[S]):
         return TransitionCallbackReturn.SUCCESS
 
 
-def run_node(make: Callable[[], Any], *, blocking_actions: bool = False) -> int:
+def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, carries_images: bool = False) -> int:
     """Run one node until SIGINT or SIGTERM and return the exit code of the process.
 
     Args:
         make: Creates the node after `rclpy.init`.
         blocking_actions: True when the node serves an action whose execution blocks; it needs several threads.
+        carries_images: True when it sends or takes images; then shared memory is worth that it may hold the node up.
 
     Returns:
         0 after a signal, 2 when the configuration was refused, otherwise the code the node has set.
     """
+    if not carries_images:
+        use_prompt_transports()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     # A flag, not an exception: a signal must not tear a callback apart. Ctrl-C and SIGTERM end the node alike.
     stop_requested = threading.Event()

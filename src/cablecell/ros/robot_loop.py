@@ -15,15 +15,20 @@ from typing import Any
 import numpy as np
 
 from cablecell.composition.machines import Backend
-from cablecell.core.control.arm_controller import ControllerMode, ControllerReport
 from cablecell.core.control.frames import Array
-from cablecell.core.control.trajectory import JointTrajectory, Tolerances, TrajectoryFollower, validate_trajectory
+from cablecell.core.control.modes import ControllerMode, ControllerReport
+from cablecell.core.control.trajectory import (
+    START_TOLERANCE_RAD,
+    JointTrajectory,
+    Tolerances,
+    TrajectoryFollower,
+    validate_trajectory,
+)
 from cablecell.ports import CommandMode, JointCommand
 from cablecell.ros.arm_priority import less_urgent
 from cablecell.ros.control_loop import ControlLoop, Cycle
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 
-_START_TOLERANCE_RAD = 0.05
 _STOP_TIME_S = 0.15
 _GRIPPER_EVERY = 5
 _REPEAT_S = 0.005
@@ -56,7 +61,7 @@ class JointControllers:
         Raises:
             TrajectoryRejectedError: It cannot be followed (code 309); nothing was changed.
         """
-        validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE_RAD)
+        validate_trajectory(trajectory, self._limits, q)
         if self.follower is not None:
             self.follower.cancel()
         self.follower = TrajectoryFollower(trajectory, tolerances, _STOP_TIME_S)
@@ -142,7 +147,7 @@ class RobotLoop(ControlLoop):
         forward = self._forward.popleft() if self._forward else None
         if forward is not None and not self._is_taken_up:
             # As a controller that is activated: a stream is taken up where the arm is, and not from elsewhere.
-            self._is_taken_up = bool(np.abs(forward - machine.arm.read().q).max() < _START_TOLERANCE_RAD)
+            self._is_taken_up = bool(np.abs(forward - machine.arm.read().q).max() < START_TOLERANCE_RAD)
             forward = forward if self._is_taken_up else None
         target = self.controller.step(forward, machine.arm.read().q)
         if target is not None:

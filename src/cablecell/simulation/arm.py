@@ -125,9 +125,10 @@ class SimulatedArm:
         """Drive the arm of another world, from rest where it is."""
         self._world, self._mode, self._is_protective_stopped = world, None, False
         q, _, _ = world.joint_states()
-        self._reference = [v + o for v, o in zip(q, world.encoders.offset_rad, strict=True)]
-        self._speed = [0.0] * len(q)
         self._payload = _believed_payload(world)
+        world.encoders.settle(self._gravity(world)[: len(q)])
+        self._reference = [v + e for v, e in zip(q, world.encoders.error_rad, strict=True)]
+        self._speed = [0.0] * len(q)
         self.measure()
 
     def detach(self) -> None:
@@ -151,9 +152,9 @@ class SimulatedArm:
             slower = STOP_DECELERATION_RAD_PER_S2 * self._period_s
             self._speed = [math.copysign(max(0.0, abs(v) - slower), v) for v in self._speed]
             target = [r + v * self._period_s for r, v in zip(self._reference, self._speed, strict=True)]
-        offset = world.encoders.offset_rad
-        start = [r - o for r, o in zip(self._reference, offset, strict=True)]
-        end = [t - o for t, o in zip(target, offset, strict=True)]
+        error = world.encoders.error_rad
+        start = [r - e for r, e in zip(self._reference, error, strict=True)]
+        end = [t - e for t, e in zip(target, error, strict=True)]
         load = self._gravity(world)[: len(start)] if world.drives.is_elastic else None
         world.drives.follow(start, end, steps, world.dt_s, load)
         self._reference = target
@@ -162,11 +163,11 @@ class SimulatedArm:
         """Read the encoders, and stop by itself when a joint is too fast or out of its range."""
         world = self._connected()
         q, dq, motor = world.joint_states()
-        measured_q, measured_dq = world.encoders.measure(q, dq)
         drives = world.drives
         if drives.is_elastic and drives.applied is not None:
             motor = drives.applied
         tau = motor if drives.torques is None else drives.torques
+        measured_q, measured_dq = world.encoders.measure(world.time_s, q, dq, tau)
         for value, speed, joint in zip(measured_q, measured_dq, world.joint_limits, strict=True):
             if abs(speed) > OVERSPEED * joint.velocity or not joint.lower <= value <= joint.upper:
                 self._is_protective_stopped = True

@@ -1,8 +1,7 @@
 """Wrist cameras of the simulated cell: a software renderer behind the `Camera` port.
 
 The renderer needs no display and no GPU. It has no anti-aliasing, so an image can be rendered finer and averaged
-(supersampling). A region of interest is rendered alone through an off-axis frustum and equals the same part of the
-full image.
+(supersampling). A region of interest is rendered alone and equals the same part of the full image.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -21,12 +20,14 @@ from scipy.special import ndtri  # type: ignore[import-untyped]
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.core.errors import WorkcellError
 from cablecell.ports import Frame, Region
+from cablecell.simulation.lens import Lens
+from cablecell.simulation.raster_kernels import expose
+from cablecell.simulation.rasterizer import Rays
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 _TABLE = 1 << 16
-_OPTICAL_TO_GL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 class RegionError(WorkcellError):
@@ -38,69 +39,37 @@ class RegionError(WorkcellError):
 class Renderer(Protocol):
     """What a camera needs of a scene."""
 
-    def render(self, view: Matrix, projection: Matrix, width: int, height: int, settings: RenderSettings) -> Image:
-        """Return an RGB image, shape (height, width, 3), for two OpenGL matrices (4, 4)."""
+    def render(self, X_world_optical: Matrix, rays: Rays, settings: RenderSettings) -> Image:
+        """Return an RGB image, shape (h, w, 3), of the scene from a pose of the optical frame, along rays (h, w)."""
         ...
-
-
-def projection_matrix(K: Matrix, region: Region, *, near_m: float, far_m: float) -> Matrix:
-    """Return the off-axis OpenGL projection of a region of an image.
-
-    Args:
-        K: Intrinsics of the full image, pixel centres at integers, shape (3, 3), pixels.
-        region: Part of the full image to render.
-        near_m: Nearest visible depth, m.
-        far_m: Farthest visible depth, m.
-
-    Returns:
-        Matrix in the usual row-column order, shape (4, 4); OpenGL wants it transposed.
-    """
-    fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
-    left = (region.x - 0.5 - cx) / fx * near_m
-    right = left + region.width / fx * near_m
-    top = -(region.y - 0.5 - cy) / fy * near_m
-    bottom = top - region.height / fy * near_m
-    P = np.zeros((4, 4))
-    P[0, 0] = 2.0 * near_m / (right - left)
-    P[0, 2] = (right + left) / (right - left)
-    P[1, 1] = 2.0 * near_m / (top - bottom)
-    P[1, 2] = (top + bottom) / (top - bottom)
-    P[2, 2] = -(far_m + near_m) / (far_m - near_m)
-    P[2, 3] = -2.0 * far_m * near_m / (far_m - near_m)
-    P[3, 2] = -1.0
-    return P
-
-
-def view_matrix(X_world_optical: Matrix) -> Matrix:
-    """Return the OpenGL view matrix (4, 4), row-column order, of a camera whose optical frame has z forward, y down."""
-    return np.asarray(_OPTICAL_TO_GL @ np.linalg.inv(X_world_optical), dtype=np.float64)
 
 
 def degrade(image: Image, errors: ImageErrors, rng: np.random.Generator) -> Image:
     """Return the image as a sensor with these errors would see it.
 
-    Noise grows with the square root of the signal above a dark floor, as photon noise does.
+    The lens blurs, the exposure scales, the pixels fill up to their full well, photons arrive at random and reading
+    adds noise: the variance in electrons is the signal plus the square of the read noise. Both are drawn from a normal
+    distribution, which photons follow from a dozen on. About 2 ns a value.
 
     Args:
         image: Ideal image, shape (h, w, 3), uint8.
         errors: Sizes of the errors.
         rng: Source of the noise.
     """
-    signal = image.astype(np.float32)
-    signal *= np.float32(errors.exposure / 255.0)
     if errors.blur_sigma_px > 0.0:
-        blurred = cv2.GaussianBlur(signal, (0, 0), errors.blur_sigma_px, borderType=cv2.BORDER_REPLICATE)
-        signal = np.asarray(blurred, dtype=np.float32)
-    np.clip(signal, 0.0, 1.0, out=signal)
-    if errors.gamma != 1.0:
-        signal = np.power(signal, np.float32(errors.gamma))
-    if errors.noise_levels > 0.0:
-        noise = np.take(_gaussian_table(), rng.integers(0, _TABLE, signal.shape, dtype=np.uint16))
-        noise *= np.sqrt(0.15 + 0.85 * signal)
-        noise *= np.float32(errors.noise_levels / 255.0)
-        signal += noise
-    # Rounds to the nearest level and stops at both ends.
-    return np.asarray(cv2.convertScaleAbs(np.maximum(signal, 0.0, out=signal), alpha=255.0), dtype=np.uint8)
+        blurred = cv2.GaussianBlur(image, (0, 0), errors.blur_sigma_px, borderType=cv2.BORDER_REPLICATE)
+        image = np.ascontiguousarray(blurred, dtype=np.uint8)
+    else:
+        image = image.copy()
+    signal = np.clip(np.arange(256) / 255.0 * errors.exposure, 0.0, 1.0)
+    slope = errors.gamma * np.maximum(signal, 1.0 / 255.0) ** (errors.gamma - 1.0)
+    per_electron = 255.0 / errors.full_well_e if errors.full_well_e > 0.0 else 0.0
+    electrons = signal * errors.full_well_e + errors.read_noise_e**2
+    sigma = np.sqrt(electrons) * per_electron * slope
+    mean = 255.0 * signal**errors.gamma
+    seed = np.uint64(rng.integers(1 << 63))
+    expose(image.reshape(-1), mean.astype(np.float32), sigma.astype(np.float32), _gaussian_table(), seed)
+    return image
 
 
 @lru_cache(maxsize=1)
@@ -135,7 +104,7 @@ class SimulatedCamera:
         renderer: Renderer,
         pose: Callable[[], CameraPose],
         *,
-        intrinsics: CameraIntrinsics | None = None,
+        lens: Lens | None = None,
         errors: ImageErrors | None = None,
         settings: RenderSettings | None = None,
         seed: int = 0,
@@ -147,19 +116,32 @@ class SimulatedCamera:
             frame_id: Optical frame written into every image.
             renderer: Scene that is looked at.
             pose: Returns where the camera is now.
-            intrinsics: Camera model; the AIC wrist camera by default.
+            lens: Camera model and how the camera differs from it; the AIC wrist camera without errors by default.
             errors: Image errors; none by default.
             settings: Rendering; one sample per pixel by default.
             seed: Seed of the noise.
         """
         self.name = name
         self.frame_id = frame_id
-        self.intrinsics = intrinsics or CameraIntrinsics()
+        self._lens = lens or Lens(CameraIntrinsics())
         self._renderer = renderer
         self._pose = pose
-        self._errors = errors or ImageErrors(blur_sigma_px=0.0, noise_levels=0.0)
+        self._errors = errors or ImageErrors.none()
         self._settings = settings or RenderSettings()
         self._rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+    @property
+    def intrinsics(self) -> CameraIntrinsics:
+        """The camera model of its images, as calibrated."""
+        return self._lens.intrinsics
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that decides the noise of the next image, as plain data."""
+        return dict(self._rng.bit_generator.state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned, of a camera with the same settings."""
+        self._rng.bit_generator.state = state
 
     def capture(self, region: Region | None = None) -> Frame:
         """Return a new image, or the part of it that is asked for.
@@ -188,8 +170,7 @@ class SimulatedCamera:
     def _render(self, X_world_optical: Matrix, region: Region) -> Image:
         settings = self._settings
         n = settings.supersampling
-        P = projection_matrix(self.intrinsics.matrix(), region, near_m=settings.near_m, far_m=settings.far_m)
-        fine = self._renderer.render(view_matrix(X_world_optical), P, region.width * n, region.height * n, settings)
+        fine = self._renderer.render(X_world_optical, self._lens.rays(region, n), settings)
         if n > 1:
             fine = cv2.resize(fine, (region.width, region.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
         return degrade(fine, self._errors, self._rng)

@@ -1,27 +1,25 @@
-"""A plug on a spring above a hole, without a robot: the scene that closed forms of insertion describe.
+"""The plug and the hole that closed forms of insertion describe, on the rig.
 
-The plug is 8 × 4 × 30 mm; the hole has a 45° lead-in. The support is a spring at a point above the tip, moved down at a
-constant speed without gravity. It uses the same walls, plug and spring as the cell, so what is proved here holds there.
+The plug is a box, a round pin, or a round socket that goes over a post; the hole has a 45° lead-in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-import pybullet as p
-from numpy.typing import NDArray
+from typing import Any, Literal
 
 from cablecell.core.config.connector import Connector, parse_connector
-from cablecell.core.config.simulation import GraspSettings, PhysicsSettings
-from cablecell.core.geometry.scalar import Vec3, quat_from_rotvec
-from cablecell.simulation.bodies import add_plug, add_port, open_client
-from cablecell.simulation.grasp import GraspSpring
-from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
+from cablecell.core.config.simulation import PhysicsSettings
+from cablecell.core.geometry.scalar import quat_from_rotvec
+from cablecell.simulation.plug_rig import PlugRig, Support
+from cablecell.simulation.rigid import Pose
 
-LENGTH_M, HALF_HEIGHT_M, OUTER_M, MASS_KG, INERTIA_KG_M2 = 30.0e-3, 2.0e-3, 20.0e-3, 0.3, 5.0e-5
-ROW_EVERY_STEPS = 4
+Shape = Literal["box", "pin", "socket"]
+
+HALF_HEIGHT_M, OUTER_M, MASS_KG, INERTIA_KG_M2 = 2.0e-3, 20.0e-3, 0.3, 5.0e-5
 _GROUPS = ("clearance", "friction", "plug", "port", "forces", "grasp", "cable")
+_FREE_M = 3.0e-3
+"""Size of the parts of a round plug that touch nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,17 @@ class RigSetup:
     """One arrangement of plug, support and hole.
 
     Attributes:
+        shape: What the plug is.
         clearance_m: Clearance per side.
-        offset_m: Lateral offset of the support from the hole's axis.
+        offset_m: Lateral offset of the support from the hole's axis, along x.
+        offset_y_m: The same along y.
         tilt_rad: Tilt of the support about y.
+        tilt_x_rad: Tilt of the support about x.
+        yaw_rad: Turn of the support about z.
         friction: Friction coefficient.
         edge_radius_m: Radius of the plug's edges.
-        half_width_m: Half the plug's width along x.
+        tip_chamfer_m: Chamfer of a round plug's tip, or of the post.
+        half_width_m: Half the plug's width along x; radius of a pin or post.
         lead_in_m: Height of the lead-in.
         hole_m: Depth of the hole below the lead-in.
         support_m: Height of the support above the tip.
@@ -43,11 +46,16 @@ class RigSetup:
         start_m: Depth of the tip at the start; negative above the rim.
     """
 
+    shape: Shape = "box"
     clearance_m: float = 5.0e-5
     offset_m: float = 0.3e-3
+    offset_y_m: float = 0.0
     tilt_rad: float = 0.0
+    tilt_x_rad: float = 0.0
+    yaw_rad: float = 0.0
     friction: float = 0.2
     edge_radius_m: float = 2.0e-5
+    tip_chamfer_m: float = 0.0
     half_width_m: float = 4.0e-3
     lead_in_m: float = 1.5e-3
     hole_m: float = 14.0e-3
@@ -57,149 +65,107 @@ class RigSetup:
     start_m: float = -1.0e-3
 
 
-@dataclass(frozen=True)
-class RigRows:
-    """What was measured while the support moved, one entry per 2 ms.
-
-    Attributes:
-        depth_m: Depth of the tip, on the plug's axis.
-        lateral_n: Force of the hole on the plug along x.
-        axial_n: Force of the hole against the insertion, positive when it resists.
-    """
-
-    depth_m: NDArray[np.float64]
-    lateral_n: NDArray[np.float64]
-    axial_n: NDArray[np.float64]
-
-
-class ContactRig:
-    """The plug, its support and the hole; call `close` when done.
-
-    Attributes:
-        client: PyBullet client.
-        plug: Body of the plug.
-        port: Bodies of the hole, the floor last.
-    """
+class ContactRig(PlugRig):
+    """A set-up on the rig; call `close` when done."""
 
     def __init__(self, setup: RigSetup, physics: PhysicsSettings | None = None) -> None:
         self.setup = setup
-        physics = physics or PhysicsSettings()
-        self._dt_s = 1.0 / physics.rate_hz
-        self.client = open_client(physics.model_copy(update={"gravity_m_per_s2": 0.0}))
-        data = _connector(setup)
-        self.port = add_port(self.client, data, IDENTITY)
-        self._q = quat_from_rotvec((0.0, setup.tilt_rad, 0.0))
-        self._support: Vec3 = (setup.offset_m, 0.0, setup.start_m - setup.support_m)
-        self.plug = add_plug(self.client, data, Pose(self._support, self._q))
-        grasp = GraspSettings(
-            stiffness_n_per_m=setup.stiffness_n_per_m,
-            stiffness_nm_per_rad=setup.stiffness_nm_per_rad,
-            damping_ratio=0.5,
-            slip_n=500.0,
-            slip_nm=20.0,
-            error_m=0.0,
-            error_rad=0.0,
-        )
-        self._spring = GraspSpring(grasp, MASS_KG, INERTIA_KG_M2, IDENTITY)
-
-    def close(self) -> None:
-        """Free the client."""
-        p.disconnect(physicsClientId=self.client)
-
-    def lower(self, speed_m_per_s: float, seconds: float) -> RigRows:
-        """Move the support down at a constant speed and return what was measured.
-
-        Args:
-            speed_m_per_s: Speed, m/s; 0 to wait.
-            seconds: For how long, s.
-        """
-        depth, lateral, axial = [], [], []
-        still: Vec3 = (0.0, 0.0, 0.0)
-        for i in range(round(seconds / self._dt_s)):
-            x, y, z = self._support
-            self._support = (x, y, z + speed_m_per_s * self._dt_s)
-            com, q = p.getBasePositionAndOrientation(self.plug, physicsClientId=self.client)
-            v, w = p.getBaseVelocity(self.plug, physicsClientId=self.client)
-            moving: Vec3 = (0.0, 0.0, speed_m_per_s)
-            force, torque, _ = self._spring.update(self._support, self._q, moving, still, com, q, v, w)
-            p.applyExternalForce(self.plug, -1, force, com, p.WORLD_FRAME, physicsClientId=self.client)
-            p.applyExternalTorque(self.plug, -1, torque, p.WORLD_FRAME, physicsClientId=self.client)
-            p.stepSimulation(physicsClientId=self.client)
-            if i % ROW_EVERY_STEPS == 0:
-                tip = Pose(com, q) @ Pose((0.0, 0.0, self.setup.support_m), NO_ROTATION)
-                depth.append(tip.p[2])
-                # In slow motion the hole's force is what the spring balances.
-                lateral.append(-force[0])
-                axial.append(force[2])
-        return RigRows(np.array(depth), np.array(lateral), np.array(axial))
-
-    def deepest_penetration_m(self) -> float:
-        """Return the largest overlap of plug and hole, m; negative when apart."""
-        gaps = [
-            float(point[8])
-            for body in self.port
-            for point in p.getContactPoints(bodyA=self.plug, bodyB=body, physicsClientId=self.client)
-        ]
-        return -min(gaps, default=np.inf)
+        turn = (setup.tilt_x_rad, setup.tilt_rad, setup.yaw_rad)
+        held = Pose((setup.offset_m, setup.offset_y_m, setup.start_m - setup.support_m), quat_from_rotvec(turn))
+        tip = held.apply((0.0, 0.0, setup.support_m))
+        support = Support(tip, turn, setup.stiffness_n_per_m, setup.stiffness_nm_per_rad)
+        super().__init__(rig_connector(setup), support, physics)
 
 
-def _connector(setup: RigSetup) -> Connector:
-    a, b, t = setup.half_width_m + setup.clearance_m, HALF_HEIGHT_M + setup.clearance_m, OUTER_M
+def rig_connector(setup: RigSetup) -> Connector:
+    """Return the plug and the hole of a set-up."""
+    a, b = setup.half_width_m + setup.clearance_m, HALF_HEIGHT_M + setup.clearance_m
     stop = setup.lead_in_m + setup.hole_m
+    length = max(setup.support_m, stop + 2.0e-3)
+    is_box = setup.shape == "box"
+    body = _box_plug(setup, length) if is_box else _round_plug(setup, length)
+    data: dict[str, Any] = {
+        "name": "rig",
+        "sources": dict.fromkeys(_GROUPS if is_box else (*_GROUPS, "round_fit"), "set-up of the contact rig"),
+        "clearance": {"x_m": setup.clearance_m, "y_m": setup.clearance_m},
+        "friction": setup.friction,
+        "plug": {
+            "mass_kg": MASS_KG,
+            "com_m": [0.0, 0.0, -setup.support_m],
+            "inertia_kg_m2": [INERTIA_KG_M2] * 3,
+            "edge_radius_m": setup.edge_radius_m,
+            "cable_exit_m": [0.0, 0.0, -length],
+            "parts": body,
+        },
+        "port": {
+            "rim_depth_m": 0.0,
+            "wall_end_m": stop + 4.0e-3,
+            "stop_depth_m": stop,
+            "seat_tolerance_m": 1.0e-4,
+            "walls": _walls(setup, a, b) if is_box else [],
+            "floor_x_m": [-a, a] if is_box else [-OUTER_M, OUTER_M],
+            "floor_y_m": [-b, b] if is_box else [-OUTER_M, OUTER_M],
+        },
+        "grasp": {
+            "width_m": body[-1]["size_m"][0],
+            "cable_frame": {"position_m": [0.0, 0.0, 0.0], "quat_xyzw": [0.0, 0.0, 0.0, 1.0]},
+            "surfaces": [
+                {
+                    "name": "top",
+                    "axis": "x",
+                    "centre_m": [0.0, 0.0, 1.0e-3 - length],
+                    "width_m": body[-1]["size_m"][0],
+                    "size_m": [1.0e-3, 1.0e-3],
+                }
+            ],
+        },
+        "forces": {"insertion_max_n": 300.0, "lateral_max_n": 300.0, "damage_n": 1000.0},
+        "cable": {"length_m": 1.0, "mass_kg_per_m": 0.01, "bending_stiffness_nm2": 1.0e-4, "diameter_m": 2.0e-3},
+    }
+    if not is_box:
+        data["round_fit"] = {
+            "gender": setup.shape,
+            "pin_radius_m": setup.half_width_m,
+            "bore_radius_m": setup.half_width_m + setup.clearance_m,
+            "lead_in_m": setup.lead_in_m,
+            "tip_chamfer_m": setup.tip_chamfer_m,
+            "rim_depth_m": 0.0,
+            "engagement_m": setup.hole_m,
+        }
+    return parse_connector(data, "contact rig")
 
-    def wall(name: str, x: list[float], y: list[float], side: str) -> dict[str, object]:
+
+def _box_plug(setup: RigSetup, length: float) -> list[dict[str, Any]]:
+    size = [2.0 * setup.half_width_m, 2.0 * HALF_HEIGHT_M, length]
+    return [{"name": "body", "centre_m": [0.0, 0.0, -length / 2.0], "size_m": size, "mates": True}]
+
+
+def _round_plug(setup: RigSetup, length: float) -> list[dict[str, Any]]:
+    """Return parts that show where the plug is; its contact is round."""
+    if setup.shape == "pin":
+        across, beside = setup.half_width_m, 0.0
+    else:
+        across = _FREE_M
+        beside = setup.half_width_m + setup.clearance_m + setup.lead_in_m + _FREE_M
+    front = {
+        "name": "front",
+        "centre_m": [beside, 0.0, -length / 2.0],
+        "size_m": [across, across, length],
+        "mates": False,
+    }
+    top = {"name": "top", "centre_m": [0.0, 0.0, 1.0e-3 - length], "size_m": [_FREE_M, _FREE_M, 2.0e-3], "mates": False}
+    return [front, top]
+
+
+def _walls(setup: RigSetup, a: float, b: float) -> list[dict[str, Any]]:
+    t = OUTER_M
+
+    def wall(name: str, x: list[float], y: list[float], side: str) -> dict[str, Any]:
         return {"name": name, "x_m": x, "y_m": y, "lead_in": [{"side": side, "height_m": setup.lead_in_m}]}
 
-    return parse_connector(
-        {
-            "name": "rig",
-            "sources": dict.fromkeys(_GROUPS, "set-up of the contact rig"),
-            "clearance": {"x_m": setup.clearance_m, "y_m": setup.clearance_m},
-            "friction": setup.friction,
-            "plug": {
-                "mass_kg": MASS_KG,
-                "com_m": [0.0, 0.0, -setup.support_m],
-                "inertia_kg_m2": [INERTIA_KG_M2] * 3,
-                "edge_radius_m": setup.edge_radius_m,
-                "cable_exit_m": [0.0, 0.0, -LENGTH_M],
-                "parts": [
-                    {
-                        "name": "body",
-                        "centre_m": [0.0, 0.0, -LENGTH_M / 2.0],
-                        "size_m": [2.0 * setup.half_width_m, 2.0 * HALF_HEIGHT_M, LENGTH_M],
-                        "mates": True,
-                    }
-                ],
-            },
-            "port": {
-                "rim_depth_m": 0.0,
-                "wall_end_m": stop + 4.0e-3,
-                "stop_depth_m": stop,
-                "seat_tolerance_m": 1.0e-4,
-                "walls": [
-                    wall("plus_x", [a, t], [-t, t], "-x"),
-                    wall("minus_x", [-t, -a], [-t, t], "+x"),
-                    wall("plus_y", [-t, t], [b, t], "-y"),
-                    wall("minus_y", [-t, t], [-t, -b], "+y"),
-                ],
-                "floor_x_m": [-a, a],
-                "floor_y_m": [-b, b],
-            },
-            "grasp": {
-                "width_m": 2.0 * setup.half_width_m,
-                "cable_frame": {"position_m": [0.0, 0.0, 0.0], "quat_xyzw": [0.0, 0.0, 0.0, 1.0]},
-                "surfaces": [
-                    {
-                        "name": "top",
-                        "axis": "x",
-                        "centre_m": [0.0, 0.0, -0.9 * LENGTH_M],
-                        "width_m": 2.0 * setup.half_width_m,
-                        "size_m": [HALF_HEIGHT_M, 0.1 * LENGTH_M],
-                    }
-                ],
-            },
-            "forces": {"insertion_max_n": 300.0, "lateral_max_n": 300.0, "damage_n": 1000.0},
-            "cable": {"length_m": 1.0, "mass_kg_per_m": 0.01, "bending_stiffness_nm2": 1.0e-4, "diameter_m": 2.0e-3},
-        },
-        "contact rig",
-    )
+    return [
+        wall("plus_x", [a, t], [-t, t], "-x"),
+        wall("minus_x", [-t, -a], [-t, t], "+x"),
+        wall("plus_y", [-t, t], [b, t], "-y"),
+        wall("minus_y", [-t, t], [-t, -b], "+y"),
+    ]

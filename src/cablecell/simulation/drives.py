@@ -42,14 +42,7 @@ class Drives:
             damping: Of each joint, N·m·s/rad.
         """
         self._elastic = (list(stiffness), list(damping))
-        p.setJointMotorControlArray(
-            self._body,
-            self._joints,
-            p.VELOCITY_CONTROL,
-            targetVelocities=self._none,
-            forces=self._none,
-            physicsClientId=self._client,
-        )
+        self._release_motors()
 
     @property
     def is_elastic(self) -> bool:
@@ -59,15 +52,23 @@ class Drives:
     def apply_torques(self, torques: Sequence[float]) -> None:
         """Apply these torques in every step from now on, N·m."""
         if self.torques is None:
-            p.setJointMotorControlArray(
-                self._body,
-                self._joints,
-                p.VELOCITY_CONTROL,
-                targetVelocities=self._none,
-                forces=self._none,
-                physicsClientId=self._client,
-            )
+            self._release_motors()
         self.torques = list(torques)
+
+    def resume(self) -> None:
+        """Put the motors of the engine into the mode of this object, after its state was put back."""
+        if self.torques is not None or self._elastic is not None:
+            self._release_motors()
+
+    def _release_motors(self) -> None:
+        p.setJointMotorControlArray(
+            self._body,
+            self._joints,
+            p.VELOCITY_CONTROL,
+            targetVelocities=self._none,
+            forces=self._none,
+            physicsClientId=self._client,
+        )
 
     def follow(
         self, start: Sequence[float], end: Sequence[float], steps: int, dt_s: float, load: Sequence[float] | None = None

@@ -15,9 +15,10 @@ from cablecell.simulation.grasp import GraspSpring, grasp_error
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import GrippedPlug
 
-PlugForce = Callable[[Vec3, Quat, Vec3, Vec3], "tuple[Vec3, Vec3] | None"]
-"""Something else that acts on the plug: from centre of mass, orientation, velocity and angular velocity of the plug to
-force, N, and torque about the centre of mass, N·m, in `world`; None where nothing acts."""
+PlugForce = Callable[[Vec3, Quat, Vec3, Vec3, Vec3, Vec3], "tuple[Vec3, Vec3] | None"]
+"""Something else that acts on the plug: from centre of mass, orientation, velocity and angular velocity of the plug and
+force and torque that act on it already to force, N, and torque about the centre of mass, N·m, in `world`; None where
+nothing acts."""
 
 
 class HeldPlug:
@@ -139,7 +140,7 @@ class HeldPlug:
             force = add(force, pull)
             torque = add(torque, add(self.cable.torque, cross(lever, pull)))
         for act in self.forces:
-            wrench = act(com, q, v, w)
+            wrench = act(com, q, v, w, force, torque)
             if wrench is not None:
                 force, torque = add(force, wrench[0]), add(torque, wrench[1])
         p.applyExternalForce(plug, -1, force, com, p.WORLD_FRAME, client)

@@ -1,12 +1,38 @@
 """The latch: a force along the port's axis with a memory.
 
 A force field instead of a tooth: it costs one comparison per step and has exactly the engaging and retaining force
-that the connector's data state.
+that the connector's data state. `make_latch` gives this or a tooth, as the connector's data say.
 """
 
 from __future__ import annotations
 
-from cablecell.core.config.connector import Latch
+from typing import Protocol
+
+from cablecell.core.config.connector import Connector, Latch, ToothLatch
+from cablecell.simulation.latch_tooth import LatchTooth
+
+
+class LatchModel(Protocol):
+    """What every latch does."""
+
+    is_engaged: bool
+
+    def force(self, depth_m: float, speed_m_per_s: float, push_n: float) -> float:
+        """Return the force on the plug along the port's inward axis for the coming step, N, and update the state."""
+        ...
+
+
+def make_latch(connector: Connector, dt_s: float) -> LatchModel | None:
+    """Return the latch of a connector, or None where it has none.
+
+    Args:
+        connector: Plug and port.
+        dt_s: Physics step.
+    """
+    stop_depth_m = connector.port.stop_depth_m
+    if isinstance(connector.latch, ToothLatch):
+        return LatchTooth(connector.latch, stop_depth_m, connector.plug.mass_kg, dt_s)
+    return None if connector.latch is None else LatchField(connector.latch, stop_depth_m)
 
 
 class LatchField:
@@ -21,11 +47,13 @@ class LatchField:
         self._stop = stop_depth_m
         self.is_engaged = False
 
-    def force(self, depth_m: float) -> float:
+    def force(self, depth_m: float, speed_m_per_s: float = 0.0, push_n: float = 0.0) -> float:
         """Return the force on the plug along the port's inward axis, N, and update the state.
 
         Args:
             depth_m: Depth of the plug's tip below the entrance, m.
+            speed_m_per_s: Of no effect.
+            push_n: Of no effect.
         """
         latch = self._latch
         to_go = self._stop - depth_m

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from cablecell.core.config.simulation import SimulationSettings
@@ -11,6 +16,8 @@ from cablecell.simulation.arm import SimulatedArm
 from cablecell.simulation.clock import SimulatedClock
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
 from cablecell.simulation.gripper import SimulatedGripper
+from cablecell.simulation.kinematic_errors import as_built
+from cablecell.simulation.saved_state import ObjectState, StateError
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState, observe_scene
 from cablecell.simulation.truth import Truth
@@ -35,13 +42,27 @@ class SimulatedWrenchSensor:
                 "the simulated force sensor is not connected; call connect first", quantity="wrench"
             )
         sensor = self._world.sensor
-        return WrenchSample(
-            self._clock.stamp_s(sensor.stamp_s), np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
-        )
+        force, torque = np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
+        return WrenchSample(self._clock.stamp_s(sensor.stamp_s), force, torque, sensor.is_overloaded)
 
     def attach(self, world: World | None) -> None:
         """Read the sensor of another world."""
         self._world = world
+
+
+@dataclass(frozen=True)
+class SavedMachine:
+    """Complete state of a machine at one moment.
+
+    Attributes:
+        fingerprint: Which machine it belongs to.
+        physics: Bodies and contacts, as the engine writes them.
+        objects: Everything around the engine.
+    """
+
+    fingerprint: str
+    physics: bytes
+    objects: bytes
 
 
 class SimulatedMachine:
@@ -155,11 +176,69 @@ class SimulatedMachine:
         return observe_scene(self.world, self.clock.now_s())
 
     def state_hash(self) -> str:
-        """Return a hash of everything that decides how the simulation goes on."""
-        return self.world.state_hash()
+        """Return a hash of everything that decides how the simulation goes on, sources of randomness included."""
+        hashed = hashlib.sha256(self.object_state().digest().encode())
+        values = self.world.physics_values()
+        hashed.update(struct.pack(f"<{len(values)}d", *values))
+        return hashed.hexdigest()
+
+    def save(self) -> SavedMachine:
+        """Return the complete state: physics, drives, plug, cable, latches, sensors, and all that is random."""
+        return SavedMachine(self._fingerprint(), self.world.save_physics(), self.object_state().save())
+
+    def restore(self, saved: SavedMachine) -> None:
+        """Put a state back, so that everything goes on as it did after `save`.
+
+        Raises:
+            StateError: It is of a machine with another scene, other settings or another seed; nothing was changed.
+        """
+        self.require_fingerprint(saved.fingerprint)
+        self.object_state().restore(saved.objects)
+        self.world.restore_physics(saved.physics)
+
+    def require_fingerprint(self, fingerprint: str) -> None:
+        """Refuse the state of another machine.
+
+        Raises:
+            StateError: It is of a machine with another scene, other settings or another seed.
+        """
+        if fingerprint != self._fingerprint():
+            raise StateError("the state is of a machine with another scene, other settings or another seed")
+
+    def object_state(
+        self, anchors: Mapping[str, object] | None = None, shared: Mapping[str, object] | None = None
+    ) -> ObjectState:
+        """Return the state of the objects around the physics engine, together with others that go with them.
+
+        Args:
+            anchors: Objects with state beside the machine, by name.
+            shared: Objects without state that these refer to, by name.
+        """
+        scene = self._scene
+        own: dict[str, object] = {
+            "machine": self,
+            "world": self.world,
+            "truth": self.truth,
+            "clock": self.clock,
+            "arm": self.arm,
+            "gripper": self.gripper,
+            "wrench_sensor": self.wrench_sensor,
+        }
+        fixed: dict[str, object] = {"scene": scene, "settings": self._settings, "robot": scene.robot}
+        fixed.update({f"static/{i}": body for i, body in enumerate(scene.statics)})
+        fixed.update({f"port/{name}": port for name, port in scene.ports.items()})
+        return ObjectState({**own, **(anchors or {})}, {**fixed, **(shared or {})}, self.world.client)
+
+    def _fingerprint(self) -> str:
+        scene = self._scene
+        connectors = [(name, port.connector.name, port.X_WE) for name, port in sorted(scene.ports.items())]
+        held = "" if scene.plug is None else scene.plug.connector.name
+        described = (scene.board, connectors, scene.target, held, self._seed, self._settings.model_dump_json())
+        return hashlib.sha256(repr(described).encode()).hexdigest()
 
     def _build(self) -> None:
-        world = World(self._scene, self._settings, self._seed, self._home)
+        scene = as_built(self._scene, self._settings.kinematics, self._seed)
+        world = World(scene, self._settings, self._seed, self._home)
         self._world, self._truth, self._watched = world, Truth(world), 0
         self.clock.follow(world)
         self.arm.attach(world)

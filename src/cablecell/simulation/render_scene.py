@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.camera import RenderSettings
 from cablecell.core.errors import WorkcellError
-from cablecell.simulation.rasterizer import Faces, Picture, rasterize
+from cablecell.simulation.rasterizer import Faces, Picture, Rays, rasterize
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -137,14 +137,14 @@ class RenderScene:
             if not np.array_equal(X_world_body, self._poses[name]):
                 self._put(name, X_world_body)
 
-    def render(self, view: Matrix, projection: Matrix, width: int, height: int, settings: RenderSettings) -> Image:
-        """Return an RGB image, shape (height, width, 3), for two OpenGL matrices (4, 4) in row-column order."""
+    def render(self, X_world_optical: Matrix, rays: Rays, settings: RenderSettings) -> Image:
+        """Return an RGB image, shape (h, w, 3), from a pose of the optical frame, along the rays of its pixels."""
         if self._scene is None:
             self._scene = self._compose()
         light = np.asarray(settings.light_direction, dtype=np.float64)
         facing = np.clip(self._scene.normals @ (light / np.linalg.norm(light)), 0.0, None)
         brightness = settings.ambient + settings.diffuse * facing
-        return rasterize(self._scene, view, projection, (width, height), settings.near_m, brightness)
+        return rasterize(self._scene, X_world_optical, rays, settings.near_m, brightness)
 
     def _put(self, name: str, X: Matrix) -> None:
         self._poses[name] = X

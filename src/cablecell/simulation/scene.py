@@ -38,6 +38,8 @@ class StaticBody:
         X_WB: Pose in `world`.
         collisions: What is collided with, poses in the body.
         visuals: What is seen, poses in the body.
+        is_spread: Its parts stand far apart, around everything else: each is collided with on its own, so that what is
+            between them is not near all of them in every step.
     """
 
     name: str
@@ -45,6 +47,13 @@ class StaticBody:
     X_WB: Pose
     collisions: tuple[Shape, ...]
     visuals: tuple[Shape, ...]
+    is_spread: bool = False
+
+    def pieces(self) -> tuple[tuple[Shape, ...], ...]:
+        """Return what is collided with, as one group per physical body."""
+        if not self.collisions:
+            return ()
+        return tuple((shape,) for shape in self.collisions) if self.is_spread else (self.collisions,)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ class GrippedPlug:
         X_cable_tip: Pose of the tip in the frame of the cable's description.
         offset_world: Where that frame is from `tcp` when the plug is gripped, along the axes of `world`, m.
         q_world: Orientation of that frame in `world` then.
+        X_tcp_tip: Pose of the tip in `tcp` where that is stated instead of the cable's frame.
     """
 
     cable: str
@@ -81,9 +91,12 @@ class GrippedPlug:
     X_cable_tip: Pose
     offset_world: tuple[float, float, float]
     q_world: tuple[float, float, float, float]
+    X_tcp_tip: Pose | None = None
 
     def nominal_grasp(self, X_world_tcp: Pose) -> Pose:
         """Return `X_tcp_tip`: where the trial puts the plug's tip in a gripper that is at `X_world_tcp`."""
+        if self.X_tcp_tip is not None:
+            return self.X_tcp_tip
         X_world_cable = Pose(add(X_world_tcp.p, self.offset_world), self.q_world)
         return X_world_tcp.inverse() @ X_world_cable @ self.X_cable_tip
 
@@ -157,7 +170,7 @@ def _statics(description: Description, entity: str, X_WR: Pose) -> list[StaticBo
             collisions = tuple(shape for shape in body.collisions if shape.link == link and not has_own_walls)
             visuals = tuple(shape for shape in body.visuals if shape.link == link)
             if collisions or visuals:
-                found.append(StaticBody(link, entity, X_WR, collisions, visuals))
+                found.append(StaticBody(link, entity, X_WR, collisions, visuals, is_spread=entity == "enclosure"))
     return found
 
 

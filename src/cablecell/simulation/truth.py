@@ -145,7 +145,8 @@ class Truth:
         world = self._world
         if world.plug is None:
             return 0.0
-        return sum(float(c[9]) for c in p.getContactPoints(bodyA=world.plug, physicsClientId=world.client))
+        points = p.getContactPoints(bodyA=world.plug, physicsClientId=world.client)
+        return sum(float(point[9]) for point in points) + world.port_forces.contact_force_n()
 
     def look(self) -> None:
         """Follow seating and forbidden contacts; called at the watch rate."""

@@ -5,17 +5,16 @@ The code of a step uses plain numbers and tuples: at this size numpy would cost 
 
 from __future__ import annotations
 
-import hashlib
 import random
-import struct
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import pybullet as p
 
-from cablecell.core.config.connector import Latch
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
-from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
+from cablecell.core.geometry.scalar import Vec3, add, cross, rotate, subtract
 from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
 from cablecell.simulation.cable import CablePull
 from cablecell.simulation.description import move_mass_to_parent
@@ -23,7 +22,8 @@ from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
 from cablecell.simulation.grasp import GraspSpring
 from cablecell.simulation.held_plug import HeldPlug
-from cablecell.simulation.latch import LatchField
+from cablecell.simulation.latch import LatchModel
+from cablecell.simulation.port_forces import PortForces
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
@@ -31,8 +31,6 @@ from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
 FINGER_JOINTS = ("left_finger_joint", "right_finger_joint")
 FINGER_FORCE_N = 130.0
 FINGER_SPEED_M_PER_S = 0.05
-LATCH_REACH_M = 0.06
-"""Depth below an entrance down to which a port's latch is looked at."""
 
 
 class World:
@@ -49,7 +47,7 @@ class World:
         statics: Body of every static body, with its description.
         steps: Physics steps done.
         time_s: Time since the start, s.
-        latches: By port.
+        port_forces: What ports do to the plug beside Bullet's contact.
         drives: Motors of the arm.
         sensor: What the force sensor reports.
         encoders: What the joint encoders report.
@@ -64,16 +62,11 @@ class World:
         self.steps, self.time_s = 0, 0.0
         self._add_arm(home_rad)
         self.statics = {
-            add_shapes(self.client, body.collisions, body.X_WB): body for body in scene.statics if body.collisions
+            add_shapes(self.client, piece, body.X_WB): body for body in scene.statics for piece in body.pieces()
         }
         self.ports = {
             name: add_port(self.client, port.connector, port.X_WE, physics.friction_scale)
             for name, port in scene.ports.items()
-        }
-        self.latches = {
-            name: LatchField(port.connector.latch, port.connector.port.stop_depth_m)
-            for name, port in scene.ports.items()
-            if settings.has_latch and isinstance(port.connector.latch, Latch)
         }
         self.held: HeldPlug | None = None
         if scene.plug is not None:
@@ -88,15 +81,16 @@ class World:
                 table_height_m=scene.board.p[2],
                 rng=self.random("grasp"),
             )
-            self.held.forces = (self._latch_wrench,)
             self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
+        self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
+        if self.held is not None:
+            self.held.forces = (self.port_forces.act,)
         self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
         self.sensor = WrenchErrors(settings.wrench_sensor, self.random("wrench_sensor"))
         self.true_wrench: Wrench = (0.0,) * 6
         self._wrench_sum = [0.0] * 6
         self._wrench_every = physics.rate_hz // settings.wrench_sensor.rate_hz
         self._cable_every = physics.rate_hz // settings.cable.rate_hz
-        self._near_port: str | None = None
         # The sensor has a reading from the start, stamped with the start.
         self.steps = -self._wrench_every
         self.advance(self._wrench_every)
@@ -199,6 +193,11 @@ class World:
         return None if self.held is None else self.held.grasp
 
     @property
+    def latches(self) -> dict[str, LatchModel]:
+        """Latches by port."""
+        return self.port_forces.latches
+
+    @property
     def cable(self) -> CablePull | None:
         """Pull of the cable, or None."""
         return None if self.held is None else self.held.cable
@@ -232,22 +231,40 @@ class World:
         """Return where the cable leaves the plug, in `world`, m."""
         return self._the_plug().boot()
 
-    def state_hash(self) -> str:
-        """Return a hash of everything that decides how the simulation goes on."""
+    # ------------------------------------------------------------------ acting
+
+    def save_physics(self) -> bytes:
+        """Return the state of every body and contact, as the physics engine writes it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.bullet"
+            p.saveBullet(str(path), physicsClientId=self.client)
+            return path.read_bytes()
+
+    def restore_physics(self, saved: bytes) -> None:
+        """Put a state back that was saved of the same scene, and tell the motors again what they were told last.
+
+        To be called after the state of the objects around the engine was put back.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "state.bullet"
+            path.write_bytes(saved)
+            p.restoreState(fileName=str(path), physicsClientId=self.client)
+        self.drives.resume()
+        self.move_fingers(*self._finger_command)
+
+    def physics_values(self) -> list[float]:
+        """Return positions and velocities of everything that moves, for a hash."""
         q, dq, _ = self.joint_states()
-        values = [*q, *dq, self.finger_width(), *self.true_wrench, *self.sensor.reading, float(self.steps)]
+        fingers = p.getJointStates(self.arm, self._fingers, physicsClientId=self.client)
+        values = [*q, *dq, *(value for state in fingers for value in state[:2])]
         if self.plug is not None:
             pose, velocity = self.plug_com(), p.getBaseVelocity(self.plug, physicsClientId=self.client)
             values += [*pose.p, *pose.q, *velocity[0], *velocity[1]]
-        if self.cable is not None:
-            values += [*self.cable.force, *self.cable.torque, *self.cable.anchor]
-        values += [float(latch.is_engaged) for latch in self.latches.values()]
-        return hashlib.sha256(struct.pack(f"<{len(values)}d", *values)).hexdigest()
-
-    # ------------------------------------------------------------------ acting
+        return values
 
     def move_fingers(self, width_m: float, force_n: float) -> None:
         """Move the fingers towards a width, m, with at most a force, N."""
+        self._finger_command = (width_m, force_n)
         for finger in self._fingers:
             p.setJointMotorControl2(
                 self.arm,
@@ -291,7 +308,7 @@ class World:
             if held is not None and self.steps % self._cable_every == 0:
                 if held.cable is not None:
                     held.cable.update(held.boot(), self._cable_every * self.dt_s)
-                self._near_port = self._find_near_port()
+                self.port_forces.look()
 
     def _sample_wrench(self) -> None:
         # Bullet reports the joint's reaction on the tool; a sensor reads what the tool exerts on it, weight included.
@@ -300,25 +317,3 @@ class World:
         self.true_wrench = (s[0] / n, s[1] / n, s[2] / n, s[3] / n, s[4] / n, s[5] / n)
         self._wrench_sum[:] = (0.0,) * 6
         self.sensor.update(self.time_s, self.true_wrench)
-
-    def _latch_wrench(self, com: Vec3, q: Quat, v: Vec3, w: Vec3) -> tuple[Vec3, Vec3] | None:
-        """Return what the latch of the port that the plug is in or above does to it."""
-        if self._near_port is None or self._near_port not in self.latches:
-            return None
-        assert self.held is not None
-        X_WE = self.scene.ports[self._near_port].X_WE
-        axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
-        tip = self.held.tip_of(com, q)
-        force = self.latches[self._near_port].force(dot(subtract(tip, X_WE.p), axis))
-        if force == 0.0:
-            return None
-        return scale(axis, force), cross(subtract(tip, com), scale(axis, force))
-
-    def _find_near_port(self) -> str | None:
-        """Return the port the plug's tip is in or just above, if any."""
-        tip = self.plug_tip()
-        for name, port in self.scene.ports.items():
-            x, y, z = rotate(quat_conjugate(port.X_WE.q), subtract(tip.p, port.X_WE.p))
-            if abs(x) < 5.0e-3 and abs(y) < 5.0e-3 and -5.0e-3 < z < LATCH_REACH_M:
-                return name
-        return None

@@ -1,14 +1,22 @@
-"""Error model of the force/torque sensor: gain, bias, drift, filter, noise, resolution and latency, all seeded."""
+"""Error model of the force/torque sensor: what a strain-gauge sensor makes of the true wrench, all seeded.
+
+Gain and crosstalk, bias and drift, saturation, filter, noise, resolution, latency, in that order. Every effect draws
+from a stream of its own: switching one off leaves the others as they are.
+"""
 
 from __future__ import annotations
 
 import math
 import random
 from collections import deque
+from typing import Any
 
-from cablecell.core.config.simulation import WrenchSensorSettings
+from cablecell.core.config.sensors import WrenchSensorSettings
 
 Wrench = tuple[float, float, float, float, float, float]
+
+OVERLOAD = 1.05
+"""Share of the range at which an axis saturates, and above which the axes that load the same beams together say so."""
 
 _STILL: Wrench = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -19,26 +27,31 @@ class WrenchErrors:
     Attributes:
         reading: Newest report, fx, fy, fz in N and tx, ty, tz in N·m.
         stamp_s: Time the reading is valid for, s.
+        is_overloaded: Whether the load of that reading is outside the sensor's range; the reading is then too small.
+        overloads: Number of overloaded samples so far.
     """
 
     def __init__(self, settings: WrenchSensorSettings, rng: random.Random) -> None:
-        self._settings = settings
-        self._rng = rng
-        s, period = settings, 1.0 / settings.rate_hz
+        s = self._settings = settings
+        gains, biases, self._drift_rng, self._noise_rng = (random.Random(rng.getrandbits(64)) for _ in range(4))
+        period_s = 1.0 / s.rate_hz
+        self._gain = [[_gain(i, j, s, gains) for j in range(6)] for i in range(6)]
+        self._bias = [biases.gauss(0.0, s.bias_n if i < 3 else s.bias_nm) for i in range(6)]
+        # A random walk that has the stated spread after a minute.
+        per_step = math.sqrt(period_s / 60.0)
+        self._drift = (s.drift_n_per_min * per_step,) * 3 + (s.drift_nm_per_min * per_step,) * 3
+        ranges = (s.range_xy_n, s.range_xy_n, s.range_z_n, s.range_nm, s.range_nm, s.range_nm)
+        self._ranges = tuple(limit if limit > 0.0 else math.inf for limit in ranges)
+        self._limits = tuple(OVERLOAD * limit for limit in self._ranges)
+        self._share = 1.0 - math.exp(-2.0 * math.pi * s.filter_hz * period_s) if s.filter_hz > 0.0 else 1.0
         self._noise = (s.noise_n,) * 3 + (s.noise_nm,) * 3
         self._resolution = (s.resolution_n,) * 3 + (s.resolution_nm,) * 3
-        self._bias = [rng.gauss(0.0, s.bias_n) for _ in range(3)] + [rng.gauss(0.0, s.bias_nm) for _ in range(3)]
-        self._gain = [[(1.0 if i == j else 0.0) + rng.gauss(0.0, s.gain_error) * (1.0 if i == j else 0.3)
-                       if (i < 3) == (j < 3) else 0.0 for j in range(6)] for i in range(6)]  # fmt: skip
-        # A random walk that has the stated spread after a minute.
-        per_step = math.sqrt(period / 60.0)
-        self._drift = (s.drift_n_per_min * per_step,) * 3 + (s.drift_nm_per_min * per_step,) * 3
-        self._share = 1.0 - math.exp(-2.0 * math.pi * s.filter_hz * period)
         self._filtered: list[float] | None = None
-        delay = round(s.latency_s * s.rate_hz)
-        self._waiting: deque[tuple[float, Wrench]] = deque(maxlen=delay + 1)
+        self._waiting: deque[tuple[float, Wrench, bool]] = deque(maxlen=round(s.latency_s * s.rate_hz) + 1)
         self.reading: Wrench = _STILL
         self.stamp_s = 0.0
+        self.is_overloaded = False
+        self.overloads = 0
 
     def update(self, stamp_s: float, wrench: Wrench) -> None:
         """Take one true sample.
@@ -50,26 +63,71 @@ class WrenchErrors:
         if not self._settings.has_errors:
             self.reading, self.stamp_s = wrench, stamp_s
             return
-        gauss = self._rng.gauss
-        for i in range(6):
-            self._bias[i] += gauss(0.0, self._drift[i])
-        measured = [
-            g[0] * wrench[0]
-            + g[1] * wrench[1]
-            + g[2] * wrench[2]
-            + g[3] * wrench[3]
-            + g[4] * wrench[4]
-            + g[5] * wrench[5]
-            + b
-            for g, b in zip(self._gain, self._bias, strict=True)
+        w0, w1, w2, w3, w4, w5 = wrench
+        drift, noise = self._drift_rng.gauss, self._noise_rng.gauss
+        bias = self._bias = [b + drift(0.0, d) for b, d in zip(self._bias, self._drift, strict=True)]
+        load = [
+            g[0] * w0 + g[1] * w1 + g[2] * w2 + g[3] * w3 + g[4] * w4 + g[5] * w5 + b
+            for g, b in zip(self._gain, bias, strict=True)
         ]
-        if self._filtered is None:
-            self._filtered = measured
+        is_overloaded = self._is_outside(load)
+        self.overloads += is_overloaded
+        held = [max(-limit, min(limit, v)) for v, limit in zip(load, self._limits, strict=True)]
+        if self._filtered is None or self._share == 1.0:
+            self._filtered = held
         else:
             share = self._share
-            self._filtered = [f + share * (m - f) for f, m in zip(self._filtered, measured, strict=True)]
-        out = [f + gauss(0.0, n) for f, n in zip(self._filtered, self._noise, strict=True)]
-        a, b, c, d, e, f = (round(v / r) * r if r > 0.0 else v for v, r in zip(out, self._resolution, strict=True))
-        self._waiting.append((stamp_s, (a, b, c, d, e, f)))
+            self._filtered = [f + share * (v - f) for f, v in zip(self._filtered, held, strict=True)]
+        a, b, c, d, e, f = (
+            max(-limit, min(limit, _rounded(v + noise(0.0, n), r)))
+            for v, n, r, limit in zip(self._filtered, self._noise, self._resolution, self._limits, strict=True)
+        )
+        self._waiting.append((stamp_s, (a, b, c, d, e, f), is_overloaded))
         # The stamp is the sample's own time: a reader can see how old it is.
-        self.stamp_s, self.reading = self._waiting[0]
+        self.stamp_s, self.reading, self.is_overloaded = self._waiting[0]
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that decides what is reported next, as plain data."""
+        return {
+            "gain": [list(row) for row in self._gain],
+            "bias": list(self._bias),
+            "filtered": None if self._filtered is None else list(self._filtered),
+            "waiting": list(self._waiting),
+            "drift_rng": self._drift_rng.getstate(),
+            "noise_rng": self._noise_rng.getstate(),
+            "reading": self.reading,
+            "stamp_s": self.stamp_s,
+            "is_overloaded": self.is_overloaded,
+            "overloads": self.overloads,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned, of a sensor with the same settings."""
+        self._gain = [list(row) for row in state["gain"]]
+        self._bias = list(state["bias"])
+        self._filtered = None if state["filtered"] is None else list(state["filtered"])
+        self._waiting.clear()
+        self._waiting.extend(state["waiting"])
+        self._drift_rng.setstate(state["drift_rng"])
+        self._noise_rng.setstate(state["noise_rng"])
+        self.reading, self.stamp_s = state["reading"], state["stamp_s"]
+        self.is_overloaded, self.overloads = state["is_overloaded"], state["overloads"]
+
+    def _is_outside(self, load: list[float]) -> bool:
+        """Return whether the axes that share beams use more than the range together."""
+        xy, _, z, t, _, _ = self._ranges
+        bending = math.hypot(load[0], load[1]) / xy + abs(load[5]) / t
+        pressing = abs(load[2]) / z + math.hypot(load[3], load[4]) / t
+        return bending > OVERLOAD or pressing > OVERLOAD
+
+
+def _gain(i: int, j: int, settings: WrenchSensorSettings, rng: random.Random) -> float:
+    """Return an entry of the gain matrix; drawn in any case, so that sizes do not change the other draws."""
+    draw = rng.gauss(0.0, 1.0)
+    if i == j:
+        return 1.0 + settings.gain_error * draw
+    return settings.crosstalk * draw if (i < 3) == (j < 3) else 0.0
+
+
+def _rounded(value: float, step: float) -> float:
+    return round(value / step) * step if step > 0.0 else value

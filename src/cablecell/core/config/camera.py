@@ -32,11 +32,17 @@ class ImageErrors(ParameterSchema):
     blur_sigma_px: float = parameter(
         0.8, "Standard deviation of the lens blur, in pixels of the full image.", unit="px", minimum=0.0, maximum=10.0
     )
-    noise_levels: float = parameter(
-        3.0, "Standard deviation of the noise of a white pixel, grey levels of 255.", minimum=0.0, maximum=64.0
+    full_well_e: float = parameter(
+        10500.0, "Electrons of a white pixel; 0: no noise.", unit="e⁻", minimum=0.0, maximum=1e7
     )
+    read_noise_e: float = parameter(2.5, "Noise of reading a pixel.", unit="e⁻", minimum=0.0, maximum=1e4)
     exposure: float = parameter(1.0, "Gain before the sensor clips.", minimum=0.05, maximum=10.0)
     gamma: float = parameter(1.0, "Exponent of the sensor's response.", minimum=0.2, maximum=5.0)
+
+    @staticmethod
+    def none() -> ImageErrors:
+        """Return the errors of an ideal image."""
+        return ImageErrors(blur_sigma_px=0.0, full_well_e=0.0, read_noise_e=0.0)
 
 
 class RenderSettings(ParameterSchema):
@@ -44,7 +50,6 @@ class RenderSettings(ParameterSchema):
 
     supersampling: int = parameter(1, "Rendered pixels per image pixel and axis.", minimum=1, maximum=4)
     near_m: float = parameter(0.07, "Nearest visible depth.", unit="m", minimum=1e-3, maximum=1.0)
-    far_m: float = parameter(20.0, "Farthest visible depth.", unit="m", minimum=0.1, maximum=1e3)
     light_direction: Annotated[tuple[float, float, float], Field(strict=False)] = parameter(
         (0.3, 0.2, 1.0), "Direction from the scene to the light, in `world`."
     )

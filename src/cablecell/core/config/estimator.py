@@ -14,8 +14,8 @@ class EstimatorSettings(ParameterSchema):
 
     corner_sigma_px: float = parameter(0.08, "Independent error of one corner.", unit="px", minimum=0.005, maximum=5.0)
     shared_sigma_px: float = parameter(
-        0.04,
-        "Error shared by all corners of one patch in one image; does not average out.",
+        0.065,
+        "Error shared by all corners of one patch in one image, as by what calibration leaves of a lens's distortion.",
         unit="px",
         minimum=0.0,
         maximum=5.0,
@@ -31,21 +31,29 @@ class EstimatorSettings(ParameterSchema):
         0.0005, "Hand-eye error common to all cameras: rotation about the tcp.", unit="rad", minimum=1e-7, maximum=0.1
     )
     mount_own_sigma_m: float = parameter(
-        0.0001, "Hand-eye error of each camera: translation.", unit="m", minimum=1e-7, maximum=0.02
+        0.00014,
+        "Hand-eye error of each camera, and of its focal length at 0.3 m: translation.",
+        unit="m",
+        minimum=1e-7,
+        maximum=0.02,
     )
     mount_own_sigma_rad: float = parameter(
-        0.0005, "Hand-eye error of each camera: rotation.", unit="rad", minimum=1e-7, maximum=0.1
+        0.00065,
+        "Hand-eye error of each camera, and of its principal point: rotation.",
+        unit="rad",
+        minimum=1e-7,
+        maximum=0.1,
     )
     kinematics_sigma_m: float = parameter(
         0.00005,
-        "Error of forward kinematics at one look pose: translation of the tcp.",
+        "Error of forward kinematics from one pose of a board's surroundings to another: translation of the tcp.",
         unit="m",
         minimum=1e-7,
         maximum=0.01,
     )
     kinematics_sigma_rad: float = parameter(
         0.0001,
-        "Error of forward kinematics at one look pose: rotation of the tcp.",
+        "Error of forward kinematics from one pose of a board's surroundings to another: rotation of the tcp.",
         unit="rad",
         minimum=1e-7,
         maximum=0.05,

@@ -10,9 +10,9 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from cablecell.core.config.documents import DocumentSchema, validate_document
+from cablecell.core.config.sensors import CameraSettings, EncoderSettings, KinematicsSettings, WrenchSensorSettings
 
 JointInertias = Annotated[list[Annotated[float, Field(ge=0.0, le=2.0)]], Field(min_length=6, max_length=6)]
-Small = Annotated[float, Field(ge=0.0, le=10.0)]
 
 
 class PhysicsSettings(DocumentSchema):
@@ -36,32 +36,6 @@ class GraspSettings(DocumentSchema):
     slip_nm: Annotated[float, Field(gt=0.0, le=20.0)] = 1.5
     error_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.002
     error_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.04
-
-
-class WrenchSensorSettings(DocumentSchema):
-    """Errors of the force/torque sensor, one standard deviation where random."""
-
-    rate_hz: Annotated[int, Field(ge=50, le=2000)] = 500
-    gain_error: Annotated[float, Field(ge=0.0, le=0.1)] = 0.01
-    bias_n: Small = 1.0
-    bias_nm: Small = 0.05
-    drift_n_per_min: Small = 0.1
-    drift_nm_per_min: Small = 0.005
-    noise_n: Small = 0.1
-    noise_nm: Small = 0.004
-    filter_hz: Annotated[float, Field(ge=5.0, le=1000.0)] = 100.0
-    latency_s: Annotated[float, Field(ge=0.0, le=0.05)] = 0.002
-    resolution_n: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
-    resolution_nm: Annotated[float, Field(ge=0.0, le=0.1)] = 0.0005
-    has_errors: bool = True
-
-
-class EncoderSettings(DocumentSchema):
-    """Errors of the joint encoders, one standard deviation where random."""
-
-    noise_rad: Annotated[float, Field(ge=0.0, le=1.0e-3)] = 1.0e-5
-    noise_rad_per_s: Annotated[float, Field(ge=0.0, le=0.1)] = 5.0e-4
-    offset_rad: Annotated[float, Field(ge=0.0, le=0.01)] = 1.0e-4
 
 
 class PayloadSettings(DocumentSchema):
@@ -99,6 +73,8 @@ class SimulationSettings(DocumentSchema):
     grasp: GraspSettings = GraspSettings()
     wrench_sensor: WrenchSensorSettings = WrenchSensorSettings()
     encoders: EncoderSettings = EncoderSettings()
+    kinematics: KinematicsSettings = KinematicsSettings()
+    cameras: CameraSettings = CameraSettings()
     payload: PayloadSettings = PayloadSettings()
     arm: ArmSettings = ArmSettings()
     cable: CableSettings = CableSettings()
@@ -124,7 +100,9 @@ class SimulationSettings(DocumentSchema):
             update={
                 "grasp": self.grasp.model_copy(update={"error_m": 0.0, "error_rad": 0.0}),
                 "wrench_sensor": self.wrench_sensor.model_copy(update={"has_errors": False}),
-                "encoders": EncoderSettings(noise_rad=0.0, noise_rad_per_s=0.0, offset_rad=0.0),
+                "encoders": EncoderSettings.exact(),
+                "kinematics": KinematicsSettings.exact(),
+                "cameras": CameraSettings.exact(),
                 "payload": PayloadSettings(mass_error_kg=0.0, com_error_m=0.0),
             }
         )

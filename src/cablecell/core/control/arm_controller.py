@@ -7,8 +7,6 @@ same object. A torque-controlled arm gets the Cartesian impedance, any other arm
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
@@ -16,19 +14,18 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
 from cablecell.core.control.errors import (
-    CommandModeError,
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
     NonFiniteCommandError,
 )
 from cablecell.core.control.frames import Array, inverse, rotate6
-from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
 from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
-from cablecell.core.control.joint import JointImpedance, computed_torque
 from cablecell.core.control.model import ArmDynamics, ArmModel
+from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.position_drive import PositionDrive
+from cablecell.core.control.torque_drive import TorqueDrive
 from cablecell.core.control.trajectory import (
     JointTrajectory,
     Reference,
@@ -41,59 +38,6 @@ from cablecell.ports import ArmState, CommandMode, JointCommand
 
 _REST_RAD_PER_S = 0.05
 """Speed of a joint up to which an arm rests."""
-
-_START_TOLERANCE = 0.05
-"""How far the first point of a trajectory may be from the arm, rad."""
-
-
-class ControllerMode(Enum):
-    """What the controller is doing."""
-
-    HOLD = "hold"
-    TRAJECTORY = "trajectory"
-    COMPLIANCE = "compliance"
-    MOTION_UPDATE = "motion_update"
-    JOINT_UPDATE = "joint_update"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class ControllerReport:
-    """State of the controller after a tick.
-
-    Attributes:
-        mode: What it is doing.
-        X_base_tcp: Measured tcp, shape (4, 4).
-        V_base_tcp: Measured twist of the tcp in base axes, shape (6,).
-        X_base_reference: Reference of the tcp, shape (4, 4).
-        is_held: True while a stream of commands is stale and its reference frozen.
-        is_limited: True when the commanded wrench was cut down.
-        fault: Why it stopped; None otherwise.
-    """
-
-    mode: ControllerMode
-    X_base_tcp: Array
-    V_base_tcp: Array
-    X_base_reference: Array
-    is_held: bool
-    is_limited: bool
-    fault: ExecutionError | None
-
-
-def preferred_mode(modes: frozenset[CommandMode]) -> CommandMode:
-    """Return how an arm is best told to be compliant: by torques where it takes them, else by positions.
-
-    Raises:
-        CommandModeError: It takes neither (code 307).
-    """
-    for mode in (CommandMode.EFFORT, CommandMode.POSITION):
-        if mode in modes:
-            return mode
-    valid = f"{CommandMode.EFFORT.value}, {CommandMode.POSITION.value}"
-    offered = ", ".join(sorted(mode.value for mode in modes)) or "nothing"
-    raise CommandModeError(
-        f"the arm takes {offered}; the controller needs one of {valid}", quantity="mode", value=offered, limit=valid
-    )
 
 
 class ArmController:
@@ -109,8 +53,7 @@ class ArmController:
         joints = self._limits.lower.size
         self.interpreter = CommandInterpreter(settings, joints=joints)
         self._interpolator = PoseInterpolator(settings)
-        self._impedance = CartesianImpedance(settings)
-        self._joint_impedance = JointImpedance(settings, self._limits.velocity)
+        self._torques = TorqueDrive(settings, self._limits)
         self._command_mode = command_mode
         if command_mode is CommandMode.POSITION and loop is None:
             raise ValueError("a position-controlled arm needs its ContactLoop: delay, lag and contact stiffness")
@@ -172,7 +115,7 @@ class ArmController:
             ExecutionError: The controller is stopped by a fault, which is raised again.
         """
         self._require_running()
-        validate_trajectory(trajectory, self._limits, q, _START_TOLERANCE)
+        validate_trajectory(trajectory, self._limits, q)
         self._drop_commands()
         self._follower = TrajectoryFollower(trajectory, tolerances, self._settings.trajectory_stop_time_s)
         self._mode = ControllerMode.TRAJECTORY
@@ -229,7 +172,8 @@ class ArmController:
         """
         self._require_running()
         numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
-        if not all(np.isfinite(values).all() for values in numbers):
+        # A sum is finite when its terms are; one that overflows is no setpoint either.
+        if not math.isfinite(sum(float(values.sum()) for values in numbers)):
             raise NonFiniteCommandError(
                 "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
             )
@@ -319,8 +263,7 @@ class ArmController:
         self._mode = mode
         self._X_tcp_comp = np.eye(4)
         self._interpolator.reset(dynamics.X_base_tcp)
-        self._impedance.reset()
-        self._joint_impedance.reset()
+        self._torques.reset()
         if self._drive is not None:
             self._interpolator.reset(self._drive.enter(dynamics))
 
@@ -331,7 +274,9 @@ class ArmController:
             setpoint = self._compliance
         else:
             setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, self._dt_s, is_held=is_held)
-        if not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
+        # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
+        is_same = setpoint.X_tcp_comp is self._X_tcp_comp
+        if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = inverse(self._X_tcp_comp) @ setpoint.X_tcp_comp
             self._interpolator.move_frame(X_old_new)
             if self._drive is not None:
@@ -347,35 +292,18 @@ class ArmController:
     def _torque_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
-        is_limited = False
-        reference = dynamics.X_base_tcp
+        torques, reference, is_limited = self._torques, dynamics.X_base_tcp, False
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, is_held)
             X_reference = self._interpolator.X_base_reference
-            R = X_reference[:3, :3]
-            feedback = self._wrench_feedback(setpoint, R.T @ dynamics.X_base_tcp[:3, :3], wrench_tcp)
-            acceleration = np.zeros(6) if is_held else setpoint.acceleration
-            out = self._impedance.step(
-                dynamics, dq, setpoint, X_reference, self._twist(setpoint, R), acceleration, feedback
-            )
-            tau, is_limited = out.tau, out.is_limited
+            twist = self._twist(setpoint, X_reference[:3, :3])
+            tau, is_limited = torques.comply(dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_held=is_held)
             reference = X_reference @ inverse(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            q_target, dq_target, update = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
-            tau = self._joint_impedance.step(q, dq, q_target, dq_target, update)
+            tau = torques.update_joints(q, dq, *self.interpreter.joint_setpoint(self._dt_s, is_held=is_held))
         else:
-            target = self._joint_reference(q)
-            tau = computed_torque(dynamics.M, target.q - q, target.dq - dq, target.ddq, self._settings.joint_bandwidth)
-        tau = tau + joint_limit_torque(
-            q,
-            dq,
-            self._limits.lower,
-            self._limits.upper,
-            self._settings.joint_limit_margin,
-            self._settings.joint_limit_stiffness,
-        )
-        tau = np.clip(tau, -self._limits.effort, self._limits.effort)
-        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
+            tau = torques.track(dynamics, q, dq, self._joint_reference(q))
+        return JointCommand(CommandMode.EFFORT, torques.bound(q, dq, tau)), reference, is_limited
 
     def _position_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
@@ -433,15 +361,6 @@ class ArmController:
         is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist
-
-    def _wrench_feedback(
-        self, setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array | None
-    ) -> Array | None:
-        """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
-        if wrench_tcp is None or not setpoint.feedback_gains.any():
-            return None
-        feedforward_tcp = rotate6(R_target_tcp.T, setpoint.feedforward)
-        return rotate6(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))
 
     def _require_running(self) -> None:
         if self._mode is ControllerMode.STOPPED:

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_IDENTITY: Array = np.eye(4)
+
 
 def rotation_from_rotvec(rotvec: Sequence[float] | Array) -> Array:
     """Return exp([rotvec]), shape (3, 3): Rodrigues' formula with its series near zero."""
-    x, y, z = float(rotvec[0]), float(rotvec[1]), float(rotvec[2])
+    x, y, z = rotvec.tolist() if isinstance(rotvec, np.ndarray) else rotvec
     t2 = x * x + y * y + z * z
     if t2 < 1e-12:
         a, b = 1.0 - t2 / 6.0, 0.5 - t2 / 24.0
@@ -65,7 +67,7 @@ def rotation_from_quat_xyzw(quat_xyzw: Sequence[float] | Array) -> Array:
 
 def transform(R: Array, p: Sequence[float] | Array) -> Array:
     """Return the homogeneous transform of a rotation and a translation, shape (4, 4)."""
-    X = np.eye(4)
+    X = _IDENTITY.copy()
     X[:3, :3] = R
     X[:3, 3] = p
     return X
@@ -74,7 +76,7 @@ def transform(R: Array, p: Sequence[float] | Array) -> Array:
 def inverse(X_AB: Array) -> Array:
     """Return X_BA."""
     R_BA = X_AB[:3, :3].T
-    X_BA = np.eye(4)
+    X_BA = _IDENTITY.copy()
     X_BA[:3, :3] = R_BA
     X_BA[:3, 3] = -(R_BA @ X_AB[:3, 3])
     return X_BA
@@ -82,8 +84,8 @@ def inverse(X_AB: Array) -> Array:
 
 def cross(a: Sequence[float] | Array, b: Sequence[float] | Array) -> Array:
     """Return a x b, shape (3,); ten times faster than the general routine for two 3-vectors."""
-    ax, ay, az = float(a[0]), float(a[1]), float(a[2])
-    bx, by, bz = float(b[0]), float(b[1]), float(b[2])
+    ax, ay, az = a.tolist() if isinstance(a, np.ndarray) else a
+    bx, by, bz = b.tolist() if isinstance(b, np.ndarray) else b
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
@@ -97,7 +99,5 @@ def shift_wrench(force: Array, moment: Array, p_from_to: Array) -> Array:
 
 def rotate6(R: Array, v: Array) -> Array:
     """Return a twist or wrench with both halves rotated by R, shape (6,)."""
-    out = np.empty(6)
-    out[:3] = R @ v[:3]
-    out[3:] = R @ v[3:]
+    out: Array = (v.reshape(2, 3) @ R.T).reshape(6)
     return out

@@ -43,18 +43,16 @@ def compliance_jacobian(dynamics: ArmDynamics, X_tcp_comp: Array) -> tuple[Array
     """Return pose of the compliance frame in `base_link` and its Jacobian in `base_link` axes."""
     X_base_comp: Array = dynamics.X_base_tcp @ X_tcp_comp
     rx, ry, rz = (X_base_comp[:3, 3] - dynamics.X_base_tcp[:3, 3]).tolist()
-    J = dynamics.J_base_tcp
-    J_comp = J.copy()
-    J_comp[0] += J[4] * rz - J[5] * ry
-    J_comp[1] += J[5] * rx - J[3] * rz
-    J_comp[2] += J[3] * ry - J[4] * rx
+    J_comp = dynamics.J_base_tcp.copy()
+    # v_c = v + w x r
+    J_comp[:3] -= np.array([[0.0, -rz, ry], [rz, 0.0, -rx], [-ry, rx, 0.0]]) @ J_comp[3:]
     return X_base_comp, J_comp
 
 
 def operational_inertia(J: Array, M: Array) -> Array:
     """Return Lambda = (J M^-1 J^T)^-1, shape (6, 6), finite also at a singularity."""
     mobility = J @ np.linalg.solve(M, J.T)
-    mobility[np.diag_indices(6)] += _INERTIA_FLOOR
+    mobility.flat[::7] += _INERTIA_FLOOR
     inertia: Array = np.linalg.inv(mobility)
     return 0.5 * (inertia + inertia.T)
 
@@ -99,10 +97,8 @@ class CartesianImpedance:
         self._period_s = 1.0 / settings.rate_hz
         self._blend = 1.0 - math.exp(-self._period_s / max(settings.gain_time_constant_s, 1e-9))
         self._design_every = max(1, round(settings.rate_hz / settings.damping_design_rate_hz))
-        self._limits = (
-            settings.feedforward_force_rate * self._period_s,
-            settings.feedforward_torque_rate * self._period_s,
-        )
+        rates = [settings.feedforward_force_rate] * 3 + [settings.feedforward_torque_rate] * 3
+        self._feedforward_step = np.array(rates) * self._period_s
         self.reset()
 
     def reset(self) -> None:
@@ -138,9 +134,8 @@ class CartesianImpedance:
         """
         X_base_comp, J = compliance_jacobian(dynamics, command.X_tcp_comp)
         R = X_base_reference[:3, :3]
-        J_t = np.empty_like(J)
-        J_t[:3] = R.T @ J[:3]
-        J_t[3:] = R.T @ J[3:]
+        # One product turns both halves.
+        J_t = (R.T @ J.reshape(2, 3, -1)).reshape(6, -1)
         self._follow_gains(command, J_t, dynamics.M)
         self._follow_feedforward(command.feedforward)
 
@@ -178,11 +173,8 @@ class CartesianImpedance:
         self._total_damping = bound_damping(damping, inertia, self._settings.damping_step_limit / self._period_s)
 
     def _follow_feedforward(self, wanted: Array) -> None:
-        force_step, torque_step = self._limits
-        change = wanted - self._feedforward
-        np.clip(change[:3], -force_step, force_step, out=change[:3])
-        np.clip(change[3:], -torque_step, torque_step, out=change[3:])
-        self._feedforward = self._feedforward + change
+        step = self._feedforward_step
+        self._feedforward = self._feedforward + np.minimum(np.maximum(wanted - self._feedforward, -step), step)
 
     def _limit(self, wrench: Array) -> bool:
         fx, fy, fz, mx, my, mz = wrench.tolist()
@@ -203,10 +195,11 @@ def joint_limit_torque(q: Array, dq: Array, lower: Array, upper: Array, margin: 
     The push is a spring from the edge of the margin; a damper acts only on motion towards the limit, so the joint is
     slowed down before it arrives and leaves freely.
     """
+    joints = zip(q.tolist(), lower.tolist(), upper.tolist(), strict=True)
+    if all(low + margin <= value <= high - margin for value, low, high in joints):
+        return np.zeros_like(q)
     depth_low = np.maximum(lower + margin - q, 0.0)
     depth_high = np.maximum(q - (upper - margin), 0.0)
-    if not depth_low.any() and not depth_high.any():
-        return np.zeros_like(q)
     approach = np.where(depth_low > 0.0, np.minimum(dq, 0.0), 0.0) + np.where(
         depth_high > 0.0, np.maximum(dq, 0.0), 0.0
     )

@@ -18,23 +18,23 @@ def _pursue(
 ) -> Array:
     """Return the next velocity of a point that closes `distance` and then moves with `target_velocity`."""
     dx, dy, dz = distance.tolist()
+    vx, vy, vz = velocity.tolist()
+    wx, wy, wz = target_velocity.tolist()
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
-    wanted = target_velocity
     if length > 1e-12:
         brake = _APPROACH * acceleration
         # Speed from which one can still stop at the target, exact for the discrete braking ramp.
         closing = math.sqrt(2.0 * brake * length + (0.5 * brake * dt_s) ** 2) - 0.5 * brake * dt_s
-        wanted = wanted + distance * (min(closing, length / dt_s) / length)
-    wx, wy, wz = wanted.tolist()
+        gain = min(closing, length / dt_s) / length
+        wx, wy, wz = wx + dx * gain, wy + dy * gain, wz + dz * gain
     norm = math.sqrt(wx * wx + wy * wy + wz * wz)
     if norm > speed:
-        wanted = wanted * (speed / norm)
-    change = wanted - velocity
-    cx, cy, cz = change.tolist()
+        gain = speed / norm
+        wx, wy, wz = wx * gain, wy * gain, wz * gain
+    cx, cy, cz = wx - vx, wy - vy, wz - vz
     size, step = math.sqrt(cx * cx + cy * cy + cz * cz), acceleration * dt_s
-    if size > step:
-        change = change * (step / size)
-    return velocity + change
+    gain = step / size if size > step else 1.0
+    return np.array([vx + cx * gain, vy + cy * gain, vz + cz * gain])
 
 
 class PoseInterpolator:
@@ -86,13 +86,16 @@ class PoseInterpolator:
         self._p = self._p + self._v * dt
         rotation = rotvec_from_rotation(X_base_target[:3, :3] @ self._R.T)
         self._w = _pursue(rotation, self._w, twist[3:], s.angular_speed, s.angular_acceleration, dt)
-        self._R = rotation_from_rotvec(self._w * dt) @ self._R
-        # Gram-Schmidt on two columns keeps the product of many small rotations orthogonal.
-        x, y = self._R[:, 0], self._R[:, 1]
-        x = x / math.sqrt(float(x @ x))
-        y = y - x * float(x @ y)
-        y = y / math.sqrt(float(y @ y))
-        self._R[:, 0], self._R[:, 1] = x, y
-        self._R[0, 2] = x[1] * y[2] - x[2] * y[1]
-        self._R[1, 2] = x[2] * y[0] - x[0] * y[2]
-        self._R[2, 2] = x[0] * y[1] - x[1] * y[0]
+        self._R = _orthonormal(rotation_from_rotvec(self._w * dt) @ self._R)
+
+
+def _orthonormal(R: Array) -> Array:
+    """Return a product of many small rotations made orthogonal again: Gram-Schmidt on its first two columns."""
+    (ax, bx, _), (ay, by, _), (az, bz, _) = R.tolist()
+    n = math.sqrt(ax * ax + ay * ay + az * az)
+    ax, ay, az = ax / n, ay / n, az / n
+    share = ax * bx + ay * by + az * bz
+    bx, by, bz = bx - ax * share, by - ay * share, bz - az * share
+    n = math.sqrt(bx * bx + by * by + bz * bz)
+    bx, by, bz = bx / n, by / n, bz / n
+    return np.array([[ax, bx, ay * bz - az * by], [ay, by, az * bx - ax * bz], [az, bz, ax * by - ay * bx]])

@@ -16,6 +16,9 @@ from cablecell.core.control.errors import (
 from cablecell.core.control.frames import Array
 from cablecell.core.control.model import JointLimits
 
+START_TOLERANCE_RAD = 0.05
+"""How far the first point of a motion may be from where the arm is: more would be a jump."""
+
 
 @dataclass(frozen=True)
 class JointTrajectory:
@@ -74,12 +77,12 @@ class Reference:
     ddq: Array
 
 
-def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now: Array, start_tolerance: float) -> None:
+def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now: Array) -> None:
     """Refuse a trajectory that cannot be followed.
 
     Raises:
         TrajectoryRejectedError: Wrong shapes, NaN, times that do not increase, a position or velocity beyond the
-            limits, or a first point away from where the arm is (code 309).
+            limits, or a first point further than `START_TOLERANCE_RAD` from where the arm is (code 309).
     """
     t, q, v = trajectory.times_s, trajectory.positions, trajectory.velocities
     n = limits.lower.size
@@ -131,12 +134,12 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
                 unit=unit,
             )
     distance = float(np.abs(q[0] - q_now).max())
-    if distance > start_tolerance:
+    if distance > START_TOLERANCE_RAD:
         raise TrajectoryRejectedError(
-            f"the first point is {distance:.4f} rad away from the arm; the limit is {start_tolerance} rad",
+            f"the first point is {distance:.4f} rad away from the arm; the limit is {START_TOLERANCE_RAD} rad",
             quantity="start_distance",
             value=distance,
-            limit=start_tolerance,
+            limit=START_TOLERANCE_RAD,
             unit="rad",
         )
 

@@ -233,7 +233,7 @@ def solve_look(
         prior = wide_prior(X, rig, look.stamp_s)
         solutions.append(update(prior, [look], settings))
     best = min(solutions, key=lambda solution: solution.cost)
-    return judge(best, settings) or best
+    return judge(best, settings) or judge_mounts(best.state, look, rig, settings) or best
 
 
 def judge(solution: Solution, settings: EstimatorSettings) -> NoEstimate | None:
@@ -260,6 +260,23 @@ def judge(solution: Solution, settings: EstimatorSettings) -> NoEstimate | None:
             f"limit {settings.min_inlier_share:.2f}",
         )
     return None
+
+
+def judge_mounts(state: BoardState, look: Look, rig: CameraRig, settings: EstimatorSettings) -> NoEstimate | None:
+    """Return why cameras cannot sit where a solution from one look has moved them, or None.
+
+    A camera that contradicts the others can be reconciled with them by moving its mount far enough.
+    """
+    step = state.difference(replace(state, mounts=dict(rig.mounts)))[6:]
+    distance = float(step @ np.linalg.solve(rig.covariance, step))
+    limit = settings.gate_chi2 * len(look.corners)
+    if distance <= limit:
+        return None
+    return NoEstimate(
+        Reason.INCONSISTENT_VIEWS,
+        f"the images agree only with cameras moved by a squared Mahalanobis distance of {distance:.1f} from their "
+        f"calibration, limit {limit:.1f}",
+    )
 
 
 def _tilt(X_base_board: Matrix) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board import ExpectedBoard
-from cablecell.core.fusion.board_state import BoardState
+from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
 from cablecell.core.geometry import adjoint, invert_pose
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
@@ -57,7 +57,8 @@ def port_estimate(
     """Return the pose of a port by design on the estimated board.
 
     The covariance is the board's, carried to the mouth by the adjoint, plus the tolerance of the layout in the axes
-    of the mouth: Ad(X_entrance_board) P Ad^T + T.
+    of the mouth and the error of the arm that reaches there: Ad(X_entrance_board) P Ad^T + T + K. What is constant in
+    the arm's error is in no part of it: the arm misplaces what it sees as it misplaces what it does.
 
     Args:
         board: Estimate of the board.
@@ -75,7 +76,7 @@ def port_estimate(
         name=port.name,
         stamp_s=board.stamp_s,
         X_base_entrance=board.X_base_board @ port.X_board_entrance,
-        covariance=A @ board.board_covariance @ A.T + tolerance,
+        covariance=A @ board.board_covariance @ A.T + tolerance + kinematics_covariance(settings),
         depth_m=port.depth_m,
         age_s=board.stamp_s - board.seen_s,
         sources=(f"fiducials, {board.looks} looks", "kinematics", "nominal layout"),

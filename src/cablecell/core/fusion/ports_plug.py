@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.plug_vision import PlugVisionSettings
-from cablecell.core.fusion.board_state import BoardState
+from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
 from cablecell.core.geometry import adjoint, exp_se3, invert_pose, log_se3
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
@@ -137,7 +137,7 @@ def port_in_tip(
     """Return the port's mouth in the frame of the plug's tip, and the covariance of its right perturbation.
 
     X_tip_entrance = X_tip_tcp X_tcp_base X_base_board X_board_entrance. Board and tip are correlated through the
-    mounts of the cameras that saw both.
+    mounts of the cameras that saw both; the arm stands where it is sent with the error of its kinematics.
 
     Args:
         plug: Plug, board and mounts.
@@ -151,8 +151,10 @@ def port_in_tip(
     M = np.zeros((6, n))
     M[:, :6] = adjoint(invert_pose(port.X_board_entrance))
     M[:, -6:] = -adjoint(invert_pose(X_tip_entrance))
+    N = -adjoint(invert_pose(plug.X_tcp_tip @ X_tip_entrance))
     tolerance = np.diag([settings.layout_sigma_m**2] * 3 + [settings.layout_sigma_rad**2] * 3)
-    return X_tip_entrance, M @ plug.covariance @ M.T + tolerance
+    kinematics = N @ kinematics_covariance(settings) @ N.T
+    return X_tip_entrance, M @ plug.covariance @ M.T + tolerance + kinematics
 
 
 class _Problem:

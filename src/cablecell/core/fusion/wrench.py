@@ -220,14 +220,7 @@ class WrenchCompensator:
             self._filtered = contact
         else:
             self._filtered = self._filtered + self._blend * (contact - self._filtered)
-        out = np.empty(6)
-        force = self._R_tcp_ft @ self._filtered[:3]
-        fx, fy, fz = force.tolist()
+        (fx, fy, fz), (mx, my, mz) = (self._filtered.reshape(2, 3) @ self._R_tcp_ft.T).tolist()
         px, py, pz = self._p_tcp_ft.tolist()
-        out[:3] = force
         # The moment about the tcp: m_ft + p x f with p from the tcp to the sensor.
-        moment = self._R_tcp_ft @ self._filtered[3:]
-        out[3] = moment[0] + py * fz - pz * fy
-        out[4] = moment[1] + pz * fx - px * fz
-        out[5] = moment[2] + px * fy - py * fx
-        return out
+        return np.array([fx, fy, fz, mx + py * fz - pz * fy, my + pz * fx - px * fz, mz + px * fy - py * fx])

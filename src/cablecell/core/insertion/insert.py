@@ -70,6 +70,7 @@ class Compliance:
         """
         self._follow_force(job, m)
         self.rotvec = self.rotvec + (m.rotvec - self.rotvec) * (1.0 - math.exp(-m.dt_s / _SETTLE_S))
+        self._limit_rotation(job)
         job.correction = self.rotvec.copy()
 
     def _follow_force(self, job: Job, m: Measurement) -> None:
@@ -83,13 +84,18 @@ class Compliance:
             self._shift[axis] = min(max(self._shift[axis] + rate * m.dt_s, -_LATERAL_LIMIT_M), _LATERAL_LIMIT_M)
 
     def _follow_moment(self, job: Job, m: Measurement) -> None:
-        settings, plan = job.settings, job.plan
+        settings = job.settings
         # At the rim a single edge carries the plug and its moment points the wrong way: tilt is nulled only inside.
         is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3
         limit = settings.rotation_rate_limit
         for axis in (0, 1, 2) if is_inside else (2,):
             rate = settings.rotation_gain * null(float(self._moment[axis]), settings.moment_dead_band_nm)
             self.rotvec[axis] += min(max(rate, -limit), limit) * m.dt_s
+        self._limit_rotation(job)
+
+    def _limit_rotation(self, job: Job) -> None:
+        """Keep the rotation within what the fit can ask for: a plug that is turned further is not in its hole."""
+        plan = job.plan
         tilt = math.hypot(self.rotvec[0], self.rotvec[1])
         if tilt > plan.tilt_limit_rad:
             self.rotvec[:2] *= plan.tilt_limit_rad / tilt

@@ -74,23 +74,21 @@ class Setpoint:
 
     def to_command(self, stamp_s: float, X_base_port: Array, X_tcp_tip: Array, static_load: Array) -> ComplianceCommand:
         """Return the command for the controller; `static_load` (port axes, shape (6,)) is carried on top."""
-        X_port_target = transform(rotation_from_rotvec(self.rotvec), self.p)
+        R = rotation_from_rotvec(self.rotvec)
         # Gains and forces are meant in port axes, the command's are in target axes; they differ by the small rotation.
-        R = X_port_target[:3, :3]
-        feedforward = static_load.copy()
-        feedforward[:3] += self.force
-        twist = np.zeros(6)
-        twist[:3] = R.T @ self.velocity
-        acceleration = np.zeros(6)
-        acceleration[:3] = R.T @ self.acceleration
-        feedforward[:3] = R.T @ feedforward[:3]
-        feedforward[3:] = R.T @ feedforward[3:]
+        meant = np.zeros((6, 3))
+        meant[0], meant[2], meant[4:] = self.velocity, self.acceleration, static_load.reshape(2, 3)
+        meant[4] += self.force
+        twist, acceleration, feedforward = (meant @ R).reshape(3, 6)
+        gains = np.zeros((2, 36))
+        gains[0, ::7], gains[1, ::7] = self.stiffness, self.damping
+        stiffness, damping = gains.reshape(2, 6, 6)
         return ComplianceCommand(
             stamp_s=stamp_s,
-            X_base_target=X_base_port @ X_port_target,
+            X_base_target=X_base_port @ transform(R, self.p),
             X_tcp_comp=X_tcp_tip,
-            stiffness=np.diag(self.stiffness),
-            damping=np.diag(self.damping),
+            stiffness=stiffness,
+            damping=damping,
             feedforward=feedforward,
             twist=twist,
             acceleration=acceleration,

@@ -89,6 +89,9 @@ class InsertionPlan:
     force_abort_n: float
 
 
+_LATCH_RESERVE = 1.3
+"""Push that surely closes a latch, as a multiple of the force that it is said to need."""
+
 _MIN_ANGLE_RAD = 0.005
 """Smallest angular uncertainty that is planned for."""
 
@@ -119,6 +122,8 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
         min(yaw_stiff, tilt_stiffness) if rim is None else min(yaw_stiff, tilt_stiffness, max(yaw_soft, rim))
     )
     seat_force = max(force, profile.latch_force_n * 1.6 + 5.0 if profile.latch_force_n > 0.0 else force)
+    # A latch that needs more than the setting allows gets what closes it, but never more than the connector's budget.
+    seat_limit = max(settings.seat_force_limit_n, _LATCH_RESERVE * profile.latch_force_n)
     return InsertionPlan(
         uncertainty=uncertainty,
         is_direct=uncertainty.lateral_95_m < 1.3 * (chamfer + clearance),
@@ -133,6 +138,6 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
         yaw_stiffness=yaw_stiffness,
         tilt_limit_rad=1.2 * tilt,
         yaw_limit_rad=1.2 * yaw,
-        seat_force_n=min(seat_force, settings.seat_force_limit_n),
+        seat_force_n=min(seat_force, seat_limit, profile.insertion_limit_n),
         force_abort_n=min(settings.force_abort_n, profile.force_limit_n),
     )

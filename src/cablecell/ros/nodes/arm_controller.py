@@ -11,7 +11,7 @@ from aic_control_interfaces.msg import JointMotionUpdate, MotionUpdate
 from cablecell_interfaces.msg import ComplianceCommand, LinkHeartbeat
 from diagnostic_msgs.msg import DiagnosticArray
 
-from cablecell.composition.machines import MachineOptions, make_machine
+from cablecell.composition.machines import ExtrasHost, MachineOptions, make_machine
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.ros import conversions, qos
@@ -20,7 +20,7 @@ from cablecell.ros.arm_diagnostics import ArmDiagnostics
 from cablecell.ros.arm_output import ArmOutput
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
-from cablecell.ros.control_loop import ControlLoop, Streamed
+from cablecell.ros.control_loop import ControlLoop, Cycle, Streamed
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.lifecycle import CellNode, run_node
 
@@ -51,11 +51,12 @@ class ArmController(CellNode[ArmControllerParameters]):
         backend.machine.connect()
         self._output = ArmOutput(self, backend, values)
         heartbeat = HeartbeatWatch(values.heartbeat_timeout_s, self._take_heartbeats)
-        self._loop = ControlLoop(backend, values, self._output.publish, heartbeat)
+        self._loop = ControlLoop(backend, values, self._publish, heartbeat)
+        self._extras = backend.make_extras(ExtrasHost(self, self._loop, self._publish_latched))
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
         self._gripper = GripperAction(self, self._loop, backend.machine.gripper, values.gripper_force_n)
-        self._answers = ArmServices(self, self._loop, backend, self._publish_latched)
+        self._answers = ArmServices(self, self._loop, backend)
         self._inputs = [
             self.create_subscription(
                 ComplianceCommand,
@@ -85,7 +86,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         """Destroy the interfaces and disconnect the machine; also what is left of a setup that failed."""
         for subscription in self.__dict__.pop("_inputs", []):
             self.destroy_subscription(subscription)
-        for name in ("_answers", "_gripper", "_trajectory", "_output"):
+        for name in ("_answers", "_gripper", "_trajectory", "_extras", "_output"):
             if name in self.__dict__:
                 self.__dict__.pop(name).destroy()
         if "_diagnostics" in self.__dict__:
@@ -115,8 +116,13 @@ class ArmController(CellNode[ArmControllerParameters]):
         self._loop.stop()
         set_realtime_priority(0)
 
+    def _publish(self, cycle: Cycle) -> None:
+        self._output.publish(cycle)
+        self._extras.publish(cycle)
+
     def _publish_latched(self) -> None:
         self._output.publish_latched(time.time_ns())
+        self._extras.publish_latched()
 
     def _take(self, convert: Callable[[Any], Streamed], stamp_of: Callable[[Any], int]) -> Callable[[Any], None]:
         def take(message: Any) -> None:

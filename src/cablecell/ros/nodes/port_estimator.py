@@ -349,4 +349,4 @@ def _not_sure_enough(progress: _Progress, worst: str, *, has_views_left: bool) -
 
 def main() -> None:
     """Run the node."""
-    sys.exit(run_node(PortEstimatorNode))
+    sys.exit(run_node(PortEstimatorNode, carries_images=True))

@@ -219,7 +219,7 @@ def _offer_text(profile: Any) -> str:
 
 def main() -> None:
     """Run the node."""
-    sys.exit(run_node(Recorder))
+    sys.exit(run_node(Recorder, carries_images=True))
 
 
 if __name__ == "__main__":

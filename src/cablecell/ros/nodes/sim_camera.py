@@ -10,14 +10,17 @@ from functools import partial
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import Empty, Float64MultiArray, String
 
-from cablecell.composition.camera_rig import SIDES, CameraRig, scaled_intrinsics
+from cablecell.composition.camera_rig import SIDES, CameraRig, scaled_intrinsics, warm_up
+from cablecell.composition.camera_stream import CameraStream
 from cablecell.composition.machines import TrialSource
-from cablecell.core.config.camera import ImageErrors, RenderSettings
+from cablecell.configuration import load_simulation
+from cablecell.core.config.camera import CameraIntrinsics, RenderSettings
+from cablecell.core.config.sensors import CameraSettings
 from cablecell.core.config.sim_camera import SimCameraParameters
 from cablecell.core.errors import WorkcellError
-from cablecell.ports import Region
+from cablecell.ports import Frame, Region
 from cablecell.ros import qos
 from cablecell.ros.camera_messages import camera_info, image_message, region_from_message
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -25,8 +28,16 @@ from cablecell.ros.lifecycle import CellNode, run_node
 _NICENESS = 5
 
 
+_PREVIEW = "preview"
+_POLL_S = 0.01
+
+
 class SimCamera(CellNode[SimCameraParameters]):
-    """Publishes `<side>_camera/image` and `<side>_camera/camera_info`, from `/sim/trial` and `/sim/scene_state`."""
+    """Publishes `<side>_camera/image` and `<side>_camera/camera_info`, from `/sim/trial` and `/sim/scene_state`.
+
+    Cameras are free-running, or expose all at once on `camera_trigger`; an image arrives its latency later. `preview`
+    is a small image of one camera that always runs freely. What nobody listens to is not rendered.
+    """
 
     def __init__(self) -> None:
         super().__init__("sim_camera", SimCameraParameters)
@@ -34,18 +45,21 @@ class SimCamera(CellNode[SimCameraParameters]):
     def setup(self) -> None:
         """Create the interfaces."""
         values = self.parameters.values
+        simulation = load_simulation()
+        if not values.has_errors:
+            simulation = simulation.model_copy(update={"cameras": CameraSettings.exact()})
+        warm_up()
         self._rig = CameraRig(
-            scaled_intrinsics(values.scale),
-            ImageErrors(blur_sigma_px=values.blur_sigma_px, noise_levels=values.noise_levels),
-            RenderSettings(supersampling=values.supersampling),
+            scaled_intrinsics(values.scale), simulation, RenderSettings(supersampling=values.supersampling)
         )
+        self._latency_s = simulation.cameras.latency_s
         self._regions: dict[str, Region | None] = dict.fromkeys(SIDES)
-        self._next_s = dict.fromkeys(SIDES, 0.0)
         self._images: dict[str, Any] = {}
         self._infos: dict[str, Any] = {}
         self._inputs = [
             self.create_subscription(String, "/sim/trial", self._take_trial, qos.STATE),
             self.create_subscription(Float64MultiArray, "/sim/scene_state", self._take_state, qos.SENSOR),
+            self.create_subscription(Empty, "camera_trigger", self._take_trigger, qos.COMMAND),
         ]
         for side in SIDES:
             self._images[side] = self.create_lifecycle_publisher(Image, f"{side}_camera/image", qos.IMAGE)
@@ -58,6 +72,9 @@ class SimCamera(CellNode[SimCameraParameters]):
                     qos.STATE,
                 )
             )
+        self._images[_PREVIEW] = self.create_lifecycle_publisher(Image, "preview/image", qos.IMAGE)
+        self._infos[_PREVIEW] = self.create_lifecycle_publisher(CameraInfo, "preview/camera_info", qos.IMAGE)
+        self._streams: dict[str, CameraStream] = {}
 
     def teardown(self) -> None:
         """Destroy the interfaces and the scene."""
@@ -69,7 +86,18 @@ class SimCamera(CellNode[SimCameraParameters]):
 
     def start(self) -> None:
         """Begin to look which images are wanted."""
-        self._timer = self.create_timer(min(0.02, 0.2 / self.parameters.values.rate_hz), self._look)
+        values = self.parameters.values
+        rate_hz = values.rate_hz if values.mode == "free_running" else None
+        self._streams = {
+            side: CameraStream(partial(self._expose, side), rate_hz=rate_hz, latency_s=self._latency_s)
+            for side in SIDES
+        }
+        self._streams[_PREVIEW] = CameraStream(
+            partial(self._rig.capture_preview, values.preview_camera),
+            rate_hz=values.preview_rate_hz,
+            latency_s=self._latency_s,
+        )
+        self._timer = self.create_timer(_POLL_S, self._look)
 
     def stop(self) -> None:
         """End it."""
@@ -89,33 +117,54 @@ class SimCamera(CellNode[SimCameraParameters]):
 
     def _take_region(self, side: str, message: Any) -> None:
         region = region_from_message(message)
-        if region != self._regions[side]:
-            self._regions[side] = region
-            self._next_s[side] = 0.0  # whoever asks for something else does not want to wait for it
+        if region == self._regions[side]:
+            return
+        self._regions[side] = region
+        if self.parameters.values.mode == "free_running" and side in self._streams:
+            self._streams[side].trigger()  # whoever asks for something else does not want to wait for it
+
+    def _take_trigger(self, _: Any) -> None:
+        """Expose all cameras that are listened to, at the same state."""
+        if self.parameters.values.mode != "triggered":
+            self.get_logger().warning("camera_trigger is ignored: the cameras are free-running")
+            return
+        if self._rig.is_ready:
+            for side in SIDES:
+                if side in self._streams and self._is_heard(side):
+                    self._streams[side].trigger()
+                    self._publish(side, self._streams[side].poll(time.monotonic()))
 
     def _look(self) -> None:
         """Take the image that is due for longest; one at a time, so that newer states are heard in between."""
         now_s = time.monotonic()
+        for name, stream in self._streams.items():
+            self._publish(name, stream.arrived(now_s))
         if not self._rig.is_ready:
             return
-        wanted = [side for side in SIDES if self._images[side].get_subscription_count() and self._next_s[side] <= now_s]
-        if wanted:
-            side = min(wanted, key=lambda name: self._next_s[name])
-            self._next_s[side] = max(self._next_s[side] + 1.0 / self.parameters.values.rate_hz, now_s)
-            self._take_image(side)
+        due = [name for name, stream in self._streams.items() if stream.is_due(now_s) and self._is_heard(name)]
+        if due:
+            name = max(due, key=lambda one: self._streams[one].due_since(now_s))
+            self._publish(name, self._streams[name].poll(now_s))
 
-    def _take_image(self, side: str) -> None:
+    def _is_heard(self, name: str) -> bool:
+        return bool(self._images[name].get_subscription_count())
+
+    def _expose(self, side: str) -> Frame:
         try:
-            frame = self._rig.capture(side, self._regions[side])
+            return self._rig.capture(side, self._regions[side])
         except WorkcellError as error:
             self.get_logger().warning(f"{error}; the whole image is taken")
             self._regions[side] = None
-            return
-        self._infos[side].publish(camera_info(frame, self._rig.intrinsics))
-        self._images[side].publish(image_message(frame))
+            return self._rig.capture(side)
+
+    def _publish(self, name: str, frames: list[Frame]) -> None:
+        intrinsics: CameraIntrinsics = self._rig.preview if name == _PREVIEW else self._rig.intrinsics
+        for frame in frames:
+            self._infos[name].publish(camera_info(frame, intrinsics))
+            self._images[name].publish(image_message(frame))
 
 
 def main() -> None:
     """Run the node, behind everything that has to keep time: a late image harms nobody."""
     os.nice(_NICENESS)
-    sys.exit(run_node(SimCamera))
+    sys.exit(run_node(SimCamera, carries_images=True))

@@ -7,33 +7,29 @@ commands, joint trajectories and a gripper. The renderer and evaluation find the
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cablecell_interfaces.srv import LoadTrial
 from geometry_msgs.msg import WrenchStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from cablecell.composition.loopback import make_servo
-from cablecell.composition.machines import MachineOptions, make_machine
+from cablecell.composition.loopback import make_robot, make_servo
+from cablecell.composition.machines import ExtrasHost, MachineOptions
 from cablecell.composition.ros2_control_backend import load_robot
 from cablecell.core.config.sim_robot import SimRobotParameters
-from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.errors import NotActiveError
 from cablecell.ros import qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
-from cablecell.ros.arm_priority import less_urgent, lock_memory, set_realtime_priority
+from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.control_loop import Cycle
 from cablecell.ros.conversions import fill_time, fill_xyz
-from cablecell.ros.error_codes import fill_result
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.robot_loop import RobotLoop
-from cablecell.ros.simulation_output import SimulationOutput
+from cablecell.ros.simulation_extras import SimulationExtras
 
 _SWITCH_INTERVAL_S = 0.0005
-_LOAD_TIME_S = 30.0
 _TRAJECTORY_ACTION = "joint_trajectory_controller/follow_joint_trajectory"
 
 
@@ -44,19 +40,18 @@ class SimRobot(CellNode[SimRobotParameters]):
         super().__init__("sim_robot", SimRobotParameters)
         values = self.parameters.values
         self._robot = load_robot(Path(values.robot_file))
-        self._backend = make_machine(
-            "sim", MachineOptions(trials_file=values.trials_file, trial=values.trial, seed=values.seed)
+        self._backend, self._simulation = make_robot(
+            MachineOptions(trials_file=values.trials_file, trial=values.trial, seed=values.seed)
         )
 
     def setup(self) -> None:
         """Build the scene and create the interfaces."""
         backend, values, robot, topics = self._backend, self.parameters.values, self._robot, self._robot.topics
-        assert backend.simulation is not None
         backend.machine.connect()
         servo = make_servo(backend.machine, values)
         self._loop = RobotLoop(backend, values, servo, self._publish)
-        self._simulated = SimulationOutput(self, backend.simulation)
-        self._every = max(1, round(values.rate_hz / values.scene_rate_hz))
+        host = ExtrasHost(self, self._loop, lambda: self._simulated.publish_latched())
+        self._simulated = SimulationExtras(host, self._simulation, self._loop.show)
         self._joint_message = JointState(name=[*robot.joints, robot.gripper.joint])
         self._wrench_message = WrenchStamped()
         self._wrench_message.header.frame_id = robot.wrench.frame
@@ -73,7 +68,6 @@ class SimRobot(CellNode[SimRobotParameters]):
             topics.gripper_command,
             robot.gripper.width_per_position,
         )
-        self._load = self.create_service(LoadTrial, "/sim/load_trial", self._load_trial)
 
     def teardown(self) -> None:
         """Destroy the interfaces; also what is left of a setup that failed."""
@@ -82,7 +76,6 @@ class SimRobot(CellNode[SimRobotParameters]):
                 self.__dict__.pop(name).destroy()
         for name, destroy in (
             ("_commands", self.destroy_subscription),
-            ("_load", self.destroy_service),
             ("_joints", self.destroy_publisher),
             ("_wrenches", self.destroy_publisher),
         ):
@@ -100,8 +93,9 @@ class SimRobot(CellNode[SimRobotParameters]):
         if self.parameters.values.realtime_priority:
             set_realtime_priority(self.parameters.values.realtime_priority)
             lock_memory()
+        self._loop.on_stall = lambda stall: self.get_logger().warning(f"the robot was silent, {stall}")
         self._loop.start()
-        self._simulated.publish_trial()
+        self._simulated.publish_latched()
 
     def stop(self) -> None:
         """Fall silent; the arm holds."""
@@ -133,28 +127,7 @@ class SimRobot(CellNode[SimRobotParameters]):
         joints.velocity = [*state.dq.tolist(), 0.0]
         joints.effort = [*state.tau.tolist(), gripper.force_n]
         self._joints.publish(joints)
-        if cycle.number % self._every == 7 % self._every:
-            self._simulated.publish_scene(cycle)
-        elif cycle.number % self._every == 9 % self._every:
-            self._simulated.publish_truth(cycle)
-
-    def _load_trial(self, request: Any, response: Any) -> Any:
-        try:
-            self._show_trial(request.trial, request.seed)
-        except WorkcellError as error:
-            return fill_result(response, error)
-        return fill_result(response, None)
-
-    def _show_trial(self, trial: str, seed: int) -> None:
-        simulation = self._backend.simulation
-        assert simulation is not None
-        with less_urgent():
-            show = simulation.prepare(trial, seed)
-
-        started_s = time.monotonic()
-        self._loop.request(lambda: self._loop.show(show), deadline_s=_LOAD_TIME_S)
-        self._simulated.publish_trial()
-        self.get_logger().info(f"{trial} with seed {seed} shown after {time.monotonic() - started_s:.2f} s")
+        self._simulated.publish(cycle)
 
 
 def main() -> None:

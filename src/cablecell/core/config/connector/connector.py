@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from cablecell.core.config.connector.cable import CableProperties
 from cablecell.core.config.connector.fields import Friction
 from cablecell.core.config.connector.fit import (
+    middle_of_port,
     require_a_stop,
     require_pads_outside,
     require_rectangular_fit,
@@ -23,12 +24,15 @@ from cablecell.core.config.connector.port import Port
 from cablecell.core.config.connector.round_fit import RoundFit
 from cablecell.core.config.documents import DocumentSchema, validate_document
 
+MAX_CLEARANCE_M = 5.0e-3
+"""Largest clearance per side that the schema allows."""
+
 
 class Clearance(DocumentSchema):
     """Nominal clearance per side, m."""
 
-    x_m: Annotated[float, Field(gt=0.0, le=5.0e-3)]
-    y_m: Annotated[float, Field(gt=0.0, le=5.0e-3)]
+    x_m: Annotated[float, Field(gt=0.0, le=MAX_CLEARANCE_M)]
+    y_m: Annotated[float, Field(gt=0.0, le=MAX_CLEARANCE_M)]
 
 
 class Connector(DocumentSchema):
@@ -64,24 +68,35 @@ class Connector(DocumentSchema):
     def with_clearance(self, clearance_m: float) -> Connector:
         """Return the same connector with what mates of its plug grown to one clearance on every side.
 
-        For a round fit that is the pin, whichever side it is on.
+        It comes to stand in the middle of the port, where the file may have it to one side. For a round fit it is the
+        pin that grows, whichever side it is on.
 
         Args:
-            clearance_m: Clearance per side, m; above zero.
+            clearance_m: Clearance per side, m; above zero, at most `MAX_CLEARANCE_M`.
 
         Raises:
-            ValueError: The clearance is not above zero, or the plug cannot have it.
+            ValueError: The clearance is out of range, or the plug cannot have it.
         """
-        if not clearance_m > 0.0:
-            raise ValueError(f"clearance_m = {clearance_m} m must be above 0")
+        if not 0.0 < clearance_m <= MAX_CLEARANCE_M:
+            raise ValueError(f"clearance_m = {clearance_m} m must be above 0 and at most {MAX_CLEARANCE_M} m")
         growth = (self.clearance.x_m - clearance_m, self.clearance.y_m - clearance_m, 0.0)
         fit = self.round_fit
-        if fit is not None:
-            fit = RoundFit.model_validate({**fit.model_dump(), "pin_radius_m": fit.bore_radius_m - clearance_m})
+        if fit is None:
+            shift = middle_of_port(self.plug, self.port)
+        else:
+            shift = (0.0, 0.0)
+            if fit.bore_radius_m - clearance_m <= fit.tip_chamfer_m:
+                raise ValueError(
+                    f"clearance_m = {clearance_m} m must be below bore_radius_m - tip_chamfer_m = "
+                    f"{fit.bore_radius_m - fit.tip_chamfer_m:.6f} m: it leaves no pin"
+                )
+            fit = fit.model_copy(update={"pin_radius_m": fit.bore_radius_m - clearance_m})
         changed = self.model_copy(
             update={
                 "clearance": Clearance(x_m=clearance_m, y_m=clearance_m),
-                "plug": self.plug.model_copy(update={"parts": [_grown(part, growth) for part in self.plug.parts]}),
+                "plug": self.plug.model_copy(
+                    update={"parts": [_grown(part, growth, shift) for part in self.plug.parts]}
+                ),
                 "round_fit": fit,
             }
         )
@@ -127,10 +142,11 @@ def parse_connector(data: object, source: str) -> Connector:
     return validate_document(Connector, data, source)
 
 
-def _grown(part: PlugPart, growth: tuple[float, float, float]) -> PlugPart:
+def _grown(part: PlugPart, growth: tuple[float, float, float], shift: tuple[float, float]) -> PlugPart:
     if not part.mates:
         return part
     size = [s + 2.0 * g for s, g in zip(part.size_m, growth, strict=True)]
+    centre = [part.centre_m[0] + shift[0], part.centre_m[1] + shift[1], part.centre_m[2]]
     if min(size) <= 0.0:
         raise ValueError(f"plug.parts '{part.name}': nothing is left of it at this clearance, {min(size):.6f} m")
-    return part.model_copy(update={"size_m": size})
+    return part.model_copy(update={"size_m": size, "centre_m": centre})

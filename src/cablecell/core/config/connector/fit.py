@@ -52,7 +52,7 @@ def require_rectangular_fit(plug: Plug, port: Port, clearance_m: tuple[float, fl
     if not port.walls:
         raise ValueError("port.walls is empty, and there is no round_fit: nothing guides the plug")
     for axis, name in enumerate(_AXES):
-        below, above = _rooms(mating, port, axis)
+        below, above = rooms_of(mating, port, axis)
         play = below.distance_m + above.distance_m
         if play < -_ROUNDING_M:
             tight = min(below, above, key=lambda room: room.distance_m)
@@ -67,6 +67,16 @@ def require_rectangular_fit(plug: Plug, port: Port, clearance_m: tuple[float, fl
                 f"clearance.{name}_m = {clearance_m[axis]:.6f} m must be what plug and walls leave, {left:.6f} m a side"
             )
         _require_the_rest_fits(plug, port, axis)
+
+
+def middle_of_port(plug: Plug, port: Port) -> tuple[float, float]:
+    """Return how far the middle of what mates is from the middle of its room in the port, along x and y, m."""
+    offsets = []
+    for axis in (0, 1):
+        below, above = rooms_of([part for part in plug.parts if part.mates], port, axis)
+        offset = 0.5 * (above.distance_m - below.distance_m)
+        offsets.append(offset if math.isfinite(offset) else 0.0)
+    return offsets[0], offsets[1]
 
 
 def require_round_fit(fit: RoundFit, plug: Plug, port: Port, clearance_m: tuple[float, float]) -> None:
@@ -177,7 +187,7 @@ def require_pads_outside(surface: GraspSurface, port: Port, fit: RoundFit | None
 
 
 def _require_the_rest_fits(plug: Plug, port: Port, axis: int) -> None:
-    below, above = _rooms(plug.parts, port, axis)
+    below, above = rooms_of(plug.parts, port, axis)
     if below.distance_m + above.distance_m >= -_ROUNDING_M:
         return
     tight = min(below, above, key=lambda room: room.distance_m)
@@ -190,8 +200,8 @@ def _require_the_rest_fits(plug: Plug, port: Port, axis: int) -> None:
     )
 
 
-def _rooms(parts: Iterable[PlugPart], port: Port, axis: int) -> tuple[Room, Room]:
-    """Return how far the parts may be shifted against and along an axis at the stop before they meet a wall."""
+def rooms_of(parts: Iterable[PlugPart], port: Port, axis: int) -> tuple[Room, Room]:
+    """Return how far parts may be shifted against and along an axis (0 for x, 1 for y) at the stop before a wall."""
     below, above = Room(math.inf), Room(math.inf)
     for part in parts:
         for wall in port.walls:

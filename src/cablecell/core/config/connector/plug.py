@@ -42,9 +42,11 @@ class PlugPart(DocumentSchema):
 class Plug(DocumentSchema):
     """The plug: a rigid body of boxes with rounded edges.
 
-    Mass and inertia are those of the plug with the part of cable and gripper pad that moves with it.
+    `material` is for people. Mass and inertia are those of the plug with the part of cable and gripper pad that moves
+    with it.
     """
 
+    material: str = "not stated"
     mass_kg: Annotated[float, Field(ge=MIN_PLUG_MASS_KG, le=2.0)]
     com_m: Point
     inertia_kg_m2: Annotated[

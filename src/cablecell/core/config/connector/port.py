@@ -65,8 +65,9 @@ class Wall(DocumentSchema):
 
 
 class Port(DocumentSchema):
-    """The port: walls around the channel and a floor that stops the plug."""
+    """The port: walls around the channel and a floor that stops the plug; `material` is for people."""
 
+    material: str = "not stated"
     rim_depth_m: Annotated[float, Field(ge=-2.0e-3, le=2.0e-3)]
     wall_end_m: Size
     stop_depth_m: Size

@@ -1,0 +1,80 @@
+"""What an arm that is told torques is told: one law for each way of moving, within what its joints bear."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate
+from cablecell.core.control.frames import Array, rotate6
+from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
+from cablecell.core.control.joint import JointImpedance, computed_torque
+from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.control.trajectory import Reference
+
+
+class TorqueDrive:
+    """The laws of a torque-controlled arm."""
+
+    def __init__(self, settings: ControlSettings, limits: JointLimits) -> None:
+        self._settings, self._limits = settings, limits
+        self._impedance = CartesianImpedance(settings)
+        self._joint_impedance = JointImpedance(settings, limits.velocity)
+
+    def reset(self) -> None:
+        """Forget the gains of the motion before."""
+        self._impedance.reset()
+        self._joint_impedance.reset()
+
+    def comply(
+        self,
+        dynamics: ArmDynamics,
+        dq: Array,
+        setpoint: ComplianceCommand,
+        X_base_reference: Array,
+        twist: Array,
+        wrench_tcp: Array | None,
+        *,
+        is_held: bool,
+    ) -> tuple[Array, bool]:
+        """Return the torques of the Cartesian impedance, shape (n,), N·m, and whether its wrench was cut down.
+
+        Args:
+            dynamics: Where the arm is measured to be.
+            dq: Joint velocities, shape (n,), rad/s.
+            setpoint: Gains, feed-forward and compliance frame.
+            X_base_reference: Interpolated target of the compliance frame.
+            twist: Its velocity in target axes.
+            wrench_tcp: Environment on tool at the tcp in tcp axes; None without a sensor.
+            is_held: Whether the reference is frozen because the stream is stale.
+        """
+        R_target_tcp = X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
+        feedback = _wrench_feedback(setpoint, R_target_tcp, wrench_tcp)
+        acceleration = np.zeros(6) if is_held else setpoint.acceleration
+        out = self._impedance.step(dynamics, dq, setpoint, X_base_reference, twist, acceleration, feedback)
+        return out.tau, out.is_limited
+
+    def update_joints(self, q: Array, dq: Array, q_target: Array, dq_target: Array, update: JointMotionUpdate) -> Array:
+        """Return the torques of the joint impedance of a streamed joint target, shape (n,), N·m."""
+        return self._joint_impedance.step(q, dq, q_target, dq_target, update)
+
+    def track(self, dynamics: ArmDynamics, q: Array, dq: Array, target: Reference) -> Array:
+        """Return the torques that follow a joint reference exactly, shape (n,), N·m."""
+        return computed_torque(dynamics.M, target.q - q, target.dq - dq, target.ddq, self._settings.joint_bandwidth)
+
+    def bound(self, q: Array, dq: Array, tau: Array) -> Array:
+        """Return torques that push away from the limits of the joints and stay within their effort, shape (n,), N·m."""
+        settings, limits = self._settings, self._limits
+        tau = tau + joint_limit_torque(
+            q, dq, limits.lower, limits.upper, settings.joint_limit_margin, settings.joint_limit_stiffness
+        )
+        bounded: Array = np.minimum(np.maximum(tau, -limits.effort), limits.effort)
+        return bounded
+
+
+def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array | None) -> Array | None:
+    """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
+    if wrench_tcp is None or not setpoint.feedback_gains.any():
+        return None
+    feedforward_tcp = rotate6(R_target_tcp.T, setpoint.feedforward)
+    return rotate6(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))

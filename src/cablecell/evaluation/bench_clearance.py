@@ -1,0 +1,68 @@
+"""Benchmark `clearance`: how often insertions succeed as the plug is made to fit ever tighter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cablecell.composition.scenario_files import load_scenario
+from cablecell.core.config.connector import Connector
+from cablecell.core.config.scenario import Scenario
+from cablecell.evaluation.batch import run_batch
+from cablecell.evaluation.bench import wilson_interval
+from cablecell.evaluation.insertion_summary import summarise
+
+Row = dict[str, Any]
+
+CLEARANCES_UM = (1000, 500, 200, 100, 50, 20)
+
+
+def run(
+    *, n: int, seed: int, workers: int, scenario: Path | None = None, connector: Path | None = None
+) -> tuple[list[Row], dict[str, float]]:
+    """Run `n` rollouts at every clearance per side, with the same seeds at each.
+
+    Args:
+        n: Rollouts per clearance.
+        seed: Of the first; the others count on.
+        workers: Processes.
+        scenario: Scenario file; sample trial 1 by default.
+        connector: Connector file whose plug is made to fit; that of the scenario's target by default.
+
+    Returns:
+        A row per rollout with its `clearance_m`, and for every clearance success_rate_<um>, wilson_low_<um>,
+        peak_force_p99_<um>_n and cycle_median_<um>_s; a clearance the plug cannot have is counted as failed.
+    """
+    base = load_scenario(scenario, connector)
+    fitted = {um: with_clearance(base, 1e-6 * um) for um in CLEARANCES_UM}
+    rows = run_batch([(one, seed + i) for one in fitted.values() for i in range(n)], workers)
+    summary: dict[str, float] = {}
+    for um, one in fitted.items():
+        own = [{**row, "clearance_m": 1e-6 * um} for row in rows if row["scenario_hash"] == one.content_hash]
+        all_of = summarise(own)
+        successes = sum(bool(row["success"]) for row in own)
+        summary[f"success_rate_{um}"] = all_of["success_rate"]
+        summary[f"wilson_low_{um}"] = wilson_interval(successes, len(own))[0]
+        summary[f"peak_force_p99_{um}_n"] = all_of["peak_force_p99_n"]
+        summary[f"cycle_median_{um}_s"] = all_of["cycle_median_s"]
+    by_hash = {one.content_hash: 1e-6 * um for um, one in fitted.items()}
+    return [{**row, "clearance_m": by_hash[row["scenario_hash"]]} for row in rows], summary
+
+
+def target_connector(scenario: Scenario) -> Connector:
+    """Return the connector of the port that a scenario's plug goes into."""
+    if scenario.fixture is not None:
+        return scenario.fixture.connector
+    return scenario.connectors[scenario.trial.task.port_type]
+
+
+def with_clearance(scenario: Scenario, clearance_m: float) -> Scenario:
+    """Return the scenario with the target's plug grown or shrunk to a clearance per side, m.
+
+    Raises:
+        ValueError: The plug cannot have this clearance.
+    """
+    connector = target_connector(scenario).with_clearance(clearance_m)
+    if scenario.fixture is not None:
+        return scenario.model_copy(update={"fixture": scenario.fixture.model_copy(update={"connector": connector})})
+    return scenario.model_copy(update={"connectors": {**scenario.connectors, connector.name: connector}})

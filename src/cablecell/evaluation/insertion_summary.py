@@ -1,0 +1,42 @@
+"""The summary of insertion runs: flat numbers with their unit in the key; every failure stays in the denominator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cablecell.evaluation.batch import count_crashes
+from cablecell.evaluation.bench import wilson_interval
+
+Row = dict[str, Any]
+
+FORCE_EVENT_S = 1.0
+"""Total time above 20 N that counts as an event."""
+
+
+def summarise(rows: Sequence[Row]) -> dict[str, float]:
+    """Return n, success_rate, wilson_low, scores, times, forces, contacts, false successes, crashes and speed."""
+    n = len(rows)
+    successes = sum(bool(row["success"]) for row in rows)
+    scores = np.array([row["score"] for row in rows])
+    summary = {
+        "n": float(n),
+        "success_rate": successes / n,
+        "wilson_low": wilson_interval(successes, n)[0],
+        "score_mean": float(scores.mean()),
+        "score_p5": float(np.percentile(scores, 5)),
+        "score_min": float(scores.min()),
+        "cycle_median_s": float(np.median([row["cycle_s"] for row in rows])),
+        "peak_force_p99_n": float(np.percentile([row["peak_force_n"] for row in rows], 99)),
+        "over_20n_1s_events": float(sum(row["over_20n_s"] > FORCE_EVENT_S for row in rows)),
+        "offlimit_contacts": float(sum(len(row["offlimit_contacts"]) for row in rows)),
+        "false_success": float(sum(bool(row["false_success"]) for row in rows)),
+        "crashes": float(count_crashes(rows)),
+        "rtf": sum(row["simulated_s"] for row in rows) / max(sum(row["wall_s"] for row in rows), 1e-9),
+    }
+    for name in sorted({row["scenario"] for row in rows}):
+        own = [bool(row["success"]) for row in rows if row["scenario"] == name]
+        summary[f"success_rate_{name}"] = sum(own) / len(own)
+    return summary

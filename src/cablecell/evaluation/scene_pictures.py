@@ -1,0 +1,54 @@
+"""What `cell scene render` does: read a file, draw it, say where the pictures are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from cablecell.configuration import config_folder, load_connector
+from cablecell.core.config.connector import Connector
+from cablecell.core.config.documents import DocumentError
+
+
+def render_connector(file: str, *, clearance_m: float | None, out: Path) -> int:
+    """Draw a connector file, say where the pictures are, and return the exit code: 2 when the file has a mistake.
+
+    Args:
+        file: The file, or the name of a shipped connector.
+        clearance_m: Clearance on every side in place of the file's, m.
+        out: Folder of the pictures.
+    """
+    from cablecell.evaluation.connector_drawing import save_drawing
+
+    console = Console(highlight=False)
+    path = _find(file)
+    try:
+        connector = _read(path, clearance_m)
+        stem = path.stem if clearance_m is None else f"{path.stem}_{clearance_m * 1.0e6:g}um"
+        title = f"{connector.name} ({path.name})"
+        if clearance_m is not None:
+            title += f", clearance {clearance_m * 1.0e3:g} mm on every side"
+        paths = save_drawing(connector, out / stem, title)
+    except (DocumentError, OSError) as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 2
+    for picture in paths:
+        console.print(str(picture), markup=False, soft_wrap=True)
+    return 0
+
+
+def _find(file: str) -> Path:
+    path = Path(file)
+    shipped = config_folder() / "connectors" / f"{file}.yaml"
+    return shipped if not path.exists() and shipped.exists() else path
+
+
+def _read(path: Path, clearance_m: float | None) -> Connector:
+    connector = load_connector(path)
+    if clearance_m is None:
+        return connector
+    try:
+        return connector.with_clearance(clearance_m)
+    except ValueError as error:
+        raise DocumentError(f"{path.name}: {error}", quantity="clearance", value=clearance_m, unit="m") from error

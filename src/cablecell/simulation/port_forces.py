@@ -1,0 +1,111 @@
+"""What ports do to the plug beside Bullet's contact: latches, and the contact of round plugs."""
+
+from __future__ import annotations
+
+import pybullet as p
+
+from cablecell.core.config.simulation import SimulationSettings
+from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
+from cablecell.simulation.held_plug import HeldPlug
+from cablecell.simulation.latch import LatchModel, make_latch
+from cablecell.simulation.round_contact import RoundContact
+from cablecell.simulation.scene import Scene
+
+_BESIDE_M, _ABOVE_M, _BELOW_M = 5.0e-3, 5.0e-3, 0.06
+"""A port is looked at while the plug's tip is so near to its entrance."""
+
+
+class PortForces:
+    """Forces of the ports of a scene on its plug.
+
+    Attributes:
+        latches: By port.
+        rounds: Round contacts by port, of those that have the plug's connector.
+        near: The port that the plug is in or above, if any.
+    """
+
+    def __init__(
+        self,
+        client: int,
+        scene: Scene,
+        settings: SimulationSettings,
+        ports: dict[str, list[int]],
+        held: HeldPlug | None,
+    ) -> None:
+        """Build them.
+
+        Args:
+            client: PyBullet client of the world.
+            scene: What was built.
+            settings: Step, friction, gravity, and whether there are latches.
+            ports: Bodies of every port by name, the floor last.
+            held: The plug, or None.
+        """
+        physics = settings.physics
+        dt_s = 1.0 / physics.rate_hz
+        self._scene, self._held = scene, held
+        self.latches: dict[str, LatchModel] = {}
+        self.rounds: dict[str, RoundContact] = {}
+        self.near: str | None = None
+        for name, port in scene.ports.items():
+            latch = make_latch(port.connector, dt_s) if settings.has_latch else None
+            if latch is not None:
+                self.latches[name] = latch
+            plug = scene.plug
+            if held is None or plug is None or plug.connector.round_fit is None:
+                continue
+            if plug.connector.name == port.connector.name:
+                self.rounds[name] = RoundContact(plug.connector, port.X_WE, dt_s, physics.friction_scale)
+                # The round contact stops the plug at the floor.
+                p.setCollisionFilterPair(held.body, ports[name][-1], -1, -1, 0, physicsClientId=client)
+        weight = 0.0 if scene.plug is None else scene.plug.connector.plug.mass_kg * physics.gravity_m_per_s2
+        self._weight: Vec3 = (0.0, 0.0, -weight)
+
+    def look(self) -> None:
+        """Find the port that the plug's tip is in or just above; a port that it has left forgets its contact."""
+        if self._held is None:
+            return
+        before, self.near = self.near, None
+        tip = self._held.tip().p
+        for name, port in self._scene.ports.items():
+            x, y, z = rotate(quat_conjugate(port.X_WE.q), subtract(tip, port.X_WE.p))
+            if abs(x) < _BESIDE_M and abs(y) < _BESIDE_M and -_ABOVE_M < z < _BELOW_M:
+                self.near = name
+                break
+        if before is not None and before != self.near and before in self.rounds:
+            self.rounds[before].reset()
+
+    def act(self, com: Vec3, q: Quat, v: Vec3, w: Vec3, force: Vec3, torque: Vec3) -> tuple[Vec3, Vec3] | None:
+        """Return force, N, and torque about the centre of mass, N·m, on the plug for the coming step, in `world`.
+
+        Args:
+            com: Centre of mass of the plug, m.
+            q: Its orientation.
+            v: Its velocity, m/s.
+            w: Its angular velocity, rad/s.
+            force: Everything else that acts on it beside gravity, N.
+            torque: The same about the centre of mass, N·m.
+        """
+        latch, contact = self.latches.get(self.near or ""), self.rounds.get(self.near or "")
+        if latch is None and contact is None:
+            return None
+        assert self._held is not None
+        assert self.near is not None
+        X_WE = self._scene.ports[self.near].X_WE
+        push, turn = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+        loaded = add(force, self._weight)
+        if latch is not None:
+            axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
+            lever = subtract(self._held.tip_of(com, q), com)
+            depth = dot(subtract(add(com, lever), X_WE.p), axis)
+            push = scale(axis, latch.force(depth, dot(add(v, cross(w, lever)), axis), dot(loaded, axis)))
+            turn = cross(lever, push)
+        if contact is not None:
+            more, turn_more = contact.wrench(com, q, v, w, add(loaded, push), add(torque, turn))
+            push, turn = add(push, more), add(turn, turn_more)
+        return push, turn
+
+    def contact_force_n(self) -> float:
+        """Return the sum of the normal forces of the round contact, N."""
+        contact = self.rounds.get(self.near or "")
+        return 0.0 if contact is None else contact.normal_n

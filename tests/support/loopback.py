@@ -1,0 +1,75 @@
+"""The demo with the loop-back robot: what it streams, in which phase it is, and how its link is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cablecell_interfaces.msg import InsertionPhase
+from std_msgs.msg import Float64MultiArray
+
+from cablecell.composition.ros2_control_backend import load_robot
+from cablecell.ros import qos
+from tests.support.cell_graph import pid_of
+from tests.support.cell_launch import MarkedProcess
+from tests.support.graph import GraphClient
+
+ROBOT_FILE = Path(__file__).parents[2] / "config/robots/ur5e.yaml"
+ROBOT = load_robot(ROBOT_FILE)
+
+PHASES = {
+    name.removeprefix("PHASE_"): getattr(InsertionPhase, name) for name in dir(InsertionPhase) if name[:6] == "PHASE_"
+}
+
+
+def start_demo(folder: Path, *words: str | Path) -> MarkedProcess:
+    return MarkedProcess(
+        folder, "demo", "hardware:=ros2_control", "--headless", "--runs", folder / "runs", "--trial", *words
+    )
+
+
+class StreamWatch:
+    """Hears what is streamed to the robot and in which phase the insertion is."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self.phases: list[Any] = client.collect(InsertionPhase, "insertion_phase", qos.STATE)
+        self._sent: list[tuple[float, list[float]]] = []
+        client.node.create_subscription(Float64MultiArray, ROBOT.topics.position_commands, self._take, qos.HEARTBEAT)
+
+    def _take(self, message: Any) -> None:
+        self._sent.append((time.monotonic(), list(message.data)))
+
+    @property
+    def count(self) -> int:
+        """Return how many set-points were heard."""
+        return len(self._sent)
+
+    def reached(self, phase: str) -> bool:
+        """Return whether the insertion is in a phase."""
+        return bool(self.phases) and self.phases[-1].phase == PHASES[phase]
+
+    def last_s(self) -> float:
+        """Return when the last set-point came, monotonic, s."""
+        return self._sent[-1][0]
+
+    def speed_at_the_end(self) -> float:
+        """Return the fastest joint of the last step that was streamed, rad/s, at the nominal period."""
+        (_, before), (_, after) = self._sent[-2:]
+        return float(np.abs(np.subtract(after, before)).max()) / 0.002
+
+
+@contextlib.contextmanager
+def cut(demo: MarkedProcess, how: str):
+    """Lose the robot of a demo: "killed", or "silent" as long as the block runs; yield when, monotonic, s."""
+    pid = pid_of("sim_robot", demo.pid)
+    os.kill(pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+    try:
+        yield time.monotonic()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)

@@ -1,0 +1,72 @@
+"""The demo with an arm that is only topics and actions: it seats, and it stops when the link is lost in any phase."""
+
+import json
+import os
+import re
+
+import pytest
+
+from tests.support.cell_graph import CellWatch
+from tests.support.graph import GraphClient
+from tests.support.loopback import ROBOT, StreamWatch, cut, start_demo
+from tests.support.wait import wait_until
+
+TO_REST_S = 0.2
+"""Longest time from the loss of the link to the last set-point."""
+
+CUTS = os.environ.get("CELL_TEST_CUTS", "STAGING:silent INSERT:killed").split()
+"""Where the link is lost, and how; every phase takes as long as a demo, so the usual run takes two."""
+
+LOST = re.compile(
+    r"cell lost: node (sim_robot died \(signal SIGKILL\)$"
+    r"|arm_controller died \(exit code 1\): .*code 803: /robot/[a-z_/]+ is stale: nothing came for 0\.\d+ s; the limit)"
+)
+
+
+def test_the_demo_seats_a_connector_over_a_delayed_link(tmp_path):
+    out = tmp_path / "out.json"
+    with start_demo(
+        tmp_path, "trial_1", "--seed", "3", "--json", out, "link_delay_s:=0.004", "link_jitter_s:=0.002"
+    ) as demo:
+        assert demo.wait(90.0) == 0, demo.output
+        assert demo.left_behind() == []
+    row = json.loads(out.read_text())["results"][0]
+    assert (row["seated"], row["outcome"], row["offlimit_contacts"]) == (True, "seated", 0)
+    assert row["peak_force_n"] < 20.0
+
+
+@pytest.mark.parametrize("where", CUTS)
+def test_a_lost_link_ends_in_rest_and_one_line(tmp_path, where):
+    phase, how = where.split(":")[:2]
+    trial = where.split(":")[2] if where.count(":") > 1 else "trial_1"
+    with GraphClient() as client:
+        cell, stream = CellWatch(client), StreamWatch(client)
+        with start_demo(tmp_path, trial, "--json", tmp_path / "out.json") as demo:
+            cell.wait_ready(demo)
+            wait_until(
+                lambda: stream.reached(phase) or not demo.is_running,
+                timeout_s=60.0,
+                poll_s=0.002,
+                what=f"{phase}: {demo.output}",
+            )
+            assert demo.is_running, demo.output
+            if phase == "STAGING":
+                wait_until(lambda: cell.moved_s > 0.0, what="the arm to move")
+            heard = stream.count
+            with cut(demo, how) as cut_s:
+                assert demo.wait(20.0) == 1, demo.output
+            to_rest_s = stream.last_s() - cut_s
+            print(f"{where}: last set-point {to_rest_s:.3f} s after the cut, {demo.output.splitlines()[-1]}")  # noqa: T201
+            assert stream.count > heard, "nothing was streamed after the cut"
+            assert to_rest_s < TO_REST_S
+            assert stream.speed_at_the_end() <= ROBOT.limits.acceleration_rad_per_s2 * 0.002 + 1e-6, "not at rest"
+            assert demo.left_behind() == []
+    lines = [line for line in demo.output.splitlines() if "cell lost:" in line]
+    assert len(lines) == 1, demo.output
+    assert LOST.search(lines[0]), lines[0]
+    log = next((tmp_path / "runs").glob("*/cell.log")).read_text()
+    # When the robot dies it may be the launcher that ends the others first, in order.
+    assert log.count("[FATAL]") == 1 or (how == "killed" and "[FATAL]" not in log), log
+    assert "Traceback" not in log + demo.output
+    row = json.loads((tmp_path / "out.json").read_text())["results"][0]
+    assert (row["seated"], row["outcome"]) == (False, "cell_lost")
