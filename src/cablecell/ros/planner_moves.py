@@ -124,6 +124,8 @@ class MoveMaker:
         """Prepare; samples the model, which takes about a quarter of a second."""
         self.model = model
         self._geometry = RobotGeometry(model)
+        # What is compiled is compiled now, and not in the first plan.
+        MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0), geometry=self._geometry).warm_up()
         self._parameters = parameters
         self._limits = MotionLimits.uniform(
             model.dof,
@@ -149,7 +151,9 @@ class MoveMaker:
         """
         attempts = self._parameters.planning_attempts if request.path == MotionTarget.PATH_SAMPLED else 1
         for attempt in range(1, attempts + 1):
-            settings = PlannerSettings(budget_s=budget_s, seed=self._parameters.seed + attempt - 1)
+            settings = PlannerSettings(
+                backend=self._parameters.planner_backend, budget_s=budget_s, seed=self._parameters.seed + attempt - 1
+            )
             limits = self._limits.scaled(request.velocity_scale, request.acceleration_scale)
             moves = MovePlanner(self.model, limits, geometry=self._geometry, settings=settings)
             try:

@@ -16,7 +16,18 @@ from cablecell.core.config.trial import Robot
 from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
 from cablecell.core.motion.errors import UnknownFrameError
 from cablecell.core.motion.model import RobotModel
-from cablecell.core.motion.scene import AttachedBody, Box, Cylinder, Obstacle, Scene, Sphere, obstacles_from_urdf
+from cablecell.core.motion.scene import (
+    AttachedBody,
+    Box,
+    Capsule,
+    Cylinder,
+    HeldCable,
+    Obstacle,
+    Scene,
+    Sphere,
+    hold_cable,
+    obstacles_from_urdf,
+)
 from cablecell.ros.conversions import pose_to_matrix
 from cablecell.ros.estimator_layout import BoardLayout
 from cablecell.ros.planner_errors import MoveRequestError
@@ -50,6 +61,17 @@ class Held:
                 self.X_tcp_tip @ make_pose(np.eye(3), part.centre_m),
             )
             for part in self.connector.plug.parts
+        )
+
+    def cable(self) -> HeldCable:
+        """Return the cable behind the plug."""
+        cable = self.connector.cable
+        return hold_cable(
+            _TCP_FRAME,
+            self.X_tcp_tip @ make_pose(np.eye(3), self.connector.plug.cable_exit_m),
+            diameter_m=cable.diameter_m,
+            bending_stiffness_nm2=cable.bending_stiffness_nm2,
+            mass_kg_per_m=cable.mass_kg_per_m,
         )
 
 
@@ -155,7 +177,9 @@ class PlanningScene:
         obstacles = obstacles_from_urdf(self._layout.urdf, nominal if seen is None else seen)
         if seen is None:
             obstacles = tuple(_grown(obstacle, self._unseen_margin_m) for obstacle in obstacles)
-        return Scene(obstacles, self._held.bodies() if self._held else ())
+        if self._held is None:
+            return Scene(obstacles)
+        return Scene(obstacles, self._held.bodies(), self._held.cable())
 
     def _nominal_grasp(self, layout: BoardLayout) -> Held | None:
         """Return the plug as the trial puts it into the gripper: relative to the home pose, along axes of `world`."""
@@ -179,4 +203,6 @@ def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
         return replace(obstacle, shape=Box((x, y, z)))
     if isinstance(shape, Cylinder):
         return replace(obstacle, shape=Cylinder(shape.radius + by_m, shape.length + 2.0 * by_m))
+    if isinstance(shape, Capsule):
+        return replace(obstacle, shape=Capsule(shape.radius + by_m, shape.length))
     return replace(obstacle, shape=Sphere(shape.radius + by_m))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cablecell.core.config.parameters import ParameterSchema, parameter
 
 
@@ -31,6 +33,9 @@ class MotionPlannerParameters(ParameterSchema):
     )
     line_jerk_m_per_s3: float = parameter(
         10.0, "Jerk of the tool on a straight line at full scale.", unit="m/s^3", minimum=0.1, maximum=1000.0
+    )
+    planner_backend: Literal["ompl", "compiled"] = parameter(
+        "ompl", "Sampling planner that is asked first; the other one is the fallback."
     )
     planning_budget_s: float = parameter(
         2.0, "Time the sampling planner may take for one attempt.", unit="s", minimum=0.05, maximum=60.0

@@ -57,6 +57,13 @@ class MovePlanner:
         self.planner = RrtConnectPlanner(geometry or RobotGeometry(model), self._settings)
         self._ik: dict[str, IkSolver] = {}
 
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them compiled, so that the first real plan is as fast as the others."""
+        middle = 0.5 * (self.model.limits.lower + self.model.limits.upper)
+        X = self.model.fk(middle, self._settings.retreat_frame)
+        self.ik(self._settings.retreat_frame).solve_all(X, middle)
+        self.planner.warm_up(middle)
+
     def ik(self, tip_frame: str) -> IkSolver:
         """Return the inverse kinematics of a frame, made on first use."""
         if tip_frame not in self._ik:

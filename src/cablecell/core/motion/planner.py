@@ -135,6 +135,26 @@ class RrtConnectPlanner:
         assert self._compiled is not None
         return self._compiled
 
+    def warm_up(self, q: Array) -> None:
+        """Run every compiled part once, at a configuration whose collisions do not matter."""
+        checker = self.compiled(Scene(), 0.0)
+        self._retreat(q, checker)
+        settings, limits = self._settings, self._robot.model.limits
+        for search in (search_with_ompl, search_with_compiled_trees):
+            search(
+                q[None, :],
+                q[None, :] + 0.1,
+                checker,
+                (limits.lower, limits.upper),
+                resolution_rad=settings.edge_resolution_rad,
+                range_rad=settings.range_rad,
+                budget_s=1e-3,
+                seed=settings.seed,
+            )
+        shortened(np.array([q, q + 0.1, q]), checker, settings.edge_resolution_rad, 1, settings.seed)
+        checker.first_collision(q[None, :], settings.final_resolution_rad)
+        self._is_path_free(np.array([q, q + 0.1]), checker, self.checker(Scene(), 0.0))
+
     def plan(self, q_start: ArrayLike, q_goals: Sequence[ArrayLike], scene: Scene, margin_m: float) -> JointPath:
         """Return a path from a start to the goal that is nearest and can be reached.
 
