@@ -158,6 +158,8 @@ def _peer(problem: Problem, scene: Scene) -> Row:
     util.setLogLevel(util.LogLevel.LOG_NONE)
     checker = CollisionChecker(_geometry(), scene, MARGIN_M)
     goals = [q for q in common.ik().solve_all(problem.X_base_tcp, problem.q_start) if checker.is_free(q)]
+    if not goals:
+        return {"peer_success": False, "peer_s": math.nan, "peer_cpu_s": math.nan}
     wall, cpu = time.perf_counter(), time.process_time()
     space = base.RealVectorStateSpace(6)
     bounds = base.RealVectorBounds(6)
