@@ -1,6 +1,9 @@
-"""The three moves of the cell, from a wish to a checked trajectory: to joints, to a pose, along a straight line."""
+"""The moves of the cell, from a wish to a checked trajectory: to joints, to a pose, along lines and arcs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,13 +14,27 @@ from cablecell.core.motion.ik import IkSolver, make_ik
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
 from cablecell.core.motion.scene import Scene
-from cablecell.core.motion.timing import LineLimits, time_joint_path, time_line
+from cablecell.core.motion.timing import LineLimits, time_joint_path, time_tool_path
+from cablecell.core.motion.tool_path import ArcPath, BlendedPath, LinePath, ToolPath
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory
 
 Array = NDArray[np.float64]
 
 _SAMPLE_S = 0.002
 """Period at which a timed trajectory is looked at, that of a controller."""
+
+
+@dataclass(frozen=True, eq=False)
+class ToolGoal:
+    """Where one line or arc of a sequence ends.
+
+    Attributes:
+        X_base_tip: Pose of the tool, shape (4, 4).
+        via_m: A point of the arc that leads there, in `base_link`; None for a straight line.
+    """
+
+    X_base_tip: Array
+    via_m: tuple[float, float, float] | None = None
 
 
 class MovePlanner:
@@ -127,7 +144,74 @@ class MovePlanner:
             PathCollisionError: A later configuration does not; the message names the bodies and how far along.
             WorkcellError: Family 100, as the timing raises it.
         """
-        trajectory = time_line(self.ik(tip_frame), q_start, X_base_tip, line, self.limits)
+        X_start = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
+        return self._along(q_start, LinePath(X_start, X_base_tip), line, scene, margin_m, tip_frame)
+
+    def move_circular(
+        self,
+        q_start: ArrayLike,
+        via_m: ArrayLike,
+        X_base_tip: ArrayLike,
+        line: LineLimits,
+        scene: Scene,
+        margin_m: float,
+        *,
+        tip_frame: str = "tcp",
+    ) -> Trajectory:
+        """Return a circular arc of the tool through a point, in `base_link`, to a pose, checked at every sample.
+
+        Raises:
+            PathGeometryError: The three points make no circle.
+            WorkcellError: As `move_linear` raises it.
+        """
+        X_start = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
+        return self._along(q_start, ArcPath(X_start, via_m, X_base_tip), line, scene, margin_m, tip_frame)
+
+    def move_sequence(
+        self,
+        q_start: ArrayLike,
+        goals: Sequence[ToolGoal],
+        line: LineLimits,
+        scene: Scene,
+        margin_m: float,
+        *,
+        blend_radius_m: float = 0.0,
+        tip_frame: str = "tcp",
+    ) -> Trajectory:
+        """Return lines and arcs of the tool one after the other, without a stop at the corners they round.
+
+        Args:
+            q_start: Present positions, rad.
+            goals: Where each ends; at least one.
+            line: Limits of the tool.
+            scene: What must not be touched.
+            margin_m: Smallest distance to keep, m.
+            blend_radius_m: How far from a corner its rounding begins, m; at 0 the tool rests at every corner.
+            tip_frame: Frame of the tool.
+
+        Raises:
+            PathGeometryError: There is no goal, or an arc has no shape.
+            WorkcellError: As `move_linear` raises it.
+        """
+        X = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
+        paths: list[ToolPath] = []
+        for goal in goals:
+            paths.append(
+                LinePath(X, goal.X_base_tip) if goal.via_m is None else ArcPath(X, goal.via_m, goal.X_base_tip)
+            )
+            X = np.asarray(goal.X_base_tip, dtype=float)
+        if blend_radius_m != 0.0 or not paths:
+            blended = BlendedPath(paths, blend_radius_m)
+            return self._along(q_start, blended, line, scene, margin_m, tip_frame)
+        whole = self._along(q_start, paths[0], line, scene, margin_m, tip_frame)
+        for path in paths[1:]:
+            whole = whole.then(self._along(whole.goal, path, line, scene, margin_m, tip_frame))
+        return whole
+
+    def _along(
+        self, q_start: ArrayLike, path: ToolPath, line: LineLimits, scene: Scene, margin_m: float, tip_frame: str
+    ) -> Trajectory:
+        trajectory = time_tool_path(self.ik(tip_frame), q_start, path, line, self.limits)
         self.check_free(trajectory, scene, margin_m)
         return trajectory
 
