@@ -14,6 +14,10 @@ class MotionPlannerParameters(ParameterSchema):
     layout_file: str = parameter("", "Trial file with the designed layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout that stands in the cell after configuration.")
     assume_held: bool = parameter(True, "The plug of the layout is held until `cell/held_plug` says something else.")
+    named_targets: list[str] = parameter(
+        ["home: -0.1597, -1.3542, -1.6648, -1.6933, 1.5710, 1.4110"],
+        "Joint positions goals may name, each `name: q1, q2, …` in rad; `home` is there whatever this says.",
+    )
     margin_m: float = parameter(
         0.003, "Smallest distance to everything that must not be touched.", unit="m", minimum=0.0, maximum=0.1
     )
