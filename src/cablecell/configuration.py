@@ -10,10 +10,14 @@ import yaml
 from cablecell.core.config.connector import Connector, parse_connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.perception import FiducialSet
+from cablecell.core.config.robot import RobotSettings, parse_robot
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.core.config.trial import TrialFile, parse_trials
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader in C where there is one: every node reads the whole catalogue when it starts."""
 
 
 def config_folder() -> Path:
@@ -68,6 +72,15 @@ def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
     return found
 
 
+def load_robot(path: Path) -> RobotSettings:
+    """Return the robot of a file.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    return parse_robot(read_document(path), path.name)
+
+
 def load_simulation(path: Path | None = None) -> SimulationSettings:
     """Return the settings of a file; of `config/simulation/default.yaml` by default.
 
@@ -108,7 +121,7 @@ def parse_document(text: str, source: str) -> object:
         DocumentError: It is not YAML (code 910).
     """
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
         raise DocumentError(f"{source} is not YAML: {line}", quantity="file", value=source) from error

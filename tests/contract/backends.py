@@ -10,7 +10,7 @@ import numpy as np
 
 from cablecell.composition.machines import MachineOptions
 from cablecell.composition.mock_backend import make_mock
-from cablecell.composition.ros2_control_backend import load_robot
+from cablecell.configuration import load_robot
 from cablecell.core.config.trial import JOINT_NAMES, HomeJoints
 from cablecell.core.control.model import JointLimits
 from cablecell.hardware.mock import MockMachine
@@ -19,7 +19,7 @@ from cablecell.ports import Machine
 from tests.support.fake_robot import FakeRobot
 from tests.support.sim_cell import connected
 
-ROBOT_FILE = Path(__file__).parents[2] / "config/robots/ur5e.yaml"
+ROBOT_FILE = Path(__file__).parents[2] / "config/robots/loopback.yaml"
 PERIOD_S = 0.002
 FULL_TURN = np.full(6, 2.0 * np.pi)
 

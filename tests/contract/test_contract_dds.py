@@ -8,7 +8,7 @@ import pytest
 from cablecell_interfaces.srv import LoadTrial
 
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.composition.ros2_control_backend import load_robot
+from cablecell.configuration import load_robot
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.motion.model import RobotModel
 from cablecell.hardware.ros2_control import Ros2ControlMachine

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 
 from cablecell.composition.machines import NoExtras
-from cablecell.composition.ros2_control_backend import load_robot, make_backend
+from cablecell.composition.robot_description import load_robot_description
+from cablecell.composition.ros2_control_backend import make_backend
+from cablecell.configuration import config_folder, load_robot
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.robot import parse_robot
 from cablecell.core.control.model import JointLimits
 from cablecell.core.errors import HardwareError, MachineMissingError, StaleStateError
+from cablecell.core.geometry import pose_from_xyz_rpy
+from cablecell.core.motion.model import RobotModel
 from cablecell.hardware.mock import MockMachine
 from cablecell.hardware.ros2_control import Ros2ControlMachine
+from cablecell.hardware.transport import WrenchReport
 from cablecell.ports import CommandMode, JointCommand
 from tests.contract.backends import FULL_TURN, PERIOD_S, ROBOT_FILE
 from tests.support.fake_robot import FakeRobot
@@ -49,7 +54,7 @@ def test_connecting_names_what_is_missing(part):
     robot, machine = make()
     topic = getattr(SETTINGS.topics, part)
     robot.silent.add(topic)
-    with pytest.raises(MachineMissingError, match=f"'ur5e' is not there after 20.0 s; missing: {topic}$"):
+    with pytest.raises(MachineMissingError, match=f"'loopback' is not there after 20.0 s; missing: {topic}$"):
         machine.connect()
     assert not robot.is_open
     robot.silent.clear()
@@ -225,3 +230,44 @@ def test_the_controller_knows_the_speeds_of_the_robot_file():
     model = make_backend(settings, robot, 1.0 / PERIOD_S).model
     assert model.joint_limits.velocity[:3].tolist() == [0.5, 0.6, 0.7]
     assert model.joint_limits.velocity[3:].max() < 4.0
+
+
+def test_a_wrench_of_another_frame_is_carried_to_ours():
+    """A push of the tool at a point is the same push, whatever frame the robot reports it in."""
+    pose = {"xyz_m": [0.01, -0.02, -0.0245], "rpy_rad": [0.3, -0.4, 2.0]}
+    wrench = {"frame": "tool0_controller", "pose_in_ft_frame": pose, "is_on_tool": False}
+    settings = parse_robot({**SETTINGS.model_dump(), "wrench": wrench}, "arm.yaml")
+    robot, machine = make(settings)
+    machine.connect()
+    X = pose_from_xyz_rpy(pose["xyz_m"], pose["rpy_rad"])
+    point, force = np.array([0.03, 0.05, 0.17]), np.array([1.0, -2.0, 3.0])  # in ft_frame
+    in_sensor, arm = X[:3, :3].T @ force, X[:3, :3].T @ (point - X[:3, 3])
+    robot._wrench = WrenchReport(robot.now_s(), "tool0_controller", [*-in_sensor, *-np.cross(arm, in_sensor)])
+    sample = machine.wrench_sensor.read()
+    assert sample.force == pytest.approx(force)
+    assert sample.torque == pytest.approx(np.cross(point, force))
+
+
+def test_a_robot_that_takes_the_weight_away_itself_has_it_not_taken_away_twice():
+    for includes_weight, mass_kg in ((True, SETTINGS.tool.mass_kg), (False, 0.0)):
+        wrench = SETTINGS.wrench.model_copy(update={"includes_weight": includes_weight})
+        settings = SETTINGS.model_copy(update={"wrench": wrench})
+        robot, _ = make(settings)
+        backend = make_backend(settings, robot, 1.0 / PERIOD_S)
+        assert backend.payload().mass_kg == backend.tool_payload.mass_kg == mass_kg
+
+
+@pytest.mark.parametrize("name", ["loopback", "ur5e"])
+def test_the_shipped_files_are_robots(name):
+    settings = load_robot(config_folder() / "robots" / f"{name}.yaml")
+    assert settings.name == name
+
+
+def test_the_sensor_of_a_ur_is_where_its_driver_reports():
+    """Its frame is the TCP of the pendant, which is to be zero: tool0."""
+    settings = load_robot(config_folder() / "robots" / "ur5e.yaml")
+    pose = settings.wrench.pose_in_ft_frame
+    model = RobotModel(load_robot_description(with_enclosure=False))
+    assert pose_from_xyz_rpy(pose.xyz_m, pose.rpy_rad) == pytest.approx(
+        model.relative_pose("ft_frame", "tool0"), abs=1e-9
+    )

@@ -16,7 +16,7 @@ from cablecell.ros import qos
 from tests.support.arm_node import ArmClient, end, moved, start_node, turned
 from tests.support.wait import wait_until
 
-ROBOT_FILE = Path(__file__).parents[2] / "config/robots/ur5e.yaml"
+ROBOT_FILE = Path(__file__).parents[2] / "config/robots/loopback.yaml"
 COMMANDS = "/robot/forward_position_controller/commands"
 STALE = re.compile(r"code 803: /robot/(joint_states|force_torque_sensor_broadcaster/wrench) is stale: nothing came for")
 
@@ -66,7 +66,10 @@ def test_it_follows_a_trajectory_and_yields_to_a_push(cell):
 def test_a_robot_that_is_missing_is_named():
     with start_node("arm_controller", "hardware:=ros2_control", f"robot_file:={ROBOT_FILE}", "autostart:=true") as arm:
         assert arm.wait(40.0) == 2
-        assert "configuration refused, code 804: robot 'ur5e' is not there after 20.0 s; missing: /robot/" in arm.output
+        assert (
+            "configuration refused, code 804: robot 'loopback' is not there after 20.0 s; missing: /robot/"
+            in arm.output
+        )
 
 
 @pytest.mark.parametrize("how", ["killed", "silent"])

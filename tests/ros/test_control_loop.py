@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.control.errors import ExecutionError
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
+from cablecell.ros.arm_errors import LoopBusyError
 from cablecell.ros.control_loop import ControlLoop
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.robot_loop import RobotLoop
@@ -124,3 +126,20 @@ def test_a_stop_stays_a_stop():
         cycles(loop, 5)
         assert loop.last.report.mode is ControllerMode.STOPPED
         assert str(loop.last.report.fault) == "stopped by request"
+
+
+@pytest.mark.parametrize("stays_valid", [True, False])
+def test_a_stop_is_carried_out_even_when_nobody_waits_for_it_any_more(stays_valid):
+    with control_loop("mock") as (_, loop):
+        loop.start()
+        cycles(loop, 5)
+        go_on = threading.Event()
+        holder = threading.Thread(target=lambda: loop.request(lambda: go_on.wait(5.0), deadline_s=10.0))
+        holder.start()
+        fault = ExecutionError("stopped by request", quantity="stop")
+        with pytest.raises(LoopBusyError, match=r"did not finish within 0\.05 s"):
+            loop.request(lambda: loop.controller.stop(fault), deadline_s=0.05, stays_valid=stays_valid)
+        go_on.set()
+        holder.join()
+        cycles(loop, 5)
+        assert (loop.last.report.mode is ControllerMode.STOPPED) == stays_valid

@@ -2,15 +2,18 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Empty, Float64MultiArray, String
+from visualization_msgs.msg import MarkerArray
 
 from cablecell.composition.camera_rig import CameraRig, scaled_intrinsics
-from cablecell.composition.machines import MachineOptions, TrialSource, make_machine
+from cablecell.composition.machines import MachineOptions, TrialSource
+from cablecell.composition.simulated_backend import SimulatedCell
 from cablecell.configuration import load_simulation
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.sensors import CameraSettings
@@ -78,10 +81,10 @@ class Studio:
 
 @pytest.fixture(scope="module")
 def backend():
-    made = make_machine("sim", MachineOptions(trial="trial_1", seed=3))
-    made.machine.connect()
-    yield made
-    made.machine.disconnect()
+    cell = SimulatedCell(MachineOptions(trial="trial_1", seed=3))
+    cell.machine.connect()
+    yield SimpleNamespace(simulation=cell, machine=cell.machine)
+    cell.machine.disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +181,20 @@ def test_a_preview_is_a_small_image_of_the_center_camera(studio, backend):
     rig.set_state(backend.simulation.scene_state())
     assert np.array_equal(pixels(images[-1]), rig.capture_preview("center").pixels)
     rig.close()
+
+
+def test_the_cable_is_drawn_where_the_simulation_has_it(studio, backend):
+    drawn = []
+    studio.listeners.append(
+        studio.client.node.create_subscription(MarkerArray, "/sim/cable_markers", drawn.append, qos.MEASUREMENT)
+    )
+    studio.wait_for(lambda: drawn and len(drawn[-1].markers) > 1, what="markers of the cable")
+    strip = drawn[-1].markers[-1]
+    line = np.array([[point.x, point.y, point.z] for point in strip.points])
+    assert strip.header.frame_id == "world"
+    assert len(line) > 24
+    assert line == pytest.approx(np.array(backend.machine.world.cable.centre_line(len(line))), abs=1e-12)
+    assert strip.scale.x == pytest.approx(0.004)
 
 
 def test_another_trial_is_shown(studio, backend):

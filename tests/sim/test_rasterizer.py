@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from cablecell.core.config.camera import CameraIntrinsics, RenderSettings
 from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.ports import Region
-from cablecell.simulation.lens import Lens
+from cablecell.simulation.lens import Lens, LensErrors
 from cablecell.simulation.render_scene import Box, Cylinder, RenderScene, TexturedPlate
 
 FLAT = RenderSettings(ambient=1.0, diffuse=0.0)
@@ -108,3 +110,22 @@ def test_a_picture_is_printed_where_its_plate_is():
     start = np.array([[[u / w, v / w]]], dtype=np.float32) + np.float32(1.0)
     found = cv2.cornerSubPix(grey, start, (6, 6), (-1, -1), (cv2.TERM_CRITERIA_EPS, 50, 1e-4)).ravel()
     assert np.abs(found - (u / w, v / w)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [LensErrors(k1=-0.05, k2=0.01, k1_error=1e-3), LensErrors(k1=-0.15, k2=0.05, centre_px=(3.0, -2.0), k1_error=0.08)],
+)
+def test_no_pixel_is_lost_where_the_lens_bends_an_edge(errors):
+    """Rows of faces are looked for with some slack; with far more of it the image is the same."""
+    rng = np.random.default_rng(5)
+    scene = RenderScene()
+    for i in range(40):
+        X = make_pose(exp_so3(rng.normal(0.0, 1.0, 3)), (*rng.uniform(-0.3, 0.3, 2), rng.uniform(0.3, 0.8)))
+        colour = (*rng.uniform(0.0, 1.0, 3), 1.0)
+        scene.add_body(f"box {i}", [Box(tuple(rng.uniform(0.01, 0.12, 3)), colour), Cylinder(0.02, 0.2, colour)], X)
+    eye = CameraIntrinsics()
+    rays = Lens(eye, errors).rays(Region(0, 0, eye.width, eye.height))
+    image = scene.render(np.eye(4), rays, FLAT)
+    assert np.array_equal(image, scene.render(np.eye(4), replace(rays, slack_px=80.0), FLAT))
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 10

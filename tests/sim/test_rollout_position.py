@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cablecell.composition.ros2_control_backend import load_robot, make_backend
-from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials, read_document
+from cablecell.composition.ros2_control_backend import make_backend
+from cablecell.configuration import (
+    config_folder,
+    load_connectors,
+    load_robot,
+    load_simulation,
+    load_trials,
+    read_document,
+)
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.evaluation.rollout_position import PositionRollout
@@ -27,7 +34,7 @@ def shipped():
 
 @pytest.mark.parametrize(("trial", "seed"), [("trial_1", 202), ("trial_3", 201)])
 def test_it_seats_over_four_milliseconds_each_way(trial, seed):
-    robot, _ = make(load_robot(config_folder() / "robots/ur5e.yaml"))
+    robot, _ = make(load_robot(config_folder() / "robots/loopback.yaml"))
     control, insertion = shipped()
     rollout = PositionRollout(
         load_trials().trials[trial],

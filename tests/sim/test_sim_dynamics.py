@@ -191,22 +191,6 @@ def test_the_grasp_is_as_stiff_as_stated():
     machine.disconnect()
 
 
-def test_the_cable_pulls_with_the_weight_that_hangs():
-    machine = connected("trial_1")
-    with_cable, without = machine.world, connected("trial_1", **NO_CABLE)
-    for _ in range(200):
-        machine.cycle(PERIOD_S)
-        without.cycle(PERIOD_S)
-    change = np.array(with_cable.true_wrench) - np.array(without.world.true_wrench)
-    height = with_cable.boot()[2] - 1.14
-    cable = with_cable.scene.plug.connector.cable
-    hanging = cable.mass_kg_per_m * height * 9.80665
-    assert hanging < change[2] < 1.6 * hanging  # the bend over the boot weighs something too
-    assert np.linalg.norm(change[3:]) > 0.005  # it hangs beside the boot
-    machine.disconnect()
-    without.disconnect()
-
-
 RUN = """
 from tests.support.sim_cell import StraightInserter, connected, hold
 machine = connected("trial_1", seed={seed}, exact=False)
@@ -234,7 +218,7 @@ def test_same_seed_same_states_in_any_process():
 
 
 def test_a_plug_slips_in_the_grasp_beyond_what_friction_holds():
-    machine = connected("trial_1", grasp={"slip_n": 20.0}, **NO_CABLE)
+    machine = connected("trial_1", grasp={"pad_friction": 20.0 / (2.0 * 130.0)}, **NO_CABLE)
     world = machine.world
 
     def push(force, steps):

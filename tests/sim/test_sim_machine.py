@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cablecell.ports import CommandMode, JointCommand
+from cablecell.simulation.arm import ACCELERATION_RAD_PER_S2
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
 from cablecell.simulation.machine import SimulatedMachine
 from tests.support.sim_cell import PERIOD_S, ArmKinematics, connected, hold, scene, settings
@@ -58,13 +59,18 @@ def test_torques_are_limited_to_what_the_joints_have(machine):
     assert sent.values == pytest.approx([150.0, 150.0, 150.0, 28.0, 28.0, 28.0])
 
 
-def test_position_steps_are_limited_to_the_speed_of_the_joints(machine):
-    home = machine.arm.read().q
-    sent = machine.arm.command(JointCommand(CommandMode.POSITION, home + 1.0))
-    assert sent.values == pytest.approx(home + np.pi * PERIOD_S, abs=1e-9)
-    machine.cycle(PERIOD_S)
-    again = machine.arm.command(JointCommand(CommandMode.POSITION, home + 1.0))
-    assert again.values == pytest.approx(home + 2.0 * np.pi * PERIOD_S, abs=1e-9)
+def test_position_steps_are_limited_to_what_the_joints_can_do(machine):
+    """A jump becomes a motion with bounded acceleration and speed: without, the arm trips on its own overshoot."""
+    sent = [machine.arm.read().q]
+    for _ in range(60):
+        command = JointCommand(CommandMode.POSITION, sent[0] + np.array([0, 0, 0, 0, 0, 1.0]))
+        sent.append(machine.arm.command(command).values)
+        machine.cycle(PERIOD_S)
+    speed = np.diff(np.array(sent)[:, 5]) / PERIOD_S
+    assert speed.max() == pytest.approx(np.pi)
+    assert np.diff(speed, prepend=0.0).max() == pytest.approx(ACCELERATION_RAD_PER_S2 * PERIOD_S)
+    assert not machine.arm.read().is_protective_stopped
+    assert machine.arm.read().q[5] == pytest.approx(sent[-1][5], abs=5e-3)
 
 
 def test_positions_are_followed_with_one_tick_of_lag(machine):

@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_trials
 from cablecell.core.config.sensors import WrenchSensorSettings
+from cablecell.core.config.simulation import SimulationSettings
+from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.wrench_sensor import OVERLOAD, WrenchErrors
 
 OFF = WrenchSensorSettings(
@@ -174,3 +178,18 @@ def test_a_restored_sensor_goes_on_as_the_saved_one():
     other.restore(state)
     assert np.array_equal(feed(other, loads[60:], start=60), expected)
     assert (other.stamp_s, other.overloads) == (saved.stamp_s, saved.overloads)
+
+
+def test_the_machine_passes_an_overload_on():
+    """The weight of the gripper is far outside the range of a sensor for 1 N."""
+    scene = load_scene(load_trials().trials["trial_1"], load_connectors())
+    settings = SimulationSettings()
+    for range_n, is_overloaded in ((1.0, True), (900.0, False)):
+        weak = settings.wrench_sensor.model_copy(update={"range_z_n": range_n, "bias_n": 0.0})
+        machine = SimulatedMachine(scene, settings.model_copy(update={"wrench_sensor": weak}), seed=1)
+        machine.connect()
+        machine.cycle(0.01)
+        sample = machine.wrench_sensor.read()
+        machine.disconnect()
+        assert sample.is_overloaded is is_overloaded
+        assert 0.9 < abs(sample.force[2]) <= OVERLOAD * range_n

@@ -13,13 +13,13 @@ import numpy as np
 from cablecell_interfaces.msg import InsertionPhase
 from std_msgs.msg import Float64MultiArray
 
-from cablecell.composition.ros2_control_backend import load_robot
+from cablecell.configuration import load_robot
 from cablecell.ros import qos
 from tests.support.cell_graph import pid_of
 from tests.support.cell_launch import MarkedProcess
 from tests.support.graph import GraphClient
 
-ROBOT_FILE = Path(__file__).parents[2] / "config/robots/ur5e.yaml"
+ROBOT_FILE = Path(__file__).parents[2] / "config/robots/loopback.yaml"
 ROBOT = load_robot(ROBOT_FILE)
 
 PHASES = {
@@ -41,8 +41,9 @@ class StreamWatch:
         self._sent: list[tuple[float, list[float]]] = []
         client.node.create_subscription(Float64MultiArray, ROBOT.topics.position_commands, self._take, qos.HEARTBEAT)
 
-    def _take(self, message: Any) -> None:
-        self._sent.append((time.monotonic(), list(message.data)))
+    def _take(self, message: Any, info: Any) -> None:
+        # When it was sent: this process, which is in nobody's loop, may hear it late.
+        self._sent.append((1e-9 * info["source_timestamp"], list(message.data)))
 
     @property
     def count(self) -> int:
@@ -54,7 +55,7 @@ class StreamWatch:
         return bool(self.phases) and self.phases[-1].phase == PHASES[phase]
 
     def last_s(self) -> float:
-        """Return when the last set-point came, monotonic, s."""
+        """Return when the last set-point was sent, system time, s."""
         return self._sent[-1][0]
 
     def speed_at_the_end(self) -> float:
@@ -65,11 +66,12 @@ class StreamWatch:
 
 @contextlib.contextmanager
 def cut(demo: MarkedProcess, how: str):
-    """Lose the robot of a demo: "killed", or "silent" as long as the block runs; yield when, monotonic, s."""
+    """Lose the robot of a demo: "killed", or "silent" as long as the block runs; yield when, system time, s."""
     pid = pid_of("sim_robot", demo.pid)
+    cut_s = time.time()
     os.kill(pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
     try:
-        yield time.monotonic()
+        yield cut_s
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)

@@ -123,7 +123,7 @@ class StraightInserter:
         """Move the tool along the port's axis without turning it; `on_step()` is called after every period."""
         X_world_tcp = self.kinematics.tcp(self.q)
         axis = np.array(self.machine.truth.target_entrance().matrix()[:3, 2])
-        steps = max(1, round(distance_m / (speed_m_per_s * PERIOD_S)))
+        steps = max(1, round(abs(distance_m) / (speed_m_per_s * PERIOD_S)))
         for i in range(steps):
             s = (i + 1) / steps
             target = Pose(tuple(np.array(X_world_tcp.p) + s * distance_m * axis), X_world_tcp.q)

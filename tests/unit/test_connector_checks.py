@@ -86,7 +86,13 @@ def round_peg(gender="pin"):
                 }
             ],
         },
-        "cable": {"length_m": 1.0, "mass_kg_per_m": 0.01, "bending_stiffness_nm2": 1.0e-4, "diameter_m": 2.0e-3},
+        "cable": {
+            "length_m": 1.0,
+            "mass_kg_per_m": 0.01,
+            "bending_stiffness_nm2": 1.0e-4,
+            "diameter_m": 2.0e-3,
+            "min_bend_radius_m": 0.02,
+        },
     }
 
 

@@ -17,6 +17,7 @@ from cablecell.evaluation.connector_sections import cut_of, face, plane_of, sect
 from tests.unit.test_connector_checks import TOOTH, round_peg, shipped
 
 MM = 1.0e-3
+BODY_SIDES = {"name": "body", "axis": "x", "centre_m": [0.0, 0.0, -0.04], "width_m": 13.75e-3, "size_m": [4e-3, 8e-3]}
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,26 @@ def test_the_drawing_of_another_clearance_says_so(tmp_path):
             {"clearance": {"x_m": 1.0e-3, "y_m": 0.5e-3}},
             (),
             "bad.yaml: clearance.x_m = 0.001000 m must be what plug and",
+        ),
+        (
+            {"grasp": {**shipped("sfp")["grasp"], "surfaces": [BODY_SIDES]}},
+            (),
+            "bad.yaml: grasp.surfaces.0 'body': pads of 0.006 m would stand 0.010687 m below the rim",
+        ),
+        (
+            {
+                "plug": {
+                    **shipped("sfp")["plug"],
+                    "parts": [{**shipped("sfp")["plug"]["parts"][0], "size_m": [0.015, 0.00845, 0.0473]}],
+                }
+            },
+            (),
+            "bad.yaml: plug.parts 'body': size along x = 0.015000 m is 0.000500 m larger than the port",
+        ),
+        (
+            {"port": {**shipped("sfp")["port"], "rim_depth_m": 1.5e-3, "stop_depth_m": 1.0e-3}},
+            (),
+            "bad.yaml: port: stop_depth_m = 0.001 m must lie between rim_depth_m = 0.0015 m and wall_end_m",
         ),
         ({}, ("--clearance", "0"), "bad.yaml: clearance_m = 0.0 m must be above 0"),
         ({}, ("--clearance", "6e-3"), "bad.yaml: clearance_m = 0.006 m must be above 0 and at most 0.005 m"),

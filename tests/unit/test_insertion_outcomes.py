@@ -137,6 +137,15 @@ def test_every_outcome_is_provoked_here():
     assert provoked == set(Outcome)
 
 
+def test_a_plug_that_cannot_be_pulled_back_in_time_is_jammed():
+    # A tight round peg was; the skill then ended without any decision.
+    settings = InsertionSettings(retreat_limit_s=0.5, retreat_speed=0.005)
+    result = run(PLAIN, World(PLAIN, block_m=0.008), settings, error_m=OFF)
+    assert result.outcome is Outcome.JAMMED
+    assert re.search(r"still [4-7]\.\d mm deep after 0\.5 s of pulling back to search again", result.reason)
+    assert not result.is_retreated
+
+
 def test_a_jam_is_searched_again_before_it_is_given_up():
     result, _, phases = run_skill(InsertionSkill(PLAIN, InsertionSettings()), World(PLAIN, block_m=0.008), error_m=OFF)
     assert result.outcome is Outcome.JAMMED

@@ -27,7 +27,7 @@ SHOWN = [
 def publisher_of(name):
     for topic in published_topics():
         pattern = re.sub(r"\\\{.*?\\\}", "[a-z]+", re.escape(topic.name))
-        if re.fullmatch(f"/{pattern}", name):
+        if re.fullmatch(f"/{pattern.lstrip('/')}", name):
             return topic
     raise AssertionError(f"nobody publishes {name}")
 

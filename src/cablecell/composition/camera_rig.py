@@ -136,6 +136,12 @@ class CameraRig:
         """
         self._state = SceneState.from_list(list(values))
 
+    def cable(self) -> tuple[Array, float]:
+        """Return the centre line of the plug's cable, in `world`, shape (n, 3), m, n may be 0, and its diameter, m."""
+        if self._state is None or self._scene is None or self._scene.plug is None:
+            return np.zeros((0, 3)), 0.0
+        return np.array(self._state.cable).reshape(-1, 3), self._scene.plug.connector.cable.diameter_m
+
     def capture(self, side: str, region: Region | None = None) -> Frame:
         """Return an image of a camera, or the part of it that is asked for, at the newest state.
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from cablecell.composition.machines import Backend, MachineOptions, contact_loop
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.configuration import read_document
-from cablecell.core.config.robot import RobotSettings, parse_robot
+from cablecell.configuration import load_robot
+from cablecell.core.config.robot import RobotSettings
 from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.errors import ConfigurationError
@@ -17,15 +17,6 @@ from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel
 from cablecell.hardware.ros2_control import Ros2ControlMachine
 from cablecell.hardware.transport import RobotTransport
-
-
-def load_robot(path: Path) -> RobotSettings:
-    """Return the robot of a file.
-
-    Raises:
-        DocumentError: The file cannot be read or has a mistake (code 910).
-    """
-    return parse_robot(read_document(path), path.name)
 
 
 def make_ros2_control(options: MachineOptions) -> Backend:
@@ -60,7 +51,8 @@ def make_backend(settings: RobotSettings, transport: RobotTransport, rate_hz: fl
     tool_frames = {name: robot.relative_pose("tcp", name) for name in ("tcp", "tool0", "ft_frame")}
     X_tcp_ft = tool_frames["ft_frame"]
     centre_ft = X_tcp_ft[:3, :3].T @ (np.array(settings.tool.centre_m) - X_tcp_ft[:3, 3])
-    tool = Payload(settings.tool.mass_kg, centre_ft)
+    # What the robot takes away by itself must not be taken away twice.
+    tool = Payload(settings.tool.mass_kg if settings.wrench.includes_weight else 0.0, centre_ft)
     return Backend(
         machine=machine,
         model=model,

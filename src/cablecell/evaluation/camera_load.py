@@ -68,6 +68,11 @@ class CameraLoad:
         self._looks = [CameraStream(partial(self._look, side), rate_hz=None, latency_s=latency_s) for side in SIDES]
         self._preview = CameraStream(self._take_preview, rate_hz=PREVIEW_RATE_HZ, latency_s=latency_s)
         self._next_look_s = machine.clock.now_s()
+        # What a camera computes once, where its pixels look, is not part of any second.
+        self._rig.set_state(machine.scene_state().flatten())
+        for side in SIDES:
+            self._rig.capture(side)
+        self._rig.capture_preview(PREVIEW_SIDE)
         kinds = ("look", "preview")
         self.images = dict.fromkeys(kinds, 0)
         self.wall_s, self.cpu_s = dict.fromkeys(kinds, 0.0), dict.fromkeys(kinds, 0.0)

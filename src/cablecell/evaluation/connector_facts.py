@@ -39,6 +39,7 @@ def facts_of(connector: Connector) -> list[tuple[str, str]]:
         ),
         ("cable", f"{connector.cable.diameter_m * _MM:.2f} mm, {connector.cable.mass_kg_per_m * 1.0e3:.1f} g/m"),
         ("bending stiffness", f"{connector.cable.bending_stiffness_nm2:.1e} N·m²"),
+        ("bend radius", f"≥ {connector.cable.min_bend_radius_m * _MM:.0f} mm"),
     ]
     return [*rows, *_latch_facts(connector.latch)]
 
@@ -112,9 +113,8 @@ def latch_curves(latch: Latch | ToothLatch) -> tuple[NdPoints, NdPoints]:
         end = latch.play_m + latch.retention_n / latch.retention_stiffness_n_per_m
         pull = [(0.0, 0.0), (latch.play_m, 0.0), (end, latch.retention_n), (end, 0.0)]
         return np.array(push), np.array(pull)
-    ramp = latch.deflection_m / np.tan(latch.front_angle_rad)
-    back = latch.deflection_m / np.tan(latch.back_angle_rad)
-    return (
-        np.array([(ramp, 0.0), (0.0, latch.engage_n), (0.0, 0.0)]),
-        np.array([(0.0, 0.0), (0.0, latch.retention_n), (back, 0.0)]),
-    )
+    # The closed tooth lies at the foot of its back; its crest is where that begins.
+    crest = latch.deflection_m / np.tan(latch.back_angle_rad)
+    start = crest + latch.deflection_m / np.tan(latch.front_angle_rad)
+    push = [(start, 0.0), (crest, latch.engage_n), (crest, 0.0), (0.0, 0.0)]
+    return np.array(push), np.array([(0.0, 0.0), (crest, latch.retention_n), (crest, 0.0)])

@@ -97,6 +97,7 @@ _FORCES: dict[str, Callable[[Connector], str]] = {
     "latch": _latch,
     "cable, g/m": lambda connector: f"{connector.cable.mass_kg_per_m * 1.0e3:.1f}",
     "cable, N·m²": lambda connector: f"{connector.cable.bending_stiffness_nm2:.1e}",
+    "cable's bend, mm": lambda connector: f"{connector.cable.min_bend_radius_m * _MM:.0f}",
 }
 
 

@@ -170,7 +170,9 @@ def _explain(error: SupervisionError, cell: CellProcess) -> str:
             except CellLostError as death:
                 return str(death) if str(death) == str(error) else f"{death}; {error}"
             time.sleep(0.05)
-    return str(error)
+    # Its process may take longer to end than anybody wants to wait for the reason.
+    words = cell.last_words()
+    return f"{words}; {error}" if words else str(error)
 
 
 def _run_trials(demo: _Demo, cell: CellProcess, view: View) -> None:

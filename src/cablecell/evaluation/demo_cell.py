@@ -86,6 +86,12 @@ class CellProcess:
             raise ConfigurationError(last)
         raise CellLostError(f"the cell ended with exit code {code}: {last}")
 
+    def last_words(self) -> str:
+        """Return what the first node that had to give up said; empty when none has."""
+        for node, why in self._reasons.items():
+            return f"node {node} gave up: {why}"
+        return ""
+
     def stop(self, schedule_s: Sequence[float] = GENTLE_S) -> bool:
         """End all processes; return whether they went before the launcher had to be killed.
 

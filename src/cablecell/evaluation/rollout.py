@@ -214,7 +214,6 @@ class Rollout:
         self.machine.connect()
         rotors = np.array(self._settings.arm.rotor_inertia_kg_m2)
         self._arm = RobotArm(_robot(), rotor_inertia=rotors)
-        self._X_base_world = inverse(_robot().X_world_base)
         self.controller = ArmController(self._arm, self._control, command_mode=CommandMode.EFFORT)
         self._target = scene.ports[scene.target]
         self._profile = profile_from_connector(self._target.connector)
@@ -312,7 +311,9 @@ class Rollout:
 
     def _draw_estimates(self) -> tuple[PoseEstimate, PoseEstimate]:
         errors, rng = self._errors, self._rng
-        X_base_port = self._X_base_world @ pose_matrix(self._target.X_WE)
+        # Where the arm finds the port: its own lasting error moves what it sees as it moves what it does.
+        X_tcp_port = inverse(pose_matrix(self.machine.world.tcp())) @ pose_matrix(self._target.X_WE)
+        X_base_port = _robot().fk(self.machine.arm.read().q) @ X_tcp_port
         self.port_error_m = rng.normal(size=3) * errors.port_sigma_m
         X_base_port = X_base_port @ transform(
             rotation_from_rotvec(rng.normal(size=3) * errors.port_sigma_rad), self.port_error_m

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cablecell.composition.scenario_files import load_scenario
 from cablecell.configuration import config_folder, load_connector
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.documents import DocumentError
+from cablecell.core.errors import WorkcellError
 
 
 def render_connector(file: str, *, clearance_m: float | None, out: Path) -> int:
@@ -31,6 +33,29 @@ def render_connector(file: str, *, clearance_m: float | None, out: Path) -> int:
             title += f", clearance {clearance_m * 1.0e3:g} mm on every side"
         paths = save_drawing(connector, out / stem, title)
     except (DocumentError, OSError) as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 2
+    for picture in paths:
+        console.print(str(picture), markup=False, soft_wrap=True)
+    return 0
+
+
+def render_scenario(file: str, *, seed: int | None, out: Path) -> int:
+    """Draw one seed of a scenario as it begins; print and return as `render_connector` does.
+
+    Args:
+        file: Scenario file.
+        seed: Of everything random; the scenario's own when not given.
+        out: Folder of the pictures.
+    """
+    from cablecell.evaluation.scene_views import save_views
+
+    console, path = Console(highlight=False), Path(file)
+    try:
+        scenario = load_scenario(path)
+        number = scenario.seed if seed is None else seed
+        paths = save_views(scenario, number, out / f"{path.stem}_{number}")
+    except (WorkcellError, OSError) as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 2
     for picture in paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cablecell.core.geometry import pose_from_xyz_rpy, transform_wrench
 from cablecell.hardware.checks import require_gripper_command
 from cablecell.hardware.robot_link import RobotLink
 from cablecell.ports import GripperState, WrenchSample
@@ -51,6 +52,11 @@ class RobotWrenchSensor:
 
     def __init__(self, link: RobotLink) -> None:
         self._link = link
+        pose = link.settings.wrench.pose_in_ft_frame
+        X_ft_sensor = pose_from_xyz_rpy(pose.xyz_m, pose.rpy_rad)
+        sign = 1.0 if link.settings.wrench.is_on_tool else -1.0
+        # A wrench is carried to another point and other axes by a matrix that never changes.
+        self._to_ft = np.column_stack([sign * transform_wrench(X_ft_sensor, unit) for unit in np.eye(6)])
 
     def read(self) -> WrenchSample:
         """Return the newest sample.
@@ -60,7 +66,5 @@ class RobotWrenchSensor:
             StaleStateError: The wrench is too old (code 803).
         """
         report = self._link.wrench()
-        wrench = np.array(report.wrench)
-        if not self._link.settings.wrench.is_on_tool:
-            wrench = -wrench
+        wrench = self._to_ft @ np.array(report.wrench)
         return WrenchSample(self._link.clock.of(report.received_s), wrench[:3], wrench[3:])

@@ -96,6 +96,7 @@ def _steps_on_wheels(layout: Layout) -> list[tuple[str, Callable[[], None]]]:
         ("ROS 2 and Python packages of the lock file", lambda: _install_locked(layout, layout.distribution)),
         ("message packages, compiled here", lambda: _install_messages(layout)),
         ("cablecell", lambda: _install_project(layout)),
+        ("loops of the simulation, compiled here", lambda: _compile_kernels(layout)),
         ("check", lambda: _check(layout)),
     ]
 
@@ -167,6 +168,10 @@ def _install_project(layout: Layout) -> None:
     )
     for name in _run(layout, [str(layout.python), "-c", query]).split():
         _link(executables / name, layout.venv / "bin" / name)
+
+
+def _compile_kernels(layout: Layout) -> None:
+    _run(layout, [str(layout.python), "-m", "cablecell.composition.kernels"])
 
 
 def _build_workspace(layout: Layout) -> None:

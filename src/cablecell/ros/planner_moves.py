@@ -207,19 +207,30 @@ class MoveMaker:
         model: The arm, for the same thread.
     """
 
-    def __init__(self, model: RobotModel, parameters: MotionPlannerParameters) -> None:
-        """Prepare; samples the model, which takes about a quarter of a second."""
+    def __init__(
+        self, model: RobotModel, parameters: MotionPlannerParameters, speed_limits: Matrix | None = None
+    ) -> None:
+        """Prepare; samples the model, which takes about a quarter of a second.
+
+        Args:
+            model: The arm.
+            parameters: How to plan.
+            speed_limits: Highest joint speeds of the machine beside the description's, shape (n,), rad/s.
+        """
         self.model = model
         self._geometry = RobotGeometry(model)
         # What is compiled is compiled now, and not in the first plan.
         MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0), geometry=self._geometry).warm_up()
         self._parameters = parameters
-        self._limits = MotionLimits.uniform(
+        limits = MotionLimits.uniform(
             model.dof,
             velocity=parameters.velocity_rad_per_s,
             acceleration=parameters.acceleration_rad_per_s2,
             jerk=parameters.jerk_rad_per_s3,
         )
+        if speed_limits is not None:
+            limits = replace(limits, velocity=np.minimum(limits.velocity, speed_limits))
+        self._limits = limits
         self._line = LineLimits(
             parameters.line_velocity_m_per_s, parameters.line_acceleration_m_per_s2, parameters.line_jerk_m_per_s3
         )

@@ -1,4 +1,4 @@
-"""Markers of what the cell believes: ports with their uncertainty, the held plug and its cable."""
+"""Markers of what the cell believes: ports with their uncertainty, the held plug; and of the simulated cable."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _SMALLEST_M = 2e-4
 """Shortest axis of an ellipsoid, so that a very sure estimate can still be seen."""
 
 _SEEN, _ASSUMED = ColorRGBA(r=0.1, g=0.9, b=0.3, a=0.5), ColorRGBA(r=1.0, g=0.7, b=0.1, a=0.35)
+_TRUE_CABLE = ColorRGBA(r=0.95, g=0.85, b=0.1, a=1.0)
 _PLUG, _CABLE = ColorRGBA(r=0.2, g=0.4, b=1.0, a=0.8), ColorRGBA(r=0.1, g=0.1, b=0.1, a=0.7)
 
 
@@ -65,6 +66,17 @@ def draw_held(connector: Connector | None, X_tcp_tip: Array, cable_m: float) -> 
         ends = ([0.0, 0.0, back], [0.0, 0.0, back - cable_m])
         line.points = [_point(X_tcp_tip[:3, :3] @ end + X_tcp_tip[:3, 3]) for end in ends]
         markers.append(line)
+    return MarkerArray(markers=markers)
+
+
+def draw_cable(line: Array, diameter_m: float) -> Any:
+    """Return the cable as the simulation has it, in `world`; `line` has shape (n, 3), m."""
+    markers = [Marker(ns="true_cable", action=Marker.DELETEALL)]
+    if len(line):
+        strip = _marker("true_cable", 0, Marker.LINE_STRIP, "world", _TRUE_CABLE)
+        strip.scale.x = diameter_m
+        strip.points = [_point(p) for p in line]
+        markers.append(strip)
     return MarkerArray(markers=markers)
 
 

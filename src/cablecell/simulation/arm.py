@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cablecell.core.config.trial import JOINT_NAMES
+from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.geometry.scalar import Vec3, add, rotate
 from cablecell.ports import ArmState, CommandMode, JointCommand, ServoResponse
 from cablecell.simulation.clock import SimulatedClock
@@ -17,8 +18,12 @@ from cablecell.simulation.world import World
 
 STOP_DECELERATION_RAD_PER_S2 = 20.0
 """How fast the joints come to rest on `stop`."""
+ACCELERATION_RAD_PER_S2 = 40.0
+"""Highest acceleration of positions that are followed: with more the drives have not the torque, overshoot and trip."""
 OVERSPEED = 1.2
 """The machine stops itself above this multiple of a joint's speed limit."""
+RANGE_MARGIN_RAD = 0.002
+"""How far beyond its range a joint may be seen: noise of the encoder, overshoot of a joint that was sent to its end."""
 DEFAULT_PERIOD_S = 0.002
 """Control period until the first cycle says otherwise."""
 
@@ -33,6 +38,8 @@ class SimulatedArm:
         self._values = [0.0] * len(JOINT_NAMES)
         self._reference = [0.0] * len(JOINT_NAMES)
         self._speed = [0.0] * len(JOINT_NAMES)
+        self._stream: JointStream | None = None
+        self._is_fresh = False
         self._period_s = DEFAULT_PERIOD_S
         self._state: ArmState | None = None
         self._is_protective_stopped = False
@@ -83,8 +90,8 @@ class SimulatedArm:
     def command(self, command: JointCommand) -> JointCommand:
         """Take a setpoint for the next cycle and return it after the machine's own limits.
 
-        Torques are limited to the joints' effort limits, positions to their range and to what the speed limit allows
-        in one cycle. Nothing moves while the machine is protective stopped.
+        Torques are limited to the joints' effort limits, positions to their range and to what speed and acceleration
+        allow in one cycle. Nothing moves while the machine is protective stopped.
 
         Raises:
             MachineNotConnectedError: Not connected (code 851).
@@ -100,17 +107,12 @@ class SimulatedArm:
                 min(max(v, -joint.effort), joint.effort) for v, joint in zip(values, world.joint_limits, strict=True)
             ]
         else:
-            if self._mode is not CommandMode.POSITION:
-                self._reference = [float(v) for v in self.read().q]
-            limited = [
-                min(
-                    max(v, joint.lower, r - joint.velocity * self._period_s),
-                    joint.upper,
-                    r + joint.velocity * self._period_s,
-                )
-                for v, r, joint in zip(values, self._reference, world.joint_limits, strict=True)
-            ]
-        self._mode, self._values = command.mode, limited
+            if self._mode is not CommandMode.POSITION or self._stream is None:
+                self._stream = _stream(world, self._period_s)
+                self._stream.reset(self.read().q)
+                self._reference = self._stream.q.tolist()
+            limited = self._stream.step(np.array(values)).tolist()
+        self._mode, self._values, self._is_fresh = command.mode, limited, True
         return JointCommand(command.mode, np.array(limited))
 
     def stop(self) -> None:
@@ -148,6 +150,9 @@ class SimulatedArm:
             return
         if self._mode is CommandMode.POSITION:
             target = list(self._values)
+            if not self._is_fresh and self._stream is not None:
+                self._stream.reset(np.array(target))  # a command that is not followed by another is held
+            self._is_fresh = False
         else:
             slower = STOP_DECELERATION_RAD_PER_S2 * self._period_s
             self._speed = [math.copysign(max(0.0, abs(v) - slower), v) for v in self._speed]
@@ -169,7 +174,8 @@ class SimulatedArm:
         tau = motor if drives.torques is None else drives.torques
         measured_q, measured_dq = world.encoders.measure(world.time_s, q, dq, tau)
         for value, speed, joint in zip(measured_q, measured_dq, world.joint_limits, strict=True):
-            if abs(speed) > OVERSPEED * joint.velocity or not joint.lower <= value <= joint.upper:
+            is_within = joint.lower - RANGE_MARGIN_RAD <= value <= joint.upper + RANGE_MARGIN_RAD
+            if abs(speed) > OVERSPEED * joint.velocity or not is_within:
                 self._is_protective_stopped = True
         self._state = ArmState(
             stamp_s=self._clock.now_s(),
@@ -220,6 +226,15 @@ class SimulatedArm:
                 raise MachineCommandError(
                     f"command of {name} is {value}; it must be finite", quantity=name, value=value
                 )
+
+
+def _stream(world: World, period_s: float) -> JointStream:
+    """Return what turns positions that may jump into some that the drives can follow."""
+    limits = world.joint_limits
+    lower, upper, speed = (
+        np.array([getattr(joint, name) for joint in limits]) for name in ("lower", "upper", "velocity")
+    )
+    return JointStream(lower, upper, speed, np.full_like(speed, ACCELERATION_RAD_PER_S2), period_s)
 
 
 def _believed_payload(world: World) -> tuple[float, Vec3]:

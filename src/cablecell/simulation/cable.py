@@ -1,91 +1,146 @@
-"""Pull of the cable on the plug: weight of the hanging part and bending, slowly varying.
+"""The cable behind a plug: an elastic rod whose near end moves with the plug's boot.
 
-Quasi-static: behind the boot the cable turns over and hangs down to the table, where the rest lies. The hanging length
-is the height of the boot above the table; its weight pulls down, at a distance from the boot that follows from the
-balance of bending and weight, a·(EI/w)^(1/3), so it also twists the plug. A sideways pull of a clamped beam keeps the
-hanging part over the place where it lies; friction lets that place follow when it is left behind.
+It is found anew at its own rate and slowly follows the plug. Between two updates its pull is constant, which alone
+would feed energy into the plug; a damper as strong as its stiffness times that time takes out more than that.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from cablecell.core.cable.condition import CableCondition, CableLimits, judge_cable
+from cablecell.core.cable.rod import Hold, Rod, RodEnd, RodProperties, RodSurroundings
 from cablecell.core.config.connector import CableProperties
-from cablecell.core.geometry.scalar import Vec3, add, cross, scale, subtract
+from cablecell.core.config.simulation import CableSettings, FarEnd
+from cablecell.core.geometry.scalar import Quat, Vec3, dot, norm, rotate, scale, subtract
+from cablecell.simulation.errors import TrialSceneError
 
-_BEND_OVER = 1.2
-"""Distance of the hanging part from the boot, in units of (EI/w)^(1/3), for a cable that leaves upwards."""
+AXIAL_STIFFNESS_N = 2000.0
+"""EA of every cable: 0.05 % of stretch at 1 N, which nothing here can see, and soft enough for a plug to be held by."""
+TWIST_PER_BEND = 0.75
+"""GJ of a round cable per EI: 1 / (1 + Poisson's ratio)."""
+TAUT_REACH = 0.99
+"""Distance of the ends, in lengths of the cable, from which it counts as taut."""
 
 
-class CablePull:
-    """Force and torque of a cable on the plug's boot.
+class Cable:
+    """The pull of one cable on its plug.
 
     Attributes:
-        force: Newest force on the plug, in `world`, N.
-        torque: Newest torque about the boot, in `world`, N·m.
-        anchor: Where the cable reaches the table, m.
+        rod: Shape and loads.
+        force: Force on the plug at its boot, in `world`, N, without damping.
+        torque: Torque about the boot, in `world`, N·m, without damping.
+        damping_n_s_per_m: Damper of the boot's motion.
+        damping_nm_s_per_rad: Damper of its turning.
     """
 
     def __init__(
         self,
         cable: CableProperties,
+        settings: CableSettings,
         table_height_m: float,
-        gravity: float,
-        time_constant_s: float,
+        gravity_m_per_s2: float,
         boot: Vec3,
-        away: Vec3,
+        q_plug: Quat,
     ) -> None:
-        self._cable = cable
-        self._table = table_height_m
-        self._weight_per_m = cable.mass_kg_per_m * gravity
-        self._time_constant = time_constant_s
-        self._offset = _BEND_OVER * (cable.bending_stiffness_nm2 / max(self._weight_per_m, 1e-6)) ** (1 / 3)
-        length = math.hypot(away[0], away[1]) or 1.0
-        self._away: Vec3 = (away[0] / length, away[1] / length, 0.0)
-        self.anchor: Vec3 = self._hanging_point(boot)
-        self.force, self.torque = self._target(boot)
+        """Lay the cable out from a plug to its far end.
 
-    def update(self, boot: Vec3, dt_s: float) -> None:
-        """Move force and torque towards the balance at a new position of the boot.
+        Args:
+            cable: What the cable is made of.
+            settings: Where its other end is, and how it is computed.
+            table_height_m: What it lies on.
+            gravity_m_per_s2: Acceleration along -z.
+            boot: Where it leaves the plug, in `world`, m.
+            q_plug: Orientation of the plug; the cable leaves along its -z.
+
+        Raises:
+            TrialSceneError: The far end is held farther away than the cable is long (code 853).
+        """
+        end = settings.far_end
+        far = None if end.kind == "free" else _held_end(end)
+        if far is not None and math.dist(boot, far.position) >= TAUT_REACH * cable.length_m:
+            raise TrialSceneError(
+                f"far_end.position_m = {list(far.position)} m in world is {math.dist(boot, far.position):.3f} m from "
+                f"the plug; a cable of {cable.length_m} m must reach it with slack",
+                quantity="far_end.position_m",
+                value=list(far.position),
+                limit=TAUT_REACH * cable.length_m,
+                unit="m",
+                frame="world",
+            )
+        # A free cable that hangs straight is not taut.
+        reach = math.inf if far is None else TAUT_REACH
+        self._limits = CableLimits(cable.min_bend_radius_m, settings.pull_limit_n, reach, end.hold_n)
+        self._period_s = 1.0 / settings.rate_hz
+        self._length_m = cable.length_m
+        self.rod = Rod(
+            RodProperties(
+                length_m=cable.length_m,
+                mass_kg_per_m=cable.mass_kg_per_m,
+                bending_stiffness_nm2=cable.bending_stiffness_nm2,
+                axial_stiffness_n=AXIAL_STIFFNESS_N,
+                twisting_stiffness_nm2=TWIST_PER_BEND * cable.bending_stiffness_nm2,
+                radius_m=0.5 * cable.diameter_m,
+            ),
+            RodSurroundings(
+                gravity_m_per_s2=gravity_m_per_s2,
+                table_height_m=table_height_m,
+                friction=settings.table_friction,
+                drag_per_s=settings.drag_per_s,
+                end_mass_kg=end.mass_kg,
+            ),
+            near=_boot_end(boot, q_plug),
+            far=far,
+            hold=Hold[end.kind.upper()],
+            segments=settings.segments,
+            heading_rad=end.heading_rad,
+        )
+        self._take_loads()
+
+    def update(self, boot: Vec3, q_plug: Quat) -> None:
+        """Let the cable follow the plug for one period of its rate.
 
         Args:
             boot: Where the cable leaves the plug, in `world`, m.
-            dt_s: Time since the last update, s.
+            q_plug: Orientation of the plug.
         """
-        hanging = self._hanging_point(boot)
-        slack = max(0.05, self._cable.length_m - self._height(boot))
-        left_behind = subtract(self.anchor, hanging)
-        distance = math.hypot(left_behind[0], left_behind[1])
-        if distance > slack:
-            self.anchor = add(hanging, scale(left_behind, slack / distance))
-        share = 1.0 - math.exp(-dt_s / self._time_constant)
-        force, torque = self._target(boot)
-        self.force = add(self.force, scale(subtract(force, self.force), share))
-        self.torque = add(self.torque, scale(subtract(torque, self.torque), share))
+        self.rod.update(_boot_end(boot, q_plug), self._period_s)
+        self._take_loads()
 
-    def centre_line(self, boot: Vec3, points: int = 12) -> list[Vec3]:
-        """Return points from the boot over the bend down to the table, m, for drawing."""
-        top = add(boot, (0.0, 0.0, 0.6 * self._offset))
-        foot = self.anchor
-        line = []
-        for i in range(points):
-            s = i / (points - 1)
-            middle = add(scale(boot, (1 - s) ** 2), scale(top, 2 * s * (1 - s)))
-            line.append(add(middle, scale((foot[0], foot[1], self._table), s * s)))
-        return line
+    def condition(self) -> CableCondition:
+        """Return how the cable is, for evaluation."""
+        rod = self.rod
+        reach = math.dist(rod.nodes[0], rod.nodes[-1]) / self._length_m
+        return judge_cable(rod.radius_m, rod.tension_n, reach, norm(rod.far_force), self._limits)
 
-    def _height(self, boot: Vec3) -> float:
-        return min(max(0.0, boot[2] - self._table), self._cable.length_m)
+    def centre_line(self, points: int) -> tuple[Vec3, ...]:
+        """Return points of the centre line at equal distances, from the plug to the far end, in `world`, m."""
+        nodes = self.rod.nodes
+        at = np.linspace(0.0, len(nodes) - 1.0, points)
+        line = np.stack([np.interp(at, np.arange(len(nodes)), nodes[:, i]) for i in range(3)], axis=1)
+        return tuple((x, y, z) for x, y, z in line.tolist())
 
-    def _hanging_point(self, boot: Vec3) -> Vec3:
-        x, y, _ = add(boot, scale(self._away, self._offset))
-        return (x, y, self._table)
+    def _take_loads(self) -> None:
+        rod = self.rod
+        self.force, self.torque = rod.force, rod.torque
+        self.damping_n_s_per_m = rod.stiffness_n_per_m * self._period_s
+        self.damping_nm_s_per_rad = rod.stiffness_nm_per_rad * self._period_s
 
-    def _target(self, boot: Vec3) -> tuple[Vec3, Vec3]:
-        height = self._height(boot)
-        weight = self._weight_per_m * (height + self._offset)
-        side = subtract(self.anchor, self._hanging_point(boot))
-        free = max(0.1, height + self._offset)
-        stiffness = 3.0 * self._cable.bending_stiffness_nm2 / free**3 + 0.5 * self._weight_per_m
-        force: Vec3 = (stiffness * side[0], stiffness * side[1], -weight)
-        return force, cross(scale(self._away, self._offset), force)
+
+def _boot_end(boot: Vec3, q_plug: Quat) -> RodEnd:
+    return RodEnd(boot, rotate(q_plug, (0.0, 0.0, -1.0)), rotate(q_plug, (1.0, 0.0, 0.0)))
+
+
+def _held_end(end: FarEnd) -> RodEnd:
+    assert end.direction is not None
+    assert end.position_m is not None
+    x, y, z = end.direction
+    length = norm((x, y, z))
+    # The rod runs into what holds it, against the direction in which the cable leaves that.
+    direction = scale((x, y, z), -1.0 / length)
+    axis = min(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), key=lambda a: abs(dot(a, direction)))
+    across = subtract(axis, scale(direction, dot(axis, direction)))
+    position = end.position_m
+    return RodEnd((position[0], position[1], position[2]), direction, scale(across, 1.0 / norm(across)))

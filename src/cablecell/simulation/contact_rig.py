@@ -120,7 +120,13 @@ def rig_connector(setup: RigSetup) -> Connector:
             ],
         },
         "forces": {"insertion_max_n": 300.0, "lateral_max_n": 300.0, "damage_n": 1000.0},
-        "cable": {"length_m": 1.0, "mass_kg_per_m": 0.01, "bending_stiffness_nm2": 1.0e-4, "diameter_m": 2.0e-3},
+        "cable": {
+            "length_m": 1.0,
+            "mass_kg_per_m": 0.01,
+            "bending_stiffness_nm2": 1.0e-4,
+            "diameter_m": 2.0e-3,
+            "min_bend_radius_m": 0.02,
+        },
     }
     if not is_box:
         data["round_fit"] = {

@@ -2,8 +2,11 @@
 
 It stands for pad, jaw and wrist compliance. Contact itself is hard; without this spring a position-controlled arm would
 push with hundreds of newtons for a few hundredths of a millimetre. The explicit form is stable while ω·dt < 0.6,
-which bounds stiffness and the plug's mass (the connector schema enforces that). Beyond what friction can hold the plug
-slips: the spring's rest pose follows it.
+which bounds stiffness and the plug's mass (the connector schema enforces that).
+
+Friction of both pads holds at most 2 µ F of force, F being the gripper's, and that times the arm of the pads of torque;
+force and torque together stay inside the ellipsoid of the two. Beyond it the plug slips: the spring's rest pose follows
+until it holds again, and meanwhile its damper, which is in series with the slip, does nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from cablecell.core.geometry.scalar import (
     Vec3,
     add,
     cross,
+    dot,
     norm,
     quat_conjugate,
     quat_from_rotvec,
@@ -33,20 +37,39 @@ class GraspSpring:
     """Spring between a frame of the hand and a frame of the plug.
 
     Attributes:
+        limit_n: Force that friction holds, N.
         slipped_m: How far the plug has slipped from where it was gripped.
         force: Newest force on the plug, in `world`, N.
         torque: Newest torque on the plug about its centre of mass, in `world`, N·m.
     """
 
-    def __init__(self, settings: GraspSettings, mass_kg: float, inertia_kg_m2: float, X_tcp_com: Pose) -> None:
+    def __init__(
+        self,
+        settings: GraspSettings,
+        mass_kg: float,
+        inertia_kg_m2: float,
+        X_tcp_com: Pose,
+        grip_n: float = math.inf,
+    ) -> None:
+        """Hold a plug where it is.
+
+        Args:
+            settings: Stiffness, damping and friction.
+            mass_kg: Mass of the plug.
+            inertia_kg_m2: Smallest moment of inertia of the plug.
+            X_tcp_com: Where it is held: pose of its centre of mass in `tcp`.
+            grip_n: Force of the gripper, N; without limit nothing slips.
+        """
         self._k = settings.stiffness_n_per_m
         self._k_angular = settings.stiffness_nm_per_rad
         self._d = 2.0 * settings.damping_ratio * math.sqrt(self._k * mass_kg)
         self._d_angular = 2.0 * settings.damping_ratio * math.sqrt(self._k_angular * inertia_kg_m2)
         self.force: Vec3 = (0.0, 0.0, 0.0)
         self.torque: Vec3 = (0.0, 0.0, 0.0)
-        self._slip_m = settings.slip_n / settings.stiffness_n_per_m
-        self._slip_rad = settings.slip_nm / settings.stiffness_nm_per_rad
+        self._per_newton = 2.0 * settings.pad_friction
+        self._arm_m = settings.pad_arm_m
+        self.limit_n = math.inf
+        self.hold_with(grip_n)
         self.slipped_m = 0.0
         self._shift: Vec3 = (0.0, 0.0, 0.0)
         # The plug is held at the origin of tcp: forces act there.
@@ -75,16 +98,19 @@ class GraspSpring:
         if self.slipped_m:
             sx, sy, sz = rotate(q_hand, self._shift)
             ex, ey, ez = ex + sx, ey + sy, ez + sz
-        if ex * ex + ey * ey + ez * ez > self._slip_m**2:
-            ex, ey, ez = self._slip((ex, ey, ez), q_hand)
+        # Rotation from the plug's orientation to its rest orientation, in world.
+        turn = rotvec_from_quat(quat_multiply(quat_multiply(q_hand, self._q_rest), quat_conjugate(q_plug)))
+        ka, da = self._k_angular, self._d_angular
+        pull, twist = k * k * (ex * ex + ey * ey + ez * ez), ka * ka * dot(turn, turn)
+        load = pull + twist / self._arm_m**2
+        if load > self.limit_n**2:
+            held = self.limit_n / math.sqrt(load)
+            ex, ey, ez = self._slip((ex, ey, ez), held, q_hand)
+            turn = self._twist(turn, held, q_hand)
+            d, da = 0.0, 0.0
         fx = k * ex + d * (v_tcp[0] - v_com[0] - wy * az + wz * ay)
         fy = k * ey + d * (v_tcp[1] - v_com[1] - wz * ax + wx * az)
         fz = k * ez + d * (v_tcp[2] - v_com[2] - wx * ay + wy * ax)
-        # Rotation from the plug's orientation to its rest orientation, in world.
-        turn = rotvec_from_quat(quat_multiply(quat_multiply(q_hand, self._q_rest), quat_conjugate(q_plug)))
-        if norm(turn) > self._slip_rad:
-            turn = self._twist(turn, q_hand)
-        ka, da = self._k_angular, self._d_angular
         tx = ka * turn[0] + da * (w_hand[0] - wx)
         ty = ka * turn[1] + da * (w_hand[1] - wy)
         tz = ka * turn[2] + da * (w_hand[2] - wz)
@@ -92,18 +118,20 @@ class GraspSpring:
         self.torque = add((tx, ty, tz), cross((ax, ay, az), self.force))
         return self.force, (tx, ty, tz), (com[0] + ax, com[1] + ay, com[2] + az)
 
-    def _slip(self, stretch: Vec3, q_hand: Quat) -> Vec3:
+    def hold_with(self, grip_n: float) -> None:
+        """Hold with another force of the gripper from now on, N."""
+        self.limit_n = self._per_newton * grip_n
+
+    def _slip(self, stretch: Vec3, held: float, q_hand: Quat) -> Vec3:
         """Let the rest position follow the plug until friction holds; return the stretch that is left, in `world`."""
-        length = norm(stretch)
-        excess = scale(stretch, 1.0 - self._slip_m / length)
+        excess = scale(stretch, 1.0 - held)
         self._shift = subtract(self._shift, rotate(quat_conjugate(q_hand), excess))
         self.slipped_m = norm(self._shift)
         return subtract(stretch, excess)
 
-    def _twist(self, turn: Vec3, q_hand: Quat) -> Vec3:
+    def _twist(self, turn: Vec3, held: float, q_hand: Quat) -> Vec3:
         """Let the rest orientation follow the plug until friction holds; return the turn that is left, in `world`."""
-        angle = norm(turn)
-        excess = scale(turn, 1.0 - self._slip_rad / angle)
+        excess = scale(turn, 1.0 - held)
         in_hand = rotate(quat_conjugate(q_hand), excess)
         self._q_rest = quat_multiply(quat_from_rotvec(scale(in_hand, -1.0)), self._q_rest)
         return subtract(turn, excess)

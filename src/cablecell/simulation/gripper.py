@@ -55,6 +55,8 @@ class SimulatedGripper:
         held = world.scene.plug
         if held is not None and self._plug_is_between():
             width_m = max(width_m, held.connector.grasp.width_m)
+            if world.grasp is not None and self._width_m <= held.connector.grasp.width_m:
+                world.grasp.hold_with(force_n)
         world.move_fingers(width_m, force_n)
 
     def attach(self, world: World) -> None:

@@ -10,7 +10,7 @@ import pybullet as p
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, rotate, scale, subtract
 from cablecell.simulation.bodies import add_plug
-from cablecell.simulation.cable import CablePull
+from cablecell.simulation.cable import Cable
 from cablecell.simulation.grasp import GraspSpring, grasp_error
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import GrippedPlug
@@ -43,6 +43,7 @@ class HeldPlug:
         X_world_tcp: Pose,
         table_height_m: float,
         rng: random.Random,
+        grip_n: float,
     ) -> None:
         """Put the plug between the fingers, displaced by the error of the grasp.
 
@@ -56,6 +57,7 @@ class HeldPlug:
             X_world_tcp: Where the gripper is.
             table_height_m: What the cable lies on.
             rng: Source of the error of the grasp.
+            grip_n: Force of the gripper, N.
         """
         self._client, self._arm, self._hand, self._X_hand_tcp = client, arm, hand, X_hand_tcp
         plug = held.connector.plug
@@ -70,22 +72,22 @@ class HeldPlug:
         self.body = add_plug(client, held.connector, X_world_tcp @ X_tcp_com)
         inertia = min(plug.inertia_kg_m2)
         self._spring = (settings.grasp, plug.mass_kg, inertia)
-        self.grasp: GraspSpring | None = GraspSpring(*self._spring, X_tcp_com)
+        self.grasp: GraspSpring | None = GraspSpring(*self._spring, X_tcp_com, grip_n)
         self._held_point = X_tcp_com.inverse().p
         for link in range(-1, p.getNumJoints(arm, physicsClientId=client)):
             # The spring stands for the contact between pads and plug.
             p.setCollisionFilterPair(arm, self.body, link, -1, 0, physicsClientId=client)
         exit_point = plug.cable_exit_m
         self._boot = subtract((exit_point[0], exit_point[1], exit_point[2]), self._com)
-        self.cable: CablePull | None = None
+        self.cable: Cable | None = None
         if settings.cable.is_present:
-            self.cable = CablePull(
+            self.cable = Cable(
                 held.connector.cable,
+                settings.cable,
                 table_height_m=table_height_m,
-                gravity=settings.physics.gravity_m_per_s2,
-                time_constant_s=settings.cable.time_constant_s,
+                gravity_m_per_s2=settings.physics.gravity_m_per_s2,
                 boot=self.boot(),
-                away=rotate(self.com().q, (0.0, 0.0, -1.0)),
+                q_plug=self.com().q,
             )
         self.forces: Sequence[PlugForce] = ()
 
@@ -106,17 +108,23 @@ class HeldPlug:
         com, q = self.com()
         return add(com, rotate(q, self._boot))
 
+    def move_cable(self) -> None:
+        """Let the cable follow the plug for one period of its rate."""
+        if self.cable is not None:
+            self.cable.update(self.boot(), self.com().q)
+
     def tip_of(self, com: Vec3, q: Quat) -> Vec3:
         """Return where the tip is when the centre of mass is at a pose, in `world`, m."""
         return subtract(com, rotate(q, self._com))
 
-    def grip(self, X_world_tcp: Pose) -> None:
+    def grip(self, X_world_tcp: Pose, grip_n: float) -> None:
         """Hold the plug where it is now, without moving it.
 
         Args:
             X_world_tcp: Where the gripper is.
+            grip_n: Its force, N.
         """
-        self.grasp = GraspSpring(*self._spring, X_world_tcp.inverse() @ self.com())
+        self.grasp = GraspSpring(*self._spring, X_world_tcp.inverse() @ self.com(), grip_n)
 
     def push(self) -> None:
         """Apply grasp, cable and other forces to the plug, and the reaction of the grasp to the hand, for one step."""
@@ -135,10 +143,11 @@ class HeldPlug:
             p.applyExternalTorque(self._arm, self._hand, (-tx, -ty, -tz), p.WORLD_FRAME, client)
             force, torque = self.grasp.force, self.grasp.torque
         if self.cable is not None:
-            pull = self.cable.force
-            lever = rotate(q, self._boot)
+            cable, lever = self.cable, rotate(q, self._boot)
+            pull = subtract(cable.force, scale(add(v, cross(w, lever)), cable.damping_n_s_per_m))
+            turn = subtract(cable.torque, scale(w, cable.damping_nm_s_per_rad))
             force = add(force, pull)
-            torque = add(torque, add(self.cable.torque, cross(lever, pull)))
+            torque = add(torque, add(turn, cross(lever, pull)))
         for act in self.forces:
             wrench = act(com, q, v, w, force, torque)
             if wrench is not None:

@@ -214,7 +214,8 @@ class SimulatedMachine:
             anchors: Objects with state beside the machine, by name.
             shared: Objects without state that these refer to, by name.
         """
-        scene = self._scene
+        # The world is built as the arm really is, and so has a scene of its own.
+        scene = self.world.scene
         own: dict[str, object] = {
             "machine": self,
             "world": self.world,
@@ -224,13 +225,13 @@ class SimulatedMachine:
             "gripper": self.gripper,
             "wrench_sensor": self.wrench_sensor,
         }
-        fixed: dict[str, object] = {"scene": scene, "settings": self._settings, "robot": scene.robot}
+        fixed: dict[str, object] = {"scene": scene, "described": self._scene, "settings": self._settings}
         fixed.update({f"static/{i}": body for i, body in enumerate(scene.statics)})
         fixed.update({f"port/{name}": port for name, port in scene.ports.items()})
         return ObjectState({**own, **(anchors or {})}, {**fixed, **(shared or {})}, self.world.client)
 
     def _fingerprint(self) -> str:
-        scene = self._scene
+        scene = self.world.scene
         connectors = [(name, port.connector.name, port.X_WE) for name, port in sorted(scene.ports.items())]
         held = "" if scene.plug is None else scene.plug.connector.name
         described = (scene.board, connectors, scene.target, held, self._seed, self._settings.model_dump_json())

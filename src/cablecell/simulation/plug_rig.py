@@ -95,8 +95,6 @@ class PlugRig:
             stiffness_n_per_m=support.stiffness_n_per_m,
             stiffness_nm_per_rad=support.stiffness_nm_per_rad,
             damping_ratio=support.damping_ratio,
-            slip_n=500.0,
-            slip_nm=20.0,
             error_m=0.0,
             error_rad=0.0,
         )

@@ -11,6 +11,8 @@ from cablecell.simulation.latch import LatchModel, make_latch
 from cablecell.simulation.round_contact import RoundContact
 from cablecell.simulation.scene import Scene
 
+_LATCH_SLACK_M = 0.5e-3
+"""Room beyond half again its clearance within which a plug's tip is still in the port, and its latch acts."""
 _BESIDE_M, _ABOVE_M, _BELOW_M = 5.0e-3, 5.0e-3, 0.06
 """A port is looked at while the plug's tip is so near to its entrance."""
 
@@ -46,11 +48,14 @@ class PortForces:
         self._scene, self._held = scene, held
         self.latches: dict[str, LatchModel] = {}
         self.rounds: dict[str, RoundContact] = {}
+        self._latches_within: dict[str, float] = {}
         self.near: str | None = None
         for name, port in scene.ports.items():
             latch = make_latch(port.connector, dt_s) if settings.has_latch else None
             if latch is not None:
                 self.latches[name] = latch
+                clearance = port.connector.clearance
+                self._latches_within[name] = (1.5 * max(clearance.x_m, clearance.y_m) + _LATCH_SLACK_M) ** 2
             plug = scene.plug
             if held is None or plug is None or plug.connector.round_fit is None:
                 continue
@@ -97,9 +102,12 @@ class PortForces:
         if latch is not None:
             axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
             lever = subtract(self._held.tip_of(com, q), com)
-            depth = dot(subtract(add(com, lever), X_WE.p), axis)
-            push = scale(axis, latch.force(depth, dot(add(v, cross(w, lever)), axis), dot(loaded, axis)))
-            turn = cross(lever, push)
+            off = subtract(add(com, lever), X_WE.p)
+            depth = dot(off, axis)
+            # A plug that stands beside its port is as deep as one in it, but there is nothing to latch on.
+            if dot(off, off) - depth * depth < self._latches_within[self.near]:
+                push = scale(axis, latch.force(depth, dot(add(v, cross(w, lever)), axis), dot(loaded, axis)))
+                turn = cross(lever, push)
         if contact is not None:
             more, turn_more = contact.wrench(com, q, v, w, add(loaded, push), add(torque, turn))
             push, turn = add(push, more), add(turn, turn_more)

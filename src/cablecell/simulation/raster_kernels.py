@@ -23,6 +23,8 @@ _EDGE_ON = 1e-9
 """Distance of the eye from a plane, m, below which the plane is not seen."""
 _POINT = 1e-15
 """Length of an edge, per unit depth, below which it is none."""
+_SAME_RADIUS = 1e-9
+"""Change of a ray, per unit depth, that is none: a millionth of a pixel."""
 _MOST_CORNERS = 128
 
 
@@ -243,7 +245,7 @@ def undistorted(x: float, y: float, k1: float, k2: float) -> tuple[float, float]
         r2 = r * r
         step = (r * (1.0 + k1 * r2 + k2 * r2 * r2) - r_seen) / (1.0 + 3.0 * k1 * r2 + 5.0 * k2 * r2 * r2)
         r -= step
-        if abs(step) < 1e-13:
+        if abs(step) < _SAME_RADIUS:
             break
     s = r / r_seen if r_seen > 0.0 else 1.0
     return s * x, s * y

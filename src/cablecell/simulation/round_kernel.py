@@ -39,7 +39,7 @@ FIT_SIZE = 13
 # Columns of `work`: point from the centre of mass, normal that pushes the plug, depth, deflection, normal force, limit.
 _R, _N, _G, _S, _P, _L = 0, 3, 6, 7, 10, 11
 WORK_SIZE = 12
-_MAX_ROUNDS, _MAX_TURNS, _LEAST_SHARE = 30, 20, 1.0e-3
+_MAX_ROUNDS, _MAX_TURNS, _LEAST_SHARE = 30, 20, 1.0e-7
 _TOLERANCE_J = 1.0e-18
 """Energy of the momentum that may be missing after a step: 80 g at 5 nm/s."""
 _LIMIT_TOLERANCE_N = 1.0e-3

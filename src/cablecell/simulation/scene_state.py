@@ -8,7 +8,8 @@ from cablecell.core.geometry.scalar import Vec3
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.world import World
 
-CABLE_POINTS = 12
+CABLE_POINTS = 41
+"""Points a cable is sent with, whatever its number of segments is."""
 _HEAD = 1 + 6 + 1 + 1
 _SIZE = _HEAD + 7 + 3 * CABLE_POINTS
 
@@ -67,7 +68,7 @@ def observe_scene(world: World, stamp_s: float) -> SceneState:
     q, _, _ = world.joint_states()
     line: tuple[Vec3, ...] = ()
     if world.cable is not None:
-        line = tuple(world.cable.centre_line(world.boot(), CABLE_POINTS))
+        line = world.cable.centre_line(CABLE_POINTS)
     return SceneState(
         stamp_s=stamp_s,
         q=tuple(q),

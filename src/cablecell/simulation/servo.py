@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from cablecell.core.control.joint_stream import JointStream
 from cablecell.ports import ArmState, CommandMode, JointCommand, Vector, WrenchSample
 from cablecell.simulation.machine import SimulatedMachine
 
@@ -25,9 +24,6 @@ STIFFNESS_NM_PER_RAD = (8.0e4, 8.0e4, 4.0e4, 1.0e4, 1.0e4, 1.0e4)
 """Of the joints as their servos hold them: about 7e4 N/m at the tool, as arms of this size have. Estimate."""
 DAMPING_NMS_PER_RAD = (700.0, 700.0, 350.0, 40.0, 40.0, 20.0)
 """Likewise of the motion against what is commanded."""
-
-ACCELERATION_RAD_PER_S2 = 40.0
-"""Highest acceleration of what the drives are told: with more they have not the torque, overshoot and trip."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +85,13 @@ class ServoArm:
         self._setpoints: DelayLine[Vector] = DelayLine(link, rng)
         self._reports: DelayLine[tuple[ArmState, WrenchSample]] = DelayLine(link, rng)
         self._smooth: list[Vector] = []
-        self._stream: JointStream | None = None
         machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
 
     def reset(self) -> None:
         """Hold where the arm is, as after a change of the scene; what is on its way is lost."""
         self._setpoints.clear()
         self._reports.clear()
-        self._smooth, self._stream = [], None
+        self._smooth = []
         self._machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
 
     def send(self, q: Vector) -> None:
@@ -115,8 +110,7 @@ class ServoArm:
         machine = self._machine
         target = self._setpoints.newest(machine.clock.now_s())
         if target is not None:
-            wanted = self._bounded(self._smoothed(target, period_s), period_s)
-            machine.arm.command(JointCommand(CommandMode.POSITION, wanted))
+            machine.arm.command(JointCommand(CommandMode.POSITION, self._smoothed(target, period_s)))
         machine.cycle(period_s)
 
     def _smoothed(self, target: Vector, period_s: float) -> Vector:
@@ -130,12 +124,3 @@ class ServoArm:
         second = self._smooth[1] + blend * (first - self._smooth[1])
         self._smooth = [first, second]
         return second
-
-    def _bounded(self, wanted: Vector, period_s: float) -> Vector:
-        """Return what the drives can follow: a jump becomes a motion within speed and acceleration."""
-        if self._stream is None:
-            limits = self._machine.world.joint_limits
-            lower, upper, speed = (np.array([getattr(j, n) for j in limits]) for n in ("lower", "upper", "velocity"))
-            self._stream = JointStream(lower, upper, speed, np.full_like(speed, ACCELERATION_RAD_PER_S2), period_s)
-            self._stream.reset(self._machine.arm.read().q)
-        return self._stream.step(wanted)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pybullet as p
 
+from cablecell.core.cable.condition import CableCondition, CableFault
 from cablecell.core.geometry.scalar import Vec3, norm, rotvec_from_quat
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.world import World
@@ -63,6 +64,7 @@ class Truth:
         inserted_at_s: When the dwell was over, s.
         contacts: First contact of every pair of arm link and forbidden part.
         peak_grasp_n: Largest force between gripper and plug so far, N.
+        cable_faults: When each thing that must not happen to the cable was seen first, s.
     """
 
     def __init__(self, world: World) -> None:
@@ -73,6 +75,7 @@ class Truth:
         self.inserted_at_s: float | None = None
         self.contacts: list[OffLimitContact] = []
         self.peak_grasp_n = 0.0
+        self.cable_faults: dict[CableFault, float] = {}
 
     def _link_names(self) -> dict[str, int]:
         return {joint.child: self._world.joints[joint.name] for joint in self._world.scene.robot.joints}
@@ -135,6 +138,10 @@ class Truth:
         """Return the force between gripper and plug, N."""
         return 0.0 if self._world.grasp is None else norm(self._world.grasp.force)
 
+    def cable(self) -> CableCondition | None:
+        """Return how the plug's cable is, or None where there is none."""
+        return None if self._world.cable is None else self._world.cable.condition()
+
     def latch_engaged(self, port: str | None = None) -> bool:
         """Return whether the latch of a port holds the plug; False where there is none."""
         latch = self._world.latches.get(port or self._world.scene.target)
@@ -149,8 +156,11 @@ class Truth:
         return sum(float(point[9]) for point in points) + world.port_forces.contact_force_n()
 
     def look(self) -> None:
-        """Follow seating and forbidden contacts; called at the watch rate."""
+        """Follow seating, forbidden contacts and the cable; called at the watch rate."""
         self.peak_grasp_n = max(self.peak_grasp_n, self.grasp_force_n())
+        cable = self.cable()
+        for fault in cable.faults if cable is not None else ():
+            self.cable_faults.setdefault(fault, self._world.time_s)
         self._follow_seating()
         self._follow_contacts()
 

@@ -13,8 +13,6 @@ from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import CABLE_POINTS, SceneState
 
 CABLE_COLOR = (0.95, 0.85, 0.10, 1.0)
-SEGMENT_M = 0.045
-"""Length a piece of the cable is drawn with; a little overlap does not show."""
 _OUT_OF_SIGHT = Pose((0.0, 0.0, -10.0), NO_ROTATION)
 
 
@@ -37,9 +35,11 @@ def add_scene(render: RenderScene, scene: Scene) -> None:
         for part in scene.plug.connector.plug.parts
     ]
     render.add_body("plug", parts)
-    radius = scene.plug.connector.cable.diameter_m / 2.0
+    cable = scene.plug.connector.cable
+    # Each piece ends a radius inside its neighbours, so that a bend shows no gap.
+    piece = Cylinder(0.5 * cable.diameter_m, cable.length_m / (CABLE_POINTS - 1) + cable.diameter_m, CABLE_COLOR)
     for i in range(CABLE_POINTS - 1):
-        render.add_body(f"cable/{i}", [Cylinder(radius, SEGMENT_M, CABLE_COLOR)])
+        render.add_body(f"cable/{i}", [piece])
 
 
 def show_state(render: RenderScene, scene: Scene, state: SceneState) -> None:

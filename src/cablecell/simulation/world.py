@@ -16,7 +16,7 @@ from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.geometry.scalar import Vec3, add, cross, rotate, subtract
 from cablecell.simulation.bodies import add_arm, add_port, add_shapes, open_client
-from cablecell.simulation.cable import CablePull
+from cablecell.simulation.cable import Cable
 from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
@@ -80,6 +80,7 @@ class World:
                 self.tcp(),
                 table_height_m=scene.board.p[2],
                 rng=self.random("grasp"),
+                grip_n=self._finger_command[1],
             )
             self.X_tcp_tip_nominal = self.held.X_tcp_tip_nominal
         self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
@@ -198,7 +199,7 @@ class World:
         return self.port_forces.latches
 
     @property
-    def cable(self) -> CablePull | None:
+    def cable(self) -> Cable | None:
         """Pull of the cable, or None."""
         return None if self.held is None else self.held.cable
 
@@ -263,7 +264,8 @@ class World:
         return values
 
     def move_fingers(self, width_m: float, force_n: float) -> None:
-        """Move the fingers towards a width, m, with at most a force, N."""
+        """Move the fingers towards a width, m, with at most a force, N; it decides what friction holds."""
+        force_n = min(force_n, FINGER_FORCE_N)
         self._finger_command = (width_m, force_n)
         for finger in self._fingers:
             p.setJointMotorControl2(
@@ -271,7 +273,7 @@ class World:
                 finger,
                 p.POSITION_CONTROL,
                 targetPosition=width_m / 2.0,
-                force=min(force_n, FINGER_FORCE_N),
+                force=force_n,
                 maxVelocity=FINGER_SPEED_M_PER_S / 2.0,
                 physicsClientId=self.client,
             )
@@ -282,7 +284,7 @@ class World:
 
     def grip_plug(self) -> None:
         """Hold the plug where it is now, without moving it."""
-        self._the_plug().grip(self.tcp())
+        self._the_plug().grip(self.tcp(), self._finger_command[1])
 
     def advance(self, steps: int) -> None:
         """Do physics steps with the drives as they are set."""
@@ -306,8 +308,7 @@ class World:
             if self.steps % self._wrench_every == 0:
                 self._sample_wrench()
             if held is not None and self.steps % self._cable_every == 0:
-                if held.cable is not None:
-                    held.cable.update(held.boot(), self._cable_every * self.dt_s)
+                held.move_cable()
                 self.port_forces.look()
 
     def _sample_wrench(self) -> None:

@@ -13,6 +13,9 @@ class MotionPlannerParameters(ParameterSchema):
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     layout_file: str = parameter("", "Trial file with the designed layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout that stands in the cell after configuration.")
+    robot_file: str = parameter(
+        "", "File that describes the robot; its joint speeds bound every motion. Empty: the description's alone."
+    )
     assume_held: bool = parameter(True, "The plug of the layout is held until `cell/held_plug` says something else.")
     named_targets: list[str] = parameter(
         ["home: -0.1597, -1.3542, -1.6648, -1.6933, 1.5710, 1.4110"],

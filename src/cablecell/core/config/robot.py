@@ -73,16 +73,36 @@ class RobotResponse(DocumentSchema):
     lag_s: Annotated[float, Field(ge=0.0, le=0.2)]
 
 
+Length = Annotated[float, Field(ge=-1.0, le=1.0)]
+Angle = Annotated[float, Field(ge=-3.15, le=3.15)]
+
+
+class RobotPose(DocumentSchema):
+    """A pose as URDF writes it.
+
+    Attributes:
+        xyz_m: Position, m.
+        rpy_rad: Roll, pitch and yaw about fixed axes, rad.
+    """
+
+    xyz_m: Annotated[list[Length], Field(min_length=3, max_length=3)] = Field(default=[0.0, 0.0, 0.0])
+    rpy_rad: Annotated[list[Angle], Field(min_length=3, max_length=3)] = Field(default=[0.0, 0.0, 0.0])
+
+
 class RobotWrench(DocumentSchema):
     """What the wrench of the robot means.
 
     Attributes:
-        frame: Its frame_id; the cell's `ft_frame` has the same origin and axes.
+        frame: Its frame_id.
+        pose_in_ft_frame: Pose of that frame in the cell's `ft_frame`.
         is_on_tool: Whether it is what the environment does to the tool; False for the opposite sign.
+        includes_weight: Whether it holds the weight of the tool; False where the robot takes that away.
     """
 
     frame: Name = "ft_frame"
+    pose_in_ft_frame: RobotPose = RobotPose()
     is_on_tool: bool = True
+    includes_weight: bool = True
 
 
 class RobotGripper(DocumentSchema):

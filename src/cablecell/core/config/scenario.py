@@ -104,8 +104,8 @@ class Randomise(DocumentSchema):
 class EstimateErrors(DocumentSchema):
     """Error model of what the skill is told; the covariance that goes with it is the true one.
 
-    The default port error is a little more than the running cell's: benchmark `perception` (45 scenes) finds 0.43 mm in
-    the median and 0.75 mm at 95 %, which is a Gaussian of 0.28 mm an axis, and 3.1 mrad. The default grasp is harder
+    The default port error is a little more than the running cell's: benchmark `perception` (45 scenes) finds 0.46 mm in
+    the median and 0.83 mm at 95 %, which is a Gaussian of 0.30 mm an axis, and 3.1 mrad. The default grasp is harder
     than the running cell's, which sees the plug: here the skill knows its design only.
 
     Attributes:

@@ -5,7 +5,7 @@ Every error model is seeded and on by default; `exact()` switches all of them of
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -27,13 +27,16 @@ class PhysicsSettings(DocumentSchema):
 
 
 class GraspSettings(DocumentSchema):
-    """The compliant grasp: a spring and damper in six directions between gripper and plug, up to where it slips."""
+    """The compliant grasp: a spring and damper in six directions between gripper and plug, up to where it slips.
+
+    Two pads hold 2 · `pad_friction` times the gripper's force, and that times `pad_arm_m` of torque.
+    """
 
     stiffness_n_per_m: Annotated[float, Field(ge=1.0e3, le=6.0e4)] = 4.0e4
     stiffness_nm_per_rad: Annotated[float, Field(ge=1.0, le=40.0)] = 30.0
     damping_ratio: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    slip_n: Annotated[float, Field(gt=0.0, le=500.0)] = 60.0
-    slip_nm: Annotated[float, Field(gt=0.0, le=20.0)] = 1.5
+    pad_friction: Annotated[float, Field(gt=0.0, le=2.0)] = 0.25
+    pad_arm_m: Annotated[float, Field(gt=0.0, le=0.1)] = 0.023
     error_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.002
     error_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.04
 
@@ -52,12 +55,41 @@ class ArmSettings(DocumentSchema):
     position_gain: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
 
 
+class FarEnd(DocumentSchema):
+    """The other end of the held plug's cable: free, held by a clip, or plugged in; in `world`.
+
+    A free end lies on the table in the direction `heading_rad` about z, with a mass of its own. A clip keeps place and
+    direction, and lets the cable turn; something plugged in keeps its turn as well. `direction` is that in which the
+    cable leaves its holder. More than `hold_n` would pull it out.
+    """
+
+    kind: Literal["free", "clipped", "plugged"] = "free"
+    heading_rad: Annotated[float, Field(ge=-6.3, le=6.3)] = 1.5708
+    mass_kg: Annotated[float, Field(ge=0.0, le=1.0)] = 0.03
+    position_m: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
+    direction: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
+    hold_n: Annotated[float, Field(gt=0.0, le=500.0)] = 10.0
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> FarEnd:
+        is_held = self.kind != "free"
+        if is_held != (self.position_m is not None) or is_held != (self.direction is not None):
+            raise ValueError(f"far_end: position_m and direction belong to a held end; kind is '{self.kind}'")
+        if self.direction is not None and not any(self.direction):
+            raise ValueError("far_end: direction has no length")
+        return self
+
+
 class CableSettings(DocumentSchema):
-    """The cable's pull on the plug."""
+    """The cable behind the held plug: where its other end is, what it lies on, and how it is computed."""
 
     is_present: bool = True
-    rate_hz: Annotated[int, Field(ge=10, le=500)] = 100
-    time_constant_s: Annotated[float, Field(ge=0.01, le=5.0)] = 0.15
+    rate_hz: Annotated[int, Field(ge=50, le=500)] = 100
+    segments: Annotated[int, Field(ge=24, le=120)] = 40
+    drag_per_s: Annotated[float, Field(ge=0.0, le=100.0)] = 5.0
+    table_friction: Annotated[float, Field(ge=0.0, le=1.5)] = 0.3
+    far_end: FarEnd = FarEnd()
+    pull_limit_n: Annotated[float, Field(gt=0.0, le=500.0)] = 5.0
 
 
 class ContactSettings(DocumentSchema):

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cablecell.core.control.frames import Array
-from cablecell.core.insertion.outcome import Phase
+from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 
 _CLEAR_M = 2.0e-3
@@ -41,7 +41,13 @@ class Recover(PhaseStep):
         is_there = m.depth_m < self._goal_m + _CLOSE_ENOUGH_M
         if is_there and job.decision is None:
             return setpoint, Go(Phase.APPROACH, f"free {1e3 * m.depth_m:.1f} mm from the believed entrance")
-        if is_there or m.time_s - self._start_s > job.settings.retreat_limit_s:
+        is_over = m.time_s - self._start_s > job.settings.retreat_limit_s
+        if is_over and job.decision is None:
+            limit = f"{job.settings.retreat_limit_s} s"
+            return setpoint, End(
+                Outcome.JAMMED, f"still {1e3 * m.depth_m:.1f} mm deep after {limit} of pulling back to search again"
+            )
+        if is_there or is_over:
             return setpoint, Go(Phase.DONE, f"retreated to {1e3 * m.depth_m:.1f} mm")
         return setpoint, None
 

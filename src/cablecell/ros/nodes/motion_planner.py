@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from cablecell.composition.robot_description import load_robot_description
+from cablecell.configuration import load_robot
 from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.motion.model import RobotModel
@@ -100,7 +102,10 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         self._scene = PlanningScene(
             self._model, layout, assume_held=settings.assume_held, unseen_margin_m=settings.unseen_margin_m
         )
-        self._maker = MoveMaker(RobotModel(urdf), settings)
+        speed_limits = None
+        if settings.robot_file:
+            speed_limits = np.array(load_robot(Path(settings.robot_file)).limits.velocity_rad_per_s)
+        self._maker = MoveMaker(RobotModel(urdf), settings, speed_limits)
         self._named = parse_named_targets(settings.named_targets, self._model)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="planner")
         self._created.callback(self._thread.shutdown, cancel_futures=True)

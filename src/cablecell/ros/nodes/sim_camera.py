@@ -11,6 +11,7 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from std_msgs.msg import Empty, Float64MultiArray, String
+from visualization_msgs.msg import MarkerArray
 
 from cablecell.composition.camera_rig import SIDES, CameraRig, scaled_intrinsics, warm_up
 from cablecell.composition.camera_stream import CameraStream
@@ -24,6 +25,7 @@ from cablecell.ports import Frame, Region
 from cablecell.ros import qos
 from cablecell.ros.camera_messages import camera_info, image_message, region_from_message
 from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.scene_drawing import draw_cable
 
 _NICENESS = 5
 
@@ -36,7 +38,8 @@ class SimCamera(CellNode[SimCameraParameters]):
     """Publishes `<side>_camera/image` and `<side>_camera/camera_info`, from `/sim/trial` and `/sim/scene_state`.
 
     Cameras are free-running, or expose all at once on `camera_trigger`; an image arrives its latency later. `preview`
-    is a small image of one camera that always runs freely. What nobody listens to is not rendered.
+    is a small image of one camera that always runs freely. What nobody listens to is not rendered. The cable is also
+    drawn for RViz.
     """
 
     def __init__(self) -> None:
@@ -74,13 +77,14 @@ class SimCamera(CellNode[SimCameraParameters]):
             )
         self._images[_PREVIEW] = self.create_lifecycle_publisher(Image, "preview/image", qos.IMAGE)
         self._infos[_PREVIEW] = self.create_lifecycle_publisher(CameraInfo, "preview/camera_info", qos.IMAGE)
+        self._cable = self.create_lifecycle_publisher(MarkerArray, "/sim/cable_markers", qos.MEASUREMENT)
         self._streams: dict[str, CameraStream] = {}
 
     def teardown(self) -> None:
         """Destroy the interfaces and the scene."""
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
-        for publisher in (*self._images.values(), *self._infos.values()):
+        for publisher in (*self._images.values(), *self._infos.values(), self._cable):
             self.destroy_publisher(publisher)
         self._rig.close()
 
@@ -114,6 +118,9 @@ class SimCamera(CellNode[SimCameraParameters]):
             self._rig.set_state(message.data)
         except ValueError as error:
             self.get_logger().warning(f"/sim/scene_state is refused: {error}", throttle_duration_sec=5.0)
+            return
+        if self._cable.get_subscription_count():
+            self._cable.publish(draw_cable(*self._rig.cable()))
 
     def _take_region(self, side: str, message: Any) -> None:
         region = region_from_message(message)

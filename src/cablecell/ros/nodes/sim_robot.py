@@ -17,7 +17,7 @@ from std_msgs.msg import Float64MultiArray
 
 from cablecell.composition.loopback import make_robot, make_servo
 from cablecell.composition.machines import ExtrasHost, MachineOptions
-from cablecell.composition.ros2_control_backend import load_robot
+from cablecell.configuration import load_robot
 from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import NotActiveError
 from cablecell.ros import qos

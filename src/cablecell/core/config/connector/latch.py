@@ -41,8 +41,9 @@ class ToothLatch(DocumentSchema):
     """Latch as a sprung tooth that is pushed aside by a lip and snaps in behind it.
 
     The tooth of mass `mass_kg` sits on a spring across the axis; the lip pushes it back by `deflection_m` when the
-    plug passes. `lip_depth_m` is the depth of the lip's back below the entrance. The ramps are at angles from the
-    insertion axis: `front_angle_rad` when going in, `back_angle_rad` when coming out.
+    plug passes; closed, it lies at the foot of its back. The ramps are at angles from the insertion axis:
+    `front_angle_rad` when going in, `back_angle_rad` when coming out. `lip_depth_m` is how deep the lip is below the
+    entrance: drawings show it, no force depends on it.
     """
 
     model: Literal["tooth"]
