@@ -18,7 +18,9 @@ MODEL = """
 <mujoco>
   <option timestep="{dt}" gravity="0 0 0" cone="elliptic" integrator="implicitfast" impratio="10" iterations="100"
     tolerance="1e-12"/>
-  <default><geom solref="{solref} 1" solimp="0.99 0.999 1e-5 0.5 2" friction="{friction} 0.005 0.0001" condim="3"/></default>
+  <default>
+    <geom solref="{solref} 1" solimp="0.99 0.999 1e-5 0.5 2" friction="{friction} 0.005 0.0001" condim="3"/>
+  </default>
   <asset>{meshes}</asset>
   <worldbody>
     {walls}
