@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cablecell.core.config.insertion import InsertionSettings
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 from cablecell.core.insertion import theory
 from cablecell.core.insertion.profile import ConnectorProfile
 
