@@ -12,6 +12,7 @@ from multiprocessing import get_context
 import numpy as np
 from rich.table import Table
 
+from cablecell.evaluation.physics_checks.cable import cable_checks
 from cablecell.evaluation.physics_checks.check import Check, Row
 from cablecell.evaluation.physics_checks.contact import contact_checks
 from cablecell.evaluation.physics_checks.latch import latch_checks
@@ -19,7 +20,8 @@ from cablecell.evaluation.physics_checks.machine import machine_checks
 from cablecell.evaluation.physics_checks.sizes import size_checks
 
 CHECKS: dict[str, Check] = {
-    check.name: check for check in [*size_checks(), *contact_checks(), *latch_checks(), *machine_checks()]
+    check.name: check
+    for check in [*size_checks(), *contact_checks(), *latch_checks(), *machine_checks(), *cable_checks()]
 }
 """All checks by name."""
 
