@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pinocchio as pin  # type: ignore[import-untyped]
 
-from cablecell.core.control.frames import Array
 from cablecell.core.control.kernels import dynamics_in_base
 from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.geometry import Array
 from cablecell.core.motion.model import RobotModel
 
 _LOCAL_WORLD_ALIGNED = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
@@ -34,7 +34,7 @@ class RobotArm:
         self._model, self._data = robot.pin_model, robot.pin_data
         self._frame = robot.frame_id(frame)
         self._rotors = np.array(rotor_inertia, dtype=float)
-        X_base_world = np.linalg.inv(robot.X_world_base)
+        X_base_world: Array = np.asarray(np.linalg.inv(robot.X_world_base), dtype=np.float64)
         self._X_base_world = X_base_world
         limits = robot.limits
         velocity = limits.velocity if velocity_limit is None else np.minimum(limits.velocity, velocity_limit)
