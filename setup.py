@@ -13,7 +13,7 @@ def share_files() -> list[tuple[str, list[str]]]:
         ("share/ament_index/resource_index/packages", ["resource/cablecell"]),
         ("share/cablecell", ["package.xml"]),
     ]
-    for tree in ("launch", "config", "urdf"):
+    for tree in ("launch", "config", "urdf", "benchmarks"):
         for folder in sorted({path.parent for path in (ROOT / tree).rglob("*") if path.is_file()}):
             where = folder.relative_to(ROOT)
             files = sorted(str(where / path.name) for path in folder.iterdir() if path.is_file())

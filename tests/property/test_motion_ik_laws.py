@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.geometry import pose_difference
 from cablecell.core.motion.errors import NoIkSolutionError, RobotModelError
-from cablecell.core.motion.ik import RESIDUAL_LIMIT, InverseKinematics
+from cablecell.core.motion.ik import RESIDUAL_LIMIT, InverseKinematics, NumericInverseKinematics, make_ik
 from cablecell.core.motion.model import RobotModel
 from tests.support import motion
+
+DATA = Path(__file__).parents[1] / "data" / "robots"
 
 
 def random_configurations(count: int, seed: int) -> np.ndarray:
@@ -67,7 +70,7 @@ def test_an_aligned_wrist_is_solved_with_the_present_last_joint(q5: float) -> No
         assert solutions
         assert min(residual(model, s, X) for s in solutions) < RESIDUAL_LIMIT * 2
         if abs(math.sin(q5)) < 1e-8:
-            assert any(abs(s[5] - q[5]) < 1e-6 for s in solutions)
+            assert any(abs(s[5] - q[5]) < 1e-5 for s in solutions)
 
 
 @pytest.mark.parametrize("q3", [0.0, 1e-8, 1e-4])
@@ -113,10 +116,80 @@ def test_a_calibrated_arm_is_solved_by_refining_the_nominal_branches() -> None:
         solutions = ik.solve_all(X, q)
         assert all(residual(model, s, X) < 2 * RESIDUAL_LIMIT for s in solutions)
         assert min(float(np.abs(s - q).max()) for s in solutions) < 1e-5
+        # From elsewhere, too: the reference orders the branches and does not find them.
+        away = ik.solve_all(X, motion.HOME)
+        assert any(np.abs(np.angle(np.exp(1j * (s - q)))).max() < 1e-5 for s in away)
         if abs(math.sin(q[4])) > 0.05:
             followed = ik.follow(X, q + 0.01)
             assert followed is not None
             assert followed == pytest.approx(q, abs=1e-5)
+
+
+@pytest.mark.parametrize("joint", [2, 4])
+@pytest.mark.parametrize("distance", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_next_to_a_singular_shell_nothing_is_missed(joint: int, distance: float) -> None:
+    ik, model = motion.ik(), motion.model()
+    for q in random_configurations(100, 18):
+        q[joint] = math.copysign(distance, q[joint])
+        X = model.fk(q)
+        solutions = ik.solve_all(X, motion.HOME)
+        assert max(residual(model, s, X) for s in solutions) < 2 * RESIDUAL_LIMIT
+        # A joint is known as well as the pose divided by how far the shell is.
+        tolerance = max(1e-6, 1e-13 / distance)
+        assert any(np.abs(np.angle(np.exp(1j * (s - q)))).max() < tolerance for s in solutions)
+
+
+@pytest.fixture(scope="module")
+def seven_axis() -> RobotModel:
+    names = tuple(f"joint_{k}" for k in range(1, 8))
+    return RobotModel((DATA / "seven_axis.urdf").read_text(), joint_names=names)
+
+
+def test_an_arm_of_seven_axes_is_solved_numerically(seven_axis: RobotModel) -> None:
+    ik = make_ik(seven_axis)
+    assert isinstance(ik, NumericInverseKinematics)
+    rng = np.random.default_rng(19)
+    for q in rng.uniform(seven_axis.limits.lower, seven_axis.limits.upper, (60, 7)):
+        X = seven_axis.fk(q)
+        reference = np.clip(q + rng.uniform(-0.05, 0.05, 7), seven_axis.limits.lower, seven_axis.limits.upper)
+        solutions = ik.solve_all(X, reference)
+        assert len(solutions) > 1
+        distances = [float(np.linalg.norm(s - reference)) for s in solutions]
+        assert distances == sorted(distances)
+        for s in solutions:
+            seven_axis.check_joint_limits(s)
+            assert residual(seven_axis, s, X) < 2 * RESIDUAL_LIMIT
+        followed = ik.follow(X, reference)
+        assert followed is not None
+        assert residual(seven_axis, followed, X) < 2 * RESIDUAL_LIMIT
+
+
+def test_the_numeric_solver_finds_what_the_closed_form_finds() -> None:
+    """The same arm, once told to be of the UR kind and once not: most branches, and none that the other lacks."""
+    model, exact = motion.model(), motion.ik()
+    numeric = NumericInverseKinematics(model, "tcp")
+    found = wanted = 0
+    for q in random_configurations(40, 20):
+        X = model.fk(q)
+        branches = exact.solve_all(X, motion.HOME)
+        for s in numeric.solve_all(X, motion.HOME):
+            assert min(float(np.abs(s - b).max()) for b in branches) < 1e-4
+            found += 1
+        wanted += len(branches)
+    assert found > 0.9 * wanted
+
+
+def test_the_arm_decides_which_solver_it_gets(seven_axis: RobotModel) -> None:
+    assert isinstance(make_ik(motion.model()), InverseKinematics)
+    with pytest.raises(NoIkSolutionError, match="none was found from 65 starts"):
+        make_ik(seven_axis).solve(motion.pointing_down((1.5, 0.0, 0.3)), np.zeros(7))
+    with pytest.raises(ValueError, match="not a rigid motion"):
+        make_ik(seven_axis).solve_all(np.diag([1.0, 1.0, -1.0, 1.0]), np.zeros(7))
+    short = RobotModel((DATA / "seven_axis.urdf").read_text(), joint_names=("joint_1", "joint_2", "joint_3"))
+    with pytest.raises(RobotModelError, match="3 joints; reaching a pose takes at least 6"):
+        make_ik(short, "link_3")
+    with pytest.raises(RobotModelError, match="'link_3' does not move with the last joint"):
+        make_ik(seven_axis, "link_3")
 
 
 def test_an_arm_of_another_kind_is_refused() -> None:

@@ -14,6 +14,7 @@ from cablecell.core.motion.model import ARM_JOINT_NAMES
 from cablecell.core.motion.scurve import plan_rest_to_rest
 from cablecell.core.motion.timing import time_joint_path
 from cablecell.core.motion.trajectory import MotionLimits, is_at_rest, measure_limit_use
+from cablecell.evaluation.timing_problems import judge, random_problem
 from tests.support import motion
 
 fast = settings(max_examples=80, deadline=None, derandomize=True)
@@ -131,3 +132,12 @@ def test_sampling_is_the_integral_of_its_own_derivatives() -> None:
     one = trajectory.sample(float(times[777]))
     assert (one.q == q[777]).all()
     assert (one.dq == dq[777]).all()
+
+
+def test_random_problems_never_break_a_limit_on_a_grid_ten_times_finer_than_the_controllers() -> None:
+    """A sample of what `benchmarks/time_many.py` does a million times."""
+    verdicts = [judge(random_problem(1, number)) for number in range(1500)]
+    assert max(v.velocity for v in verdicts) <= 1.0 + 1e-6
+    assert max(v.acceleration for v in verdicts) <= 1.0 + 1e-6
+    assert np.percentile([v.jerk for v in verdicts], 95) <= 1.05
+    assert all(v.is_on_path for v in verdicts)

@@ -14,7 +14,7 @@ import pytest
 import rclpy
 from cablecell_interfaces.action import MoveTo
 from cablecell_interfaces.msg import MotionTarget, PortEstimate, PortEstimateArray
-from cablecell_interfaces.srv import PlanMotion, SetLayout
+from cablecell_interfaces.srv import EditScene, PlanMotion, SetLayout
 from control_msgs.action import FollowJointTrajectory
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import GetState
@@ -191,10 +191,10 @@ def ask(graph, call, timeout_s=30.0):
     return graph.wait_for(graph.wait_for(graph.node.executor.create_task(call)), timeout_s)
 
 
-def start(graph, action, target, feedback=None, *, plan_only=False, limit_s=0.0):
+def start(graph, action, target, feedback=None, *, plan_only=False, limit_s=0.0, preempt=False):
     assert action.wait_for_server(timeout_sec=60.0)
     callback = None if feedback is None else lambda item: feedback.append(item.feedback)
-    message = MoveTo.Goal(target=target, plan_only=plan_only)
+    message = MoveTo.Goal(target=target, plan_only=plan_only, preempt=preempt)
     message.time_limit.nanosec = int(1e9 * limit_s)
     handle = ask(graph, lambda: action.send_goal_async(message, feedback_callback=callback))
     assert handle.accepted
@@ -234,6 +234,25 @@ def to_pose(X, path=MotionTarget.PATH_SAMPLED, frame="base_link", tip="", scale=
     target = MotionTarget(path=path, goal=MotionTarget.GOAL_POSE, velocity_scale=scale, acceleration_scale=scale)
     target.pose.header.frame_id, target.tip_frame = frame, tip
     fill_pose(target.pose.pose, X)
+    return target
+
+
+def to_name(name, path=MotionTarget.PATH_PTP):
+    target = MotionTarget(path=path, goal=MotionTarget.GOAL_NAMED, name=name)
+    target.velocity_scale = target.acceleration_scale = 1.0
+    return target
+
+
+def by(x, y, z, rpy=(0.0, 0.0, 0.0), frame="", path=MotionTarget.PATH_AUTO):
+    """Relative to where the tip is."""
+    target = to_pose(pose_from_xyz_rpy((x, y, z), rpy), path, frame)
+    target.goal = MotionTarget.GOAL_RELATIVE
+    return target
+
+
+def through(X_via, X, tip=""):
+    target = to_pose(X, MotionTarget.PATH_CIRC, tip=tip)
+    target.via.point.x, target.via.point.y, target.via.point.z = X_via[:3, 3].tolist()
     return target
 
 
@@ -345,6 +364,100 @@ def test_a_line_of_the_tool_is_straight(graph, node):
     assert len(answer.trajectory.points) < 200
 
 
+def test_a_circle_passes_its_via_point(graph, node):
+    X_via, X = along_base(0.05, 0.0, 0.05), along_base(0.1, 0.0, 0.0)
+    answer = plan(graph, through(X_via, X))
+    assert answer.error_code == 0, answer.error_msg
+    points = np.array([model().fk(q)[:3, 3] for q in positions(answer.trajectory)])
+    centre = along_base(0.05, 0.0, 0.0)[:3, 3]
+    assert np.allclose(np.linalg.norm(points - centre, axis=1), 0.05, atol=1e-6)
+    assert np.linalg.norm(points - X_via[:3, 3], axis=1).min() < 3e-3
+    assert np.allclose(points[-1], X[:3, 3], atol=1e-8)
+
+
+def test_a_named_target_is_where_it_says(graph, node):
+    answer = plan(graph, to_name("home"), nearby())
+    assert answer.error_code == 0, answer.error_msg
+    assert np.allclose(positions(answer.trajectory)[-1], HOME, atol=1e-3)
+
+
+def test_a_relative_goal_moves_along_the_axes_it_names(graph, node):
+    """The tool points down: up is -z of its own axes and, but for its tilt, +z of the base's."""
+    start_pose = model().fk(HOME)
+    for target, expected in (
+        (by(0.0, 0.0, -0.05), -0.05 * start_pose[:3, 2]),
+        (by(0.0, 0.0, 0.05, frame="base_link"), (0.0, 0.0, 0.05)),
+        (by(0.02, 0.03, 0.05, frame="base_link", path=MotionTarget.PATH_LIN), (0.02, 0.03, 0.05)),
+    ):
+        answer = plan(graph, target)
+        assert answer.error_code == 0, answer.error_msg
+        X = model().fk(positions(answer.trajectory)[-1])
+        assert np.allclose(X[:3, 3] - start_pose[:3, 3], expected, atol=1e-7)
+        assert np.allclose(X[:3, :3], start_pose[:3, :3], atol=1e-7)
+    turned = plan(graph, by(0.0, 0.0, -0.05, (0.0, 0.0, 0.3)))
+    X = model().fk(positions(turned.trajectory)[-1])
+    assert np.allclose(start_pose[:3, :3].T @ X[:3, :3], pose_from_xyz_rpy((0, 0, 0), (0, 0, 0.3))[:3, :3], atol=1e-7)
+
+
+def test_auto_goes_straight_where_it_can_and_around_where_it_cannot(graph, node):
+    straight = plan(graph, to_pose(along_base(0.05, 0.03, 0.08), MotionTarget.PATH_AUTO))
+    points = np.array([model().fk(q)[:3, 3] for q in positions(straight.trajectory)])
+    way = points[-1] - points[0]
+    assert np.linalg.norm(np.cross(points - points[0], way), axis=1).max() / np.linalg.norm(way) < 1e-6
+    # A box where the straight line, and the joint line, would pass.
+    goal = along_base(0.25, 0.0, 0.0)
+    middle = along_base(0.125, 0.0, -0.02)
+    assert edit(graph, EditScene.Request.ADD, "box", middle, (0.04, 0.2, 0.1)).error_code == 0
+    try:
+        assert plan(graph, to_pose(goal, MotionTarget.PATH_LIN)).error_code == 204
+        around = plan(graph, to_pose(goal, MotionTarget.PATH_AUTO))
+        assert around.error_code == 0, around.error_msg
+        assert np.allclose(model().fk(positions(around.trajectory)[-1])[:3, 3], goal[:3, 3], atol=1e-6)
+    finally:
+        assert edit(graph, EditScene.Request.REMOVE, "box").names == []
+    assert plan(graph, to_pose(goal, MotionTarget.PATH_LIN)).error_code == 0
+
+
+def edit(graph, operation, name="", X=None, dimensions=(), shape=EditScene.Request.BOX, frame="base_link"):
+    request = EditScene.Request(operation=operation, name=name, shape=shape, dimensions=[float(v) for v in dimensions])
+    request.pose.header.frame_id = frame
+    fill_pose(request.pose.pose, np.eye(4) if X is None else X)
+    return graph.call(EditScene, "edit_planning_scene", request)
+
+
+def test_what_is_attached_is_kept_away_until_it_is_taken_off(graph, node):
+    down = by(0.0, 0.0, 0.03, path=MotionTarget.PATH_LIN)
+    assert plan(graph, down).error_code == 0
+    X = pose_from_xyz_rpy((0.0, 0.0, 0.12), (0.0, 0.0, 0.0))
+    answer = edit(graph, EditScene.Request.ATTACH, "rod", X, (0.01, 0.2), EditScene.Request.CYLINDER, frame="tcp")
+    assert (answer.error_code, answer.names) == (0, ["rod"])
+    blocked = plan(graph, down)
+    assert blocked.error_code in (201, 204)
+    assert "rod" in blocked.error_msg
+    assert edit(graph, EditScene.Request.CLEAR).names == []
+    assert plan(graph, down).error_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"operation": 7}, 941, "0 (ADD)"),
+        ({"operation": EditScene.Request.ADD, "name": ""}, 941, "name is empty"),
+        ({"operation": EditScene.Request.REMOVE, "name": "ghost"}, 941, "no added body 'ghost'; there are none"),
+        ({"operation": EditScene.Request.ADD, "name": "a", "dimensions": (1.0, 1.0)}, 941, "3 finite numbers above 0"),
+        ({"operation": EditScene.Request.ADD, "name": "a", "dimensions": (1.0, -1.0, 1.0)}, 941, "above 0"),
+        ({"operation": EditScene.Request.ADD, "name": "a", "shape": 9}, 941, "0 (BOX)"),
+        ({"operation": EditScene.Request.ADD, "name": "a", "dimensions": (1, 1, 1), "frame": "moon"}, 103, "moon"),
+        ({"operation": EditScene.Request.ATTACH, "name": "a", "dimensions": (1, 1, 1), "frame": "nose"}, 103, "nose"),
+    ],
+)
+def test_a_scene_edit_that_makes_no_sense_is_refused(graph, node, change, code, words):
+    answer = edit(graph, **change)
+    assert answer.error_code == code
+    assert words in answer.error_msg
+    assert answer.names == []
+
+
 def test_joints_that_are_not_named_stay(graph, node):
     answer = plan(graph, to_joints([0.1], names=["wrist_3_joint"]))
     assert answer.error_code == 0
@@ -371,7 +484,13 @@ NO_ROTATION.pose.pose.orientation.w = 0.0
         (to_joints(FOLDED), HOME, 204, "in collision"),
         (NO_ROTATION, HOME, 302, "orientation"),
         (to_pose(np.full((4, 4), math.nan)), HOME, 301, "position"),
-        (to_joints(nearby(), path=MotionTarget.PATH_CIRC), HOME, 941, "0 (PATH_PTP)"),
+        (to_joints(nearby(), path=9), HOME, 941, "0 (PATH_PTP)"),
+        (through(along_base(0.05, 0.0, 0.05), along_base(0.1, 0.0, 0.1)), HOME, 207, "on a line"),
+        (through(along_base(math.nan, 0.0, 0.05), along_base(0.1, 0.0, 0.1)), HOME, 941, "via"),
+        (through(along_base(0.1, 0.0, 0.0), along_base(0.05, 0.0, 0.05), tip="sfp_tip"), HOME, 941, "frame of the arm"),
+        (to_name("away"), HOME, 941, "valid: home"),
+        (by(0.0, 0.0, 0.05, frame="moon"), HOME, 103, "moon"),
+        (by(0.0, 0.0, 0.25, path=MotionTarget.PATH_LIN), HOME, 204, "in collision after"),
         (to_joints(nearby(), scale=0.0), HOME, 941, "velocity_scale = 0.0"),
         (to_joints([0.1], names=["nose_joint"]), HOME, 941, "shoulder_pan_joint"),
         (to_joints([0.1]), HOME, 941, "with a position"),
@@ -416,6 +535,19 @@ def test_cancel_stops_the_arm_and_a_second_move_is_refused_meanwhile(graph, node
     assert np.allclose(ended.result.final_positions, q, atol=0.02)
     wait_until(lambda: feedback[-1].phase == MoveTo.Feedback.PHASE_STOPPING, what="the stop to be announced")
     assert np.allclose(arm.q, q), "the arm went on"
+
+
+def test_a_newer_move_takes_over_when_it_may(graph, node, arm, action):
+    feedback = []
+    first = start(graph, action, to_joints(nearby(0.6), scale=0.1), feedback)
+    wait_until(lambda: any(item.progress > 0.05 for item in feedback), what="progress")
+    second = move(graph, action, to_name("home"), preempt=True)
+    ended = ask(graph, first.get_result_async)
+    assert (ended.status, ended.result.error_code) == (ABORTED, 348)
+    assert (second.status, second.result.error_code) == (SUCCEEDED, 0), second.result.error_msg
+    assert np.allclose(arm.q, HOME, atol=1e-3)
+    alone = move(graph, action, to_joints(nearby(0.1)), preempt=True)
+    assert alone.status == SUCCEEDED
 
 
 def fail_with(code, text=""):

@@ -13,7 +13,15 @@ from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.ik import InverseKinematics
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
-from cablecell.core.motion.scene import AttachedBody, Box, Obstacle, Scene, obstacles_from_urdf
+from cablecell.core.motion.scene import (
+    AttachedBody,
+    Box,
+    HeldCable,
+    Obstacle,
+    Scene,
+    hold_cable,
+    obstacles_from_urdf,
+)
 from cablecell.core.motion.trajectory import MotionLimits
 
 HOME = np.array([-0.1597, -1.3542, -1.6648, -1.6933, 1.5710, 1.4110])
@@ -100,6 +108,12 @@ def held_plug() -> AttachedBody:
     """A box of the size of an SFP module with its tip 57.9 mm below the tcp."""
     X_tcp_plug = pose_from_xyz_rpy((0.0, 0.0, 0.0579 - 0.0473 / 2), (0.0, 0.0, 0.0))
     return AttachedBody("plug", Box((0.01375, 0.00845, 0.0473)), "tcp", X_tcp_plug)
+
+
+def held_cable() -> HeldCable:
+    """The cable of the SFP module, where the sample trials have it in the gripper."""
+    X_tcp_exit = pose_from_xyz_rpy((0.0, 0.011, -0.031), (0.36, 0.0, 0.0))
+    return hold_cable("tcp", X_tcp_exit, diameter_m=4e-3, bending_stiffness_nm2=3e-4, mass_kg_per_m=0.052)
 
 
 def pointing_down(xyz: tuple[float, float, float], yaw: float = 0.0) -> np.ndarray:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from cablecell.core.config.simulation import GraspSettings
 from cablecell.core.geometry.scalar import quat_from_rotvec
 from cablecell.simulation.contact_geometry import wall_vertices
 from cablecell.simulation.contact_rig import INERTIA_KG_M2, MASS_KG, rig_connector
-from cablecell.simulation.grasp import GraspSpring
-from cablecell.simulation.plug_rig import RigRows
-from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
+from cablecell.simulation.plug_rig import RigRows, Support
+from cablecell.simulation.rigid import NO_ROTATION, Pose
 
 # Measured before: the defaults let a plug sink in by 0.1 mm.
 MODEL = """
 <mujoco>
   <option timestep="{dt}" gravity="0 0 0" cone="elliptic" integrator="implicitfast" impratio="10" iterations="100"
     tolerance="1e-12"/>
-  <default><geom solref="{solref} 1" solimp="0.99 0.999 1e-5 0.5 2" friction="{friction} 0.005 0.0001" condim="3"/></default>
+  <default>
+    <geom solref="{solref} 1" solimp="0.99 0.999 1e-5 0.5 2" friction="{friction} 0.005 0.0001" condim="3"/>
+  </default>
   <asset>{meshes}</asset>
   <worldbody>
     {walls}
@@ -62,16 +62,8 @@ class MujocoRig:
         )
         self.model = mujoco.MjModel.from_xml_string(text)
         self.data = mujoco.MjData(self.model)
-        spring = GraspSettings(
-            stiffness_n_per_m=setup.stiffness_n_per_m,
-            stiffness_nm_per_rad=setup.stiffness_nm_per_rad,
-            damping_ratio=0.5,
-            slip_n=500.0,
-            slip_nm=20.0,
-            error_m=0.0,
-            error_rad=0.0,
-        )
-        self.spring = GraspSpring(spring, MASS_KG, INERTIA_KG_M2, IDENTITY)
+        support = Support((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), setup.stiffness_n_per_m, setup.stiffness_nm_per_rad)
+        self.spring = support.spring(MASS_KG, INERTIA_KG_M2)
 
     def lower(self, speed, seconds):
         rows, every = [], round(0.002 / self.dt)

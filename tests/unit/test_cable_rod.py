@@ -328,6 +328,28 @@ def test_without_its_damper_a_pull_that_is_late_would_feed_the_plug():
     assert work_of_a_cycle(2, Hold.FREE, 0.0, 0.0, damper=0.0) > 0.0
 
 
+@pytest.mark.parametrize(("ei", "weight", "length"), [(3.0e-4, 0.5, 0.96), (6.0e-5, 0.026, 0.2), (2.4e-3, 0.35, 1.0)])
+def test_wild_motions_are_followed_and_forgotten(ei, weight, length):
+    rng = np.random.default_rng(7)
+    rest = end((0.0, 0.0, 0.3), down(-1.0))
+    rod = make_rod(length, weight, ei, rest, table_height_m=0.0, drag_per_s=5.0, ea=2.0e3)
+    calm = np.array([*rod.force, *rod.torque])
+    position, turn = np.array([0.0, 0.0, 0.3]), down(-1.0)
+    for i in range(100):
+        wild = i % 25 == 24
+        position = position + rng.normal(size=3) * (0.05 if wild else 0.002)
+        turn = Rotation.from_rotvec(rng.normal(size=3) * (0.8 if wild else 0.03)) * turn
+        rod.update(end(position, turn), 0.01)
+        assert rod.residual_n < 1e-5
+        # Nothing but weight, table and drag pulls at a free cable, whatever the motion.
+        assert np.linalg.norm(rod.force) < 40.0 * weight * length
+    for _ in range(3000):
+        rod.update(rest, 0.1)
+    # In the plane it hangs in it may now point elsewhere; height and bending are those of the start.
+    assert rod.force[2] == pytest.approx(calm[2], rel=WITHIN)
+    assert np.linalg.norm(rod.torque) == pytest.approx(np.linalg.norm(calm[3:]), rel=WITHIN)
+
+
 def test_a_far_end_out_of_reach_is_refused():
     with pytest.raises(ValueError, match=r"cannot end 0\.4000 m away"):
         make_rod(0.3, 0.3, far=end((0.4, 0.0, 0.0)), hold=Hold.CLIPPED)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from cablecell.evaluation import bench_motion
+from cablecell.evaluation import bench_motion, bench_planning
+from cablecell.evaluation.planning_problems import KINDS, generate, load_problems
+from tests.support import motion
 
 
 def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -18,7 +20,6 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     [
         (bench_motion.run_ik, 20, {"closed_form_median_s", "residual_max"}),
         (bench_motion.run_collision, 8, {"pairs_median", "colliding_rate"}),
-        (bench_motion.run_planning, 3, {"plan_median_s", "plan_p99_s", "direct_rate"}),
         (bench_motion.run_timing, 2, {"joint_median_s", "line_median_s", "line_error_max_m", "jerk_use_max"}),
     ],
 )
@@ -33,6 +34,36 @@ def test_a_small_run_is_clean_and_repeatable(run: Any, n: int, keys: set[str]) -
     assert summary["violations"] == 0
     assert summary["success_rate"] == 1.0
     assert 0.0 < summary["median_s"] <= summary["p95_s"] <= summary["p99_s"]
+
+
+def test_the_committed_problems_are_what_their_generator_draws() -> None:
+    """The first ones: starts and goals are free with the margin, and there are enough of each kind."""
+    problems = load_problems().problems
+    kinds = [problem.kind for problem in problems]
+    assert set(kinds) == set(KINDS)
+    assert len(problems) >= 300
+    assert kinds.count("narrow") >= 50
+    drawn = generate(20261122, {"home": 2}, 20, motion.geometry())
+    for item, problem in zip(drawn["problems"], problems, strict=False):
+        assert item["q_start_rad"] == problem.q_start.tolist()
+        assert item["goal_position_m"] == pytest.approx(problem.X_base_tcp[:3, 3].tolist(), abs=1e-12)
+
+
+def test_a_small_planning_run_is_clean_and_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, summary = bench_planning.run_planning(n=2, seed=3, workers=1)
+    again, _ = bench_planning.run_planning(n=2, seed=3, workers=1)
+    keys = ("index", "ompl_duration_s", "compiled_duration_s")
+    assert [[row[key] for key in keys] for row in rows] == [[row[key] for key in keys] for row in again]
+    for prefix in ("", "compiled_"):
+        assert summary[f"{prefix}success_rate"] == 1.0
+        assert summary[f"{prefix}violations"] == 0.0
+        assert 0.0 < summary[f"{prefix}median_s"] <= summary[f"{prefix}p95_s"]
+    assert summary["peer_median_s"] > 0.0
+    monkeypatch.setattr(bench_planning.CollisionChecker, "is_free", lambda *_: False)
+    _, summary = bench_planning.run_planning(n=1, seed=3, workers=1)
+    assert summary["success_rate"] == 0.0, "a start that is in collision must fail the query"
+    with pytest.raises(ValueError, match=r"n is 0; the set has 1\.\.340 problems"):
+        bench_planning.run_planning(n=0, seed=3, workers=1)
 
 
 def test_rows_do_not_depend_on_the_workers() -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cablecell.core.geometry import invert_pose, pose_from_xyz_rpy
 from cablecell.core.motion.collision import CollisionChecker, RobotGeometry
+from cablecell.core.motion.compiled import CompiledChecker
 from cablecell.core.motion.errors import RobotModelError, UnknownFrameError
 from cablecell.core.motion.scene import (
     AttachedBody,
     Box,
+    Capsule,
     Cylinder,
     Obstacle,
     Scene,
     Sphere,
+    hold_cable,
     obstacles_from_urdf,
 )
 from tests.support import motion
@@ -36,6 +41,114 @@ def test_the_broad_phase_agrees_with_checking_every_pair(margin_m: float, count:
         hits += not is_free
         assert is_free == (not checker.colliding_pairs(q)), q
     assert 0.2 < hits / count < 0.95
+
+
+def agreeing_answers(checker: CollisionChecker, configurations: np.ndarray) -> list[bool]:
+    """What coal says, after the compiled twin has said the same but for what touches to a tenth of a micrometre."""
+    compiled = CompiledChecker(checker)
+    answers = []
+    for q in configurations:
+        is_free = checker.is_free(q)
+        if compiled.is_free(q) != is_free:
+            assert abs(checker.nearest(q).distance_m - checker.margin_m) < 1e-7, q
+        answers.append(is_free)
+    return answers
+
+
+@pytest.mark.parametrize(("trial", "margin_m", "has_cable"), [(1, 0.0, True), (2, 0.006, True), (3, 0.003, False)])
+def test_the_compiled_checker_gives_coals_answers(trial: int, margin_m: float, has_cable: bool) -> None:
+    scene = motion.scene(trial).with_attached(motion.held_plug())
+    scene = scene.with_cable(motion.held_cable() if has_cable else None)
+    checker = CollisionChecker(motion.geometry(), scene, margin_m)
+    answers = agreeing_answers(checker, random_configurations(1000, 22))
+    assert 0.1 < np.mean(answers) < 0.9
+
+
+def test_the_compiled_checker_gives_coals_answers_for_every_shape() -> None:
+    """Random balls, boxes, cylinders and capsules about the tool, most of them near a touch."""
+    rng = np.random.default_rng(23)
+    X = motion.model().fk(motion.HOME)
+    for shape in (Sphere(0.03), Box((0.05, 0.02, 0.08)), Cylinder(0.02, 0.1), Capsule(0.02, 0.1)):
+        obstacles = []
+        for k in range(12):
+            pose = pose_from_xyz_rpy(X[:3, 3] + rng.uniform(-0.2, 0.2, 3), rng.uniform(-3, 3, 3))
+            obstacles.append(Obstacle(f"{k}", shape, pose))
+        body = AttachedBody("held", shape, "tcp", pose_from_xyz_rpy((0.0, 0.0, 0.1), (0.3, 0.2, 0.1)))
+        checker = CollisionChecker(motion.geometry(), Scene(tuple(obstacles), (body,)), 0.001)
+        answers = agreeing_answers(checker, motion.HOME + rng.uniform(-0.3, 0.3, (250, 6)))
+        assert 0.0 < np.mean(answers) < 1.0
+
+
+def test_an_edge_and_a_path_are_checked_as_finely_as_asked() -> None:
+    end = motion.HOME + np.array([0.7, 0, 0, 0, 0, 0])
+    X = motion.model().fk(motion.HOME + np.array([0.35, 0, 0, 0, 0, 0]))
+    thin = motion.block("thin", (X[0, 3], X[1, 3], X[2, 3] + 0.1), (0.002, 0.002, 0.002))
+    checker = CollisionChecker(motion.geometry(), Scene((thin,)), 0.0)
+    compiled = CompiledChecker(checker)
+    assert compiled.is_free(motion.HOME)
+    assert compiled.is_free(end)
+    assert not compiled.is_edge_free(motion.HOME, end, 0.002)
+    samples = np.linspace(motion.HOME, end, 2001)
+    hits = [k for k, q in enumerate(samples) if not checker.is_free(q)]
+    assert compiled.first_collision(samples, 1e-9) == hits[0]
+    assert compiled.first_collision(samples[: hits[0]], 1e-9) is None
+    # Between two samples that are looked at, no joint moves more than the step: a thicker step cannot come later.
+    step = 0.7 / 2000 * 5
+    found = compiled.first_collision(samples, step + 1e-9)
+    assert found is not None
+    assert hits[0] <= found <= hits[0] + 5
+
+
+def test_a_held_cable_bends_no_tighter_than_it_may_and_hangs_down() -> None:
+    """However the tool is turned: links are joined, turn at most by the allowed angle, and end up pointing down."""
+    cable = replace(motion.held_cable(), links=20)
+    model = motion.model()
+    checker = CollisionChecker(motion.geometry(), Scene(cable=cable), 0.0)
+    rng = np.random.default_rng(24)
+    for q in [motion.HOME, *(motion.HOME + rng.uniform(-1.0, 1.0, (20, 6)))]:
+        checker.is_free(q)
+        placements = [checker.geometry.geometryObjects[k].placement for k in checker.cable_shapes]
+        axes = np.array([p.rotation[:, 2] for p in placements])
+        middles = np.array([p.translation for p in placements])
+        half = 0.5 * cable.link_length_m
+        assert np.allclose(middles[1:] - half * axes[1:], middles[:-1] + half * axes[:-1], atol=1e-12)
+        boot = model.X_world_base @ model.fk(q) @ cable.X_frame_boot
+        assert np.allclose(middles[0] - half * axes[0], boot[:3, 3], atol=1e-12)
+        turns = np.arccos(np.clip((np.vstack([boot[:3, 2], axes[:-1]]) * axes).sum(axis=1), -1.0, 1.0))
+        assert turns.max() <= cable.link_length_m / cable.bend_radius_m + 1e-6
+        assert axes[-1] @ (0.0, 0.0, -1.0) > 0.99
+
+
+def test_a_held_cable_is_kept_off_the_scene_and_not_off_its_tool() -> None:
+    scene = Scene(cable=motion.held_cable())
+    checker = CollisionChecker(motion.geometry(), scene, 0.003)
+    assert checker.is_free(motion.HOME), checker.describe(motion.HOME)
+    last = checker.geometry.geometryObjects[checker.cable_shapes[-1]].placement
+    X_base_last = invert_pose(motion.model().X_world_base) @ np.array(last.homogeneous)
+    x, y, z = X_base_last[:3, 3]
+    post = motion.block("post", (x, y, z), (0.01, 0.01, 0.01))
+    assert CollisionChecker(motion.geometry(), Scene((post,)), 0.003).is_free(motion.HOME)
+    with_both = CollisionChecker(motion.geometry(), Scene((post,), cable=motion.held_cable()), 0.003)
+    assert ("cable", "post") in with_both.colliding_pairs(motion.HOME) or (
+        "post",
+        "cable",
+    ) in with_both.colliding_pairs(motion.HOME)
+    allowed = Scene((post,), cable=motion.held_cable()).allowing(("cable", "post"))
+    assert CollisionChecker(motion.geometry(), allowed, 0.003).is_free(motion.HOME)
+
+
+def test_the_bend_radius_comes_from_stiffness_and_weight_but_not_below_ten_diameters() -> None:
+    def radius(**changed: float) -> float:
+        data = {"diameter_m": 0.004, "bending_stiffness_nm2": 3e-4, "mass_kg_per_m": 0.052} | changed
+        return hold_cable("tcp", np.eye(4), **data).bend_radius_m
+
+    assert radius() == pytest.approx(0.6 * (3e-4 / (9.81 * 0.052)) ** (1 / 3))
+    assert radius(diameter_m=0.01) == pytest.approx(0.1)
+    assert radius(bending_stiffness_nm2=2.4e-3) == pytest.approx(2.0 * radius())
+    with pytest.raises(ValueError, match="bend_radius_m of the held cable is 0"):
+        replace(motion.held_cable(), bend_radius_m=0.0)
+    with pytest.raises(ValueError, match="has 0 links"):
+        replace(motion.held_cable(), links=0)
 
 
 def test_free_means_a_distance_above_the_margin() -> None:

@@ -10,7 +10,7 @@ def test_codes_are_unique_and_in_their_family() -> None:
     found = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, WorkcellError)]
     found.remove(WorkcellError)
     codes = {c.code: c for c in found}
-    assert len(codes) == len(found) == 13
+    assert len(codes) == len(found) == 14
     for code, cls in codes.items():
         family = errors.KinematicsError if code < 200 else errors.PlanningError
         assert issubclass(cls, family)

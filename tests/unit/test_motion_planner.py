@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -144,16 +145,15 @@ def test_a_goal_closer_than_the_margin_is_in_collision() -> None:
 
 
 def test_no_plan_within_the_budget_says_how_long_it_looked() -> None:
-    """A radial wall on either side of the arm and a roof over it: no way out to the sides."""
+    """A radial wall on either side of the arm, closer and higher than it folds: no way out to the sides."""
     X = motion.model().fk(motion.HOME)
     ahead = float(np.arctan2(X[1, 3], X[0, 3]))
     walls = []
     for side in (-0.75, 0.75):
         c, s = np.cos(ahead + side), np.sin(ahead + side)
-        pose = pose_from_xyz_rpy((0.7 * c, 0.7 * s, 0.45), (0, 0, ahead + side))
-        walls.append(Obstacle("wall", SceneBox((0.9, 0.02, 0.9)), pose))
-    roof = motion.block("roof", (0.0, 0.0, 0.85), (1.5, 1.5, 0.02))
-    scene = Scene((*walls, roof))
+        pose = pose_from_xyz_rpy((0.62 * c, 0.62 * s, 0.75), (0, 0, ahead + side))
+        walls.append(Obstacle("wall", SceneBox((0.92, 0.02, 1.5)), pose))
+    scene = Scene(tuple(walls))
     quick = RrtConnectPlanner(motion.geometry(), PlannerSettings(budget_s=0.2))
     goal = turned(motion.HOME, pan=-1.7)
     with pytest.raises(NoPlanError, match=r"no path to any of 1 goals within 0\.2 s at a margin of 3\.0 mm") as e:
@@ -187,30 +187,61 @@ def test_a_planner_that_breaks_its_promise_is_caught(
 
     def fake(start: np.ndarray, goal: np.ndarray, *_: object, **__: object) -> np.ndarray:
         assert callable(answer)
-        return np.array(answer(start, goal))
+        return np.array(answer(start[0], goal[0]))
 
-    monkeypatch.setattr(planner_module, "_rrt_connect", fake)
-    monkeypatch.setattr(planner_module, "_is_path_free", lambda *_: True)
+    checks = iter([False])  # the straight line
+    monkeypatch.setattr(planner_module, "search_with_ompl", fake)
+    monkeypatch.setattr(planner_module, "shortened", lambda path, *_: path)
+    monkeypatch.setattr(RrtConnectPlanner, "_is_path_free", lambda *_: next(checks, True))
     with pytest.raises(PlannerFaultError, match=fault):
         motion.moves().planner.plan(motion.HOME, [turned(motion.HOME, pan=0.7)], wall_scene(), motion.MARGIN_M)
 
 
 def test_a_search_that_steps_over_something_thin_is_repeated_finer(monkeypatch: pytest.MonkeyPatch) -> None:
     resolutions = []
-    real = planner_module._rrt_connect
+    real = planner_module.search_with_ompl
 
     def careless(
-        start: np.ndarray, goal: np.ndarray, *args: object, resolution_rad: float, **rest: object
+        start: np.ndarray, goal: np.ndarray, *args: Any, resolution_rad: float, **rest: Any
     ) -> np.ndarray | None:
         resolutions.append(resolution_rad)
         if len(resolutions) == 1:
-            return np.array([start, goal])
-        return real(start, goal, *args, resolution_rad=resolution_rad, **rest)  # type: ignore[arg-type]
+            return np.array([start[0], goal[0]])
+        return real(start, goal, *args, resolution_rad=resolution_rad, **rest)
 
-    monkeypatch.setattr(planner_module, "_rrt_connect", careless)
+    monkeypatch.setattr(planner_module, "search_with_ompl", careless)
     path = motion.moves().planner.plan(motion.HOME, [turned(motion.HOME, pan=0.7)], wall_scene(), motion.MARGIN_M)
     assert resolutions == [0.02, 0.005]
     assert len(path.waypoints) > 2
+
+
+@pytest.mark.parametrize(
+    ("backend", "broken"), [("ompl", "search_with_ompl"), ("compiled", "search_with_compiled_trees")]
+)
+def test_where_one_search_finds_nothing_the_other_is_asked(
+    monkeypatch: pytest.MonkeyPatch, backend: Literal["ompl", "compiled"], broken: str
+) -> None:
+    goal = turned(motion.HOME, pan=0.7)
+    planner = RrtConnectPlanner(motion.geometry(), PlannerSettings(backend=backend))
+    monkeypatch.setattr(planner_module, broken, lambda *_, **__: None)
+    path = planner.plan(motion.HOME, [goal], wall_scene(), motion.MARGIN_M)
+    assert np.array_equal(path.goal, goal)
+
+
+def test_the_compiled_backend_is_repeatable_and_its_path_free_for_coal() -> None:
+    goal, scene = turned(motion.HOME, pan=0.7), wall_scene()
+    settings = PlannerSettings(backend="compiled")
+    paths = [
+        RrtConnectPlanner(motion.geometry(), settings).plan(motion.HOME, [goal], scene, motion.MARGIN_M)
+        for _ in range(2)
+    ]
+    assert np.array_equal(paths[0].waypoints, paths[1].waypoints)
+    other = PlannerSettings(backend="compiled", seed=9)
+    path = RrtConnectPlanner(motion.geometry(), other).plan(motion.HOME, [goal], scene, motion.MARGIN_M)
+    assert not np.array_equal(paths[0].waypoints, path.waypoints)
+    checker = CollisionChecker(motion.geometry(), scene, 0.0)
+    for a, b in zip(path.waypoints[:-1], path.waypoints[1:], strict=True):
+        assert checker.is_edge_free(a, b, 0.002)
 
 
 def test_any_planner_fits_behind_the_interface() -> None:
@@ -252,8 +283,15 @@ def test_limits_above_the_description_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("budget_s", 0.0), ("edge_resolution_rad", float("nan")), ("goals_tried", 0)]
+    ("name", "value"),
+    [
+        ("backend", "fast"),
+        ("retreat_m", -0.1),
+        ("budget_s", 0.0),
+        ("edge_resolution_rad", float("nan")),
+        ("goals_tried", 0),
+    ],
 )
-def test_settings_that_make_no_sense_are_refused(name: str, value: float) -> None:
+def test_settings_that_make_no_sense_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         PlannerSettings(**{name: value})  # type: ignore[arg-type]

@@ -37,7 +37,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "perception": ("cablecell.evaluation.bench_perception:run", "port poses from camera images against the truth"),
     "physics": ("cablecell.evaluation.bench_physics:run", "contact forces and dynamics against closed forms"),
-    "planning": ("cablecell.evaluation.bench_motion:run_planning", "collision-free motions between random poses"),
+    "planning": (
+        "cablecell.evaluation.bench_planning:run_planning",
+        "collision-free motions, a committed set of problems",
+    ),
     "sim": ("cablecell.evaluation.bench_sim:run", "speed and repeatability of the simulated machine"),
     "startup": ("cablecell.evaluation.bench_startup:run", "import, bring-up and memory of the link nodes"),
     "timing": ("cablecell.evaluation.bench_motion:run_timing", "jerk-limited timing of joint paths and lines"),

@@ -55,6 +55,12 @@ class ArmNotAtRestError(ExecutionError):
     code = 347
 
 
+class MovePreemptedError(ExecutionError):
+    """A newer move took over; the arm was stopped for it."""
+
+    code = 348
+
+
 class MoveRequestError(ConfigurationError):
     """The target of a move holds a value this planner does not take; nothing was planned."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,16 @@ from cablecell_interfaces.msg import MotionTarget
 from numpy.typing import NDArray
 
 from cablecell.core.config.motion_planner import MotionPlannerParameters
-from cablecell.core.geometry import invert_pose
+from cablecell.core.config.trial import Robot
+from cablecell.core.geometry import invert_pose, make_pose
 from cablecell.core.motion.collision import RobotGeometry
-from cablecell.core.motion.errors import NoPlanError, PathCollisionError
+from cablecell.core.motion.errors import (
+    LimitsExceededError,
+    NoIkSolutionError,
+    NoPlanError,
+    PathCollisionError,
+    SingularityError,
+)
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.planner import PlannerSettings
@@ -28,10 +35,38 @@ from cablecell.ros.planner_scene import PlanningScene
 Matrix = NDArray[np.float64]
 
 _PATHS = {
+    MotionTarget.PATH_CIRC: "PATH_CIRC",
+    MotionTarget.PATH_AUTO: "PATH_AUTO",
     MotionTarget.PATH_PTP: "PATH_PTP",
     MotionTarget.PATH_LIN: "PATH_LIN",
     MotionTarget.PATH_SAMPLED: "PATH_SAMPLED",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Displacement:
+    """How far a tip goes from where it is.
+
+    Attributes:
+        X: Displacement and turn, shape (4, 4).
+        R_base_axes: Axes it is given in; None for those of the tip itself.
+        X_frame_tip: Where the tip is in the frame of the robot model that is planned for.
+    """
+
+    X: Matrix
+    R_base_axes: Matrix | None
+    X_frame_tip: Matrix
+
+    def from_pose(self, X_base_frame: Matrix) -> Matrix:
+        """Return where the frame ends up that is at a pose now."""
+        X_base_tip = X_base_frame @ self.X_frame_tip
+        goal = X_base_tip @ self.X
+        if self.R_base_axes is not None:
+            R = self.R_base_axes
+            rotation = R @ self.X[:3, :3] @ R.T @ X_base_tip[:3, :3]
+            goal = make_pose(rotation, X_base_tip[:3, 3] + R @ self.X[:3, 3])
+        moved: Matrix = goal @ invert_pose(self.X_frame_tip)
+        return moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +76,10 @@ class MoveRequest:
     Attributes:
         path: One of the paths of `MotionTarget` that are planned here.
         joints: Wanted positions by joint name, rad; of no meaning when there is a pose.
-        X_base_tip: Wanted pose of the tip, or None for a goal in joints.
+        X_base_tip: Wanted pose of the tip, or None for a goal in joints or relative to where the tip is.
         tip_frame: Frame of the robot model that is to be there.
+        displacement: What a relative goal moves, or None.
+        via_m: Point of an arc in `base_link`, or None.
         velocity_scale: In (0, 1].
         acceleration_scale: In (0, 1].
     """
@@ -53,6 +90,8 @@ class MoveRequest:
     tip_frame: str
     velocity_scale: float
     acceleration_scale: float
+    displacement: Displacement | None = None
+    via_m: Matrix | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +107,10 @@ class Plan:
     attempts: int
 
 
-def read_target(target: Any, model: RobotModel, scene: PlanningScene) -> MoveRequest:
-    """Return a message as a request.
+def read_target(
+    target: Any, model: RobotModel, scene: PlanningScene, named: Mapping[str, Mapping[str, float]]
+) -> MoveRequest:
+    """Return a message as a request; `named` holds joint positions by name.
 
     Raises:
         MoveRequestError: A field has a value outside what is valid (code 941).
@@ -84,17 +125,63 @@ def read_target(target: Any, model: RobotModel, scene: PlanningScene) -> MoveReq
         if not 0.0 < value <= 1.0:
             raise _refused(name, value, "above 0, at most 1")
     scales = (target.velocity_scale, target.acceleration_scale)
+    via_m = _via(target, scene) if target.path == MotionTarget.PATH_CIRC else None
     if target.goal == MotionTarget.GOAL_JOINTS:
-        return MoveRequest(target.path, _joints(target, model), None, "tcp", *scales)
-    if target.goal != MotionTarget.GOAL_POSE:
-        raise _refused("goal", target.goal, "0 (GOAL_JOINTS), 1 (GOAL_POSE)")
-    X_base_tip = scene.frame(target.pose.header.frame_id) @ pose_to_matrix("pose", target.pose.pose)
+        return MoveRequest(target.path, _joints(target, model), None, "tcp", *scales, via_m=via_m)
+    if target.goal == MotionTarget.GOAL_NAMED:
+        if target.name not in named:
+            raise _refused("name", f"'{target.name}'", ", ".join(sorted(named)))
+        return MoveRequest(target.path, named[target.name], None, "tcp", *scales, via_m=via_m)
+    if target.goal not in (MotionTarget.GOAL_POSE, MotionTarget.GOAL_RELATIVE):
+        raise _refused("goal", target.goal, "0 (GOAL_JOINTS), 1 (GOAL_POSE), 2 (GOAL_NAMED), 3 (GOAL_RELATIVE)")
     tip_frame, held = target.tip_frame or "tcp", scene.held
+    X_frame_tip: Matrix = np.eye(4)
     if held is not None and tip_frame == held.plug:
         # The plug is no part of the model: the pose of the tool that brings its tip there is as good.
-        return MoveRequest(target.path, {}, X_base_tip @ invert_pose(held.X_tcp_tip), "tcp", *scales)
+        if via_m is not None:
+            raise _refused("tip_frame", tip_frame, "for PATH_CIRC a frame of the arm, such as tcp")
+        tip_frame, X_frame_tip = "tcp", held.X_tcp_tip
     model.frame_id(tip_frame)
-    return MoveRequest(target.path, {}, X_base_tip, tip_frame, *scales)
+    X, frame = pose_to_matrix("pose", target.pose.pose), target.pose.header.frame_id
+    if target.goal == MotionTarget.GOAL_RELATIVE:
+        own = frame in ("", target.tip_frame or "tcp")
+        displacement = Displacement(X, None if own else scene.frame(frame)[:3, :3], X_frame_tip)
+        return MoveRequest(target.path, {}, None, tip_frame, *scales, displacement, via_m)
+    X_base_frame = scene.frame(frame) @ X @ invert_pose(X_frame_tip)
+    return MoveRequest(target.path, {}, X_base_frame, tip_frame, *scales, via_m=via_m)
+
+
+def _via(target: Any, scene: PlanningScene) -> Matrix:
+    point = np.array([target.via.point.x, target.via.point.y, target.via.point.z, 1.0])
+    if not np.all(np.isfinite(point)):
+        raise _refused("via", point[:3].tolist(), "finite")
+    via: Matrix = (scene.frame(target.via.header.frame_id) @ point)[:3]
+    return via
+
+
+def parse_named_targets(texts: Sequence[str], model: RobotModel) -> dict[str, dict[str, float]]:
+    """Return the joint positions of named targets, `home` among them, each within the limits.
+
+    Args:
+        texts: Each `name: q1, q2, …`, rad, in the order of the model's joints.
+        model: Whose joints they are.
+
+    Raises:
+        MoveRequestError: A text is not of that form (code 941).
+        JointLimitError: A position is outside its limits (code 102).
+    """
+    home = dict(zip(model.joint_names, Robot().home_joint_positions.in_order(), strict=True))
+    named = {"home": home}
+    for text in texts:
+        name, _, values = text.partition(":")
+        try:
+            positions = [float(value) for value in values.split(",")]
+        except ValueError:
+            positions = []
+        if not name.strip() or len(positions) != model.dof:
+            raise _refused("named_targets", f"'{text}'", f"name: {model.dof} joint positions in rad, with commas")
+        named[name.strip()] = dict(zip(model.joint_names, model.check_joint_limits(positions).tolist(), strict=True))
+    return named
 
 
 def _joints(target: Any, model: RobotModel) -> dict[str, float]:
@@ -132,6 +219,8 @@ class MoveMaker:
         """
         self.model = model
         self._geometry = RobotGeometry(model)
+        # What is compiled is compiled now, and not in the first plan.
+        MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0), geometry=self._geometry).warm_up()
         self._parameters = parameters
         limits = MotionLimits.uniform(
             model.dof,
@@ -158,9 +247,15 @@ class MoveMaker:
         Raises:
             WorkcellError: Families 100 and 200.
         """
-        attempts = self._parameters.planning_attempts if request.path == MotionTarget.PATH_SAMPLED else 1
+        samples = request.path in (MotionTarget.PATH_SAMPLED, MotionTarget.PATH_AUTO)
+        if request.displacement is not None:
+            X_base_frame = self.model.fk(self.model.check_joint_limits(q_start), request.tip_frame)
+            request = replace(request, X_base_tip=request.displacement.from_pose(X_base_frame))
+        attempts = self._parameters.planning_attempts if samples else 1
         for attempt in range(1, attempts + 1):
-            settings = PlannerSettings(budget_s=budget_s, seed=self._parameters.seed + attempt - 1)
+            settings = PlannerSettings(
+                backend=self._parameters.planner_backend, budget_s=budget_s, seed=self._parameters.seed + attempt - 1
+            )
             limits = self._limits.scaled(request.velocity_scale, request.acceleration_scale)
             moves = MovePlanner(self.model, limits, geometry=self._geometry, settings=settings)
             try:
@@ -176,7 +271,14 @@ class MoveMaker:
         q_goal = q_start.copy()
         for name, position in request.joints.items():
             q_goal[self.model.joint_names.index(name)] = position
-        if request.path == MotionTarget.PATH_LIN:
+        if request.path == MotionTarget.PATH_AUTO:
+            for path in (MotionTarget.PATH_LIN, MotionTarget.PATH_PTP):
+                try:
+                    return self._plan_once(moves, replace(request, path=path), q_start, scene)
+                except (PathCollisionError, SingularityError, NoIkSolutionError, LimitsExceededError):
+                    continue  # another kind of path may do; the last one says why none does
+            return self._plan_once(moves, replace(request, path=MotionTarget.PATH_SAMPLED), q_start, scene)
+        if request.path in (MotionTarget.PATH_LIN, MotionTarget.PATH_CIRC):
             if X is None:
                 X = self.model.fk(self.model.check_joint_limits(q_goal), tip)
             line = LineLimits(
@@ -184,6 +286,8 @@ class MoveMaker:
                 self._line.acceleration * request.acceleration_scale,
                 self._line.jerk * request.acceleration_scale,
             )
+            if request.via_m is not None:
+                return moves.move_circular(q_start, request.via_m, X, line, scene, margin_m, tip_frame=tip)
             return moves.move_linear(q_start, X, line, scene, margin_m, tip_frame=tip)
         if request.path == MotionTarget.PATH_SAMPLED:
             if X is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,19 @@ from cablecell.core.config.trial import Robot
 from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
 from cablecell.core.motion.errors import UnknownFrameError
 from cablecell.core.motion.model import RobotModel
-from cablecell.core.motion.scene import AttachedBody, Box, Cylinder, Obstacle, Scene, Sphere, obstacles_from_urdf
+from cablecell.core.motion.scene import (
+    AttachedBody,
+    Box,
+    Capsule,
+    Cylinder,
+    HeldCable,
+    Obstacle,
+    Scene,
+    Shape,
+    Sphere,
+    hold_cable,
+    obstacles_from_urdf,
+)
 from cablecell.ros.conversions import pose_to_matrix
 from cablecell.ros.estimator_layout import BoardLayout
 from cablecell.ros.planner_errors import MoveRequestError
@@ -52,12 +65,24 @@ class Held:
             for part in self.connector.plug.parts
         )
 
+    def cable(self) -> HeldCable:
+        """Return the cable behind the plug."""
+        cable = self.connector.cable
+        return hold_cable(
+            _TCP_FRAME,
+            self.X_tcp_tip @ make_pose(np.eye(3), self.connector.plug.cable_exit_m),
+            diameter_m=cable.diameter_m,
+            bending_stiffness_nm2=cable.bending_stiffness_nm2,
+            mass_kg_per_m=cable.mass_kg_per_m,
+        )
+
 
 class PlanningScene:
     """What must not be touched now; messages change it while plans read it."""
 
     def __init__(self, model: RobotModel, layout: BoardLayout, *, assume_held: bool, unseen_margin_m: float) -> None:
         """Place the board where the layout puts it, and the layout's plug in the gripper if it is assumed there."""
+        self._model = model
         self._X_base_world = invert_pose(model.X_world_base)
         self._X_world_tcp_home = model.X_world_base @ model.fk(Robot().home_joint_positions.in_order())
         self._connectors = load_connectors()
@@ -74,6 +99,7 @@ class PlanningScene:
             self._X_base_board: Matrix | None = None
             self._held = held
             self._scene: Scene | None = None
+            self._added: dict[str, Obstacle | AttachedBody] = {}
 
     def take_ports(self, message: Any) -> None:
         """Place the board by the first port that a camera has seen, and the held plug where it was seen."""
@@ -108,6 +134,51 @@ class PlanningScene:
                 raise MoveRequestError(f"cell/held_plug cannot be read: {error!r}", value=text) from error
         with self._lock:
             self._held, self._scene = held, None
+
+    def edit(self, request: Any) -> list[str]:
+        """Add a body or take bodies away, as the service `edit_planning_scene` asks; return the names that are there.
+
+        Raises:
+            MoveRequestError: A field has a value outside what is valid, or there is no body of this name (code 941).
+            UnknownFrameError: A frame does not exist (code 103).
+            ExecutionError: The pose is not finite or no rotation (codes 301, 302).
+        """
+        if request.operation in (request.ADD, request.ATTACH):
+            if not request.name:
+                raise MoveRequestError("name is empty; a body needs one", quantity="name")
+            shape, X = _shape_of(request), pose_to_matrix("pose", request.pose.pose)
+            body: Obstacle | AttachedBody
+            if request.operation == request.ADD:
+                body = Obstacle(request.name, shape, self.frame(request.pose.header.frame_id) @ X)
+            else:
+                frame = request.pose.header.frame_id or _TCP_FRAME
+                self._model.frame_id(frame)
+                body = AttachedBody(request.name, shape, frame, X)
+            with self._lock:
+                self._added[request.name] = body
+        elif request.operation == request.REMOVE:
+            with self._lock:
+                if request.name not in self._added:
+                    there = ", ".join(sorted(self._added)) or "none"
+                    raise MoveRequestError(
+                        f"there is no added body '{request.name}'; there are {there}",
+                        quantity="name",
+                        value=request.name,
+                        limit=there,
+                    )
+                del self._added[request.name]
+        elif request.operation == request.CLEAR:
+            with self._lock:
+                self._added.clear()
+        else:
+            raise MoveRequestError(
+                f"operation = {request.operation} is refused; valid: 0 (ADD), 1 (ATTACH), 2 (REMOVE), 3 (CLEAR)",
+                quantity="operation",
+                value=request.operation,
+            )
+        with self._lock:
+            self._scene = None
+            return sorted(self._added)
 
     @property
     def is_seen(self) -> bool:
@@ -155,7 +226,12 @@ class PlanningScene:
         obstacles = obstacles_from_urdf(self._layout.urdf, nominal if seen is None else seen)
         if seen is None:
             obstacles = tuple(_grown(obstacle, self._unseen_margin_m) for obstacle in obstacles)
-        return Scene(obstacles, self._held.bodies() if self._held else ())
+        added = self._added.values()
+        obstacles += tuple(body for body in added if isinstance(body, Obstacle))
+        attached = tuple(body for body in added if isinstance(body, AttachedBody))
+        if self._held is None:
+            return Scene(obstacles, attached)
+        return Scene(obstacles, attached + self._held.bodies(), self._held.cable())
 
     def _nominal_grasp(self, layout: BoardLayout) -> Held | None:
         """Return the plug as the trial puts it into the gripper: relative to the home pose, along axes of `world`."""
@@ -172,6 +248,30 @@ class PlanningScene:
         return Held(plug, connector, invert_pose(self._X_world_tcp_home) @ X_world_cable @ X_cable_tip)
 
 
+def _shape_of(request: Any) -> Shape:
+    """Return the shape a request describes."""
+    counts = {request.BOX: 3, request.CYLINDER: 2, request.SPHERE: 1, request.CAPSULE: 2}
+    if request.shape not in counts:
+        raise MoveRequestError(
+            f"shape = {request.shape} is refused; valid: 0 (BOX), 1 (CYLINDER), 2 (SPHERE), 3 (CAPSULE)",
+            quantity="shape",
+            value=request.shape,
+        )
+    sizes = [float(value) for value in request.dimensions]
+    if len(sizes) != counts[request.shape] or not all(math.isfinite(value) and value > 0.0 for value in sizes):
+        raise MoveRequestError(
+            f"dimensions = {sizes} m are refused; valid: {counts[request.shape]} finite numbers above 0",
+            quantity="dimensions",
+            value=str(sizes),
+            unit="m",
+        )
+    if request.shape == request.BOX:
+        return Box((sizes[0], sizes[1], sizes[2]))
+    if request.shape == request.SPHERE:
+        return Sphere(sizes[0])
+    return Cylinder(*sizes) if request.shape == request.CYLINDER else Capsule(*sizes)
+
+
 def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
     shape = obstacle.shape
     if isinstance(shape, Box):
@@ -179,4 +279,6 @@ def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
         return replace(obstacle, shape=Box((x, y, z)))
     if isinstance(shape, Cylinder):
         return replace(obstacle, shape=Cylinder(shape.radius + by_m, shape.length + 2.0 * by_m))
+    if isinstance(shape, Capsule):
+        return replace(obstacle, shape=Capsule(shape.radius + by_m, shape.length))
     return replace(obstacle, shape=Sphere(shape.radius + by_m))

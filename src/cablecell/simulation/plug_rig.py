@@ -44,6 +44,17 @@ class Support:
     stiffness_nm_per_rad: float = 30.0
     damping_ratio: float = 0.5
 
+    def spring(self, mass_kg: float, inertia_kg_m2: float) -> GraspSpring:
+        """Return the spring, which is the cell's own, for a plug of a mass and a smallest moment of inertia."""
+        settings = GraspSettings(
+            stiffness_n_per_m=self.stiffness_n_per_m,
+            stiffness_nm_per_rad=self.stiffness_nm_per_rad,
+            damping_ratio=self.damping_ratio,
+            error_m=0.0,
+            error_rad=0.0,
+        )
+        return GraspSpring(settings, mass_kg, inertia_kg_m2, IDENTITY)
+
 
 @dataclass(frozen=True)
 class RigRows:
@@ -101,14 +112,7 @@ class PlugRig:
             # The round contact stops the plug at the floor.
             p.setCollisionFilterPair(self.plug, self.port[-1], -1, -1, 0, physicsClientId=self.client)
         self.latch: LatchModel | None = make_latch(connector, self._dt_s) if has_latch else None
-        grasp = GraspSettings(
-            stiffness_n_per_m=support.stiffness_n_per_m,
-            stiffness_nm_per_rad=support.stiffness_nm_per_rad,
-            damping_ratio=support.damping_ratio,
-            error_m=0.0,
-            error_rad=0.0,
-        )
-        self._spring = GraspSpring(grasp, connector.plug.mass_kg, min(connector.plug.inertia_kg_m2), IDENTITY)
+        self._spring = support.spring(connector.plug.mass_kg, min(connector.plug.inertia_kg_m2))
 
     def close(self) -> None:
         """Free the client."""

@@ -408,10 +408,12 @@ def _descend(
             else:
                 accepted = lower < energy - 1.0e-4 * share * downhill or left < _TOLERANCE_J
             share *= 0.5
+        if not accepted:
+            # The best there is, and the forces that belong to it.
+            _residual(fit, n, slots, work, bristles, mass, momentum, twist, contact, residual, A, is_coupled)
+            return False, rounds
         twist[:] = trial
         missing, energy = left, lower
-        if not accepted:
-            return False, rounds
     return missing < _TOLERANCE_J, _MAX_ROUNDS
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cablecell.core.config.parameters import ParameterSchema, parameter
 
 
@@ -15,6 +17,10 @@ class MotionPlannerParameters(ParameterSchema):
         "", "File that describes the robot; its joint speeds bound every motion. Empty: the description's alone."
     )
     assume_held: bool = parameter(True, "The plug of the layout is held until `cell/held_plug` says something else.")
+    named_targets: list[str] = parameter(
+        ["home: -0.1597, -1.3542, -1.6648, -1.6933, 1.5710, 1.4110"],
+        "Joint positions goals may name, each `name: q1, q2, …` in rad; `home` is there whatever this says.",
+    )
     margin_m: float = parameter(
         0.003, "Smallest distance to everything that must not be touched.", unit="m", minimum=0.0, maximum=0.1
     )
@@ -34,6 +40,9 @@ class MotionPlannerParameters(ParameterSchema):
     )
     line_jerk_m_per_s3: float = parameter(
         10.0, "Jerk of the tool on a straight line at full scale.", unit="m/s^3", minimum=0.1, maximum=1000.0
+    )
+    planner_backend: Literal["ompl", "compiled"] = parameter(
+        "ompl", "Sampling planner that is asked first; the other one is the fallback."
     )
     planning_budget_s: float = parameter(
         2.0, "Time the sampling planner may take for one attempt.", unit="s", minimum=0.05, maximum=60.0

@@ -17,9 +17,9 @@ from numba import njit
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import Array
 from cablecell.core.control.kernels import compliance_error, compliance_torque, warm_up
 from cablecell.core.control.model import ArmDynamics
+from cablecell.core.geometry import Array
 
 _NOTHING: Array = np.zeros(6)
 

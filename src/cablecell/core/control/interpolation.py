@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.frames import Array, transform
 from cablecell.core.control.kernels import follow_pose, warm_up
+from cablecell.core.geometry import Array, make_pose
 
 
 class PoseInterpolator:
@@ -24,7 +24,7 @@ class PoseInterpolator:
     @property
     def X_base_reference(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
         """Reference pose, shape (4, 4)."""
-        return transform(self._R, self._p)
+        return make_pose(self._R, self._p)
 
     @property
     def twist(self) -> Array:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pinocchio as pin  # type: ignore[import-untyped]
 
-from cablecell.core.control.frames import Array
 from cablecell.core.control.kernels import dynamics_in_base
 from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.geometry import Array
 from cablecell.core.motion.model import RobotModel
 
 _LOCAL_WORLD_ALIGNED = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED

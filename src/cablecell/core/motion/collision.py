@@ -14,8 +14,10 @@ import numpy as np
 import pinocchio as pin  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
+from cablecell.core.motion.chain import SerialChain, compose_into, joint_poses
+from cablecell.core.motion.collision_kernel import hang_cable
 from cablecell.core.motion.model import RobotModel
-from cablecell.core.motion.scene import Scene
+from cablecell.core.motion.scene import HeldCable, Scene
 
 Array = NDArray[np.float64]
 
@@ -88,6 +90,34 @@ class RobotGeometry:
         self.disabled = frozenset(disabled)
 
 
+class _CableInScene:
+    """Where the links of a held cable are."""
+
+    def __init__(self, model: RobotModel, cable: HeldCable) -> None:
+        chain = SerialChain.of(model, cable.frame)
+        self._blocks, self._cable = chain.blocks, cable
+        tip = np.vstack([chain.tip, (0.0, 0.0, 0.0, 1.0)])
+        self._boot = np.ascontiguousarray((tip @ cable.X_frame_boot)[:3])
+        self._X_world_base = model.X_world_base
+        self._down = np.ascontiguousarray(model.X_world_base[:3, :3].T @ (0.0, 0.0, -1.0))
+        self._poses, self._boot_now = np.empty((model.dof, 3, 4)), np.empty((3, 4))
+        self._links = np.empty((cable.links, 3, 4))
+
+    @staticmethod
+    def of(model: RobotModel, cable: HeldCable | None) -> _CableInScene | None:
+        return None if cable is None else _CableInScene(model, cable)
+
+    def hang(self, q: Array) -> list[Array]:
+        """Return the poses of the links in the world, shape (4, 4) each."""
+        cable = self._cable
+        joint_poses(self._blocks, q, self._poses)
+        compose_into(self._poses[-1], self._boot, self._boot_now)
+        hang_cable(self._boot_now, cable.links, cable.link_length_m, cable.bend_per_link_rad, self._down, self._links)
+        poses = np.tile(np.eye(4), (cable.links, 1, 1))
+        poses[:, :3] = self._links
+        return list(self._X_world_base @ poses)
+
+
 class CollisionChecker:
     """Checks configurations in one scene with one margin.
 
@@ -95,6 +125,9 @@ class CollisionChecker:
 
     Attributes:
         margin_m: Bodies closer than this count as in collision, m.
+        robot: Whose checks these are.
+        scene: What it must not touch.
+        cable_shapes: Indices of the held cable's links in `geometry`.
         body_names: Names of all bodies, as pairs report them.
     """
 
@@ -122,6 +155,13 @@ class CollisionChecker:
             attached.append(_add(geometry, f"attached_{k}", int(frame.parentJoint), placement, body.shape.to_coal()))
             names.append(body.name)
             joints.append(int(frame.parentJoint))
+        self._cable = _CableInScene.of(robot.model, scene.cable)
+        cable = []
+        if scene.cable is not None:
+            for k, capsule in enumerate(scene.cable.shapes()):
+                cable.append(_add(geometry, f"cable_{k}", 0, pin.SE3.Identity(), capsule.to_coal()))
+                names.append(scene.cable.name)
+                joints.append(robot.model.dof)
         standing = []
         for k, obstacle in enumerate(scene.obstacles):
             placement = pin.SE3(robot.model.X_world_base @ obstacle.X_base_shape)
@@ -129,12 +169,15 @@ class CollisionChecker:
             names.append(obstacle.name)
             joints.append(0)
         pairs = list(robot.pairs)
-        pairs += [(i, j) for j in attached for i in own if joints[i] != joints[j]]
-        pairs += [(i, j) for j in standing for i in (*own, *attached) if joints[i] != 0]
+        pairs += [(i, j) for j in (*attached, *cable) for i in own if joints[i] != joints[j]]
+        pairs += [(i, j) for j in standing for i in (*own, *attached, *cable) if joints[i] != 0]
         for i, j in pairs:
             if (names[i], names[j]) not in scene.allowed and (names[j], names[i]) not in scene.allowed:
                 geometry.addCollisionPair(pin.CollisionPair(i, j))
         self.body_names = tuple(dict.fromkeys(names))
+        self.robot = robot
+        self.scene = scene
+        self.cable_shapes = tuple(cable)
         self._names = names
         self._geometry: Any = geometry
         self._data: Any = geometry.createData()
@@ -148,21 +191,24 @@ class CollisionChecker:
         self._manager: Any = pin.BroadPhaseManager_NaiveCollisionManager(pin_model, geometry, self._data)
 
     @property
+    def geometry(self) -> Any:
+        """All shapes and the pairs that are checked, as pinocchio has them; the held cable's links are placed late."""
+        return self._geometry
+
+    @property
     def pair_count(self) -> int:
         """Number of pairs that are checked."""
         return len(self._geometry.collisionPairs)
 
     def is_free(self, q: ArrayLike) -> bool:
         """Return whether no pair is closer than the margin."""
-        return not pin.computeCollisions(
-            self._pin_model, self._pin_data, self._manager, np.asarray(q, dtype=float), True
-        )
+        vector = self._place_cable(q)
+        return not pin.computeCollisions(self._pin_model, self._pin_data, self._manager, vector, True)
 
     def colliding_pairs(self, q: ArrayLike) -> tuple[tuple[str, str], ...]:
         """Return the names of all pairs closer than the margin, by checking each pair: slow, for messages."""
-        pin.computeCollisions(
-            self._pin_model, self._pin_data, self._geometry, self._data, np.asarray(q, dtype=float), False
-        )
+        vector = self._place_cable(q)
+        pin.computeCollisions(self._pin_model, self._pin_data, self._geometry, self._data, vector, False)
         found = [
             self._pair_names(index) for index, result in enumerate(self._data.collisionResults) if result.isCollision()
         ]
@@ -170,7 +216,8 @@ class CollisionChecker:
 
     def nearest(self, q: ArrayLike) -> Distance:
         """Return the smallest distance of all pairs: slow, for messages and reports."""
-        pin.computeDistances(self._pin_model, self._pin_data, self._geometry, self._data, np.asarray(q, dtype=float))
+        vector = self._place_cable(q)
+        pin.computeDistances(self._pin_model, self._pin_data, self._geometry, self._data, vector)
         distances = [result.min_distance for result in self._data.distanceResults]
         index = int(np.argmin(distances))
         return Distance(float(distances[index]), self._pair_names(index))
@@ -193,6 +240,15 @@ class CollisionChecker:
         pairs = ", ".join(f"{a} and {b}" for a, b in self.colliding_pairs(q))
         nearest = self.nearest(q)
         return f"{pairs or 'nothing'} (nearest {1e3 * nearest.distance_m:.1f} mm, margin {1e3 * self.margin_m:.1f} mm)"
+
+    def _place_cable(self, q: ArrayLike) -> Array:
+        """Hang the held cable for a configuration, and return that as an array."""
+        vector = np.asarray(q, dtype=float)
+        if self._cable is not None:
+            shapes = self._geometry.geometryObjects
+            for index, pose in zip(self.cable_shapes, self._cable.hang(vector), strict=True):
+                shapes[index].placement = pin.SE3(pose)
+        return vector
 
     def _pair_names(self, index: int) -> tuple[str, str]:
         pair = self._geometry.collisionPairs[index]

@@ -81,3 +81,9 @@ class PlannerFaultError(PlanningError):
     """A planner returned a path that breaks its contract; the path was thrown away."""
 
     code = 206
+
+
+class PathGeometryError(PlanningError):
+    """A prescribed path of the tool has no shape, such as an arc through three points on a line."""
+
+    code = 207

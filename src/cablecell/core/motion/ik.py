@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
-import pinocchio as pin  # type: ignore[import-untyped]
 from numpy.typing import ArrayLike, NDArray
 
-from cablecell.core.geometry import invert_pose, is_pose, pose_difference
+from cablecell.core.geometry import invert_pose, pose_difference
+from cablecell.core.motion import ik_kernel
+from cablecell.core.motion.chain import SerialChain
 from cablecell.core.motion.errors import NoIkSolutionError, RobotModelError
 from cablecell.core.motion.model import LIMIT_TOLERANCE_RAD, RobotModel
-from cablecell.core.motion.ur_geometry import UrGeometry
+from cablecell.core.motion.ur_geometry import ROUNDING, UrGeometry
 
 Array = NDArray[np.float64]
 
@@ -24,22 +26,67 @@ _NOMINAL = 1e-9
 _CALIBRATED = 0.02
 """A description that differs more than this from the DH form, m and rad, is not of a UR arm."""
 
-_NEWTON_STEPS = 12
+_CALIBRATED_SLACK = 0.02
+"""How far out of the nominal arm's reach, as a cosine, a calibrated one may still get."""
 
-_TURN = 2.0 * math.pi
+_STARTS = 64
+"""Starts of the numeric solver; a six-axis arm without a closed form shows nearly all of its branches."""
+
+_NUMERIC_SOLUTIONS = 32
+"""Most configurations the numeric solver keeps; a redundant arm has a continuum of them."""
 
 
-class InverseKinematics:
-    """Inverse kinematics of one tool frame.
-
-    The closed form gives every branch of the nominal arm. A real arm's calibrated description departs from it by
-    tenths of a millimetre; there the branches are the start of a Newton iteration on the model itself.
+class IkSolver(Protocol):
+    """Inverse kinematics of one tip frame of one arm.
 
     Attributes:
         model: The arm.
         tip_frame: Frame whose pose is asked for.
+        chain: Its constant part, for compiled loops.
+    """
+
+    model: RobotModel
+    tip_frame: str
+    chain: SerialChain
+
+    def solve_all(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> list[Array]:
+        """Return the configurations within the limits that reach a pose, the nearest to a reference first."""
+        ...
+
+    def solve(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> Array:
+        """Return the nearest of them; raises `NoIkSolutionError` where there is none."""
+        ...
+
+    def follow(self, X_base_tip: Array, q_previous: Array) -> Array | None:
+        """Return the solution that continues a motion, limits not applied."""
+        ...
+
+
+def make_ik(model: RobotModel, tip_frame: str = "tcp") -> IkSolver:
+    """Return the closed form where the arm is of the UR kind, else the numeric solver.
+
+    Raises:
+        RobotModelError: The arm is no chain of revolute joints, or has fewer than 6.
+        UnknownFrameError: The tip frame does not exist.
+    """
+    if _is_ur(model):
+        return InverseKinematics(model, tip_frame)
+    return NumericInverseKinematics(model, tip_frame)
+
+
+class InverseKinematics:
+    """Closed-form inverse kinematics of one tool frame of a UR arm, in about ten microseconds.
+
+    The closed form gives every branch of the nominal arm. A real arm's calibrated description departs from it by
+    tenths of a millimetre; there the branches are the starts of Newton steps on the description itself. Either way a
+    solution counts only if forward kinematics confirms it.
+
+    Attributes:
+        model: The arm.
+        tip_frame: Frame whose pose is asked for.
+        chain: Its constant part, for compiled loops.
         geometry: Lengths read from the description.
-        is_exact: False where the description is calibrated, so that every solution is refined.
+        is_exact: False where the description is calibrated.
     """
 
     def __init__(self, model: RobotModel, tip_frame: str = "tcp") -> None:
@@ -52,11 +99,10 @@ class InverseKinematics:
         self.model = model
         self.tip_frame = tip_frame
         self.geometry = _read_geometry(model)
+        self.chain = SerialChain.of(model, tip_frame)
         self._X_0_base = invert_pose(model.fk(np.zeros(model.dof), "base_link_inertia"))
         self._X_tip_6 = model.relative_pose(tip_frame, "wrist_3_link")
-        probe = np.array([0.3, -1.1, 1.4, -0.7, 0.9, 0.5])
-        difference = pose_difference(_dh_pose(self.geometry, probe), self._X_0_base @ model.fk(probe, "wrist_3_link"))
-        deviation = float(np.abs(difference).max())
+        deviation = _deviation(model, self.geometry)
         if deviation > _CALIBRATED:
             raise RobotModelError(
                 f"the arm differs by {deviation:.3f} m or rad from the DH form of a UR arm; the limit is {_CALIBRATED}",
@@ -65,6 +111,17 @@ class InverseKinematics:
                 limit=_CALIBRATED,
             )
         self.is_exact = deviation < _NOMINAL
+        slack = ROUNDING if self.is_exact else _CALIBRATED_SLACK
+        self._arm = (
+            self.chain.blocks,
+            self.chain.tip,
+            self.geometry.lengths,
+            self._X_0_base,
+            np.ascontiguousarray(self._X_tip_6),
+            slack,
+        )
+        self._limits = (model.limits.lower, model.limits.upper)
+        self._found = np.empty((8, 6))
 
     def solve_all(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> list[Array]:
         """Return all configurations within the limits that reach a pose, the nearest to a reference first.
@@ -82,19 +139,13 @@ class InverseKinematics:
         Raises:
             ValueError: The pose is not a rigid motion.
         """
-        X = np.asarray(X_base_tip, dtype=float)
-        if not is_pose(X):
+        X, reference = _as_pose(X_base_tip), self.model.joint_vector(q_reference)
+        count = ik_kernel.solve_ur(
+            *self._arm, *self._limits, X, reference, self._found, LIMIT_TOLERANCE_RAD, RESIDUAL_LIMIT
+        )
+        if count < 0:
             raise ValueError(f"wanted pose of {self.tip_frame} is not a rigid motion:\n{X}")
-        reference = self.model.joint_vector(q_reference)
-        solutions = []
-        for branch in self.branches(X, reference):
-            q = self._wrap(branch, reference)
-            if q is None:
-                continue
-            refined = self._refine(q, X)
-            if refined is not None and self._is_within_limits(refined):
-                solutions.append(refined)
-        return sorted(solutions, key=lambda q: float(np.linalg.norm(q - reference)))
+        return list(self._found[:count].copy())
 
     def solve(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> Array:
         """Return the configuration nearest to a reference that reaches a pose.
@@ -106,79 +157,141 @@ class InverseKinematics:
         if solutions:
             return solutions[0]
         X = np.asarray(X_base_tip, dtype=float)
-        where = ", ".join(f"{value:.4f}" for value in X[:3, 3])
-        if self.geometry.solve((self._X_0_base @ X @ self._X_tip_6).tolist()):
+        if len(self.branches(X, self.model.joint_vector(q_reference))):
             reason, limit = "every solution breaks a joint limit", "joint limits"
         else:
             reach = abs(self.geometry.a2) + abs(self.geometry.a3) + self.geometry.d5 + self.geometry.d6
             reason = f"it is out of reach (the arm reaches {reach:.3f} m from its shoulder to wrist_3_link)"
             limit = f"{reach:.3f}"
-        raise NoIkSolutionError(
-            f"no joint configuration puts {self.tip_frame} at ({where}) m in base_link: {reason}",
-            quantity=f"pose of {self.tip_frame}",
-            value=where,
-            limit=limit,
-            unit="m",
-            frame="base_link",
-        )
+        raise _no_solution(self.tip_frame, X, reason, limit)
 
-    def branches(self, X_base_tip: Array, q_reference: Array) -> list[tuple[float, ...]]:
-        """Return the closed-form solutions as they come: unwrapped, without limits, of the nominal arm."""
-        X_06 = self._X_0_base @ X_base_tip @ self._X_tip_6
-        return list(self.geometry.solve(X_06.tolist(), float(q_reference[5])))
+    def branches(self, X_base_tip: Array, q_reference: Array) -> Array:
+        """Return the closed-form solutions of the nominal arm as they come, shape (k, 6), without limits."""
+        return self.geometry.solve(self._X_0_base @ X_base_tip @ self._X_tip_6, float(q_reference[5]))
 
     def follow(self, X_base_tip: Array, q_previous: Array) -> Array | None:
-        """Return the solution that continues a motion: the branch nearest to the previous sample, limits not applied.
+        """Return the solution that continues a motion: the branch nearest to the last sample, limits not applied."""
+        q = q_previous.copy()
+        return q if ik_kernel.follow_ur(*self._arm, X_base_tip, q, RESIDUAL_LIMIT) else None
 
-        Unlike `solve_all` it trusts the closed form of an exact arm, so it is fast enough for every sample of a line.
+    @property
+    def kernel_arguments(self) -> tuple[Array, Array, Array, Array, Array, float]:
+        """The arm as `ik_kernel.follow_ur` takes it."""
+        return self._arm
+
+
+class NumericInverseKinematics:
+    """Inverse kinematics of any chain of six or seven revolute joints: Newton steps from seeded starts.
+
+    Slower than a closed form (about a millisecond), and no proof that a pose is out of reach; it is for arms that have
+    none. A redundant arm gets a sample of its solutions.
+
+    Attributes:
+        model: The arm.
+        tip_frame: Frame whose pose is asked for.
+        chain: Its constant part, for compiled loops.
+    """
+
+    def __init__(self, model: RobotModel, tip_frame: str, *, starts: int = _STARTS, seed: int = 0) -> None:
+        """Read the chain and draw the starts.
+
+        Raises:
+            RobotModelError: The arm is no chain of revolute joints, or has fewer than 6.
+            UnknownFrameError: The tip frame does not exist.
         """
-        near = q_previous.tolist()
-        best: Array | None = None
-        best_jump = math.inf
-        for branch in self.branches(X_base_tip, q_previous):
-            q = [value - _TURN * round((value - old) / _TURN) for value, old in zip(branch, near, strict=True)]
-            jump = max(abs(value - old) for value, old in zip(q, near, strict=True))
-            if jump < best_jump:
-                best, best_jump = np.array(q), jump
-        if best is None or self.is_exact:
-            return best
-        return self._refine(best, X_base_tip)
+        if model.dof < 6:
+            raise RobotModelError(
+                f"the arm has {model.dof} joints; reaching a pose takes at least 6",
+                quantity="joints",
+                value=model.dof,
+                limit=6,
+            )
+        self.model = model
+        self.tip_frame = tip_frame
+        self.chain = SerialChain.of(model, tip_frame)
+        lower, upper = np.maximum(model.limits.lower, -math.pi), np.minimum(model.limits.upper, math.pi)
+        self._starts = np.random.default_rng(seed).uniform(lower, upper, (starts, model.dof))
+        self._found = np.empty((_NUMERIC_SOLUTIONS, model.dof))
 
-    def _wrap(self, branch: tuple[float, ...], reference: Array) -> Array | None:
+    def solve_all(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> list[Array]:
+        """Return the configurations found within the limits, the nearest to a reference first.
+
+        Args:
+            X_base_tip: Wanted pose of the tip in `base_link`, shape (4, 4).
+            q_reference: Joint positions, shape (n,), rad; the first start.
+
+        Raises:
+            ValueError: The pose is not a rigid motion.
+        """
+        X, reference = _as_pose(X_base_tip), self.model.joint_vector(q_reference)
         limits = self.model.limits
-        lower, upper = limits.lower.tolist(), limits.upper.tolist()
-        wrapped = []
-        for value, near, low, high in zip(branch, reference.tolist(), lower, upper, strict=True):
-            angle = value - _TURN * round((value - near) / _TURN)
-            if angle > high + LIMIT_TOLERANCE_RAD:
-                angle -= _TURN
-            elif angle < low - LIMIT_TOLERANCE_RAD:
-                angle += _TURN
-            if not low - LIMIT_TOLERANCE_RAD <= angle <= high + LIMIT_TOLERANCE_RAD:
-                return None
-            wrapped.append(min(max(angle, low), high))
-        return np.array(wrapped)
+        count = ik_kernel.solve_numeric(
+            self.chain.blocks,
+            self.chain.tip,
+            limits.lower,
+            limits.upper,
+            X,
+            reference,
+            self._starts,
+            self._found,
+            LIMIT_TOLERANCE_RAD,
+            RESIDUAL_LIMIT,
+        )
+        if count < 0:
+            raise ValueError(f"wanted pose of {self.tip_frame} is not a rigid motion:\n{X}")
+        return list(self._found[:count].copy())
 
-    def _refine(self, q: Array, X_base_tip: Array) -> Array | None:
-        """Return the configuration moved onto the pose by Newton steps, or None if it does not get there."""
-        goal = pin.SE3(X_base_tip)
-        best, current = q, q
-        best_residual = math.inf
-        for _ in range(_NEWTON_STEPS):
-            error = self.model.tip_error(current, self.tip_frame, goal)
-            residual = float(np.abs(error).max())
-            if residual < best_residual:
-                best, best_residual = current, residual
-            if residual < 0.1 * RESIDUAL_LIMIT or residual > 10.0 * best_residual:
-                break
-            J = self.model.body_jacobian(current, self.tip_frame)
-            # Damping in the size of the rounding error keeps the step small at a singularity.
-            current = current + J.T @ np.linalg.solve(J @ J.T + 1e-12 * np.eye(6), error)
-        return best if best_residual <= RESIDUAL_LIMIT else None
+    def solve(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> Array:
+        """Return the configuration nearest to a reference that was found.
 
-    def _is_within_limits(self, q: Array) -> bool:
-        lower, upper = self.model.limits.lower - LIMIT_TOLERANCE_RAD, self.model.limits.upper + LIMIT_TOLERANCE_RAD
-        return bool(np.all(q >= lower) and np.all(q <= upper))
+        Raises:
+            NoIkSolutionError: None was.
+        """
+        solutions = self.solve_all(X_base_tip, q_reference)
+        if solutions:
+            return solutions[0]
+        reason = f"none was found from {len(self._starts) + 1} starts"
+        raise _no_solution(self.tip_frame, np.asarray(X_base_tip, dtype=float), reason, "reach and joint limits")
+
+    def follow(self, X_base_tip: Array, q_previous: Array) -> Array | None:
+        """Return the solution that continues a motion with the smallest joint motion, limits not applied."""
+        q = q_previous.copy()
+        is_there = ik_kernel.follow_numeric(self.chain.blocks, self.chain.tip, X_base_tip, q, RESIDUAL_LIMIT)
+        return q if is_there else None
+
+
+def _as_pose(X_base_tip: ArrayLike) -> Array:
+    X = np.ascontiguousarray(X_base_tip, dtype=float)
+    if X.shape != (4, 4):
+        raise ValueError(f"a pose has shape (4, 4); this is not a rigid motion: {X.shape}")
+    return X
+
+
+def _no_solution(tip_frame: str, X: Array, reason: str, limit: str) -> NoIkSolutionError:
+    where = ", ".join(f"{value:.4f}" for value in X[:3, 3])
+    return NoIkSolutionError(
+        f"no joint configuration puts {tip_frame} at ({where}) m in base_link: {reason}",
+        quantity=f"pose of {tip_frame}",
+        value=where,
+        limit=limit,
+        unit="m",
+        frame="base_link",
+    )
+
+
+def _is_ur(model: RobotModel) -> bool:
+    frames = set(model.frame_names)
+    if model.dof != 6 or not {"base_link_inertia", "shoulder_link", "wrist_3_link"} <= frames:
+        return False
+    return _deviation(model, _read_geometry(model)) <= _CALIBRATED
+
+
+def _deviation(model: RobotModel, geometry: UrGeometry) -> float:
+    """Return how far the arm is from the DH form, m and rad, at a configuration without symmetry."""
+    probe = np.array([0.3, -1.1, 1.4, -0.7, 0.9, 0.5])
+    X_0_base = invert_pose(model.fk(np.zeros(model.dof), "base_link_inertia"))
+    difference = pose_difference(_dh_pose(geometry, probe), X_0_base @ model.fk(probe, "wrist_3_link"))
+    return float(np.abs(difference).max())
 
 
 def _read_geometry(model: RobotModel) -> UrGeometry:

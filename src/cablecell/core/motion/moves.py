@@ -1,20 +1,40 @@
-"""The three moves of the cell, from a wish to a checked trajectory: to joints, to a pose, along a straight line."""
+"""The moves of the cell, from a wish to a checked trajectory: to joints, to a pose, along lines and arcs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.errors import PathCollisionError, StartInCollisionError
-from cablecell.core.motion.ik import InverseKinematics
+from cablecell.core.motion.ik import IkSolver, make_ik
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
 from cablecell.core.motion.scene import Scene
-from cablecell.core.motion.timing import LineLimits, time_joint_path, time_line
+from cablecell.core.motion.timing import LineLimits, time_joint_path, time_tool_path
+from cablecell.core.motion.tool_path import ArcPath, BlendedPath, LinePath, ToolPath
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory
 
 Array = NDArray[np.float64]
+
+_SAMPLE_S = 0.002
+"""Period at which a timed trajectory is looked at, that of a controller."""
+
+
+@dataclass(frozen=True, eq=False)
+class ToolGoal:
+    """Where one line or arc of a sequence ends.
+
+    Attributes:
+        X_base_tip: Pose of the tool, shape (4, 4).
+        via_m: A point of the arc that leads there, in `base_link`; None for a straight line.
+    """
+
+    X_base_tip: Array
+    via_m: tuple[float, float, float] | None = None
 
 
 class MovePlanner:
@@ -52,12 +72,19 @@ class MovePlanner:
         self.limits = limits
         self._settings = settings or PlannerSettings()
         self.planner = RrtConnectPlanner(geometry or RobotGeometry(model), self._settings)
-        self._ik: dict[str, InverseKinematics] = {}
+        self._ik: dict[str, IkSolver] = {}
 
-    def ik(self, tip_frame: str) -> InverseKinematics:
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them compiled, so that the first real plan is as fast as the others."""
+        middle = 0.5 * (self.model.limits.lower + self.model.limits.upper)
+        X = self.model.fk(middle, self._settings.retreat_frame)
+        self.ik(self._settings.retreat_frame).solve_all(X, middle)
+        self.planner.warm_up(middle)
+
+    def ik(self, tip_frame: str) -> IkSolver:
         """Return the inverse kinematics of a frame, made on first use."""
         if tip_frame not in self._ik:
-            self._ik[tip_frame] = InverseKinematics(self.model, tip_frame)
+            self._ik[tip_frame] = make_ik(self.model, tip_frame)
         return self._ik[tip_frame]
 
     def move_to_joints(
@@ -76,7 +103,7 @@ class MovePlanner:
             WorkcellError: Families 100 and 200, as the planner raises them.
         """
         path = self.planner.plan(q_start, [q_goal], scene, margin_m)
-        return self._time(path.waypoints, speed_scale)
+        return self._time(path.waypoints, speed_scale, scene, margin_m)
 
     def move_to_pose(
         self,
@@ -98,7 +125,7 @@ class MovePlanner:
         # Where there is no solution, `solve` is asked for the reason, which it raises.
         goals = ik.solve_all(X_base_tip, q_start) or [ik.solve(X_base_tip, q_start)]
         path = self.planner.plan(q_start, goals, scene, margin_m)
-        return self._time(path.waypoints, speed_scale)
+        return self._time(path.waypoints, speed_scale, scene, margin_m)
 
     def move_linear(
         self,
@@ -117,7 +144,74 @@ class MovePlanner:
             PathCollisionError: A later configuration does not; the message names the bodies and how far along.
             WorkcellError: Family 100, as the timing raises it.
         """
-        trajectory = time_line(self.ik(tip_frame), q_start, X_base_tip, line, self.limits)
+        X_start = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
+        return self._along(q_start, LinePath(X_start, X_base_tip), line, scene, margin_m, tip_frame)
+
+    def move_circular(
+        self,
+        q_start: ArrayLike,
+        via_m: ArrayLike,
+        X_base_tip: ArrayLike,
+        line: LineLimits,
+        scene: Scene,
+        margin_m: float,
+        *,
+        tip_frame: str = "tcp",
+    ) -> Trajectory:
+        """Return a circular arc of the tool through a point, in `base_link`, to a pose, checked at every sample.
+
+        Raises:
+            PathGeometryError: The three points make no circle.
+            WorkcellError: As `move_linear` raises it.
+        """
+        X_start = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
+        return self._along(q_start, ArcPath(X_start, via_m, X_base_tip), line, scene, margin_m, tip_frame)
+
+    def move_sequence(
+        self,
+        q_start: ArrayLike,
+        goals: Sequence[ToolGoal],
+        line: LineLimits,
+        scene: Scene,
+        margin_m: float,
+        *,
+        blend_radius_m: float = 0.0,
+        tip_frame: str = "tcp",
+    ) -> Trajectory:
+        """Return lines and arcs of the tool one after the other, without a stop at the corners they round.
+
+        Args:
+            q_start: Present positions, rad.
+            goals: Where each ends; at least one.
+            line: Limits of the tool.
+            scene: What must not be touched.
+            margin_m: Smallest distance to keep, m.
+            blend_radius_m: How far from a corner its rounding begins, m; at 0 the tool rests at every corner.
+            tip_frame: Frame of the tool.
+
+        Raises:
+            PathGeometryError: There is no goal, or an arc has no shape.
+            WorkcellError: As `move_linear` raises it.
+        """
+        X = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
+        paths: list[ToolPath] = []
+        for goal in goals:
+            paths.append(
+                LinePath(X, goal.X_base_tip) if goal.via_m is None else ArcPath(X, goal.via_m, goal.X_base_tip)
+            )
+            X = np.asarray(goal.X_base_tip, dtype=float)
+        if blend_radius_m != 0.0 or not paths:
+            blended = BlendedPath(paths, blend_radius_m)
+            return self._along(q_start, blended, line, scene, margin_m, tip_frame)
+        whole = self._along(q_start, paths[0], line, scene, margin_m, tip_frame)
+        for path in paths[1:]:
+            whole = whole.then(self._along(whole.goal, path, line, scene, margin_m, tip_frame))
+        return whole
+
+    def _along(
+        self, q_start: ArrayLike, path: ToolPath, line: LineLimits, scene: Scene, margin_m: float, tip_frame: str
+    ) -> Trajectory:
+        trajectory = time_tool_path(self.ik(tip_frame), q_start, path, line, self.limits)
         self.check_free(trajectory, scene, margin_m)
         return trajectory
 
@@ -128,30 +222,26 @@ class MovePlanner:
             StartInCollisionError: Its start does not keep the margin.
             PathCollisionError: A later configuration does not.
         """
-        checker = self.planner.checker(scene, margin_m)
-        resolution = self._settings.final_resolution_rad
-        checked: Array | None = None
-        for time, q in zip(*trajectory.sample_every(0.002)[:2], strict=True):
-            is_last = time == trajectory.duration_s
-            if checked is not None and not is_last and float(np.abs(q - checked).max()) < 0.5 * resolution:
-                continue
-            if not checker.is_free(q):
-                reason = checker.describe(q)
-                if time == 0.0:
-                    raise StartInCollisionError(
-                        f"the start is in collision: {reason}", quantity="start", value=reason, limit=margin_m, unit="m"
-                    )
-                raise PathCollisionError(
-                    f"the path is in collision after {time:.3f} s of {trajectory.duration_s:.3f} s: {reason}",
-                    quantity="time_s",
-                    value=float(time),
-                    limit=margin_m,
-                    unit="m",
-                )
-            checked = q
+        times, samples = trajectory.sample_every(_SAMPLE_S)[:2]
+        found = self.planner.compiled(scene, margin_m).first_collision(samples, self._settings.final_resolution_rad)
+        if found is None:
+            return
+        reason = self.planner.checker(scene, margin_m).describe(samples[found])
+        if found == 0:
+            raise StartInCollisionError(
+                f"the start is in collision: {reason}", quantity="start", value=reason, limit=margin_m, unit="m"
+            )
+        raise PathCollisionError(
+            f"the path is in collision after {times[found]:.3f} s of {trajectory.duration_s:.3f} s: {reason}",
+            quantity="time_s",
+            value=float(times[found]),
+            limit=margin_m,
+            unit="m",
+        )
 
-    def _time(self, waypoints: Array, speed_scale: float) -> Trajectory:
+    def _time(self, waypoints: Array, speed_scale: float, scene: Scene, margin_m: float) -> Trajectory:
         limits = self.limits.scaled(speed_scale)
         trajectory = time_joint_path(waypoints, limits, self.model.joint_names)
         check_trajectory(trajectory, limits, self.model.limits.lower, self.model.limits.upper)
+        self.check_free(trajectory, scene, margin_m)
         return trajectory

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cablecell.core.geometry import PoseLine, pose_difference
-from cablecell.core.motion.errors import NoIkSolutionError, SingularityError
-from cablecell.core.motion.ik import InverseKinematics
+from cablecell.core.errors import WorkcellError
+from cablecell.core.geometry import pose_difference
+from cablecell.core.motion import trajectory_kernel as kernel
+from cablecell.core.motion.errors import NoIkSolutionError, PathGeometryError, SingularityError
+from cablecell.core.motion.ik import RESIDUAL_LIMIT, IkSolver, InverseKinematics
 from cablecell.core.motion.scurve import plan_rest_to_rest
+from cablecell.core.motion.tool_path import LinePath, ToolPath
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory, measure_limit_use
 
 Array = NDArray[np.float64]
-
-ROTATION_WEIGHT_M = 0.25
-"""Path length of one radian of turning: a pure rotation of the tool is paced like a move of this radius."""
 
 _BRANCH_JUMP_RAD = 0.15
 """A joint that turns more than this between two samples of a line has left its branch."""
@@ -30,6 +30,9 @@ _LARGEST_SLOWDOWN = 8.0
 """A line that the joints can only follow slower than this passes so close to a singularity that nobody wants it."""
 
 _PERIOD_S = 0.002
+
+_NO_UR = (np.zeros(6), np.zeros((4, 4)), np.zeros((4, 4)), 0.0)
+"""What the kernel takes for an arm that has no closed form."""
 
 _STILL_RAD = 1e-12
 """A joint that moves less than this along a line does not bound its speed."""
@@ -105,7 +108,7 @@ def _each(limits: MotionLimits) -> tuple[Array, Array, Array]:
 
 
 def time_line(
-    ik: InverseKinematics,
+    ik: IkSolver,
     q_start: ArrayLike,
     X_base_goal: ArrayLike,
     line: LineLimits,
@@ -113,37 +116,58 @@ def time_line(
 ) -> Trajectory:
     """Return a straight line of the tool from a configuration to a pose, jerk-limited along the line.
 
-    Position goes straight and orientation turns at an even rate. Every sample is solved by the closed form on the
-    branch of the one before. Where a joint would exceed its limits the whole line is slowed down, which keeps its
-    shape: by r in velocity, r² in acceleration, r³ in jerk.
+    Position goes straight and orientation turns at an even rate; what else holds is said at `time_tool_path`.
+    """
+    model = ik.model
+    X_start = model.fk(model.check_joint_limits(q_start), ik.tip_frame)
+    return time_tool_path(ik, q_start, LinePath(X_start, X_base_goal), line, limits)
+
+
+def time_tool_path(
+    ik: IkSolver,
+    q_start: ArrayLike,
+    path: ToolPath,
+    line: LineLimits,
+    limits: MotionLimits,
+) -> Trajectory:
+    """Return a motion of the tool along a path, jerk-limited by path length, so at constant speed between its ramps.
+
+    Every sample is solved on the branch of the one before. Where a joint would exceed its limits the whole motion is
+    slowed down, which keeps its shape and its constant speed: by r in velocity, r² in acceleration, r³ in jerk.
 
     Args:
         ik: Inverse kinematics of the arm and the tool frame.
         q_start: Configuration at the start, rad.
-        X_base_goal: Pose of the tool frame at the end, in `base_link`.
+        path: Way of the tool frame in `base_link`; it begins where the tool is.
         line: Limits of the tool.
         limits: Limits of the joints.
 
     Returns:
-        A trajectory with a knot every 2 ms, at rest at both ends; of duration 0 if the tool is there already.
+        A trajectory with a knot every 2 ms, at rest at both ends; of duration 0 if the path has no length.
 
     Raises:
-        NoIkSolutionError: A pose on the line is out of reach.
+        NoIkSolutionError: A pose on the path is out of reach.
         SingularityError: The branch ends or a joint jumps on the way, or the joints would have to race.
         LimitsExceededError: A joint leaves its position limits.
+        PathGeometryError: The path begins elsewhere.
     """
     model = ik.model
     start = model.check_joint_limits(q_start)
-    X_start = model.fk(start, ik.tip_frame)
-    difference = pose_difference(X_start, X_base_goal)
-    length = max(float(np.linalg.norm(difference[:3])), ROTATION_WEIGHT_M * float(np.linalg.norm(difference[3:])))
-    if length < 1e-9:
+    if path.length < 1e-9:
         zero = np.zeros((1, model.dof))
         return Trajectory(model.joint_names, np.zeros(1), start[None, :].copy(), zero, zero.copy())
+    gap = float(np.abs(pose_difference(model.fk(start, ik.tip_frame), path.sample(np.zeros(1))[0][0])).max())
+    if gap > 1e-6:
+        raise PathGeometryError(
+            f"the path begins {gap:.2e} m or rad from the tool; the limit is 1e-6",
+            quantity="gap",
+            value=gap,
+            limit=1e-6,
+        )
     slowdown = 1.0
     for _ in range(_SLOWER_ATTEMPTS):
-        trajectory = _trace_line(ik, start, np.asarray(X_base_goal, dtype=float), length, line.slowed(slowdown))
-        use = measure_limit_use(trajectory, limits, _PERIOD_S)
+        trajectory = _trace(ik, start, path, line.slowed(slowdown))
+        use = measure_limit_use(trajectory, limits, 0.1 * _PERIOD_S)
         factor = max(use.velocity, math.sqrt(use.acceleration), use.jerk ** (1.0 / 3.0))
         if factor <= 1.0:
             check_trajectory(trajectory, limits, model.limits.lower, model.limits.upper)
@@ -152,7 +176,7 @@ def time_line(
         if slowdown > _LARGEST_SLOWDOWN:
             break
     raise SingularityError(
-        f"the line of {length:.3f} m would have to be {slowdown:.0f} times slower to keep the joints within their "
+        f"the line of {path.length:.3f} m would have to be {slowdown:.0f} times slower to keep the joints within their "
         f"limits; at most {_LARGEST_SLOWDOWN:.0f} is allowed: it passes close to a singularity",
         quantity="slowdown",
         value=slowdown,
@@ -160,57 +184,55 @@ def time_line(
     )
 
 
-def _trace_line(ik: InverseKinematics, start: Array, X_goal: Array, length: float, pace: LineLimits) -> Trajectory:
+def _trace(ik: IkSolver, start: Array, path: ToolPath, pace: LineLimits) -> Trajectory:
     model = ik.model
-    curve = plan_rest_to_rest(length, pace.velocity, pace.acceleration, pace.jerk)
+    curve = plan_rest_to_rest(path.length, pace.velocity, pace.acceleration, pace.jerk)
     count = max(2, math.ceil(curve.duration / _PERIOD_S))
     times = np.linspace(0.0, curve.duration, count + 1)
-    X_start = model.fk(start, ik.tip_frame)
-    way = PoseLine(X_start, X_goal)
-    per_length = way.difference / length
-    previous = start
+    position, speed, acceleration = np.array([curve.at(float(time)) for time in times]).T
+    position = np.minimum(position, path.length)
+    poses, first, second = path.sample(position)
+    twists = speed[:, None] * first
+    accelerations = acceleration[:, None] * first + (speed**2)[:, None] * second
     q, dq, ddq = (np.zeros((count + 1, model.dof)) for _ in range(3))
-    for k, time in enumerate(times):
-        position, speed, acceleration = curve.at(float(time))
-        fraction = min(position / length, 1.0)
-        q[k] = start if k == 0 else _continue_branch(ik, way.at(fraction), previous, fraction)
-        previous = q[k]
-        J = model.jacobian(q[k], ik.tip_frame)
-        try:
-            dq[k] = np.linalg.solve(J, speed * per_length)
-            drift = model.drift_acceleration(q[k], dq[k], ik.tip_frame)
-            ddq[k] = np.linalg.solve(J, acceleration * per_length - drift)
-        except np.linalg.LinAlgError as error:
-            raise SingularityError(
-                f"the line is singular {100 * fraction:.0f} % of the way", quantity="fraction", value=fraction
-            ) from error
+    q[0] = start
+    where = np.zeros(1, dtype=np.int64)
+    is_ur = isinstance(ik, InverseKinematics)
+    arm = ik.kernel_arguments if isinstance(ik, InverseKinematics) else (ik.chain.blocks, ik.chain.tip, *_NO_UR)
+    outcome = kernel.trace_tool(
+        *arm, is_ur, poses, twists, accelerations, _BRANCH_JUMP_RAD, RESIDUAL_LIMIT, q, dq, ddq, where
+    )
+    if outcome != kernel.FOLLOWED:
+        raise _ended(ik, outcome, int(where[0]), q, poses, float(position[int(where[0])]) / path.length)
     for ends in (dq, ddq):
         ends[[0, -1]] = 0.0
     return Trajectory(model.joint_names, times, q, dq, ddq)
 
 
-def _continue_branch(ik: InverseKinematics, X: Array, previous: Array, fraction: float) -> Array:
-    q = ik.follow(X, previous)
-    if q is None:
-        where = ", ".join(f"{value:.4f}" for value in X[:3, 3])
-        raise NoIkSolutionError(
+def _ended(ik: IkSolver, outcome: int, k: int, q: Array, poses: Array, fraction: float) -> WorkcellError:
+    """Return the error that says why a path of the tool cannot be followed."""
+    if outcome == kernel.OUT_OF_REACH:
+        where = ", ".join(f"{value:.4f}" for value in poses[k, :3, 3])
+        return NoIkSolutionError(
             f"the line leaves the reach of the arm {100 * fraction:.0f} % of the way, at ({where}) m in base_link",
             quantity="fraction",
             value=fraction,
             frame="base_link",
         )
-    jump = float(np.abs(q - previous).max())
-    if jump > _BRANCH_JUMP_RAD:
-        name = ik.model.joint_names[int(np.argmax(np.abs(q - previous)))]
-        raise SingularityError(
-            f"{name} would jump {jump:.2f} rad {100 * fraction:.0f} % of the way along the line; "
-            f"the limit is {_BRANCH_JUMP_RAD} rad",
-            quantity=name,
-            value=jump,
-            limit=_BRANCH_JUMP_RAD,
-            unit="rad",
+    if outcome == kernel.SINGULAR:
+        return SingularityError(
+            f"the line is singular {100 * fraction:.0f} % of the way", quantity="fraction", value=fraction
         )
-    return q
+    step = np.abs(q[k] - q[k - 1])
+    name = ik.model.joint_names[int(np.argmax(step))]
+    return SingularityError(
+        f"{name} would jump {step.max():.2f} rad {100 * fraction:.0f} % of the way along the line; "
+        f"the limit is {_BRANCH_JUMP_RAD} rad",
+        quantity=name,
+        value=float(step.max()),
+        limit=_BRANCH_JUMP_RAD,
+        unit="rad",
+    )
 
 
 def path_length(waypoints: Sequence[ArrayLike] | Array) -> float:

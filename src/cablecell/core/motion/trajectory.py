@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.motion.errors import LimitsExceededError
+from cablecell.core.motion.trajectory_kernel import limit_use
 
 Array = NDArray[np.float64]
 
@@ -200,13 +201,19 @@ class LimitUse:
 
 def measure_limit_use(trajectory: Trajectory, limits: MotionLimits, period_s: float = 0.002) -> LimitUse:
     """Return the largest use of each limit, measured on samples, independent of how the trajectory was made."""
-    times, _, dq, ddq = trajectory.sample_every(period_s)
-    jerk = np.diff(ddq, axis=0) / np.diff(times)[:, None] if len(times) > 1 else np.zeros((1, dq.shape[1]))
-    return LimitUse(
-        float((np.abs(dq) / limits.velocity).max()),
-        float((np.abs(ddq) / limits.acceleration).max()),
-        float((np.abs(jerk) / limits.jerk).max()),
+    use = np.zeros(3)
+    limit_use(
+        trajectory.times_s,
+        trajectory.q,
+        trajectory.dq,
+        trajectory.ddq,
+        limits.velocity,
+        limits.acceleration,
+        limits.jerk,
+        period_s,
+        use,
     )
+    return LimitUse(float(use[0]), float(use[1]), float(use[2]))
 
 
 def is_at_rest(trajectory: Trajectory, tolerance: float = 1e-9) -> bool:

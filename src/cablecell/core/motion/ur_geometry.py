@@ -1,4 +1,4 @@
-"""Closed-form inverse kinematics of the UR family: all branches of one pose, in plain scalars.
+"""Closed-form inverse kinematics of the UR family: all branches of one pose, compiled.
 
 The derivation takes the wrist centre out first: joint 1 from where the line of the wrist passes the base axis, joint 5
 from how far the tool stands beside joint 1's plane, joint 6 from the tool's axes, and joints 2 to 4 from a planar arm.
@@ -7,16 +7,19 @@ from how far the tool stands beside joint 1's plane, joint 6 from the tool's axe
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ROUNDING = 1e-9
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+ROUNDING = 1e-9
 """By how much the argument of an arccosine may exceed 1 before the pose counts as out of reach."""
 
-_WRIST_ALIGNED = 1e-7
-"""Below this |sin q5| joints 4 and 6 turn about the same axis, and joint 6 is free."""
-
-Configuration = tuple[float, float, float, float, float, float]
+_WRIST_ALIGNED = 1e-10
+"""Below this |sin q5| joints 4 and 6 turn about the same axis as far as a pose can tell, and joint 6 is free."""
 
 
 @dataclass(frozen=True)
@@ -39,66 +42,120 @@ class UrGeometry:
     d5: float
     d6: float
 
-    def solve(self, X_06: Sequence[Sequence[float]], q6_if_free: float = 0.0) -> list[Configuration]:
-        """Return every configuration that reaches a pose: up to 8, none when it is out of reach.
+    @property
+    def lengths(self) -> Array:
+        """The six lengths in the order of the attributes, as `closed_form` takes them."""
+        return np.array([self.d1, self.a2, self.a3, self.d4, self.d5, self.d6])
+
+    def solve(self, X_06: ArrayLike, q6_if_free: float = 0.0) -> Array:
+        """Return every configuration that reaches a pose, shape (k, 6): up to 8, none when it is out of reach.
 
         Angles are not wrapped and no limit is applied. Close to a singularity the error grows to about 1e-11.
 
         Args:
-            X_06: Pose of DH frame 6 in DH frame 0, as four (or three) rows of four numbers.
+            X_06: Pose of DH frame 6 in DH frame 0, shape (4, 4) or (3, 4).
             q6_if_free: Joint 6, rad, where the wrist is aligned and any value would do.
-
-        Source:
-            Own derivation from the DH parameters; checked by forward kinematics in the tests.
         """
-        (r00, r01, r02, px), (r10, r11, r12, py), (r20, r21, r22, pz) = X_06[0], X_06[1], X_06[2]
-        wx, wy, wz = px - self.d6 * r02, py - self.d6 * r12, pz - self.d6 * r22
-        reach = math.hypot(wx, wy)
-        spread = _arccos(self.d4, reach)
-        if spread is None:
-            return []
-        found: list[Configuration] = []
-        middle = math.atan2(wy, wx) + 0.5 * math.pi
-        for q1 in _both_signs(spread, middle):
-            s1, c1 = math.sin(q1), math.cos(q1)
-            bend = _arccos(px * s1 - py * c1 - self.d4, self.d6)
-            if bend is None:
-                continue
-            for q5 in _both_signs(bend):
-                s5, c5 = math.sin(q5), math.cos(q5)
-                if abs(s5) < _WRIST_ALIGNED:
-                    q6 = q6_if_free
-                else:
-                    g = math.copysign(1.0, s5)
-                    q6 = math.atan2(g * (r11 * c1 - r01 * s1), g * (r00 * s1 - r10 * c1))
-                s6, c6 = math.sin(q6), math.cos(q6)
-                # Frame 4: its x axis, and its origin one wrist link behind the wrist centre.
-                x4x = c5 * (c6 * r00 - s6 * r01) - s5 * r02
-                x4y = c5 * (c6 * r10 - s6 * r11) - s5 * r12
-                x4z = c5 * (c6 * r20 - s6 * r21) - s5 * r22
-                p4x = wx + self.d5 * (s6 * r00 + c6 * r01)
-                p4y = wy + self.d5 * (s6 * r10 + c6 * r11)
-                p4z = wz + self.d5 * (s6 * r20 + c6 * r21)
-                out, up = p4x * c1 + p4y * s1, p4z - self.d1
-                elbow = _arccos(out * out + up * up - self.a2**2 - self.a3**2, 2.0 * self.a2 * self.a3)
-                if elbow is None:
-                    continue
-                pitch = math.atan2(x4z, x4x * c1 + x4y * s1)
-                for q3 in _both_signs(elbow):
-                    q2 = math.atan2(up, out) - math.atan2(self.a3 * math.sin(q3), self.a2 + self.a3 * math.cos(q3))
-                    found.append((q1, q2, q3, pitch - q2 - q3, q5, q6))
-        return found
+        out = np.empty((8, 6))
+        return out[: closed_form(self.lengths, np.asarray(X_06, dtype=float), q6_if_free, ROUNDING, out)]
 
 
-def _arccos(numerator: float, denominator: float) -> float | None:
-    """Return the angle of a cosine given as a quotient, or None where it exceeds 1 by more than rounding."""
-    if abs(numerator) > abs(denominator) * (1.0 + _ROUNDING):
-        return None
+@njit(cache=True, error_model="numpy")
+def closed_form(lengths: Array, X: Array, q6_if_free: float, slack: float, out: Array) -> int:
+    """Write every configuration that reaches a pose of DH frame 6 in DH frame 0 into `out`, shape (8, 6).
+
+    Returns:
+        Their number.
+    """
+    count = 0
+    for branch in range(8):
+        if one_branch(lengths, X, branch, q6_if_free, slack, out[count]):
+            count += 1
+    return count
+
+
+@njit(cache=True, error_model="numpy")
+def one_branch(lengths: Array, X: Array, branch: int, q6_if_free: float, slack: float, q: Array) -> bool:
+    """Write the configuration of one branch that reaches a pose; False where there is none.
+
+    Args:
+        lengths: (d1, a2, a3, d4, d5, d6), m.
+        X: Wanted pose of DH frame 6 in DH frame 0.
+        branch: 4 (shoulder) + 2 (wrist) + 1 (elbow), each for the second sign.
+        q6_if_free: Joint 6, rad, where the wrist is aligned.
+        slack: By how much the argument of an arccosine may exceed 1; it is cut there. Above rounding, what comes out
+            may be a start beside the pose, for an arm that departs from the DH form.
+        q: Receives the configuration.
+
+    Source:
+        Own derivation from the DH parameters; checked by forward kinematics in the tests.
+    """
+    d1, a2, a3, d4, d5, d6 = lengths[0], lengths[1], lengths[2], lengths[3], lengths[4], lengths[5]
+    wx, wy, wz = X[0, 3] - d6 * X[0, 2], X[1, 3] - d6 * X[1, 2], X[2, 3] - d6 * X[2, 2]
+    second_shoulder, second_wrist, second_elbow = (branch & 4) != 0, (branch & 2) != 0, (branch & 1) != 0
+    spread = _arccos(d4, math.hypot(wx, wy), slack)
+    if spread < 0.0 or (second_shoulder and (spread == 0.0 or spread == math.pi)):
+        return False
+    q1 = math.atan2(wy, wx) + 0.5 * math.pi + (-spread if second_shoulder else spread)
+    s1, c1 = math.sin(q1), math.cos(q1)
+    # The tool's axes along joint 1's plane: the sine of joint 5, times those of joint 6. Their length keeps its
+    # digits where the wrist is nearly aligned, which an arccosine loses.
+    along_x, along_y = X[0, 0] * s1 - X[1, 0] * c1, X[1, 1] * c1 - X[0, 1] * s1
+    s5, c5 = math.hypot(along_x, along_y), X[0, 2] * s1 - X[1, 2] * c1
+    if s5 < _WRIST_ALIGNED:
+        if second_wrist:
+            return False
+        q6 = q6_if_free
+    elif second_wrist:
+        s5 = -s5
+        q6 = math.atan2(-along_y, -along_x)
+    else:
+        q6 = math.atan2(along_y, along_x)
+    s6, c6 = math.sin(q6), math.cos(q6)
+    # Frame 4: its x axis, and its origin one wrist link behind the wrist centre.
+    x4x = c5 * (c6 * X[0, 0] - s6 * X[0, 1]) - s5 * X[0, 2]
+    x4y = c5 * (c6 * X[1, 0] - s6 * X[1, 1]) - s5 * X[1, 2]
+    x4z = c5 * (c6 * X[2, 0] - s6 * X[2, 1]) - s5 * X[2, 2]
+    p4x = wx + d5 * (s6 * X[0, 0] + c6 * X[0, 1])
+    p4y = wy + d5 * (s6 * X[1, 0] + c6 * X[1, 1])
+    p4z = wz + d5 * (s6 * X[2, 0] + c6 * X[2, 1])
+    forward, up = p4x * c1 + p4y * s1, p4z - d1
+    q3 = _arccos(forward * forward + up * up - a2 * a2 - a3 * a3, 2.0 * a2 * a3, slack)
+    if q3 < 0.0 or (second_elbow and (q3 == 0.0 or q3 == math.pi)):
+        return False
+    if second_elbow:
+        q3 = -q3
+    q2 = math.atan2(up, forward) - math.atan2(a3 * math.sin(q3), a2 + a3 * math.cos(q3))
+    q[0], q[1], q[2] = q1, q2, q3
+    q[3], q[4], q[5] = math.atan2(x4z, x4x * c1 + x4y * s1) - q2 - q3, math.atan2(s5, c5), q6
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def dh_pose(lengths: Array, q: Array, out: Array) -> None:
+    """Write the pose of DH frame 6 in DH frame 0, shape (3, 4)."""
+    s1, c1 = math.sin(q[0]), math.cos(q[0])
+    s5, c5, s6, c6 = math.sin(q[4]), math.cos(q[4]), math.sin(q[5]), math.cos(q[5])
+    s2, c2 = math.sin(q[1]), math.cos(q[1])
+    s23, c23 = math.sin(q[1] + q[2]), math.cos(q[1] + q[2])
+    s234, c234 = math.sin(q[1] + q[2] + q[3]), math.cos(q[1] + q[2] + q[3])
+    d1, a2, a3, d4, d5, d6 = lengths[0], lengths[1], lengths[2], lengths[3], lengths[4], lengths[5]
+    # In joint 1's plane: along it, up, and across, where the axes of joints 2 to 4 point.
+    ax, az, aw = c234 * c5 * c6 - s234 * s6, s234 * c5 * c6 + c234 * s6, s5 * c6
+    bx, bz, bw = -c234 * c5 * s6 - s234 * c6, -s234 * c5 * s6 + c234 * c6, -s5 * s6
+    zx, zz, zw = -c234 * s5, -s234 * s5, c5
+    px = a2 * c2 + a3 * c23 + d5 * s234 + d6 * zx
+    pz = d1 + a2 * s2 + a3 * s23 - d5 * c234 + d6 * zz
+    pw = d4 + d6 * zw
+    out[0, 0], out[1, 0], out[2, 0] = c1 * ax + s1 * aw, s1 * ax - c1 * aw, az
+    out[0, 1], out[1, 1], out[2, 1] = c1 * bx + s1 * bw, s1 * bx - c1 * bw, bz
+    out[0, 2], out[1, 2], out[2, 2] = c1 * zx + s1 * zw, s1 * zx - c1 * zw, zz
+    out[0, 3], out[1, 3], out[2, 3] = c1 * px + s1 * pw, s1 * px - c1 * pw, pz
+
+
+@njit(cache=True, error_model="numpy")
+def _arccos(numerator: float, denominator: float, slack: float) -> float:
+    """Return the angle of a cosine given as a quotient, or -1 where it exceeds 1 by more than the slack."""
+    if abs(numerator) > abs(denominator) * (1.0 + slack):
+        return -1.0
     return math.acos(max(-1.0, min(1.0, numerator / denominator)))
-
-
-def _both_signs(angle: float, middle: float = 0.0) -> tuple[float, ...]:
-    """Return middle ± angle, once where both are the same."""
-    if angle == 0.0 or angle == math.pi:
-        return (middle + angle,)
-    return middle + angle, middle - angle

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from cablecell_interfaces.action import MoveTo
 from cablecell_interfaces.msg import PortEstimateArray
-from cablecell_interfaces.srv import PlanMotion, SetLayout
+from cablecell_interfaces.srv import EditScene, PlanMotion, SetLayout
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -37,9 +37,15 @@ from cablecell.ros.error_codes import fill_result
 from cablecell.ros.estimator_layout import load_layout
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.planner_arm import ArmLink
-from cablecell.ros.planner_errors import MoveBusyError, MoveCancelledError, MoveRequestError, MoveTimeoutError
+from cablecell.ros.planner_errors import (
+    MoveBusyError,
+    MoveCancelledError,
+    MovePreemptedError,
+    MoveRequestError,
+    MoveTimeoutError,
+)
 from cablecell.ros.planner_messages import to_joint_trajectory, to_preview
-from cablecell.ros.planner_moves import MoveMaker, MoveRequest, Plan, read_target, thinned
+from cablecell.ros.planner_moves import MoveMaker, MoveRequest, Plan, parse_named_targets, read_target, thinned
 from cablecell.ros.planner_scene import PlanningScene
 
 _POLL_S = 0.01
@@ -59,6 +65,7 @@ class _Move:
     goal: Any
     result: Any
     end_s: float
+    is_preempted: bool = False
     reported_s: float = -math.inf
 
     def report(self, phase: int, elapsed_s: float = 0.0, duration_s: float = 0.0, *, at_once: bool = True) -> None:
@@ -74,7 +81,7 @@ class _Move:
 
 
 class MotionPlannerNode(CellNode[MotionPlannerParameters]):
-    """Serves the action `move_to`, `plan_motion` and `set_planning_layout`; publishes the preview of what it planned.
+    """Serves `move_to`, `plan_motion`, `set_planning_layout`, `edit_planning_scene`; publishes previews of its plans.
 
     Plans run one after the other in a thread of their own, so that cancels, states and parameters are answered
     meanwhile: the sampling planner calls back into Python all the time, and others get their turn then.
@@ -89,6 +96,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         """Read descriptions, prepare the planner and create the interfaces."""
         settings = self.parameters.values
         urdf = load_robot_description()
+        self._running: _Move | None = None
         self._model = RobotModel(urdf)  # for the threads of requests; the planner's own is for its thread alone
         layout = load_layout(settings.layout_file, settings.layout)
         self._scene = PlanningScene(
@@ -98,6 +106,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         if settings.robot_file:
             speed_limits = np.array(load_robot(Path(settings.robot_file)).limits.velocity_rad_per_s)
         self._maker = MoveMaker(RobotModel(urdf), settings, speed_limits)
+        self._named = parse_named_targets(settings.named_targets, self._model)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="planner")
         self._created.callback(self._thread.shutdown, cancel_futures=True)
         self._preview = self._publisher(MarkerArray, "preview", qos.STATE)
@@ -115,6 +124,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         for service, name, answer in (
             (PlanMotion, "plan_motion", self._answer_plan),
             (SetLayout, "set_planning_layout", self._answer_layout),
+            (EditScene, "edit_planning_scene", self._answer_edit),
         ):
             server = self.create_service(service, name, answer, callback_group=MutuallyExclusiveCallbackGroup())
             self._created.callback(self.destroy_service, server)
@@ -164,6 +174,13 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
             return fill_result(response, error)
         return fill_result(response, None)
 
+    def _answer_edit(self, request: Any, response: Any) -> Any:
+        try:
+            response.names = self._scene.edit(request)
+        except WorkcellError as error:
+            return fill_result(response, error)
+        return fill_result(response, None)
+
     def _answer_plan(self, request: Any, response: Any) -> Any:
         begun_s = time.monotonic()
         try:
@@ -178,7 +195,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
                     limit="above 0",
                     unit="s",
                 )
-            move = read_target(request.target, self._model, self._scene)
+            move = read_target(request.target, self._model, self._scene, self._named)
             start = self._start_positions(request.start)
             plan = self._plan(move, start, limit_s, _no_check)
         except WorkcellError as error:
@@ -246,12 +263,13 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
 
     def _run_move(self, goal: Any) -> Any:
         result = MoveTo.Result()
-        if not self._moving.acquire(blocking=False):
+        if not self._take_turn(goal.request.preempt):
             goal.abort()
-            return fill_result(result, MoveBusyError("another move is running; cancel it first"))
+            return fill_result(result, MoveBusyError("another move is running; cancel it first, or preempt it"))
         limit_s = 1e-9 * time_ns(goal.request.time_limit)
         move = _Move(goal, result, time.monotonic() + limit_s if limit_s > 0.0 else math.inf)
         error: Exception | None = None
+        self._running = move
         try:
             self._move(move)
         except Exception as caught:  # every outcome is answered; a bug is answered as such
@@ -259,6 +277,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         finally:
             measured = self._arm.measured()
             result.final_positions = [] if measured is None else measured.tolist()
+            self._running = None
             self._moving.release()
         if error is None:
             goal.succeed()
@@ -270,10 +289,19 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
             self.get_logger().warning(f"move failed, code {getattr(error, 'code', 1)}: {error}")
         return fill_result(result, error)
 
+    def _take_turn(self, preempt: bool) -> bool:
+        """Return whether the arm is free for a move, after the running one was stopped if it may be preempted."""
+        running = self._running
+        if not preempt or running is None:
+            return self._moving.acquire(blocking=False)
+        running.is_preempted = True
+        # A stop takes as long as the controller is given for it, and the planner's thread may be busy besides.
+        return self._moving.acquire(timeout=self.parameters.values.controller_timeout_s + 1.0)
+
     def _move(self, move: _Move) -> None:
         request, feedback = move.goal.request, MoveTo.Feedback
         check = self._checker(move)
-        target = read_target(request.target, self._model, self._scene)
+        target = read_target(request.target, self._model, self._scene, self._named)
         move.report(feedback.PHASE_PLANNING)
         start = self._arm.positions_at_rest(check)
         plan = self._plan(target, start, max(_POLL_S, move.end_s - time.monotonic()), check)
@@ -301,6 +329,8 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
                 error = MoveCancelledError("cancelled by the client")
             elif not self.is_active:
                 error = MoveCancelledError("the node was deactivated")
+            elif move.is_preempted:
+                error = MovePreemptedError("a newer move took over")
             elif time.monotonic() > move.end_s:
                 limit_s = 1e-9 * time_ns(move.goal.request.time_limit)
                 error = MoveTimeoutError(
