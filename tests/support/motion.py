@@ -113,7 +113,14 @@ def held_plug() -> AttachedBody:
 def held_cable() -> HeldCable:
     """The cable of the SFP module, where the sample trials have it in the gripper."""
     X_tcp_exit = pose_from_xyz_rpy((0.0, 0.011, -0.031), (0.36, 0.0, 0.0))
-    return hold_cable("tcp", X_tcp_exit, diameter_m=4e-3, bending_stiffness_nm2=3e-4, mass_kg_per_m=0.052)
+    return hold_cable(
+        "tcp",
+        X_tcp_exit,
+        diameter_m=4e-3,
+        bending_stiffness_nm2=3e-4,
+        mass_kg_per_m=0.052,
+        min_bend_radius_m=0.016,
+    )
 
 
 def pointing_down(xyz: tuple[float, float, float], yaw: float = 0.0) -> np.ndarray:

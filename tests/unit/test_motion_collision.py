@@ -137,13 +137,14 @@ def test_a_held_cable_is_kept_off_the_scene_and_not_off_its_tool() -> None:
     assert CollisionChecker(motion.geometry(), allowed, 0.003).is_free(motion.HOME)
 
 
-def test_the_bend_radius_comes_from_stiffness_and_weight_but_not_below_ten_diameters() -> None:
+def test_the_bend_radius_comes_from_stiffness_and_weight_but_not_below_what_the_cable_may() -> None:
     def radius(**changed: float) -> float:
-        data = {"diameter_m": 0.004, "bending_stiffness_nm2": 3e-4, "mass_kg_per_m": 0.052} | changed
+        data = {"diameter_m": 0.004, "bending_stiffness_nm2": 3e-4, "mass_kg_per_m": 0.052, "min_bend_radius_m": 0.016}
+        data |= changed
         return hold_cable("tcp", np.eye(4), **data).bend_radius_m
 
     assert radius() == pytest.approx(0.6 * (3e-4 / (9.81 * 0.052)) ** (1 / 3))
-    assert radius(diameter_m=0.01) == pytest.approx(0.1)
+    assert radius(min_bend_radius_m=0.1) == pytest.approx(0.1)
     assert radius(bending_stiffness_nm2=2.4e-3) == pytest.approx(2.0 * radius())
     with pytest.raises(ValueError, match="bend_radius_m of the held cable is 0"):
         replace(motion.held_cable(), bend_radius_m=0.0)

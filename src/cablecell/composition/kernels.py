@@ -1,4 +1,4 @@
-"""Compile the loops of the simulation, or load them where they were compiled before.
+"""Compile the loops of simulation and planning, or load them where they were compiled before.
 
 `python -m cablecell.composition.kernels` at set-up saves the first cell that is started a minute of compiling.
 """
@@ -6,17 +6,23 @@
 from __future__ import annotations
 
 from cablecell.composition.camera_rig import warm_up
+from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.geometry.scalar import IDENTITY
+from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.moves import MovePlanner
+from cablecell.core.motion.trajectory import MotionLimits
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.round_contact import RoundContact
 
 
 def compile_kernels() -> None:
-    """Use everything compiled once: camera, cable and the contact of a round plug."""
+    """Use everything compiled once: camera, cable, the contact of a round plug, and the planning of motions."""
     warm_up()
+    model = RobotModel(load_robot_description())
+    MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0)).warm_up()
     connectors, still = load_connectors(), (0.0, 0.0, 0.0)
     trial = next(iter(load_trials().trials.values()))
     machine = SimulatedMachine(load_scene(trial, connectors), load_simulation())

@@ -135,6 +135,7 @@ def held_scene(board: Board, connector: str, X_world_base: Array) -> Scene:
         diameter_m=cable.diameter_m,
         bending_stiffness_nm2=cable.bending_stiffness_nm2,
         mass_kg_per_m=cable.mass_kg_per_m,
+        min_bend_radius_m=cable.min_bend_radius_m,
     )
     return Scene(obstacles_from_urdf(text, X_base_board), bodies, held)
 

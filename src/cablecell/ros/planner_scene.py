@@ -74,6 +74,7 @@ class Held:
             diameter_m=cable.diameter_m,
             bending_stiffness_nm2=cable.bending_stiffness_nm2,
             mass_kg_per_m=cable.mass_kg_per_m,
+            min_bend_radius_m=cable.min_bend_radius_m,
         )
 
 

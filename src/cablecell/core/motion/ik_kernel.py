@@ -207,7 +207,7 @@ def _correct(
                 turn[i, 0] * real_06[0, 3] + turn[i, 1] * real_06[1, 3] + turn[i, 2] * real_06[2, 3]
             )
         _compose(turn, X_06, wanted)
-        if not one_branch(lengths, wanted, branch, q[5], slack, trial):
+        if not one_branch(lengths, wanted, branch, q[5], slack, 0.0, trial):
             return
         q[:] = trial
 
@@ -251,21 +251,26 @@ def solve_ur(
     costs, q = np.empty(found.shape[0]), np.empty(6)
     count = 0
     is_exact = slack <= ROUNDING
+    wx, wy = X_06[0, 3] - lengths[5] * X_06[0, 2], X_06[1, 3] - lengths[5] * X_06[1, 2]
+    near_shoulder = not is_exact and lengths[3] > (1.0 - _NEAR_SHELL) * math.hypot(wx, wy)
     for branch in range(8):
-        if not one_branch(lengths, X_06, branch, reference[5], slack, q):
+        is_there = one_branch(lengths, X_06, branch, reference[5], slack, 0.0, q)
+        if not is_there and not near_shoulder:
             continue
-        if not is_exact:
+        if is_there and not is_exact:
             _correct(blocks, tip, lengths, X_0_base, X_tip_6, X_06, branch, slack, q)
-        near_wrist = not is_exact and abs(math.sin(q[4])) < _NEAR_SHELL
-        near_elbow = not is_exact and (branch & 1) == 0 and abs(math.sin(q[2])) < _NEAR_SHELL
-        for part in range(1 + 8 * near_wrist + 2 * near_elbow):
+        near_wrist = not is_exact and is_there and abs(math.sin(q[4])) < _NEAR_SHELL
+        near_others = near_shoulder or (not is_exact and abs(math.sin(q[2])) < 3.0 * _NEAR_SHELL)
+        for part in range(1 + 8 * near_wrist + 3 * near_others):
             if part > 0:
                 # Near a singular shell the branches of a calibrated arm are elsewhere: starts all around it.
-                one_branch(lengths, X_06, branch, reference[5], slack, q)
-                if part <= 8 * near_wrist:
+                around_wrist = part <= 8 * near_wrist
+                opening = 0.0 if around_wrist else 0.06 * (part - 8 * near_wrist) ** 1.5
+                is_there = one_branch(lengths, X_06, branch, reference[5], slack, opening, q)
+                if is_there and around_wrist:
                     _spread_wrist(q, 0.25 * math.pi * part)
-                else:
-                    q[2] += 0.05 if part % 2 == 0 else -0.05
+            if not is_there:
+                continue
             residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if part == 0 else 1e-6)
             if residual <= residual_limit and wrap(q, reference, lower, upper, limit_tolerance):
                 count = insert_sorted(q, _distance(q, reference), found, costs, count)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cablecell.core.errors import WorkcellError
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.errors import PathCollisionError, StartInCollisionError
 from cablecell.core.motion.ik import IkSolver, make_ik
@@ -80,6 +82,16 @@ class MovePlanner:
         X = self.model.fk(middle, self._settings.retreat_frame)
         self.ik(self._settings.retreat_frame).solve_all(X, middle)
         self.planner.warm_up(middle)
+        nearby = middle + 1e-3
+        check_trajectory(
+            time_joint_path([middle, nearby], self.limits, self.model.joint_names),
+            self.limits,
+            self.model.limits.lower,
+            self.model.limits.upper,
+        )
+        path = LinePath(X, self.model.fk(nearby, self._settings.retreat_frame))
+        with contextlib.suppress(WorkcellError):  # whether that line can be followed is of no interest
+            time_tool_path(self.ik(self._settings.retreat_frame), middle, path, LineLimits(0.1, 1.0, 10.0), self.limits)
 
     def ik(self, tip_frame: str) -> IkSolver:
         """Return the inverse kinematics of a frame, made on first use."""

@@ -15,7 +15,6 @@ from cablecell.core.motion.errors import RobotModelError
 
 Array = NDArray[np.float64]
 
-_SMALLEST_BEND_DIAMETERS = 10.0
 _CABLE_LINK_M, _CABLE_LINKS, _CABLE_GROWTH_M = 0.02, 8, 0.001
 
 
@@ -167,7 +166,13 @@ class HeldCable:
 
 
 def hold_cable(
-    frame: str, X_frame_exit: ArrayLike, *, diameter_m: float, bending_stiffness_nm2: float, mass_kg_per_m: float
+    frame: str,
+    X_frame_exit: ArrayLike,
+    *,
+    diameter_m: float,
+    bending_stiffness_nm2: float,
+    mass_kg_per_m: float,
+    min_bend_radius_m: float,
 ) -> HeldCable:
     """Return the cable behind a held plug from what its data sheet says.
 
@@ -177,13 +182,14 @@ def hold_cable(
         diameter_m: Of the cable.
         bending_stiffness_nm2: EI.
         mass_kg_per_m: Mass per length.
+        min_bend_radius_m: What it may be bent to.
 
     Returns:
         0.16 m of cable in eight links. The bend radius is the one at which bending and weight are in balance,
-        0.6 (EI/w)^(1/3), but at least ten diameters, the usual limit of a data sheet.
+        0.6 (EI/w)^(1/3), but no smaller than what the cable may be bent to.
     """
     weight = max(9.81 * mass_kg_per_m, 1e-6)
-    radius = max(_SMALLEST_BEND_DIAMETERS * diameter_m, 0.6 * (bending_stiffness_nm2 / weight) ** (1.0 / 3.0))
+    radius = max(min_bend_radius_m, 0.6 * (bending_stiffness_nm2 / weight) ** (1.0 / 3.0))
     X = np.asarray(X_frame_exit, dtype=float)
     leaving = -X[:3, 2]
     # To the side it leans to already; a cable straight along the tool goes along the tool's y axis.

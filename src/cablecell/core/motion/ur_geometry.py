@@ -69,13 +69,15 @@ def closed_form(lengths: Array, X: Array, q6_if_free: float, slack: float, out: 
     """
     count = 0
     for branch in range(8):
-        if one_branch(lengths, X, branch, q6_if_free, slack, out[count]):
+        if one_branch(lengths, X, branch, q6_if_free, slack, 0.0, out[count]):
             count += 1
     return count
 
 
 @njit(cache=True, error_model="numpy")
-def one_branch(lengths: Array, X: Array, branch: int, q6_if_free: float, slack: float, q: Array) -> bool:
+def one_branch(
+    lengths: Array, X: Array, branch: int, q6_if_free: float, slack: float, opening: float, q: Array
+) -> bool:
     """Write the configuration of one branch that reaches a pose; False where there is none.
 
     Args:
@@ -85,6 +87,8 @@ def one_branch(lengths: Array, X: Array, branch: int, q6_if_free: float, slack: 
         q6_if_free: Joint 6, rad, where the wrist is aligned.
         slack: By how much the argument of an arccosine may exceed 1; it is cut there. Above rounding, what comes out
             may be a start beside the pose, for an arm that departs from the DH form.
+        opening: How far shoulder and elbow are at least from their singular shells, rad: 0 for solutions, more for
+            starts beside a shell.
         q: Receives the configuration.
 
     Source:
@@ -94,6 +98,8 @@ def one_branch(lengths: Array, X: Array, branch: int, q6_if_free: float, slack: 
     wx, wy, wz = X[0, 3] - d6 * X[0, 2], X[1, 3] - d6 * X[1, 2], X[2, 3] - d6 * X[2, 2]
     second_shoulder, second_wrist, second_elbow = (branch & 4) != 0, (branch & 2) != 0, (branch & 1) != 0
     spread = _arccos(d4, math.hypot(wx, wy), slack)
+    if spread >= 0.0:
+        spread = max(spread, opening)
     if spread < 0.0 or (second_shoulder and (spread == 0.0 or spread == math.pi)):
         return False
     q1 = math.atan2(wy, wx) + 0.5 * math.pi + (-spread if second_shoulder else spread)
@@ -121,6 +127,8 @@ def one_branch(lengths: Array, X: Array, branch: int, q6_if_free: float, slack: 
     p4z = wz + d5 * (s6 * X[2, 0] + c6 * X[2, 1])
     forward, up = p4x * c1 + p4y * s1, p4z - d1
     q3 = _arccos(forward * forward + up * up - a2 * a2 - a3 * a3, 2.0 * a2 * a3, slack)
+    if q3 >= 0.0 and opening > 0.0:
+        q3 = max(opening, min(math.pi - opening, q3))
     if q3 < 0.0 or (second_elbow and (q3 == 0.0 or q3 == math.pi)):
         return False
     if second_elbow:
