@@ -55,7 +55,9 @@ def rig(robot):
     assert client.call(LoadTrial, "/sim/load_trial", request, timeout_s=30.0).error_code == 0
     model = RobotModel(load_robot_description(with_enclosure=False))
     limits = RobotArm(model, rotor_inertia=[0.0] * 6).joint_limits
-    robot_arm = Ros2ControlMachine(SETTINGS, limits, RclpyTransport(SETTINGS.topics), 500.0)
+    robot_arm = Ros2ControlMachine(
+        SETTINGS, limits, RclpyTransport(SETTINGS.topics, SETTINGS.controllers.manager), 500.0
+    )
     names = {"joints": SETTINGS.topics.joint_states, "wrench": SETTINGS.topics.wrench}
     yield Rig(
         robot_arm,

@@ -10,14 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cablecell.core.config.teleop import TeleopSettings
-from cablecell.core.control.frames import rotation_from_rotvec, rotvec_from_rotation, transform
 from cablecell.core.errors import WorkcellError
+from cablecell.core.geometry import exp_so3, log_so3, make_pose
 from cablecell.core.teleop.commands import Observation, marker_source
+from cablecell.core.teleop.guard import Contact
 from cablecell.core.teleop.output import TeleopState
+from cablecell.core.teleop.target import LimitedTarget, Wish
 from cablecell.core.teleop.teleoperation import Teleoperation
 
 PERIOD_S = 0.01
-HOME = transform(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])
+HOME = make_pose(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])
 CLIENTS = [marker_source("rviz_1"), marker_source("rviz_2")]
 
 
@@ -33,8 +35,8 @@ class Operators:
         self.refused = 0
 
     def pose(self, X, far):
-        turn = rotation_from_rotvec(self.rng.normal(size=3) * 0.3)
-        return transform(turn @ X[:3, :3], X[:3, 3] + self.rng.normal(size=3) * far)
+        turn = exp_so3(self.rng.normal(size=3) * 0.3)
+        return make_pose(turn @ X[:3, :3], X[:3, 3] + self.rng.normal(size=3) * far)
 
     def act(self, seen):
         rng, teleop = self.rng, self.teleop
@@ -68,15 +70,13 @@ def follow(rng, X, setpoint, period_s):
     """An arm of any kind: ideal, lagging, blocked or pushed about."""
     kind = rng.choice(["ideal", "lag", "blocked", "pushed"], p=[0.3, 0.5, 0.1, 0.1])
     if kind == "pushed" and rng.random() < 0.3:
-        return transform(
-            rotation_from_rotvec(rng.normal(size=3) * 0.02) @ X[:3, :3], X[:3, 3] + rng.normal(size=3) * 0.004
-        )
+        return make_pose(exp_so3(rng.normal(size=3) * 0.02) @ X[:3, :3], X[:3, 3] + rng.normal(size=3) * 0.004)
     if setpoint is None or kind in ("blocked", "pushed"):
         return X
     share = 1.0 if kind == "ideal" else float(rng.uniform(0.02, 0.6))
-    turn = rotvec_from_rotation(setpoint.X_base_target[:3, :3] @ X[:3, :3].T)
+    turn = log_so3(setpoint.X_base_target[:3, :3] @ X[:3, :3].T)
     p = X[:3, 3] + share * (setpoint.X_base_target[:3, 3] - X[:3, 3])
-    return transform(rotation_from_rotvec(share * turn) @ X[:3, :3], p)
+    return make_pose(exp_so3(share * turn) @ X[:3, :3], p)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -117,7 +117,7 @@ def test_the_target_never_leaves_leash_box_and_limits(seed):
             target, twist = out.setpoint.X_base_target, out.setpoint.twist
             offset = target[:3, 3] - X[:3, 3]
             assert np.linalg.norm(offset) <= limits.leash_m + 1e-9
-            assert np.linalg.norm(rotvec_from_rotation(target[:3, :3] @ X[:3, :3].T)) <= limits.leash_rad + 1e-9
+            assert np.linalg.norm(log_so3(target[:3, :3] @ X[:3, :3].T)) <= limits.leash_rad + 1e-9
             assert (target[:3, 3] >= low - 1e-9).all()
             assert (target[:3, 3] <= high + 1e-9).all()
             assert np.linalg.norm(twist[:3]) <= limits.linear_speed + 1e-9
@@ -126,7 +126,7 @@ def test_the_target_never_leaves_leash_box_and_limits(seed):
                 assert np.linalg.norm(offset) <= limits.linear_acceleration * dt_s**2 + 1e-9
                 before = (X, np.zeros(6))
             step = target[:3, 3] - before[0][:3, 3]
-            turn = rotvec_from_rotation(target[:3, :3] @ before[0][:3, :3].T)
+            turn = log_so3(target[:3, :3] @ before[0][:3, :3].T)
             assert np.linalg.norm(step) <= limits.linear_speed * dt_s + 1e-9
             assert np.linalg.norm(turn) <= limits.angular_speed * dt_s + 1e-9
             # The target is where its velocity carried it: nothing is cut off at a wall or at the end of the leash.
@@ -203,7 +203,7 @@ def test_a_refused_command_changes_nothing(seed):
     for _ in range(60):
         time_s += PERIOD_S
         seen = observation(time_s)
-        goal = transform(HOME[:3, :3], HOME[:3, 3] + rng.normal(size=3) * 0.05)
+        goal = make_pose(HOME[:3, :3], HOME[:3, 3] + rng.normal(size=3) * 0.05)
         for teleop in (with_refused, without):
             teleop.drag_marker(CLIENTS[0], goal, seen)
         wrong = [
@@ -224,3 +224,17 @@ def test_a_refused_command_changes_nothing(seed):
         np.testing.assert_array_equal(one.setpoint.X_base_target, two.setpoint.X_base_target)
         np.testing.assert_array_equal(one.setpoint.twist, two.setpoint.twist)
     assert refusals == 60
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 100_000))
+def test_the_target_never_passes_the_marker_however_late_a_step_is(seed):
+    rng = np.random.default_rng(seed)
+    target, goal = LimitedTarget(TeleopSettings(speed_scale=1.0), HOME), HOME.copy()
+    goal[:3, 3] += rng.uniform(0.001, 0.01) * np.array([1.0, 0.0, 0.0])
+    free = Contact(0.0, 0.0, 1.0, (np.zeros(3), np.zeros(3)))
+    for _ in range(400):
+        dt_s = float(rng.choice([0.002, 0.01, 0.05, 0.2], p=[0.4, 0.4, 0.15, 0.05]))
+        target.step(Wish(X_base_goal=goal), HOME, free, 1.0, dt_s)
+        assert target.X_base_target[0, 3] <= goal[0, 3] + 1e-9
+    assert target.X_base_target[0, 3] == pytest.approx(goal[0, 3], abs=1e-5)

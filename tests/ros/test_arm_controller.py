@@ -15,6 +15,7 @@ from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from cablecell.core.config.trial import JOINT_NAMES
+from cablecell.core.geometry import pose_from_quat
 from cablecell.ros import conversions, qos
 from cablecell.ros.action_client import MutualActionClient
 from tests.support.arm_node import ArmClient, end, moved, stamp_ns, start_node, turned
@@ -74,7 +75,7 @@ def test_transforms_lead_from_world_to_every_frame_of_the_tool(arm):
     while frame != "base_link":
         step = parents[frame].transform
         q, p = step.rotation, step.translation
-        X = conversions.transform(conversions.rotation_from_quat_xyzw([q.x, q.y, q.z, q.w]), [p.x, p.y, p.z]) @ X
+        X = pose_from_quat([p.x, p.y, p.z], [q.x, q.y, q.z, q.w]) @ X
         frame = parents[frame].header.frame_id
     assert np.abs(X - arm.X_base_tcp()).max() < 2e-4
     assert {"base_link", "gripper/tcp", "left_camera_optical_frame", "right_finger_link"} <= set(parents)

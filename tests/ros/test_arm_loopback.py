@@ -9,10 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from control_msgs.action import GripperCommand
+from control_msgs.msg import GripperCommand as GripperMessage
+from controller_manager_msgs.srv import ListControllers
 from lifecycle_msgs.msg import Transition
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
+from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.ros import qos
+from cablecell.ros.action_client import MutualActionClient
 from tests.support.arm_node import ArmClient, end, moved, start_node, turned
 from tests.support.wait import wait_until
 
@@ -22,7 +28,7 @@ STALE = re.compile(r"code 803: /robot/(joint_states|force_torque_sensor_broadcas
 
 
 class LoopClient(ArmClient):
-    """Also listens to what is streamed to the robot, with the time of arrival."""
+    """Also listens to what is streamed to the robot, with the time when it was sent."""
 
     def __init__(self):
         super().__init__()
@@ -30,9 +36,25 @@ class LoopClient(ArmClient):
         self.node.create_subscription(
             Float64MultiArray,
             COMMANDS,
-            lambda message: self.streamed.append((time.monotonic(), np.array(message.data))),
+            self._take_streamed,
             qos.HEARTBEAT,
         )
+        self.robot_joints = self.collect(JointState, "/robot/joint_states", qos.SENSOR)
+        self.commands = self.node.create_publisher(Float64MultiArray, COMMANDS, qos.COMMAND)
+
+    def _take_streamed(self, message, info):
+        self.streamed.append((1e-9 * info["source_timestamp"], np.array(message.data)))
+
+    def q_of_robot(self):
+        """Return where the robot says that it is now."""
+        positions = dict(zip(*(lambda m: (m.name, m.position))(self.newer(self.robot_joints)[-1]), strict=True))
+        return np.array([positions[name] for name in JOINT_NAMES])
+
+    def forward(self, q):
+        """Send a forward command for a while."""
+        for _ in range(50):
+            self.commands.publish(Float64MultiArray(data=q.tolist()))
+            self.newer(self.robot_joints)
 
 
 @pytest.fixture
@@ -63,6 +85,21 @@ def test_it_follows_a_trajectory_and_yields_to_a_push(cell):
     end(robot)
 
 
+def test_the_robot_s_controllers_are_switched_for_the_cell_and_back(cell):
+    _, arm, client = cell
+
+    def states():
+        answer = client.call(ListControllers, "/robot/controller_manager/list_controllers", ListControllers.Request())
+        return {controller.name: controller.state for controller in answer.controller}
+
+    assert states() == {"joint_trajectory_controller": "inactive", "forward_position_controller": "active"}
+    end(arm)
+    assert states() == {"joint_trajectory_controller": "active", "forward_position_controller": "inactive"}
+    start = client.q_of_robot()
+    client.forward(start + 0.01)  # nobody listens any more
+    assert np.abs(client.q_of_robot() - start).max() < 1e-3
+
+
 def test_a_robot_that_is_missing_is_named():
     with start_node("arm_controller", "hardware:=ros2_control", f"robot_file:={ROBOT_FILE}", "autostart:=true") as arm:
         assert arm.wait(40.0) == 2
@@ -72,17 +109,24 @@ def test_a_robot_that_is_missing_is_named():
         )
 
 
-@pytest.mark.parametrize("how", ["killed", "silent"])
-def test_a_lost_link_ends_in_rest_within_a_fifth_of_a_second_and_one_line(cell, how):
+@pytest.mark.parametrize(("motion", "how"), [("arm", "killed"), ("arm", "silent"), ("gripper", "silent")])
+def test_a_lost_link_ends_in_rest_within_a_fifth_of_a_second_and_one_line(cell, motion, how):
     robot, arm, client = cell
     start = client.q()
-    client.send(client.goal(turned(start, 1.0), 2.0))
-    wait_until(lambda: abs(client.joints[-1].position[0] - start[0]) > 0.2)
+    if motion == "arm":
+        client.send(client.goal(turned(start, 1.0), 2.0))
+        wait_until(lambda: abs(client.joints[-1].position[0] - start[0]) > 0.2)
+    else:
+        gripper = MutualActionClient(client.node, GripperCommand, "gripper_command")
+        assert gripper.wait_for_server(timeout_sec=30.0)
+        before = client.joints[-1].position[6]
+        client.send(GripperCommand.Goal(command=GripperMessage(position=0.045, max_effort=50.0)), gripper)
+        wait_until(lambda: client.joints[-1].position[6] > before + 5e-4, poll_s=0.002)
     if how == "killed":
         robot.send(signal.SIGKILL)
     else:  # the robot goes on and would take every command
         client.change_state("/sim_robot", Transition.TRANSITION_DEACTIVATE)
-    cut_s = time.monotonic()
+    cut_s = time.time()
     wait_until(lambda: not arm.is_running, timeout_s=5.0)
     assert arm.wait() == 1
     lines = [line for line in arm.output.splitlines() if "FATAL" in line]

@@ -8,7 +8,7 @@ from cablecell_interfaces.msg import PortEstimate, PortEstimateArray
 from std_msgs.msg import String
 from visualization_msgs.msg import Marker, MarkerArray
 
-from cablecell.core.control.frames import rotation_from_rotvec, transform
+from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.ros import conversions, qos
 from cablecell.ros.scene_drawing import ellipsoid_axes
 from tests.support.arm_node import start_node
@@ -20,8 +20,8 @@ from tests.support.wait import wait_until
 def port(name, *, sigma_m, sources):
     message = PortEstimate(port_name=name, connector_type="sfp", sources=sources)
     message.header.frame_id = "base_link"
-    turn = rotation_from_rotvec([0.3, 0.0, 0.0])
-    conversions.fill_pose(message.pose.pose, transform(turn, [0.1, 0.2, 0.3]))
+    turn = exp_so3([0.3, 0.0, 0.0])
+    conversions.fill_pose(message.pose.pose, make_pose(turn, [0.1, 0.2, 0.3]))
     message.pose.covariance = np.diag([sigma_m**2, sigma_m**2, 4.0 * sigma_m**2, 1e-5, 1e-5, 1e-5]).ravel()
     return message
 
@@ -57,7 +57,7 @@ def test_a_port_is_an_ellipsoid_with_an_arrow_and_a_name(screen):
     tip = np.array(conversions.vector(arrow.points[1]))
     direction = tip - conversions.vector(arrow.points[0])
     np.testing.assert_allclose(tip, [0.1, 0.2, 0.3])
-    np.testing.assert_allclose(direction / 0.03, rotation_from_rotvec([0.3, 0.0, 0.0])[:, 2], atol=1e-9)
+    np.testing.assert_allclose(direction / 0.03, exp_so3([0.3, 0.0, 0.0])[:, 2], atol=1e-9)
     assert [marker.text for marker in of_kind(array, Marker.TEXT_VIEW_FACING)] == ["a", "b"]
     assert simulation_entities(screen, ("scene_markers",)) == []
 
@@ -86,7 +86,7 @@ def test_the_held_plug_moves_with_the_tool_and_shows_its_cable(screen):
 
 
 def test_axes_of_an_ellipsoid_turn_with_the_covariance():
-    R = rotation_from_rotvec([0.2, -0.5, 0.9])
+    R = exp_so3([0.2, -0.5, 0.9])
     sigmas = np.array([0.001, 0.002, 0.004])
     axes, turn = ellipsoid_axes(R @ np.diag(sigmas**2) @ R.T, 3.0)
     np.testing.assert_allclose(axes, 6.0 * sigmas)

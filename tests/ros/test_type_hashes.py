@@ -62,6 +62,10 @@ GOLDEN = {
         "QueryCalibrationState": "c6b9d1fd88cba488075ee9fd7b69ea4ff6b12bcdd01afeb9c608dd6f8274de57",
         "QueryTrajectoryState": "4a0935dffef18bc5b9e101c9d03d84e681ecd4cebd724b8f11fde008751a325a",
     },
+    "controller_manager_msgs/srv": {
+        "ListControllers": "4f8e36bb1fa5afdeba45c2d56ae6a2097b1493a253f961dd6290c085033bd189",
+        "SwitchController": "d4ad10aa5da7808bc522d55d4123d8ef79de73d049d165639d7663ac37cc9895",
+    },
     "control_msgs/action": {
         "FollowJointTrajectory": "738ebcb7a2d7cfa42f9f1001cc99ce3a4383d1cfe508015d9be8485e4b1c66f6",
         "FollowJointTrajectory_FeedbackMessage": "80398fcb9674a79081a9906e2ccf0c804dd7cb15e22e362e606ee87186beab71",

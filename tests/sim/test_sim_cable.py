@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cablecell.composition.camera_rig import CameraRig, scaled_intrinsics
+from cablecell.composition.machines import MachineOptions
+from cablecell.composition.simulated_backend import SimulatedCell
+from cablecell.configuration import load_simulation
 from cablecell.core.cable.condition import CableFault
+from cablecell.core.config.camera import RenderSettings
+from cablecell.core.config.sensors import CameraSettings
 from cablecell.core.config.simulation import FarEnd
 from cablecell.simulation.errors import TrialSceneError
 from cablecell.simulation.render_scene import RenderScene
@@ -149,3 +157,25 @@ def test_cameras_see_every_segment_of_the_cable():
         assert piece[:3, 3] == pytest.approx(0.5 * (a + b), abs=1e-9)
         assert piece[:3, 2] == pytest.approx((b - a) / np.linalg.norm(b - a), abs=1e-6)
     machine.disconnect()
+
+
+def test_a_camera_sees_the_cable_where_it_is():
+    simulation = load_simulation()
+    cell = SimulatedCell(MachineOptions(trial="trial_1", seed=3))
+    cell.machine.connect()
+    rig = CameraRig(
+        scaled_intrinsics(0.25), simulation.model_copy(update={"cameras": CameraSettings.exact()}), RenderSettings()
+    )
+    rig.show_trial(cell.source)
+    state = cell.machine.scene_state()
+    seen = {}
+    for name, line in (("here", state.cable), ("beside", [(x + 0.01, y, z) for x, y, z in state.cable]), ("not", ())):
+        rig.set_state(replace(state, cable=tuple(line)).flatten())
+        seen[name] = rig.capture("left").pixels.astype(int)
+    covers = {name: np.abs(seen[name] - seen["not"]).max(axis=2) > 40 for name in ("here", "beside")}
+    assert covers["here"].sum() > 50
+    # Moved by more than twice its width, it covers other pixels.
+    both = (covers["here"] & covers["beside"]).sum()
+    assert both < 0.5 * min(covers["here"].sum(), covers["beside"].sum())
+    rig.close()
+    cell.machine.disconnect()

@@ -131,3 +131,21 @@ def test_engine_settings_hold_in_a_cell():
             info = p.getDynamicsInfo(body, -1, physicsClientId=machine.world.client)
             assert info[1] == pytest.approx(friction)
     machine.disconnect()
+
+
+def test_worlds_built_again_hand_bullet_no_new_vertices(monkeypatch):
+    # PyBullet never lets go of a list of vertices: each would cost memory that no world gives back.
+    given = []
+    create = p.createCollisionShape
+
+    def spied(kind, **arguments):
+        if "vertices" in arguments:
+            given.append(arguments["vertices"])
+        return create(kind, **arguments)
+
+    monkeypatch.setattr(p, "createCollisionShape", spied)
+    for _ in range(2):
+        connected("trial_1").disconnect()
+    first, second = given[: len(given) // 2], given[len(given) // 2 :]
+    assert first
+    assert all(a is b for a, b in zip(first, second, strict=True))

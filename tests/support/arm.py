@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cablecell.core.control.frames import Array
 from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.geometry import Array
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
 HOME = np.array([-0.16, -1.354, -1.665, -1.693, 1.571, 1.411])

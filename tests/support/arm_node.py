@@ -24,7 +24,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 
 from cablecell.core.config.trial import JOINT_NAMES
 from cablecell.core.control.command import ComplianceCommand as CoreCommand
-from cablecell.core.control.frames import transform
+from cablecell.core.geometry import make_pose
 from cablecell.ros import conversions, qos
 from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import GraphClient, Process
@@ -167,7 +167,7 @@ class ArmClient(GraphClient):
 
 
 def moved(X, dx=0.0, dy=0.0, dz=0.0):
-    return transform(np.eye(3), [dx, dy, dz]) @ X
+    return make_pose(np.eye(3), [dx, dy, dz]) @ X
 
 
 def turned(q, *steps):

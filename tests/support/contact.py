@@ -11,15 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import (
-    Array,
-    inverse,
-    rotate6,
-    rotation_from_rotvec,
-    rotvec_from_rotation,
-    shift_wrench,
-    transform,
-)
+from cablecell.core.geometry import Array, exp_so3, invert_pose, log_so3, make_pose, rotate_six, shift_wrench
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult
 from cablecell.core.insertion.profile import ConnectorProfile
@@ -29,8 +21,8 @@ MASS_KG = 4.0
 INERTIA = 0.03
 SUBSTEPS = 4
 WALL = 40000.0
-X_TCP_TIP = transform(rotation_from_rotvec([0.35, 0.0, 0.0]), [0.0, -0.02, 0.054])
-X_BASE_PORT = transform(rotation_from_rotvec([math.pi, 0.0, 0.0]), [0.4, 0.1, 0.2])
+X_TCP_TIP = make_pose(exp_so3([0.35, 0.0, 0.0]), [0.0, -0.02, 0.054])
+X_BASE_PORT = make_pose(exp_so3([math.pi, 0.0, 0.0]), [0.4, 0.1, 0.2])
 
 
 @dataclass
@@ -151,11 +143,11 @@ class TipPlant:
         self.peak_n = 0.0
 
     def depth_m(self) -> float:
-        return float((inverse(X_BASE_PORT) @ self.X)[2, 3])
+        return float((invert_pose(X_BASE_PORT) @ self.X)[2, 3])
 
     def observe(self, port: PoseEstimate | None, tip: PoseEstimate) -> Observation:
-        X_base_tcp = self.X @ inverse(X_TCP_TIP)
-        in_tcp = rotate6(X_base_tcp[:3, :3].T, self._contact)
+        X_base_tcp = self.X @ invert_pose(X_TCP_TIP)
+        in_tcp = rotate_six(X_base_tcp[:3, :3].T, self._contact)
         at_tcp = shift_wrench(in_tcp[:3], in_tcp[3:], -X_TCP_TIP[:3, 3])
         noise = self._rng.normal(size=6) * np.array([self._noise_n] * 3 + [0.001] * 3)
         return Observation(self.time_s, X_base_tcp, at_tcp + self.bias + noise, port, tip)
@@ -167,28 +159,26 @@ class TipPlant:
         K = np.diag(command.stiffness)
         design = 2.0 * command.damping_ratio * np.sqrt(K * inertia)
         D = design + np.diag(command.damping)
-        X_port_base = inverse(X_BASE_PORT)
+        X_port_base = invert_pose(X_BASE_PORT)
         R_port = X_BASE_PORT[:3, :3]
         for _ in range(SUBSTEPS):
             X_port = X_port_base @ self.X
-            local = self.world.wrench(
-                X_port[:3, 3], R_port.T @ self.v, rotvec_from_rotation(X_port[:3, :3]), R_port.T @ self.w
-            )
-            contact = rotate6(R_port, local)
+            local = self.world.wrench(X_port[:3, 3], R_port.T @ self.v, log_so3(X_port[:3, :3]), R_port.T @ self.w)
+            contact = rotate_six(R_port, local)
             error = np.concatenate(
                 (
                     R.T @ (command.X_base_target[:3, 3] - self.X[:3, 3]),
-                    -rotvec_from_rotation(R.T @ self.X[:3, :3]),
+                    -log_so3(R.T @ self.X[:3, :3]),
                 )
             )
             twist = np.concatenate((R.T @ self.v, R.T @ self.w))
             push = K * error + D * command.twist + command.feedforward
-            outer = push + rotate6(R.T, contact + self.world.load)
+            outer = push + rotate_six(R.T, contact + self.world.load)
             # Damping is taken implicitly: any commanded value is stable.
             twist = (twist + outer / inertia * dt) / (1.0 + D / inertia * dt)
             self.v, self.w = R @ twist[:3], R @ twist[3:]
             self.X[:3, 3] += self.v * dt
-            self.X[:3, :3] = rotation_from_rotvec(self.w * dt) @ self.X[:3, :3]
+            self.X[:3, :3] = exp_so3(self.w * dt) @ self.X[:3, :3]
         self._contact = contact
         self.peak_n = max(self.peak_n, float(np.linalg.norm(contact[:3])))
         self.time_s += self._dt_s
@@ -211,10 +201,10 @@ def run_skill(
     stamp_s: float = 0.0,
 ) -> tuple[InsertionResult, TipPlant, list[str]]:
     """Run a skill to its end; the port estimate is off by the errors, in port axes. Returns also the phases passed."""
-    X_est = X_BASE_PORT @ transform(rotation_from_rotvec(error_rad), error_m)
+    X_est = X_BASE_PORT @ make_pose(exp_so3(error_rad), error_m)
     port = estimate(X_est, sigma_m=sigma_m, sigma_rad=sigma_rad, stamp_s=stamp_s)
     tip = estimate(X_TCP_TIP, sigma_m=0.0003, sigma_rad=0.005)
-    start = X_est @ transform(rotation_from_rotvec([0.02, -0.01, 0.03]), [0.002, -0.003, -0.02])
+    start = X_est @ make_pose(exp_so3([0.02, -0.01, 0.03]), [0.002, -0.003, -0.02])
     plant = TipPlant(world, X_base_tip=start)
     phases: list[str] = []
     while plant.time_s < limit_s:

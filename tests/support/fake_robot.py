@@ -25,6 +25,10 @@ class FakeRobot:
         silent: Interfaces that say nothing: topics, or the gripper's action.
         is_open: Whether the transport is open.
         every: Periods between two joint states.
+        controllers: State of every controller by name.
+        switches: What was asked to be started and stopped.
+        refusal: Why the controller manager refuses; empty when it does not.
+        lost_answers: How many answers of the manager get lost from now on.
     """
 
     def __init__(self, settings: RobotSettings, machine: MockMachine) -> None:
@@ -34,6 +38,10 @@ class FakeRobot:
         self.silent: set[str] = set()
         self.is_open = False
         self.every = 1
+        self.controllers = {"forward_position_controller": "inactive", "joint_trajectory_controller": "active"}
+        self.switches: list[tuple[list[str], list[str]]] = []
+        self.refusal = ""
+        self.lost_answers = 0
         self._steps = 0
         self.frame = settings.wrench.frame
         self.names = (settings.gripper.joint, *reversed(settings.joints))
@@ -73,6 +81,22 @@ class FakeRobot:
     def missing(self) -> list[str]:
         topics = self._settings.topics
         return [name for name in (topics.position_commands, topics.gripper_command) if name in self.silent]
+
+    def controller_states(self, timeout_s: float) -> dict[str, str] | None:
+        return None if self._is_answer_lost(timeout_s) else dict(self.controllers)
+
+    def switch_controllers(self, start: Sequence[str], stop: Sequence[str], timeout_s: float) -> str | None:
+        self.switches.append((list(start), list(stop)))
+        if not self.refusal:
+            self.controllers |= dict.fromkeys(start, "active") | dict.fromkeys(stop, "inactive")
+        return None if self._is_answer_lost(timeout_s) else self.refusal
+
+    def _is_answer_lost(self, timeout_s: float) -> bool:
+        if self.lost_answers <= 0:
+            return False
+        self.lost_answers -= 1
+        self.pause(timeout_s)
+        return True
 
     def send_positions(self, positions: Sequence[float]) -> None:
         self.sent.append((self.now_s(), list(positions)))

@@ -14,13 +14,13 @@ from std_srvs.srv import SetBool
 from visualization_msgs.msg import InteractiveMarkerFeedback, InteractiveMarkerUpdate
 from visualization_msgs.srv import GetInteractiveMarkers
 
-from cablecell.core.control.frames import transform
+from cablecell.core.geometry import make_pose
 from cablecell.ros import conversions, qos
 from cablecell.ros.supervisor_control import ControlDesk
 from tests.support.graph import GraphClient
 from tests.support.wait import wait_until
 
-HOME = transform(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])
+HOME = make_pose(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])
 PERIOD_S = 0.01
 _DEEP = QoSProfile(depth=1000)
 
@@ -271,4 +271,4 @@ class TeleopRig(GraphClient):
 
 
 def moved(dx=0.0, dy=0.0, dz=0.0, X=HOME):
-    return transform(X[:3, :3], X[:3, 3] + [dx, dy, dz])
+    return make_pose(X[:3, :3], X[:3, 3] + [dx, dy, dz])

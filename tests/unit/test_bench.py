@@ -59,4 +59,4 @@ def test_json_has_what_the_contract_asks_for(tmp_path, monkeypatch):
 
 def test_unknown_benchmark_names_the_known(capsys):
     assert bench.run_from_cli("nope", n=1, seed=0, workers=1, json_file="") == 2
-    assert "there are clearance, collision" in capsys.readouterr().err
+    assert f"there are {', '.join(bench.BENCHMARKS)}" in capsys.readouterr().err

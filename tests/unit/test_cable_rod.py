@@ -11,7 +11,8 @@ from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
 from cablecell.core.cable.rod import SINK_M, Hold
-from tests.support.rods import EAST, G, clamped_elastica, down, end, heavy_elastica, make_rod
+from cablecell.evaluation.cable_forms import clamped_elastica, heavy_elastica
+from tests.support.rods import EAST, G, down, end, make_rod
 
 WITHIN = 0.02
 
@@ -84,7 +85,8 @@ def test_the_force_on_a_clamped_end_solves_the_boundary_value_problem(span, rise
         hold=Hold.CLIPPED,
         segments=60,
     )
-    expected = clamped_elastica(rod, near_angle, far_angle, length, weight, ei)
+    force = np.array([rod.force[0], rod.force[2]])
+    expected = clamped_elastica(rod.nodes[:, [0, 2]], (near_angle, far_angle), length, weight, ei, force)
     assert np.linalg.norm(expected[:2]) > 0.02
     found = np.array([rod.force[0], rod.force[2], rod.torque[1]])
     assert found[:2] == pytest.approx(expected[:2], abs=WITHIN * np.linalg.norm(expected[:2]))
@@ -326,6 +328,28 @@ def test_no_closed_motion_of_the_plug_gains_energy(seed, hold, drag_per_s, frict
 
 def test_without_its_damper_a_pull_that_is_late_would_feed_the_plug():
     assert work_of_a_cycle(2, Hold.FREE, 0.0, 0.0, damper=0.0) > 0.0
+
+
+@pytest.mark.parametrize(("ei", "weight", "length"), [(3.0e-4, 0.5, 0.96), (6.0e-5, 0.026, 0.2), (2.4e-3, 0.35, 1.0)])
+def test_wild_motions_are_followed_and_forgotten(ei, weight, length):
+    rng = np.random.default_rng(7)
+    rest = end((0.0, 0.0, 0.3), down(-1.0))
+    rod = make_rod(length, weight, ei, rest, table_height_m=0.0, drag_per_s=5.0, ea=2.0e3)
+    calm = np.array([*rod.force, *rod.torque])
+    position, turn = np.array([0.0, 0.0, 0.3]), down(-1.0)
+    for i in range(100):
+        wild = i % 25 == 24
+        position = position + rng.normal(size=3) * (0.05 if wild else 0.002)
+        turn = Rotation.from_rotvec(rng.normal(size=3) * (0.8 if wild else 0.03)) * turn
+        rod.update(end(position, turn), 0.01)
+        assert rod.residual_n < 1e-5
+        # Nothing but weight, table and drag pulls at a free cable, whatever the motion.
+        assert np.linalg.norm(rod.force) < 40.0 * weight * length
+    for _ in range(3000):
+        rod.update(rest, 0.1)
+    # In the plane it hangs in it may now point elsewhere; height and bending are those of the start.
+    assert rod.force[2] == pytest.approx(calm[2], rel=WITHIN)
+    assert np.linalg.norm(rod.torque) == pytest.approx(np.linalg.norm(calm[3:]), rel=WITHIN)
 
 
 def test_a_far_end_out_of_reach_is_refused():

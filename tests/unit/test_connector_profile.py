@@ -61,7 +61,7 @@ def test_no_push_is_beyond_the_budget_and_every_latch_closes(connector, uncertai
 def test_a_stiff_latch_is_closed_and_a_weak_part_is_spared():
     strong = {**shipped("sfp"), "forces": {"insertion_max_n": 40.0, "lateral_max_n": 15.0, "damage_n": 60.0}}
     strong["latch"] = {**strong["latch"], "engage_n": 20.0}
-    assert plan_of(parse_connector(strong, "strong.yaml")).seat_force_n == pytest.approx(1.3 * 20.0)
+    assert plan_of(parse_connector(strong, "strong.yaml")).seat_force_n == pytest.approx(1.6 * 20.0)
     weak = {**round_peg(), "forces": {"insertion_max_n": 4.0, "lateral_max_n": 2.0, "damage_n": 10.0}}
     plan = plan_of(parse_connector(weak, "weak.yaml"))
     assert (plan.insert_force_n, plan.seat_force_n, plan.force_abort_n) == (4.0, 4.0, 10.0)

@@ -20,16 +20,16 @@ from cablecell.core.control.errors import (
     StaleCommandError,
     TrajectoryRejectedError,
 )
-from cablecell.core.control.frames import inverse, rotation_from_rotvec, rotvec_from_rotation, transform
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import FollowState, JointTrajectory, Tolerances
+from cablecell.core.geometry import exp_so3, invert_pose, log_so3, make_pose
 from cablecell.ports import CommandMode
 from tests.support.arm import HOME, DhArm, SteppedArm
 from tests.unit.test_control_interpreter import joint, motion
 
 MODEL = DhArm()
 X_HOME = MODEL.dynamics(HOME).X_base_tcp
-X_TCP_TIP = transform(rotation_from_rotvec([0.35, 0.0, 0.0]), [0.0, -0.02, 0.054])
+X_TCP_TIP = make_pose(exp_so3([0.35, 0.0, 0.0]), [0.0, -0.02, 0.054])
 K = np.diag([2000.0, 1500.0, 1000.0, 40.0, 30.0, 20.0])
 
 
@@ -67,7 +67,7 @@ def test_static_stiffness_is_what_was_commanded_at_the_tip():
     expected = (R.T @ force) / np.diag(K)[:3]
     np.testing.assert_allclose(displacement, expected, rtol=0.01, atol=1e-6)
     # a force through the compliance centre does not turn it
-    assert np.linalg.norm(rotvec_from_rotation(R.T @ X[:3, :3])) < 1e-4
+    assert np.linalg.norm(log_so3(R.T @ X[:3, :3])) < 1e-4
 
 
 def test_static_rotational_stiffness():
@@ -81,7 +81,7 @@ def test_static_rotational_stiffness():
         command=lambda now: ComplianceCommand(now, target, X_TCP_TIP, K),
         external=lambda _d, _dq: np.concatenate((np.zeros(3), moment)),
     )
-    turn = rotvec_from_rotation(target[:3, :3].T @ tip(arm)[:3, :3])
+    turn = log_so3(target[:3, :3].T @ tip(arm)[:3, :3])
     np.testing.assert_allclose(turn, (target[:3, :3].T @ moment) / np.diag(K)[3:], rtol=0.02, atol=1e-5)
 
 
@@ -379,4 +379,4 @@ def test_the_inertia_of_the_law_costs_damping():
 
 
 def test_inverse_is_exact():
-    np.testing.assert_allclose(inverse(X_TCP_TIP) @ X_TCP_TIP, np.eye(4), atol=1e-15)
+    np.testing.assert_allclose(invert_pose(X_TCP_TIP) @ X_TCP_TIP, np.eye(4), atol=1e-15)

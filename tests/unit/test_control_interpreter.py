@@ -20,11 +20,11 @@ from cablecell.core.control.errors import (
     StaleCommandError,
     UnknownFrameError,
 )
-from cablecell.core.control.frames import rotation_from_rotvec, transform
 from cablecell.core.control.interpreter import CommandInterpreter
+from cablecell.core.geometry import exp_so3, make_pose
 
 NOW = 10.0
-X_TCP = transform(rotation_from_rotvec([math.pi, 0.0, 0.0]), [0.3, 0.1, 0.4])
+X_TCP = make_pose(exp_so3([math.pi, 0.0, 0.0]), [0.3, 0.1, 0.4])
 DT = 0.002
 
 

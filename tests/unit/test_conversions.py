@@ -21,8 +21,8 @@ from cablecell.core.control.errors import (
     TrajectoryRejectedError,
     UnknownFrameError,
 )
-from cablecell.core.control.frames import rotation_from_rotvec, transform
 from cablecell.core.control.trajectory import Tolerances
+from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.ros import conversions as convert
 
 JOINTS = ("a", "b", "c")
@@ -33,8 +33,8 @@ def _command():
     A, B = rng.normal(size=(2, 6, 6))
     return CoreCommand(
         stamp_s=0.0,
-        X_base_target=transform(rotation_from_rotvec([0.3, -1.0, 2.0]), [0.1, 0.2, 0.3]),
-        X_tcp_comp=transform(rotation_from_rotvec([0.1, 0.0, 0.0]), [0.0, 0.01, 0.05]),
+        X_base_target=make_pose(exp_so3([0.3, -1.0, 2.0]), [0.1, 0.2, 0.3]),
+        X_tcp_comp=make_pose(exp_so3([0.1, 0.0, 0.0]), [0.0, 0.01, 0.05]),
         stiffness=A @ A.T,
         damping=B @ B.T,
         damping_ratio=0.7,

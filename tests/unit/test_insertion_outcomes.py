@@ -177,12 +177,12 @@ def test_the_first_observation_needs_an_estimate():
 
 def test_estimates_that_vanish_in_contact_do_not_stop_the_skill():
     """Vision loses the port behind the gripper: what was known at contact goes on."""
-    from cablecell.core.control.frames import rotation_from_rotvec, transform
+    from cablecell.core.geometry import exp_so3, make_pose
     from tests.support.contact import X_BASE_PORT, X_TCP_TIP, TipPlant, estimate
 
-    X_est = X_BASE_PORT @ transform(np.eye(3), OFF)
+    X_est = X_BASE_PORT @ make_pose(np.eye(3), OFF)
     port, tip = estimate(X_est, sigma_m=0.001, sigma_rad=0.008), estimate(X_TCP_TIP, sigma_m=0.0003, sigma_rad=0.005)
-    plant = TipPlant(World(PLAIN), X_base_tip=X_est @ transform(rotation_from_rotvec([0.0] * 3), [0.0, 0.0, -0.01]))
+    plant = TipPlant(World(PLAIN), X_base_tip=X_est @ make_pose(exp_so3([0.0] * 3), [0.0, 0.0, -0.01]))
     skill = InsertionSkill(PLAIN, InsertionSettings())
     while plant.time_s < 10.0:
         out = skill.step(plant.observe(port if skill.phase in (Phase.IDLE, Phase.PREPARE) else None, tip))

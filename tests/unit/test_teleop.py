@@ -8,8 +8,8 @@ import pytest
 from cablecell.core.config.parameters import validate
 from cablecell.core.config.teleop import TeleopParameters, TeleopSettings
 from cablecell.core.control.errors import FutureCommandError, NonFiniteCommandError, StaleCommandError
-from cablecell.core.control.frames import transform
 from cablecell.core.errors import ParameterError
+from cablecell.core.geometry import make_pose
 from cablecell.core.teleop.commands import (
     Observation,
     marker_source,
@@ -32,12 +32,12 @@ from cablecell.core.teleop.target import Limit
 from cablecell.core.teleop.teleoperation import Teleoperation
 
 PERIOD_S = 0.01
-HOME = transform(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])
+HOME = make_pose(np.diag([1.0, -1.0, -1.0]), [-0.37, 0.19, 0.33])
 RVIZ, OTHER = marker_source("rviz"), marker_source("rviz_2")
 
 
 def moved(dx=0.0, dy=0.0, dz=0.0):
-    return transform(HOME[:3, :3], HOME[:3, 3] + [dx, dy, dz])
+    return make_pose(HOME[:3, :3], HOME[:3, 3] + [dx, dy, dz])
 
 
 class Rig:

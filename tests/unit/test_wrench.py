@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cablecell.core.control.frames import transform
 from cablecell.core.fusion.wrench import (
     GRAVITY,
     Payload,
@@ -16,11 +15,12 @@ from cablecell.core.fusion.wrench import (
     WrenchCompensator,
     identify_payload,
 )
+from cablecell.core.geometry import make_pose
 from cablecell.ports import WrenchSample
 
 PAYLOAD = Payload(1.08, np.array([0.001, -0.002, 0.07]))
 BIAS = np.array([0.8, -1.1, 0.4, 0.03, -0.05, 0.02])
-X_TCP_FT = transform(np.eye(3), [0.0, 0.0, -0.172])
+X_TCP_FT = make_pose(np.eye(3), [0.0, 0.0, -0.172])
 
 
 def orientations(n: int, spread_rad: float, seed: int = 3) -> np.ndarray:

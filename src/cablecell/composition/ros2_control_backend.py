@@ -35,7 +35,8 @@ def make_ros2_control(options: MachineOptions) -> Backend:
             limit="a file",
         )
     settings = load_robot(Path(options.robot_file))
-    return make_backend(settings, RclpyTransport(settings.topics), options.rate_hz)
+    manager = None if settings.controllers is None else settings.controllers.manager
+    return make_backend(settings, RclpyTransport(settings.topics, manager), options.rate_hz)
 
 
 def make_backend(settings: RobotSettings, transport: RobotTransport, rate_hz: float) -> Backend:

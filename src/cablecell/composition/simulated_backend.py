@@ -22,10 +22,10 @@ from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
 from cablecell.core.config.connector import Connector
-from cablecell.core.control.frames import rotation_from_quat_xyzw, transform
 from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
+from cablecell.core.geometry import make_pose, rotation_from_quat
 from cablecell.core.motion.model import RobotModel
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
@@ -39,7 +39,7 @@ TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
 
 def payload_with_plug(connector: Connector, X_tcp_tip: Pose, X_tcp_ft: Array) -> Payload:
     """Return the gripper and a plug held at `X_tcp_tip` as one payload in `ft_frame`."""
-    com = transform(rotation_from_quat_xyzw(X_tcp_tip.q), X_tcp_tip.p) @ np.array([*connector.plug.com_m, 1.0])
+    com = make_pose(rotation_from_quat(X_tcp_tip.q), X_tcp_tip.p) @ np.array([*connector.plug.com_m, 1.0])
     centre = X_tcp_ft[:3, :3].T @ (com[:3] - X_tcp_ft[:3, 3])
     return combine_payloads(TOOL_PAYLOAD, Payload(connector.plug.mass_kg, centre))
 

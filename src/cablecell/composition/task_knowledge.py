@@ -16,9 +16,8 @@ from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_connectors, load_trials
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import JOINT_NAMES, Task, Trial
-from cablecell.core.control.frames import Array
 from cablecell.core.errors import ConfigurationError
-from cablecell.core.geometry import exp_so3, make_pose, pose_from_xyz_rpy
+from cablecell.core.geometry import Array, exp_so3, make_pose, pose_from_xyz_rpy
 from cablecell.core.insertion.grasp import GraspTolerance, HeldPlug, designed_grasp
 
 _TCP = "gripper/tcp"

@@ -97,6 +97,12 @@ class MachineMissingError(HardwareError):
     code = 804
 
 
+class ControllerSwitchError(HardwareError):
+    """The robot's controllers could not be switched for the cell; nothing moved."""
+
+    code = 805
+
+
 class ConfigurationError(WorkcellError):
     """A fault of configuration that has no class of its own."""
 

@@ -27,6 +27,7 @@ Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
     "ik": ("cablecell.evaluation.bench_motion:run_ik", "inverse kinematics: all branches of random poses"),
@@ -80,10 +81,18 @@ def run_from_cli(
     except WorkcellError as error:
         Console(stderr=True).print(str(error), markup=False, soft_wrap=True)
         return 2
-    table = Table(box=None, pad_edge=False, title=f"{name}: n = {n}, seed = {seed}", title_justify="left")
+    module = importlib.import_module(BENCHMARKS[name][0].partition(":")[0])
+    shown, table_of = result["summary"], getattr(module, "table", None)
+    title = f"{name}: n = {n}, seed = {seed}"
+    if table_of is not None:
+        rows = table_of(result["results"])
+        rows.title, rows.title_justify = title, "left"
+        console.print(rows)
+        shown, title = {key: shown[key] for key in ("checks", "passed", "pass_rate")}, ""
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("summary")
     table.add_column("value", justify="right")
-    for key, value in result["summary"].items():
+    for key, value in shown.items():
         table.add_row(key, f"{value:.6g}")
     console.print(table)
     if json_file:

@@ -28,11 +28,11 @@ from cablecell.core.config.scenario import BenchFixture, EstimateErrors, Scenari
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import HomeJoints, Trial
 from cablecell.core.control.arm_controller import ArmController
-from cablecell.core.control.frames import inverse, rotation_from_quat_xyzw, rotation_from_rotvec, transform
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import WrenchCompensator
+from cablecell.core.geometry import exp_so3, invert_pose, make_pose, rotation_from_quat
 from cablecell.core.insertion.grasp import grasp_covariance
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
@@ -139,7 +139,7 @@ class RolloutResult:
 
 def pose_matrix(pose: Pose) -> Array:
     """Return a pose of the simulation as a 4x4 matrix."""
-    return transform(rotation_from_quat_xyzw(pose.q), pose.p)
+    return make_pose(rotation_from_quat(pose.q), pose.p)
 
 
 @lru_cache(maxsize=1)
@@ -223,7 +223,7 @@ class Rollout:
         self.trace = Trace()
         self.port_error_m = np.zeros(3)
         self._port, self._tip = self._draw_estimates()
-        self._X_port_base = inverse(self._port.X)
+        self._X_port_base = invert_pose(self._port.X)
         self._is_staged = False
 
     @classmethod
@@ -249,7 +249,7 @@ class Rollout:
     def run(self) -> RolloutResult:
         """Move from home to staging, insert, and compare with the truth."""
         started = time.perf_counter()
-        tip_error = (inverse(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
+        tip_error = (invert_pose(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
         while (result := self.step()) is None:
             pass
         truth, end_s = self.machine.truth, self.machine.clock.now_s()
@@ -312,12 +312,10 @@ class Rollout:
     def _draw_estimates(self) -> tuple[PoseEstimate, PoseEstimate]:
         errors, rng = self._errors, self._rng
         # Where the arm finds the port: its own lasting error moves what it sees as it moves what it does.
-        X_tcp_port = inverse(pose_matrix(self.machine.world.tcp())) @ pose_matrix(self._target.X_WE)
+        X_tcp_port = invert_pose(pose_matrix(self.machine.world.tcp())) @ pose_matrix(self._target.X_WE)
         X_base_port = _robot().fk(self.machine.arm.read().q) @ X_tcp_port
         self.port_error_m = rng.normal(size=3) * errors.port_sigma_m
-        X_base_port = X_base_port @ transform(
-            rotation_from_rotvec(rng.normal(size=3) * errors.port_sigma_rad), self.port_error_m
-        )
+        X_base_port = X_base_port @ make_pose(exp_so3(rng.normal(size=3) * errors.port_sigma_rad), self.port_error_m)
         port = PoseEstimate(0.0, X_base_port, _covariance(errors.port_sigma_m, errors.port_sigma_rad))
         if errors.grasp == "nominal":
             grasp = self._settings.grasp
@@ -326,8 +324,8 @@ class Rollout:
             sigmas = grasp.error_m / math.sqrt(3.0), grasp.error_rad / math.sqrt(3.0)
             covariance = grasp_covariance(X_tcp_tip, *sigmas)
             return port, PoseEstimate(0.0, X_tcp_tip, covariance)
-        X_tcp_tip = pose_matrix(self.machine.truth.tip_in_tcp()) @ transform(
-            rotation_from_rotvec(rng.normal(size=3) * errors.grasp_sigma_rad), rng.normal(size=3) * errors.grasp_sigma_m
+        X_tcp_tip = pose_matrix(self.machine.truth.tip_in_tcp()) @ make_pose(
+            exp_so3(rng.normal(size=3) * errors.grasp_sigma_rad), rng.normal(size=3) * errors.grasp_sigma_m
         )
         return port, PoseEstimate(0.0, X_tcp_tip, _covariance(errors.grasp_sigma_m, errors.grasp_sigma_rad))
 
@@ -349,7 +347,7 @@ class Rollout:
     def _believed_scene(self) -> PlanningScene:
         """Return the board where it is believed to be, and the plug as it is believed to be held."""
         X_world_board = pose_matrix(self.machine.world.scene.board)
-        X_port_board = inverse(pose_matrix(self._target.X_WE)) @ X_world_board
+        X_port_board = invert_pose(pose_matrix(self._target.X_WE)) @ X_world_board
         board = load_task_board_description(**slot_arguments(self._board))
         obstacles = list(obstacles_from_urdf(board, self._port.X @ X_port_board))
         if self._fixture is not None:
@@ -364,7 +362,7 @@ class Rollout:
                 f"plug_{part.name}",
                 Box((part.size_m[0], part.size_m[1], part.size_m[2])),
                 "tcp",
-                self._tip.X @ transform(np.eye(3), part.centre_m),
+                self._tip.X @ make_pose(np.eye(3), part.centre_m),
             )
             for part in plug.parts
         ]

@@ -74,7 +74,8 @@ def run(options: RolloutOptions) -> int:
                 rows.append(row)
                 progress.update(task, advance=1, seated=sum(bool(r["success"]) for r in rows))
                 if not row["success"]:
-                    progress.console.print(f"seed {row['seed']}: {row['outcome']}: {row['reason']}", markup=False)
+                    line = f"seed {row['seed']}: {row['outcome']}: {row['reason']}"
+                    progress.console.print(line, markup=False, soft_wrap=True)
 
             jobs = [(scenario, first + i) for i in range(options.n)]
             rows = run_batch(jobs, options.workers, results=results, on_row=show, time_limit_s=options.time_limit_s)

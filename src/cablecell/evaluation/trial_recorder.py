@@ -20,18 +20,20 @@ class TrialRecorder:
         self._velocity: list[tuple[float, float, float]] = []
         self._position: list[tuple[float, float, float]] = []
         self._force_t: list[float] = []
-        self._force: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+        self._force: list[tuple[float, ...]] = []
 
     def sample(self) -> None:
         """Take one sample; a force sample that was taken already is not taken again."""
         machine = self._machine
+        world, sensor = machine.world, machine.world.sensor
         self._t.append(machine.clock.now_s())
-        self._velocity.append(machine.world.tcp_velocity())
-        self._position.append(machine.world.tcp().p)
-        reading = machine.wrench_sensor.read()
-        if not self._force_t or reading.stamp_s > self._force_t[-1]:
-            self._force_t.append(reading.stamp_s)
-            self._force.append(np.asarray(reading.force) - self._tare)
+        position, velocity = world.tcp_motion()
+        self._velocity.append(velocity)
+        self._position.append(position)
+        stamp_s = machine.clock.stamp_s(sensor.stamp_s)
+        if not self._force_t or stamp_s > self._force_t[-1]:
+            self._force_t.append(stamp_s)
+            self._force.append(sensor.reading[:3])
 
     def finish(self, end_s: float | None, is_valid_run: bool = True) -> TrialRecord:
         """Return the record.
@@ -49,7 +51,7 @@ class TrialRecorder:
             velocity=np.array(self._velocity).reshape(-1, 3),
             position=np.array(self._position).reshape(-1, 3),
             force_t_s=np.array(self._force_t),
-            force=np.array(self._force).reshape(-1, 3),
+            force=np.array(self._force).reshape(-1, 3) - self._tare,
             offlimit_contacts=len(truth.contacts),
             target=self._machine.world.scene.target,
             inserted=truth.inserted,

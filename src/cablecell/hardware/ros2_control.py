@@ -6,7 +6,8 @@ import numpy as np
 
 from cablecell.core.config.robot import RobotSettings
 from cablecell.core.control.model import JointLimits
-from cablecell.core.errors import MachineMissingError
+from cablecell.core.errors import HardwareError, MachineMissingError
+from cablecell.hardware.controllers import ControllerSwitch
 from cablecell.hardware.robot_arm import RobotArm
 from cablecell.hardware.robot_link import RobotClock, RobotLink
 from cablecell.hardware.robot_tool import RobotGripper, RobotWrenchSensor
@@ -40,12 +41,15 @@ class Ros2ControlMachine:
         self.arm = RobotArm(self._link, limits, 1.0 / rate_hz)
         self.gripper = RobotGripper(self._link)
         self.wrench_sensor = RobotWrenchSensor(self._link)
+        controllers = settings.controllers
+        self._controllers = None if controllers is None else ControllerSwitch(controllers, transport)
 
     def connect(self) -> None:
         """Wait until the robot reports and listens; does nothing when connected.
 
         Raises:
             MachineMissingError: Something is not there, or is not what is configured (code 804).
+            ControllerSwitchError: Its controllers could not be switched (code 805).
         """
         if self._link.is_connected:
             return
@@ -66,7 +70,9 @@ class Ros2ControlMachine:
         try:
             self._require_as_configured()
             self._require_rate(end_s)
-        except MachineMissingError:
+            if self._controllers is not None:
+                self._controllers.take()
+        except HardwareError:
             transport.close()
             raise
         self.arm.forget()
@@ -75,6 +81,8 @@ class Ros2ControlMachine:
     def disconnect(self) -> None:
         """Stop and leave; may be called twice."""
         self.arm.stop()
+        if self._link.is_connected and self._controllers is not None:
+            self._controllers.give_back()
         self._link.is_connected = False
         self._transport.close()
 

@@ -78,6 +78,14 @@ class RobotTransport(Protocol):
         """Return the interfaces that nobody serves at the other end."""
         ...
 
+    def controller_states(self, timeout_s: float) -> dict[str, str] | None:
+        """Return the state of every loaded controller by name; None when the manager did not answer in time."""
+        ...
+
+    def switch_controllers(self, start: Sequence[str], stop: Sequence[str], timeout_s: float) -> str | None:
+        """Switch controllers, all or none; return why not, empty when done, None when there was no answer in time."""
+        ...
+
     def send_positions(self, positions: Sequence[float]) -> None:
         """Publish joint positions, rad, in the order of the configuration."""
         ...

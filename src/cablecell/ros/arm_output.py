@@ -17,8 +17,8 @@ from tf2_msgs.msg import TFMessage
 
 from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.frames import Array, cross, rotvec_from_rotation
 from cablecell.core.control.modes import ControllerMode
+from cablecell.core.geometry import Array, cross, log_so3
 from cablecell.ports import CommandMode
 from cablecell.ros import qos
 from cablecell.ros.arm_description import FrameTree
@@ -150,5 +150,5 @@ def wrench_at_sensor(wrench_tcp: Array, X_tcp_ft: Array) -> Array:
 def _pose_error(X_base_reference: Array, X_base_tcp: Array) -> Array:
     out = np.empty(6)
     out[:3] = X_base_reference[:3, 3] - X_base_tcp[:3, 3]
-    out[3:] = rotvec_from_rotation(X_base_reference[:3, :3] @ X_base_tcp[:3, :3].T)
+    out[3:] = log_so3(X_base_reference[:3, :3] @ X_base_tcp[:3, :3].T)
     return out

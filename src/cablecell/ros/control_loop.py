@@ -21,10 +21,10 @@ from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate
 from cablecell.core.control.errors import CommandTimeoutError
-from cablecell.core.control.frames import Array
 from cablecell.core.control.modes import ControllerReport
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import Tare, TareError, WrenchCompensator
+from cablecell.core.geometry import Array
 from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
 from cablecell.ros.arm_errors import HeartbeatLostError, LoopBusyError, MachineFaultError
 from cablecell.ros.arm_timing import Pacer, PeriodStatistics, Stall

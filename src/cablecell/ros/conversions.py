@@ -15,9 +15,8 @@ import numpy as np
 from cablecell.core.control import validation as check
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate
 from cablecell.core.control.errors import TrajectoryRejectedError, UnknownFrameError
-from cablecell.core.control.frames import Array, rotation_from_quat_xyzw, transform
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
-from cablecell.core.geometry import quat_from_rotation
+from cablecell.core.geometry import Array, make_pose, quat_from_rotation, rotation_from_quat
 
 BASE_FRAME = "base_link"
 TCP_FRAME = "tcp"
@@ -60,7 +59,7 @@ def pose_to_matrix(name: str, pose: Any) -> Array:
     check.require_finite(f"{name}.position", position, "m")
     check.require_finite(f"{name}.orientation", quat, "")
     check.require_unit_quaternion(f"{name}.orientation", quat)
-    return transform(rotation_from_quat_xyzw(quat / math.sqrt(float(quat @ quat))), position)
+    return make_pose(rotation_from_quat(quat / math.sqrt(float(quat @ quat))), position)
 
 
 def fill_pose(pose: Any, X: Array) -> None:

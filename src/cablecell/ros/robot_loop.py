@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cablecell.composition.machines import Backend
-from cablecell.core.control.frames import Array
+from cablecell.core.control.errors import TrajectoryRejectedError
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.trajectory import (
     START_TOLERANCE_RAD,
@@ -24,6 +24,7 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
+from cablecell.core.geometry import Array
 from cablecell.ports import CommandMode, JointCommand
 from cablecell.ros.arm_priority import less_urgent
 from cablecell.ros.control_loop import ControlLoop, Cycle
@@ -45,8 +46,9 @@ class JointControllers:
         mode: What has the joints.
     """
 
-    def __init__(self, backend: Backend, period_s: float) -> None:
+    def __init__(self, backend: Backend, period_s: float, takes_trajectories: Callable[[], bool]) -> None:
         self._limits, self._period_s = backend.model.joint_limits, period_s
+        self._takes_trajectories = takes_trajectories
         self.follower: TrajectoryFollower | None = None
         self.mode = ControllerMode.HOLD
 
@@ -59,8 +61,13 @@ class JointControllers:
         """Take the joints and follow a trajectory from measured positions `q`.
 
         Raises:
-            TrajectoryRejectedError: It cannot be followed (code 309); nothing was changed.
+            TrajectoryRejectedError: It cannot be followed, or its controller does not run (code 309); nothing was
+                changed.
         """
+        if not self._takes_trajectories():
+            raise TrajectoryRejectedError(
+                "the trajectory controller is not active; switch controllers first", quantity="controller"
+            )
         validate_trajectory(trajectory, self._limits, q)
         if self.follower is not None:
             self.follower.cancel()
@@ -87,7 +94,12 @@ class JointControllers:
 
 
 class RobotLoop(ControlLoop):
-    """Runs the simulated drives at a fixed rate and reports every cycle."""
+    """Runs the simulated drives at a fixed rate and reports every cycle.
+
+    Attributes:
+        takes_forward: Says whether the controller of forward commands runs.
+        takes_trajectories: Says whether the controller of trajectories runs.
+    """
 
     def __init__(self, backend: Backend, settings: Any, servo: Any, publish: Callable[[Cycle], None]) -> None:
         """Start nothing yet.
@@ -99,12 +111,14 @@ class RobotLoop(ControlLoop):
             publish: Called with every cycle.
         """
         self._servo = servo
+        self.takes_forward: Callable[[], bool] = lambda: True
+        self.takes_trajectories: Callable[[], bool] = lambda: True
         self._forward: deque[Array] = deque(maxlen=1)
         super().__init__(backend, settings, publish, HeartbeatWatch(0.0))  # a robot knows no supervisor
 
     def reset(self) -> None:
         """Hold where the arm is, as after a change of the scene."""
-        self.controller: Any = JointControllers(self._backend, self._period_s)
+        self.controller: Any = JointControllers(self._backend, self._period_s, lambda: self.takes_trajectories())
         self._forward.clear()
         self._is_taken_up = False
         self._servo.reset()
@@ -137,8 +151,9 @@ class RobotLoop(ControlLoop):
             self._publish(last)
 
     def forward(self, positions: Array) -> None:
-        """Take a forward command; the newest wins."""
-        self._forward.append(positions)
+        """Take a forward command; the newest wins. Nobody listens while its controller does not run."""
+        if self.takes_forward():
+            self._forward.append(positions)
 
     def _cycle(self) -> None:
         if self._requests or self._pending:

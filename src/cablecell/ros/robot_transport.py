@@ -21,6 +21,7 @@ from cablecell.core.config.robot import RobotTopics
 from cablecell.hardware.transport import JointReport, WrenchReport
 from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
+from cablecell.ros.controller_manager import ControllerManagerClient
 
 _SPIN_S = 0.1
 _TAKING_S = 0.01
@@ -30,8 +31,16 @@ _TAKING_S = 0.01
 class RclpyTransport:
     """`RobotTransport` over DDS. Names are absolute: a robot has its own namespace."""
 
-    def __init__(self, topics: RobotTopics) -> None:
+    def __init__(self, topics: RobotTopics, controller_manager: str | None = None) -> None:
+        """Join nothing yet.
+
+        Args:
+            topics: Names of the robot's interfaces.
+            controller_manager: Name of the manager that switches its controllers; None where nobody is asked to.
+        """
         self._topics = topics
+        self._manager_name = controller_manager
+        self._manager: ControllerManagerClient | None = None
         self._joints: JointReport | None = None
         self._wrench: WrenchReport | None = None
         self._news = threading.Event()
@@ -62,6 +71,8 @@ class RclpyTransport:
         self._node.create_subscription(JointState, topics.joint_states, self._hear_joints, qos.SENSOR)
         self._positions = self._node.create_publisher(Float64MultiArray, topics.position_commands, qos.COMMAND)
         self._gripper = MutualActionClient(self._node, GripperCommand, topics.gripper_command)
+        if self._manager_name is not None:
+            self._manager = ControllerManagerClient(self._node, self._manager_name)
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._ending.clear()
@@ -108,7 +119,17 @@ class RclpyTransport:
             found.append(self._topics.position_commands)
         if not self._gripper.server_is_ready():
             found.append(self._topics.gripper_command)
+        if self._manager is not None:
+            found += self._manager.missing()
         return found
+
+    def controller_states(self, timeout_s: float) -> dict[str, str] | None:
+        """Return the state of every loaded controller by name; None when the manager did not answer in time."""
+        return None if self._manager is None else self._manager.states(self._executor, timeout_s)
+
+    def switch_controllers(self, start: Sequence[str], stop: Sequence[str], timeout_s: float) -> str | None:
+        """Switch controllers, all or none; return why not, empty when done, None when there was no answer in time."""
+        return None if self._manager is None else self._manager.switch(self._executor, start, stop, timeout_s)
 
     def send_positions(self, positions: Sequence[float]) -> None:
         """Publish joint positions, rad."""

@@ -10,8 +10,7 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from cablecell.core.config.connector import Connector
-from cablecell.core.control.frames import Array, transform
-from cablecell.core.geometry import make_pose
+from cablecell.core.geometry import Array, make_pose
 from cablecell.ros.conversions import TCP_FRAME, fill_pose, pose_to_matrix
 
 _SMALLEST_M = 2e-4
@@ -33,14 +32,14 @@ def draw_ports(message: Any, sigmas: float, arrow_m: float) -> Any:
         color = _SEEN if port.sources & port.SOURCE_CAMERA else _ASSUMED
         ellipsoid = _marker("ports", 3 * number, Marker.SPHERE, port.header.frame_id, color)
         axes, R = ellipsoid_axes(np.array(port.pose.covariance).reshape(6, 6)[:3, :3], sigmas)
-        fill_pose(ellipsoid.pose, transform(R, X[:3, 3]))
+        fill_pose(ellipsoid.pose, make_pose(R, X[:3, 3]))
         ellipsoid.scale.x, ellipsoid.scale.y, ellipsoid.scale.z = axes.tolist()
         arrow = _marker("ports", 3 * number + 1, Marker.ARROW, port.header.frame_id, color)
         arrow.points = [_point(X[:3, 3] - arrow_m * X[:3, 2]), _point(X[:3, 3])]
         arrow.scale.x, arrow.scale.y = 0.08 * arrow_m, 0.2 * arrow_m
         label = _marker("ports", 3 * number + 2, Marker.TEXT_VIEW_FACING, port.header.frame_id, color)
         label.text, label.scale.z = port.port_name, 0.3 * arrow_m
-        fill_pose(label.pose, transform(np.eye(3), X[:3, 3] - 1.3 * arrow_m * X[:3, 2]))
+        fill_pose(label.pose, make_pose(np.eye(3), X[:3, 3] - 1.3 * arrow_m * X[:3, 2]))
         markers += [ellipsoid, arrow, label]
     return MarkerArray(markers=markers)
 

@@ -14,8 +14,7 @@ from cablecell_interfaces.msg import PlugEstimate as PlugMessage
 from cablecell_interfaces.msg import PortEstimate as PortMessage
 from rclpy.duration import Duration
 
-from cablecell.core.control.frames import Array, shift_wrench
-from cablecell.core.geometry import make_pose, pose_from_quat, quat_from_rotation
+from cablecell.core.geometry import Array, make_pose, pose_from_quat, quat_from_rotation, shift_wrench
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult

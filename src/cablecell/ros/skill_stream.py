@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 from cablecell.core.insertion.observation import Observation, PoseEstimate, SkillStep
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.ros.conversions import pose_to_matrix

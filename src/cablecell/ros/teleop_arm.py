@@ -13,8 +13,8 @@ from geometry_msgs.msg import WrenchStamped
 
 from cablecell.core.config.teleop import TeleopParameters
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import rotate6
 from cablecell.core.errors import WorkcellError
+from cablecell.core.geometry import rotate_six
 from cablecell.core.teleop.commands import Observation
 from cablecell.core.teleop.output import Setpoint
 from cablecell.ros import qos
@@ -60,7 +60,7 @@ class TeleopArm:
             X, age_s = _NOWHERE, math.inf
         wrench = np.zeros(6)
         if self._wrench is not None:
-            wrench = rotate6(X[:3, :3], wrench_at_tcp(self._wrench.wrench, self._ft_height_m))
+            wrench = rotate_six(X[:3, :3], wrench_at_tcp(self._wrench.wrench, self._ft_height_m))
         return Observation(now_s, X, wrench, age_s)
 
     def send(self, setpoint: Setpoint) -> None:
@@ -71,8 +71,8 @@ class TeleopArm:
             X_base_target=X,
             X_tcp_comp=np.eye(4),
             stiffness=self._stiffness,
-            twist=rotate6(X[:3, :3].T, setpoint.twist),
-            acceleration=rotate6(X[:3, :3].T, setpoint.acceleration),
+            twist=rotate_six(X[:3, :3].T, setpoint.twist),
+            acceleration=rotate_six(X[:3, :3].T, setpoint.acceleration),
         )
         fill_compliance_command(self._message, command, self._node.get_clock().now().nanoseconds)
         self._commands.publish(self._message)

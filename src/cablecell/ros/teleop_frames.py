@@ -8,8 +8,7 @@ from rclpy.time import Time
 from tf2_ros import Buffer, TransformException, TransformListener
 
 from cablecell.core.control.errors import StaleCommandError, UnknownFrameError
-from cablecell.core.control.frames import Array
-from cablecell.core.geometry import pose_from_quat
+from cablecell.core.geometry import Array, pose_from_quat
 from cablecell.ros.conversions import BASE_FRAME, FRAME_ALIASES, TCP_FRAME, time_ns
 
 

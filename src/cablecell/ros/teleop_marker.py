@@ -19,7 +19,7 @@ from visualization_msgs.msg import (
     Marker,
 )
 
-from cablecell.core.control.frames import Array, rotvec_from_rotation
+from cablecell.core.geometry import Array, log_so3
 from cablecell.ros.conversions import BASE_FRAME, fill_pose
 
 NAMESPACE = "teleop_marker"
@@ -83,7 +83,7 @@ class TeleopMarker:
     def follow(self, X_base_tcp: Array) -> None:
         """Put the marker on the tool where they differ."""
         if self._X is not None:
-            turn = rotvec_from_rotation(self._X[:3, :3].T @ X_base_tcp[:3, :3])
+            turn = log_so3(self._X[:3, :3].T @ X_base_tcp[:3, :3])
             is_there = (
                 float(np.abs(self._X[:3, 3] - X_base_tcp[:3, 3]).max()) < _MOVED_M
                 and float(np.abs(turn).max()) < _MOVED_RAD

@@ -98,7 +98,7 @@ class SimulatedArm:
             MachineCommandError: Wrong mode or size, or not finite (code 852); the last command stays.
         """
         world = self._connected()
-        values = [float(v) for v in np.asarray(command.values, dtype=float).ravel()]
+        values: list[float] = np.asarray(command.values, dtype=float).ravel().tolist()
         self._check(command.mode, values)
         if self._is_protective_stopped:
             return JointCommand(CommandMode.POSITION, np.array(self._reference))

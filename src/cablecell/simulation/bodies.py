@@ -10,6 +10,7 @@ import pybullet as p
 
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.simulation import PhysicsSettings
+from cablecell.core.geometry.scalar import Vec3
 from cablecell.simulation.contact_geometry import floor_box, plug_boxes, wall_vertices
 from cablecell.simulation.description import Description, Shape, write_urdf
 from cablecell.simulation.rigid import NO_ROTATION, Pose
@@ -57,7 +58,7 @@ def add_port(client: int, connector: Connector, X_WE: Pose, friction_scale: floa
     """Return the bodies of a port: one per wall, then the floor."""
     port, bodies = connector.port, []
     for wall in port.walls:
-        index = p.createCollisionShape(p.GEOM_MESH, vertices=wall_vertices(wall, port), physicsClientId=client)
+        index = p.createCollisionShape(p.GEOM_MESH, vertices=_kept(wall_vertices(wall, port)), physicsClientId=client)
         body = p.createMultiBody(0.0, index, basePosition=X_WE.p, baseOrientation=X_WE.q, physicsClientId=client)
         # Bullet inflates a hull by its margin.
         p.changeDynamics(body, -1, collisionMargin=0.0, physicsClientId=client)
@@ -71,6 +72,14 @@ def add_port(client: int, connector: Connector, X_WE: Pose, friction_scale: floa
         # In a call of its own: together with the margin, Bullet may ignore it.
         p.changeDynamics(body, -1, lateralFriction=connector.friction * friction_scale, physicsClientId=client)
     return bodies
+
+
+_KEPT: dict[tuple[Vec3, ...], list[Vec3]] = {}
+
+
+def _kept(vertices: list[Vec3]) -> list[Vec3]:
+    """Return the same list for the same vertices: PyBullet never lets go of a list of vertices that it was given."""
+    return _KEPT.setdefault(tuple(vertices), vertices)
 
 
 def add_plug(client: int, connector: Connector, X_W_com: Pose) -> int:

@@ -59,7 +59,7 @@ class RoundContact:
         self._bristles = np.zeros((kernel.SLOTS, 3))
         self._slots = np.zeros(kernel.SLOTS, dtype=np.int64)
         self._work = np.zeros((kernel.SLOTS, kernel.WORK_SIZE))
-        self.normal_n, self.penetration_m, self.rounds = 0.0, -_FAR_M, 0
+        self.normal_n, self.penetration_m, self.rounds, self._points = 0.0, -_FAR_M, 0, 0
         # Far away from everything: compiles, or loads what was compiled, before the first step.
         still: Vec3 = (0.0, 0.0, 0.0)
         self.wrench((_FAR_M, _FAR_M, -_FAR_M), NO_ROTATION, still, still, still, still)
@@ -75,7 +75,7 @@ class RoundContact:
             force: Everything else that acts on it, gravity included, N.
             torque: The same about the centre of mass, N·m.
         """
-        push, turn, self.normal_n, self.penetration_m, self.rounds = kernel.contact_wrench(
+        push, turn, self.normal_n, self.penetration_m, self.rounds, self._points = kernel.contact_wrench(
             self._fit,
             self._port,
             self._plug,
@@ -93,10 +93,17 @@ class RoundContact:
         )
         return push, turn
 
+    def sides_n(self) -> tuple[float, float]:
+        """Return the sums of the normal forces that push the plug along +x and along -x of the port, N."""
+        work = self._work[: self._points]
+        push = work[:, kernel.NORMAL_FORCE]
+        to_plus = work[:, kernel.NORMAL_X] > 0.0
+        return float(push[to_plus].sum()), float(push[~to_plus].sum())
+
     def reset(self) -> None:
         """Forget all deflections: the plug is away from the port."""
         self._bristles[:] = 0.0
-        self.normal_n, self.penetration_m, self.rounds = 0.0, -_FAR_M, 0
+        self.normal_n, self.penetration_m, self.rounds, self._points = 0.0, -_FAR_M, 0, 0
 
 
 def _fit_of(connector: Connector, friction_scale: float, dt_s: float) -> NDArray[np.float64]:

@@ -38,6 +38,7 @@ FIT_SIZE = 13
 
 # Columns of `work`: point from the centre of mass, normal that pushes the plug, depth, deflection, normal force, limit.
 _R, _N, _G, _S, _P, _L = 0, 3, 6, 7, 10, 11
+NORMAL_X, NORMAL_FORCE = _N, _P
 WORK_SIZE = 12
 _MAX_ROUNDS, _MAX_TURNS, _LEAST_SHARE = 30, 20, 1.0e-7
 _TOLERANCE_J = 1.0e-18
@@ -407,10 +408,12 @@ def _descend(
             else:
                 accepted = lower < energy - 1.0e-4 * share * downhill or left < _TOLERANCE_J
             share *= 0.5
+        if not accepted:
+            # The best there is, and the forces that belong to it.
+            _residual(fit, n, slots, work, bristles, mass, momentum, twist, contact, residual, A, is_coupled)
+            return False, rounds
         twist[:] = trial
         missing, energy = left, lower
-        if not accepted:
-            return False, rounds
     return missing < _TOLERANCE_J, _MAX_ROUNDS
 
 
@@ -493,7 +496,7 @@ def contact_wrench(
     w: Vec3,
     force: Vec3,
     torque: Vec3,
-) -> tuple[Vec3, Vec3, float, float, int]:
+) -> tuple[Vec3, Vec3, float, float, int, int]:
     """Return force and torque of the contact on the plug, and what there is to know about it.
 
     Args:
@@ -514,7 +517,7 @@ def contact_wrench(
 
     Returns:
         Force, N, and torque about the centre of mass, N·m, in `world`; sum of the normal forces, N; deepest point at
-        the begin of the step, m, negative when apart; rounds of the solver.
+        the begin of the step, m, negative when apart; rounds of the solver; number of points in `work`.
     """
     dt = fit[STEP]
     R_plug = _matrix(q)
@@ -579,4 +582,4 @@ def contact_wrench(
     for i in range(3):
         f[i] = bore[i, 0] * contact[0] + bore[i, 1] * contact[1] + bore[i, 2] * contact[2]
         m[i] = bore[i, 0] * contact[3] + bore[i, 1] * contact[4] + bore[i, 2] * contact[5]
-    return (f[0], f[1], f[2]), (m[0], m[1], m[2]), total, deepest, rounds
+    return (f[0], f[1], f[2]), (m[0], m[1], m[2]), total, deepest, rounds, n

@@ -179,9 +179,13 @@ class World:
 
     def tcp_velocity(self) -> Vec3:
         """Return the true velocity of the origin of `tcp` in `world`, m/s."""
+        return self.tcp_motion()[1]
+
+    def tcp_motion(self) -> tuple[Vec3, Vec3]:
+        """Return position, m, and velocity, m/s, of the origin of `tcp` in `world`; both at the price of one."""
         hand = p.getLinkState(self.arm, self._hand, 1, 1, physicsClientId=self.client)
-        arm = subtract(add(hand[4], rotate(hand[5], self._X_hand_tcp.p)), hand[0])
-        return add(hand[6], cross(hand[7], arm))
+        tcp = add(hand[4], rotate(hand[5], self._X_hand_tcp.p))
+        return tcp, add(hand[6], cross(hand[7], subtract(tcp, hand[0])))
 
     @property
     def plug(self) -> int | None:

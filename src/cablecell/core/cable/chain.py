@@ -60,6 +60,8 @@ class Work(NamedTuple):
         factor: Its Cholesky factor.
         edges: Derivatives with respect to the edges, one empty row before them and one after, shape (n + 2, 7, 3):
             rows 0 to 2 of each the second one, 3 to 5 that with the next edge, 6 the first one.
+        answers: Motion of all nodes per motion, rows 0 to 2, and per turn, rows 3 to 5, of the near end, shape
+            (6, 3 n + 3), left by the last `near_stiffness`.
     """
 
     gradient: Array
@@ -67,11 +69,17 @@ class Work(NamedTuple):
     band: Array
     factor: Array
     edges: Array
+    answers: Array
 
 
 def make_work(edges: int) -> Work:
     """Return the work space for a number of edges."""
     rows = 3 * edges + 3
     return Work(
-        np.zeros(rows), np.zeros(rows), np.zeros((rows, BAND)), np.zeros((rows, BAND)), np.zeros((edges + 2, 7, 3))
+        gradient=np.zeros(rows),
+        slope=np.zeros(rows),
+        band=np.zeros((rows, BAND)),
+        factor=np.zeros((rows, BAND)),
+        edges=np.zeros((edges + 2, 7, 3)),
+        answers=np.zeros((6, rows)),
     )

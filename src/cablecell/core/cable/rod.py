@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from cablecell.core.cable.chain import CLIPPED, FREE, PLUGGED, Chain, make_work
 from cablecell.core.cable.rod_balance import end_loads, find_balance, follow_floor, near_stiffness, strain
-from cablecell.core.cable.rod_energy import twist
+from cablecell.core.cable.rod_energy import energy, twist
 from cablecell.core.cable.rod_shape import first_shape
-from cablecell.core.geometry.scalar import Vec3
+from cablecell.core.geometry.scalar import Vec3, cross
 
 Array = NDArray[np.float64]
 
@@ -28,7 +28,9 @@ SINK_M = 1.0e-4
 PRESLIDING_M = 1.0e-3
 """How far a piece of cable on the table gives way before it slides."""
 _MOST, _SETTLING = 40, 200
-_SETTLED_N = 1.0e-4
+_SETTLED_N = 1.0e-5
+_PIECES = (1, 4, 16)
+"""Into how many a motion of the near end is divided until it can be followed."""
 _LIGHTEST_N_PER_M = 0.02
 """Weight that the table is made for where the rod has none."""
 
@@ -184,11 +186,35 @@ class Rod:
             dt_s: Time since the last update, s.
         """
         chain = self._chain
-        chain.ends[0], chain.ends[2] = near.direction, near.across
-        self.nodes[0] = near.position
-        self._balance(self.properties.mass_kg_per_m * self.surroundings.drag_per_s / dt_s)
+        nodes, ends, twist_rad = self.nodes.copy(), chain.ends.copy(), self.twist_rad
+        rate = self.properties.mass_kg_per_m * self.surroundings.drag_per_s / dt_s
+        for pieces in _PIECES:
+            self.nodes[:], chain.ends[:], self.twist_rad = nodes, ends, twist_rad
+            for k in range(1, pieces + 1):
+                part = near if k == pieces else _between(nodes[0], ends, near, k / pieces)
+                self._move_near_end(part, foresees=pieces == 1)
+                self._balance(rate * pieces)
+            if self.residual_n < _SETTLED_N:
+                break
+        else:
+            # A motion that nothing can follow: the pull stays what it was, and the next update goes on from here.
+            return
         follow_floor(self.nodes, chain, self.surroundings.friction)
         self._weigh()
+
+    def _move_near_end(self, near: RodEnd, foresees: bool) -> None:
+        """Put the near end to a new pose, and the other nodes where they will about be."""
+        chain = self._chain
+        chain.before[:] = self.nodes
+        d: Vec3 = tuple(chain.ends[0].tolist())
+        motion = np.array((*near.position, *cross(d, near.direction)))
+        motion[:3] -= self.nodes[0]
+        self.nodes[0] = near.position
+        chain.ends[0], chain.ends[2] = near.direction, near.across
+        if foresees:
+            foreseen = self.nodes + (motion @ self._work.answers).reshape(-1, 3)
+            if energy(foreseen, chain, self.twist_rad) < energy(self.nodes, chain, self.twist_rad):
+                self.nodes[:] = foreseen
 
     def _settle(self) -> None:
         """Let the rod sink from its first shape into balance, without friction and untwisted."""
@@ -199,10 +225,10 @@ class Rod:
         heavy = max(chain.weights[1] / spacing, _LIGHTEST_N_PER_M)
         drag = heavy / spacing + chain.rod[0] / spacing**2 / self.properties.length_m**2
         for _ in range(_SETTLING):
-            before = self.nodes.copy()
+            chain.before[:] = self.nodes
             self._balance(drag)
             drag = max(0.5 * drag, 1.0e-9)
-            if np.abs(self.nodes - before).max() < 1.0e-9:
+            if np.abs(self.nodes - chain.before).max() < 1.0e-9:
                 break
         if not self.residual_n < _SETTLED_N:
             raise ValueError(f"this cable finds no balance: {self.residual_n} N are left on it")
@@ -218,7 +244,6 @@ class Rod:
 
     def _balance(self, drag_n_per_m2: float) -> None:
         chain = self._chain
-        chain.before[:] = self.nodes
         np.multiply(chain.cells, drag_n_per_m2, out=chain.drags)
         self.iterations, self.residual_n, self.twist_rad = find_balance(
             self.nodes, chain, self.twist_rad, TOLERANCE_N, _MOST, self._work
@@ -234,3 +259,14 @@ class Rod:
     def _tell(self) -> None:
         self.force, self.torque, self.far_force, self.far_torque = ((x, y, z) for x, y, z in self._loads.tolist())
         self.stiffness_n_per_m, self.stiffness_nm_per_rad, self.tension_n, self.radius_m = self._strain.tolist()
+
+
+def _between(position: Array, ends: Array, near: RodEnd, share: float) -> RodEnd:
+    """Return a near end on its way from where it was to a new pose."""
+    direction = (1.0 - share) * ends[0] + share * np.array(near.direction)
+    direction /= np.linalg.norm(direction)
+    across = (1.0 - share) * ends[2] + share * np.array(near.across)
+    across -= (across @ direction) * direction
+    across /= np.linalg.norm(across)
+    place = (1.0 - share) * position + share * np.array(near.position)
+    return RodEnd(*((float(x), float(y), float(z)) for x, y, z in (place, direction, across)))

@@ -182,7 +182,8 @@ def near_stiffness(x: Array, chain: Chain, work: Work) -> tuple[float, float]:
     d, reach = ends[0], min(BAND, stop)
     # Row k: the direction's change per turn about axis k.
     turned = np.array([[0.0, -d[2], d[1]], [d[2], 0.0, -d[0]], [-d[1], d[0], 0.0]])
-    pulled, answer = np.zeros((3, 3 * n + 3)), np.empty(3 * n + 3)
+    pulled, answers = np.zeros((3, 3 * n + 3)), work.answers
+    answers[:] = 0.0
     stiffness, moved, twisted = np.empty((3, 3)), 0.0, 0.0
     for kind in range(2):
         pulled[:] = 0.0
@@ -197,7 +198,9 @@ def near_stiffness(x: Array, chain: Chain, work: Work) -> tuple[float, float]:
                         joint[3, row] * turned[k, 0] + joint[4, row] * turned[k, 1] + joint[5, row] * turned[k, 2]
                     )
         for k in range(3):
-            answer[:] = pulled[k]
+            answer = answers[3 * kind + k]
+            for row in range(start, reach):
+                answer[row] = -pulled[k, row]
             solve(factor, start, stop, answer)
             for j in range(3):
                 if kind == 0:
@@ -207,7 +210,7 @@ def near_stiffness(x: Array, chain: Chain, work: Work) -> tuple[float, float]:
                     for row in range(3):
                         own += turned[j, row] * _dot(joint[row], turned[k])
                 for row in range(3, reach):
-                    own -= pulled[j, row] * answer[row]
+                    own += pulled[j, row] * answer[row]
                 stiffness[j, k] = own
         if kind == 0:
             moved = math.sqrt((stiffness**2).sum())

@@ -133,6 +133,20 @@ class RobotTool(DocumentSchema):
     stiffness_nm_per_rad: Positive
 
 
+class RobotControllers(DocumentSchema):
+    """What the cell switches at the robot while it is connected.
+
+    Attributes:
+        manager: Name of the controller manager, whose services `list_controllers` and `switch_controller` are asked.
+        activate: Controllers that must run.
+        deactivate: Controllers that must not: they claim the same joints.
+    """
+
+    manager: Name
+    activate: Annotated[list[Name], Field(min_length=1)]
+    deactivate: list[Name] = Field(default=[])
+
+
 class RobotSettings(DocumentSchema):
     """One robot.
 
@@ -140,6 +154,7 @@ class RobotSettings(DocumentSchema):
         name: Its name, for messages.
         joints: Names of its joints in its joint states, in the order of the arm's description.
         topics: Names of its interfaces.
+        controllers: What is switched when the cell connects, and back when it leaves; None where the operator does so.
         limits: Limits of what is streamed.
         watch: How long it may be silent.
         response: How fast it answers.
@@ -151,6 +166,7 @@ class RobotSettings(DocumentSchema):
     name: Name
     joints: Annotated[list[Name], Field(min_length=6, max_length=6)]
     topics: RobotTopics
+    controllers: RobotControllers | None = None
     limits: RobotLimits
     watch: RobotWatch = RobotWatch()
     response: RobotResponse

@@ -65,7 +65,7 @@ class FarEnd(DocumentSchema):
 
     kind: Literal["free", "clipped", "plugged"] = "free"
     heading_rad: Annotated[float, Field(ge=-6.3, le=6.3)] = 1.5708
-    mass_kg: Annotated[float, Field(ge=0.0, le=1.0)] = 0.03
+    mass_kg: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     position_m: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
     direction: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
     hold_n: Annotated[float, Field(gt=0.0, le=500.0)] = 10.0

@@ -16,14 +16,7 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import (
-    Array,
-    rotate6,
-    rotation_from_rotvec,
-    rotvec_from_rotation,
-    transform,
-)
-from cablecell.core.geometry import adjoint, skew
+from cablecell.core.geometry import Array, adjoint, exp_so3, log_so3, make_pose, rotate_six, skew
 
 _PHASE = 1.1
 """Largest k T / D without overshoot that lasts: measured in the project's insertion pilot (D >= k T / 1.1)."""
@@ -132,7 +125,7 @@ class AdmittanceLaw:
         R_target_comp = R.T @ X[:3, :3]
         error = np.empty(6)
         error[:3] = R.T @ (X_base_reference[:3, 3] - X[:3, 3])
-        error[3:] = -rotvec_from_rotation(R_target_comp)
+        error[3:] = -log_so3(R_target_comp)
         stiffness = np.diag(command.stiffness)
         turn = np.zeros((6, 6))
         turn[:3, :3] = turn[3:, 3:] = R_target_comp
@@ -140,16 +133,16 @@ class AdmittanceLaw:
         resistance = turn @ self._least @ turn.T
         extra = np.maximum(np.diag(command.damping) - np.diag(resistance), 0.0)
         # Backward Euler: no step is too large for a stiff axis.
-        push = inertia @ rotate6(R.T, self._departure) + stiffness * error + command.feedforward + wrench
+        push = inertia @ rotate_six(R.T, self._departure) + stiffness * error + command.feedforward + wrench
         departure = np.linalg.solve(inertia + resistance + np.diag(extra + stiffness * dt), push)
         velocity = twist + departure
         for part, limit in ((slice(0, 3), self._settings.linear_speed), (slice(3, 6), self._settings.angular_speed)):
             norm = math.sqrt(float(velocity[part] @ velocity[part]))
             if norm > limit:
                 velocity[part] *= limit / norm
-        self._departure = rotate6(R, velocity - twist)
-        base = rotate6(R, velocity)
-        self._X_base_comp = transform(rotation_from_rotvec(base[3:] * dt) @ X[:3, :3], X[:3, 3] + base[:3] * dt)
+        self._departure = rotate_six(R, velocity - twist)
+        base = rotate_six(R, velocity)
+        self._X_base_comp = make_pose(exp_so3(base[3:] * dt) @ X[:3, :3], X[:3, 3] + base[:3] * dt)
         return base
 
 

@@ -19,7 +19,6 @@ from cablecell.core.control.errors import (
     ExecutionError,
     NonFiniteCommandError,
 )
-from cablecell.core.control.frames import Array, inverse, rotate6
 from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.model import ArmDynamics, ArmModel
@@ -34,6 +33,7 @@ from cablecell.core.control.trajectory import (
     validate_trajectory,
 )
 from cablecell.core.control.validation import require_fresh
+from cablecell.core.geometry import Array, invert_pose, rotate_six
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
 _REST_RAD_PER_S = 0.05
@@ -277,7 +277,7 @@ class ArmController:
         # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
         is_same = setpoint.X_tcp_comp is self._X_tcp_comp
         if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
-            X_old_new = inverse(self._X_tcp_comp) @ setpoint.X_tcp_comp
+            X_old_new = invert_pose(self._X_tcp_comp) @ setpoint.X_tcp_comp
             self._interpolator.move_frame(X_old_new)
             if self._drive is not None:
                 self._drive.law.use_frame(setpoint.X_tcp_comp)
@@ -285,7 +285,7 @@ class ArmController:
         if is_held:
             self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
         else:
-            twist = rotate6(setpoint.X_base_target[:3, :3], setpoint.twist)
+            twist = rotate_six(setpoint.X_base_target[:3, :3], setpoint.twist)
             self._interpolator.step(setpoint.X_base_target, twist)
         return setpoint
 
@@ -298,7 +298,7 @@ class ArmController:
             X_reference = self._interpolator.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3])
             tau, is_limited = torques.comply(dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_held=is_held)
-            reference = X_reference @ inverse(setpoint.X_tcp_comp)
+            reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             tau = torques.update_joints(q, dq, *self.interpreter.joint_setpoint(self._dt_s, is_held=is_held))
         else:
@@ -327,7 +327,7 @@ class ArmController:
             X_reference = self._interpolator.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
-            reference = X_reference @ inverse(setpoint.X_tcp_comp)
+            reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
         elif is_pressing and wrench_tcp is not None:
@@ -357,7 +357,7 @@ class ArmController:
         interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
         of a force-controlled motion.
         """
-        reference = rotate6(R.T, self._interpolator.twist)
+        reference = rotate_six(R.T, self._interpolator.twist)
         is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist

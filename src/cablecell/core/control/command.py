@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 
 
 @dataclass(frozen=True)

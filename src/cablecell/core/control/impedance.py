@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import Array, rotvec_from_rotation
+from cablecell.core.control.kernels import compliance_error, compliance_torque, warm_up
 from cablecell.core.control.model import ArmDynamics
+from cablecell.core.geometry import Array
+
+_NOTHING: Array = np.zeros(6)
 
 _INERTIA_FLOOR = 1e-6
 """Added to the inverse of the operational space inertia, so that a singular direction stays finite, 1/kg."""
@@ -49,44 +54,62 @@ def compliance_jacobian(dynamics: ArmDynamics, X_tcp_comp: Array) -> tuple[Array
     return X_base_comp, J_comp
 
 
+@njit(cache=True)
 def operational_inertia(J: Array, M: Array) -> Array:
     """Return Lambda = (J M^-1 J^T)^-1, shape (6, 6), finite also at a singularity."""
-    mobility = J @ np.linalg.solve(M, J.T)
-    mobility.flat[::7] += _INERTIA_FLOOR
-    inertia: Array = np.linalg.inv(mobility)
+    mobility = J @ np.linalg.solve(M, np.ascontiguousarray(J.T))
+    for i in range(6):
+        mobility[i, i] += _INERTIA_FLOOR
+    inertia = np.linalg.inv(mobility)
     return 0.5 * (inertia + inertia.T)
 
 
+@njit(cache=True)
 def square_root(S: Array) -> Array:
     """Return the symmetric square root of a symmetric positive semi-definite matrix."""
+    if np.count_nonzero(S) == np.count_nonzero(np.diag(S)):  # most stiffness matrices
+        return np.diag(np.sqrt(np.maximum(np.diag(S), 0.0)))
     values, vectors = np.linalg.eigh(S)
-    root: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return root
+    return _recompose(vectors, np.sqrt(np.maximum(values, 0.0)))
 
 
+@njit(cache=True)
+def _recompose(vectors: Array, values: Array) -> Array:
+    """Return V diag(values) V^T."""
+    return np.ascontiguousarray(vectors * values) @ np.ascontiguousarray(vectors.T)
+
+
+@njit(cache=True)
 def design_damping(inertia: Array, stiffness: Array, ratio: float) -> Array:
     """Return D = ratio (A K^1/2 + K^1/2 A), A = Lambda^1/2; ratio 1 is critical for an isotropic pair.
 
     Source:
         Albu-Schaeffer 2003, double diagonalisation, in its simplified form; measured in PyBullet by this project.
     """
-    A, root = square_root(inertia), square_root(stiffness)
-    product = A @ root
-    damping: Array = ratio * (product + product.T)
-    return damping
+    product = square_root(inertia) @ square_root(stiffness)
+    return ratio * (product + product.T)
 
 
+@njit(cache=True)
 def bound_damping(damping: Array, inertia: Array, rate_limit: float) -> Array:
     """Return the damping with every decay rate, an eigenvalue of Lambda^-1 D, at most `rate_limit`, 1/s."""
+    # No rate is negative: when their sum is within the limit, so is the largest, and nothing has to be decomposed.
+    if np.trace(np.linalg.solve(inertia, damping)) <= rate_limit:
+        return damping
     values, vectors = np.linalg.eigh(inertia)
     root = np.sqrt(np.maximum(values, 1e-9))
-    A, A_inv = (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
+    A, A_inv = _recompose(vectors, root), _recompose(vectors, 1.0 / root)
     rates, modes = np.linalg.eigh(A_inv @ damping @ A_inv)
     if rates[-1] <= rate_limit:
         return damping
-    shaped = A @ modes
-    bounded: Array = (shaped * np.minimum(rates, rate_limit)) @ shaped.T
-    return bounded
+    return _recompose(A @ np.ascontiguousarray(modes), np.minimum(rates, rate_limit))
+
+
+@lru_cache(maxsize=1)
+def _warm_up() -> None:
+    """Compile the design of the damping, or load what was compiled."""
+    unit = np.eye(6)
+    bound_damping(1.0e6 * design_damping(operational_inertia(unit, unit), unit, 1.0), unit, 1.0)
 
 
 class CartesianImpedance:
@@ -99,6 +122,8 @@ class CartesianImpedance:
         self._design_every = max(1, round(settings.rate_hz / settings.damping_design_rate_hz))
         rates = [settings.feedforward_force_rate] * 3 + [settings.feedforward_torque_rate] * 3
         self._feedforward_step = np.array(rates) * self._period_s
+        warm_up()
+        _warm_up()
         self.reset()
 
     def reset(self) -> None:
@@ -132,25 +157,28 @@ class CartesianImpedance:
                 direction throws the tool sideways through the coupling of the inertia.
             extra_wrench: Added to the feed-forward without slew (wrench feedback), target axes, shape (6,).
         """
-        X_base_comp, J = compliance_jacobian(dynamics, command.X_tcp_comp)
-        R = X_base_reference[:3, :3]
-        # One product turns both halves.
-        J_t = (R.T @ J.reshape(2, 3, -1)).reshape(6, -1)
+        J_t, error = compliance_error(
+            dynamics.X_base_tcp, dynamics.J_base_tcp, np.ascontiguousarray(command.X_tcp_comp), X_base_reference
+        )
         self._follow_gains(command, J_t, dynamics.M)
         self._follow_feedforward(command.feedforward)
-
-        error = np.empty(6)
-        error[:3] = R.T @ (X_base_reference[:3, 3] - X_base_comp[:3, 3])
-        # log(R_target^T R_comp) is the rotation from target to actual in target axes.
-        error[3:] = -rotvec_from_rotation(R.T @ X_base_comp[:3, :3])
-        stiffness = self._stiffness
+        stiffness, settings = self._stiffness, self._settings
         assert stiffness is not None
-        wrench = stiffness @ error + self._total_damping @ (twist - J_t @ dq) + self._feedforward
-        wrench += self._inertia @ acceleration
-        if extra_wrench is not None:
-            wrench += extra_wrench
-        is_limited = self._limit(wrench)
-        return ImpedanceOutput(tau=J_t.T @ wrench, wrench=wrench, error=error, is_limited=is_limited)
+        tau, wrench, is_limited = compliance_torque(
+            J_t,
+            dq,
+            error,
+            stiffness,
+            self._total_damping,
+            self._inertia,
+            twist,
+            acceleration,
+            self._feedforward,
+            _NOTHING if extra_wrench is None else extra_wrench,
+            settings.force_limit_n,
+            settings.torque_limit_nm,
+        )
+        return ImpedanceOutput(tau=tau, wrench=wrench, error=error, is_limited=is_limited)
 
     def _follow_gains(self, command: ComplianceCommand, J_t: Array, M: Array) -> None:
         if self._stiffness is None:
@@ -175,18 +203,6 @@ class CartesianImpedance:
     def _follow_feedforward(self, wanted: Array) -> None:
         step = self._feedforward_step
         self._feedforward = self._feedforward + np.minimum(np.maximum(wanted - self._feedforward, -step), step)
-
-    def _limit(self, wrench: Array) -> bool:
-        fx, fy, fz, mx, my, mz = wrench.tolist()
-        force, moment = math.sqrt(fx * fx + fy * fy + fz * fz), math.sqrt(mx * mx + my * my + mz * mz)
-        is_limited = False
-        if force > self._settings.force_limit_n:
-            wrench[:3] *= self._settings.force_limit_n / force
-            is_limited = True
-        if moment > self._settings.torque_limit_nm:
-            wrench[3:] *= self._settings.torque_limit_nm / moment
-            is_limited = True
-        return is_limited
 
 
 def joint_limit_torque(q: Array, dq: Array, lower: Array, upper: Array, margin: float, stiffness: float) -> Array:

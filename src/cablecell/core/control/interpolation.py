@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.frames import Array, rotation_from_rotvec, rotvec_from_rotation, transform
-
-_APPROACH = 0.8
-"""Share of the acceleration limit planned for braking; the rest absorbs the discrete step."""
-
-
-def _pursue(
-    distance: Array, velocity: Array, target_velocity: Array, speed: float, acceleration: float, dt_s: float
-) -> Array:
-    """Return the next velocity of a point that closes `distance` and then moves with `target_velocity`."""
-    dx, dy, dz = distance.tolist()
-    vx, vy, vz = velocity.tolist()
-    wx, wy, wz = target_velocity.tolist()
-    length = math.sqrt(dx * dx + dy * dy + dz * dz)
-    if length > 1e-12:
-        brake = _APPROACH * acceleration
-        # Speed from which one can still stop at the target, exact for the discrete braking ramp.
-        closing = math.sqrt(2.0 * brake * length + (0.5 * brake * dt_s) ** 2) - 0.5 * brake * dt_s
-        gain = min(closing, length / dt_s) / length
-        wx, wy, wz = wx + dx * gain, wy + dy * gain, wz + dz * gain
-    norm = math.sqrt(wx * wx + wy * wy + wz * wz)
-    if norm > speed:
-        gain = speed / norm
-        wx, wy, wz = wx * gain, wy * gain, wz * gain
-    cx, cy, cz = wx - vx, wy - vy, wz - vz
-    size, step = math.sqrt(cx * cx + cy * cy + cz * cz), acceleration * dt_s
-    gain = step / size if size > step else 1.0
-    return np.array([vx + cx * gain, vy + cy * gain, vz + cz * gain])
+from cablecell.core.control.kernels import follow_pose, warm_up
+from cablecell.core.geometry import Array, make_pose
 
 
 class PoseInterpolator:
@@ -47,11 +19,12 @@ class PoseInterpolator:
         self._R = np.eye(3)
         self._v = np.zeros(3)
         self._w = np.zeros(3)
+        warm_up()
 
     @property
     def X_base_reference(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
         """Reference pose, shape (4, 4)."""
-        return transform(self._R, self._p)
+        return make_pose(self._R, self._p)
 
     @property
     def twist(self) -> Array:
@@ -81,21 +54,17 @@ class PoseInterpolator:
             X_base_target: Where to go, shape (4, 4).
             twist: Velocity of the target in base axes, shape (6,): followed without lag once the target is reached.
         """
-        s, dt = self._settings, self._dt_s
-        self._v = _pursue(X_base_target[:3, 3] - self._p, self._v, twist[:3], s.linear_speed, s.linear_acceleration, dt)
-        self._p = self._p + self._v * dt
-        rotation = rotvec_from_rotation(X_base_target[:3, :3] @ self._R.T)
-        self._w = _pursue(rotation, self._w, twist[3:], s.angular_speed, s.angular_acceleration, dt)
-        self._R = _orthonormal(rotation_from_rotvec(self._w * dt) @ self._R)
-
-
-def _orthonormal(R: Array) -> Array:
-    """Return a product of many small rotations made orthogonal again: Gram-Schmidt on its first two columns."""
-    (ax, bx, _), (ay, by, _), (az, bz, _) = R.tolist()
-    n = math.sqrt(ax * ax + ay * ay + az * az)
-    ax, ay, az = ax / n, ay / n, az / n
-    share = ax * bx + ay * by + az * bz
-    bx, by, bz = bx - ax * share, by - ay * share, bz - az * share
-    n = math.sqrt(bx * bx + by * by + bz * bz)
-    bx, by, bz = bx / n, by / n, bz / n
-    return np.array([[ax, bx, ay * bz - az * by], [ay, by, az * bx - ax * bz], [az, bz, ax * by - ay * bx]])
+        s = self._settings
+        follow_pose(
+            self._p,
+            self._R,
+            self._v,
+            self._w,
+            np.ascontiguousarray(X_base_target),
+            twist,
+            s.linear_speed,
+            s.linear_acceleration,
+            s.angular_speed,
+            s.angular_acceleration,
+            self._dt_s,
+        )

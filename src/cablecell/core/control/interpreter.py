@@ -21,13 +21,7 @@ from cablecell.core.control.command import (
     TrajectoryMode,
 )
 from cablecell.core.control.errors import CommandModeError, UnknownFrameError
-from cablecell.core.control.frames import (
-    Array,
-    rotate6,
-    rotation_from_quat_xyzw,
-    rotation_from_rotvec,
-    transform,
-)
+from cablecell.core.geometry import Array, exp_so3, make_pose, rotate_six, rotation_from_quat
 
 _NO_OFFSET = np.eye(4)
 
@@ -137,9 +131,7 @@ class CommandInterpreter:
 
         if mode is TrajectoryMode.POSITION:
             if update.stamp_s > self._newest_s or self._motion is None:  # the same stamp again is the same command
-                X = transform(
-                    rotation_from_quat_xyzw(update.quat_xyzw / np.linalg.norm(update.quat_xyzw)), update.position
-                )
+                X = make_pose(rotation_from_quat(update.quat_xyzw / np.linalg.norm(update.quat_xyzw)), update.position)
                 self._X_base_target = X if update.frame_id == self._base_frame else X_base_tcp @ X
         elif self._motion is None or self._motion.mode != TrajectoryMode.VELOCITY:
             self._X_base_target = X_base_reference.copy()
@@ -196,11 +188,11 @@ class CommandInterpreter:
             twist_base = self._limited_twist(update, R_tcp)
             R_target = self._X_base_target[:3, :3]
             step = np.eye(4)
-            step[:3, :3] = rotation_from_rotvec(twist_base[3:] * dt_s) @ R_target
+            step[:3, :3] = exp_so3(twist_base[3:] * dt_s) @ R_target
             step[:3, 3] = self._X_base_target[:3, 3] + twist_base[:3] * dt_s
             self._X_base_target = step
         R_target = self._X_base_target[:3, :3]
-        feedforward = np.zeros(6) if is_held else rotate6(R_target.T @ R_tcp, update.feedforward_at_tip)
+        feedforward = np.zeros(6) if is_held else rotate_six(R_target.T @ R_tcp, update.feedforward_at_tip)
         return ComplianceCommand(
             stamp_s=update.stamp_s,
             X_base_target=self._X_base_target,
@@ -209,7 +201,7 @@ class CommandInterpreter:
             damping=_in_axes(R_target, np.asarray(update.damping).reshape(6, 6)),
             damping_ratio=0.0,
             feedforward=feedforward,
-            twist=rotate6(R_target.T, twist_base),
+            twist=rotate_six(R_target.T, twist_base),
             feedback_gains=np.zeros(6) if is_held else update.feedback_gains_at_tip,
         )
 
@@ -233,7 +225,7 @@ class CommandInterpreter:
 
     def _limited_twist(self, update: MotionUpdate, R_tcp: Array) -> Array:
         """Return the twist in base axes, linear and angular part each scaled as a whole to its speed limit."""
-        twist = update.velocity if update.frame_id == self._base_frame else rotate6(R_tcp, update.velocity)
+        twist = update.velocity if update.frame_id == self._base_frame else rotate_six(R_tcp, update.velocity)
         twist = np.array(twist, dtype=float)
         for part, limit in ((slice(0, 3), self._settings.linear_speed), (slice(3, 6), self._settings.angular_speed)):
             norm = float(np.linalg.norm(twist[part]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import JointMotionUpdate
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 
 
 def computed_torque(M: Array, error: Array, error_rate: Array, acceleration: Array, bandwidth: float) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 
 _BRAKING = 0.9
 """Share of the acceleration limit that braking plans with; the rest absorbs the discrete step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cablecell.core.control.errors import CommandModeError, ExecutionError
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 from cablecell.ports import CommandMode
 
 

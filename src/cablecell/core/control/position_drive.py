@@ -8,10 +8,10 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import AdmittanceLaw, ContactLoop, damped_least_squares
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.errors import FollowingError
-from cablecell.core.control.frames import Array, rotate6, rotvec_from_rotation, shift_wrench
 from cablecell.core.control.impedance import compliance_jacobian
 from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import ArmDynamics, ArmModel
+from cablecell.core.geometry import Array, log_so3, rotate_six, shift_wrench
 
 _IK_DAMPING = 0.02
 """Damping of the differential inverse kinematics."""
@@ -92,14 +92,14 @@ class PositionDrive:
         wrench = np.zeros(6)
         if wrench_tcp is not None:
             at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
-            wrench = rotate6(X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3], at_comp)
+            wrench = rotate_six(X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3], at_comp)
         twist = self.law.step(setpoint, X_base_reference, twist, wrench)
         commanded = self._model.dynamics(self.stream.q)
         X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
         X_wanted = self.law.X_base_commanded
         lag = np.empty(6)
         lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
-        lag[3:] = rotvec_from_rotation(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
+        lag[3:] = log_so3(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
         twist = twist + _POSE_CORRECTION * (lag - twist * self._dt_s)
         wanted: Array = self.stream.q + damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
         return wanted

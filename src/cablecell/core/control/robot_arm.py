@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pinocchio as pin  # type: ignore[import-untyped]
 
-from cablecell.core.control.frames import Array
+from cablecell.core.control.kernels import dynamics_in_base
 from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.geometry import Array
 from cablecell.core.motion.model import RobotModel
 
 _LOCAL_WORLD_ALIGNED = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
@@ -32,16 +33,15 @@ class RobotArm:
         """
         self._model, self._data = robot.pin_model, robot.pin_data
         self._frame = robot.frame_id(frame)
-        self._rotors = np.diag(np.asarray(rotor_inertia, dtype=float))
-        self._upper = np.triu(np.ones(self._rotors.shape, dtype=bool))
-        X_base_world = np.linalg.inv(robot.X_world_base)
+        self._rotors = np.array(rotor_inertia, dtype=float)
+        X_base_world: Array = np.asarray(np.linalg.inv(robot.X_world_base), dtype=np.float64)
         self._X_base_world = X_base_world
-        self._R = X_base_world[:3, :3]
         limits = robot.limits
         velocity = limits.velocity if velocity_limit is None else np.minimum(limits.velocity, velocity_limit)
         self._limits = JointLimits(limits.lower, limits.upper, velocity, limits.effort)
         self._q: Array | None = None
         self._dynamics: ArmDynamics | None = None
+        self.dynamics(np.zeros(robot.dof))  # compiles, or loads what was compiled
 
     @property
     def joint_limits(self) -> JointLimits:
@@ -56,10 +56,6 @@ class RobotArm:
         J = pin.computeFrameJacobian(model, data, q, self._frame, _LOCAL_WORLD_ALIGNED)
         X_world_tcp = pin.updateFramePlacement(model, data, self._frame).homogeneous
         crba = pin.crba(model, data, q)
-        J_base = np.empty((6, J.shape[1]))
-        J_base[:3] = self._R @ J[:3]
-        J_base[3:] = self._R @ J[3:]
-        # Only the upper triangle is filled.
-        M = np.where(self._upper, crba, crba.T) + self._rotors
-        self._q, self._dynamics = q, ArmDynamics(self._X_base_world @ X_world_tcp, J_base, M)
+        X_base_tcp, J_base, M = dynamics_in_base(self._X_base_world, X_world_tcp, J, crba, self._rotors)
+        self._q, self._dynamics = q, ArmDynamics(X_base_tcp, J_base, M)
         return self._dynamics

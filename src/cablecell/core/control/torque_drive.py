@@ -6,11 +6,11 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate
-from cablecell.core.control.frames import Array, rotate6
 from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
 from cablecell.core.control.joint import JointImpedance, computed_torque
 from cablecell.core.control.model import ArmDynamics, JointLimits
 from cablecell.core.control.trajectory import Reference
+from cablecell.core.geometry import Array, rotate_six
 
 
 class TorqueDrive:
@@ -76,5 +76,5 @@ def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tc
     """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
     if wrench_tcp is None or not setpoint.feedback_gains.any():
         return None
-    feedforward_tcp = rotate6(R_target_tcp.T, setpoint.feedforward)
-    return rotate6(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))
+    feedforward_tcp = rotate_six(R_target_tcp.T, setpoint.feedforward)
+    return rotate_six(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))

@@ -13,8 +13,8 @@ from cablecell.core.control.errors import (
     PathToleranceError,
     TrajectoryRejectedError,
 )
-from cablecell.core.control.frames import Array
 from cablecell.core.control.model import JointLimits
+from cablecell.core.geometry import Array
 
 START_TOLERANCE_RAD = 0.05
 """How far the first point of a motion may be from where the arm is: more would be a jump."""

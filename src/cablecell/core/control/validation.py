@@ -17,7 +17,7 @@ from cablecell.core.control.errors import (
     NonFiniteCommandError,
     StaleCommandError,
 )
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 
 QUATERNION_TOLERANCE = 1e-3
 """Largest deviation of a quaternion's norm from 1."""

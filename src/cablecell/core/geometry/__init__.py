@@ -5,6 +5,7 @@ first: twist (v, ω), wrench (force, moment). `scalar` holds the same operations
 """
 
 from cablecell.core.geometry.rotation import (
+    Array,
     angle_between,
     exp_so3,
     log_so3,
@@ -28,13 +29,15 @@ from cablecell.core.geometry.se3 import (
     pose_from_xyz_rpy,
     transform_point,
 )
-from cablecell.core.geometry.spatial import adjoint, rotate_six, transform_twist, transform_wrench
+from cablecell.core.geometry.spatial import adjoint, cross, rotate_six, shift_wrench, transform_twist, transform_wrench
 
 __all__ = [
+    "Array",
     "PoseLine",
     "adjoint",
     "angle_between",
     "compose",
+    "cross",
     "exp_se3",
     "exp_so3",
     "interpolate_pose",
@@ -51,6 +54,7 @@ __all__ = [
     "rotation_from_quat",
     "rotation_from_rpy",
     "rpy_from_rotation",
+    "shift_wrench",
     "skew",
     "transform_point",
     "transform_twist",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,34 +20,48 @@ def skew(v: ArrayLike) -> Array:
     return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
 
 
-def exp_so3(rotvec: ArrayLike) -> Array:
-    """Return the rotation about a vector by its length (Rodrigues), shape (3, 3).
+def exp_so3(rotvec: Sequence[float] | Array) -> Array:
+    """Return the rotation about a vector by its length (Rodrigues, with its series near zero), shape (3, 3).
 
     Args:
         rotvec: Axis times angle, shape (3,), rad.
     """
-    w = np.asarray(rotvec, dtype=float)
-    angle = float(np.linalg.norm(w))
-    W = skew(w)
-    if angle < _SMALL_ANGLE:
-        a, b = 1.0 - angle**2 / 6.0, 0.5 - angle**2 / 24.0
+    x, y, z = float(rotvec[0]), float(rotvec[1]), float(rotvec[2])
+    t2 = x * x + y * y + z * z
+    if t2 < _SMALL_ANGLE**2:
+        a, b = 1.0 - t2 / 6.0, 0.5 - t2 / 24.0
     else:
-        a, b = math.sin(angle) / angle, (1.0 - math.cos(angle)) / angle**2
-    rotation: Array = np.eye(3) + a * W + b * (W @ W)
-    return rotation
+        t = math.sqrt(t2)
+        a, b = math.sin(t) / t, (1.0 - math.cos(t)) / t2
+    return np.array(
+        [
+            [1.0 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y],
+            [b * x * y + a * z, 1.0 - b * (x * x + z * z), b * y * z - a * x],
+            [b * x * z - a * y, b * y * z + a * x, 1.0 - b * (x * x + y * y)],
+        ]
+    )
 
 
 def log_so3(R: ArrayLike) -> Array:
-    """Return the rotation vector of a rotation, shape (3,), rad, of length at most π.
+    """Return the rotation vector of a rotation, shape (3,), rad, of length at most π; exact near 0 and near π.
 
-    It goes through the quaternion, which keeps full accuracy near both 0 and π; at π the axis has either sign.
+    At π the axis has either sign.
     """
-    x, y, z, w = quat_from_rotation(R)
-    if w < 0.0:
-        x, y, z, w = -x, -y, -z, -w
-    sine = math.sqrt(x * x + y * y + z * z)
-    scale = 2.0 if sine < _SMALL_ANGLE**2 else 2.0 * math.atan2(sine, w) / sine
-    return np.array([scale * x, scale * y, scale * z])
+    matrix = np.asarray(R, dtype=float)
+    (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = matrix.tolist()
+    vx, vy, vz = r21 - r12, r02 - r20, r10 - r01
+    sine2 = math.sqrt(vx * vx + vy * vy + vz * vz)
+    angle = math.atan2(sine2, r00 + r11 + r22 - 1.0)
+    if angle < 3.0:
+        k = 0.5 + angle * angle / 12.0 if sine2 < 1e-6 else angle / sine2
+        return np.array([k * vx, k * vy, k * vz])
+    # Near π the antisymmetric part vanishes: (R + Rᵀ)/2 = cos·I + (1 - cos)·a·aᵀ gives the axis up to its sign.
+    cosine = math.cos(angle)
+    outer = (0.5 * (matrix + matrix.T) - cosine * np.eye(3)) / (1.0 - cosine)
+    i = int(np.argmax(np.diag(outer)))
+    axis: Array = outer[:, i] / math.sqrt(outer[i, i])
+    sign = 1.0 if axis[0] * vx + axis[1] * vy + axis[2] * vz >= 0.0 else -1.0
+    return sign * angle * axis
 
 
 def angle_between(R_A: ArrayLike, R_B: ArrayLike) -> float:

@@ -38,8 +38,8 @@ def pose_from_xyz_rpy(xyz: ArrayLike, rpy: ArrayLike) -> Array:
 def invert_pose(X_AB: ArrayLike) -> Array:
     """Return `X_BA`, by transposing the rotation: exact for a rigid motion, unlike a general inverse."""
     X = np.asarray(X_AB, dtype=float)
-    R = X[:3, :3].T
-    return make_pose(R, -R @ X[:3, 3])
+    R_BA = X[:3, :3].T
+    return make_pose(R_BA, -(R_BA @ X[:3, 3]))
 
 
 def compose(*poses: ArrayLike) -> Array:

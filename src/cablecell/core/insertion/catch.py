@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 from cablecell.core.insertion.search import SpiralSearch

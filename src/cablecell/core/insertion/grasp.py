@@ -9,8 +9,7 @@ import numpy as np
 
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Cable
-from cablecell.core.control.frames import Array
-from cablecell.core.geometry import invert_pose, make_pose, pose_from_quat, rotation_from_rpy
+from cablecell.core.geometry import Array, invert_pose, make_pose, pose_from_quat, rotation_from_rpy
 
 
 @dataclass(frozen=True)

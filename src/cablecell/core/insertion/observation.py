@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 from cablecell.core.insertion.outcome import InsertionResult, Phase
 
 

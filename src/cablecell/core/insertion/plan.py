@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cablecell.core.config.insertion import InsertionSettings
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 from cablecell.core.insertion import theory
 from cablecell.core.insertion.profile import ConnectorProfile
 
@@ -89,7 +89,7 @@ class InsertionPlan:
     force_abort_n: float
 
 
-_LATCH_RESERVE = 1.3
+_LATCH_RESERVE = 1.6
 """Push that surely closes a latch, as a multiple of the force that it is said to need."""
 
 _MIN_ANGLE_RAD = 0.005

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from cablecell.core.config.insertion import InsertionSettings
-from cablecell.core.control.frames import inverse, rotate6, rotvec_from_rotation, shift_wrench
 from cablecell.core.fusion.wrench import Tare, TareError
+from cablecell.core.geometry import invert_pose, log_so3, rotate_six, shift_wrench
 from cablecell.core.insertion.approach import Approach, Contact, Prepare
 from cablecell.core.insertion.catch import Search
 from cablecell.core.insertion.insert import Insert
@@ -52,6 +52,7 @@ class InsertionSkill:
         self._reason = "not started"
         self._port: PoseEstimate | None = None
         self._tip: PoseEstimate | None = None
+        self._X_base_port, self._X_port_base = np.eye(4), np.eye(4)
         self._start_s = 0.0
         self._last_s = 0.0
         self._last_p = np.zeros(3)
@@ -130,7 +131,7 @@ class InsertionSkill:
         if self._tip is None or self.phase is Phase.PREPARE:
             self._tip = observation.X_tcp_tip
         if self._job is None or (port is not None and self.phase is not Phase.CONTACT):
-            R_port_tip = (inverse(self._port.X) @ observation.X_base_tcp @ self._tip.X)[:3, :3]
+            R_port_tip = (invert_pose(self._port.X) @ observation.X_base_tcp @ self._tip.X)[:3, :3]
             uncertainty = combine_uncertainty(self._port.covariance, self._tip.covariance, R_port_tip)
             plan = make_plan(self._profile, uncertainty, self._settings)
             if self._job is None:
@@ -149,11 +150,13 @@ class InsertionSkill:
         return None
 
     def _measure(self, observation: Observation, port: PoseEstimate, tip: PoseEstimate) -> Measurement:
-        X_port_tcp = inverse(port.X) @ observation.X_base_tcp
+        if port.X is not self._X_base_port:
+            self._X_base_port, self._X_port_base = port.X, invert_pose(port.X)
+        X_port_tcp = self._X_port_base @ observation.X_base_tcp
         X_port_tip = X_port_tcp @ tip.X
         contact = observation.wrench_tcp - self._bias
         at_tip = shift_wrench(contact[:3], contact[3:], tip.X[:3, 3])
-        wrench = rotate6(X_port_tcp[:3, :3], at_tip)
+        wrench = rotate_six(X_port_tcp[:3, :3], at_tip)
         p = X_port_tip[:3, 3].copy()
         dt_s = observation.time_s - self._last_s if self._active is not None else 0.0
         if dt_s > 0.0:
@@ -165,7 +168,7 @@ class InsertionSkill:
             time_s=observation.time_s,
             dt_s=dt_s,
             p=p,
-            rotvec=rotvec_from_rotation(X_port_tip[:3, :3]),
+            rotvec=log_so3(X_port_tip[:3, :3]),
             speed=math.sqrt(float(self._velocity @ self._velocity)),
             force=wrench[:3],
             moment=wrench[3:],

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from cablecell.core.control.frames import Array, inverse, transform
+from cablecell.core.geometry import Array, invert_pose, make_pose
 from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.profile import ConnectorProfile
 
@@ -25,4 +25,4 @@ def staging_pose(port: PoseEstimate, tip: PoseEstimate, profile: ConnectorProfil
     """
     sigma = 3.0 * math.sqrt(float(port.covariance[2, 2] + tip.covariance[2, 2]))
     lead = sigma + contact_margin_m + STAGING_GAP_M + profile.nose_m - profile.rim_m
-    return np.asarray(port.X @ transform(np.eye(3), [0.0, 0.0, -lead]) @ inverse(tip.X))
+    return np.asarray(port.X @ make_pose(np.eye(3), [0.0, 0.0, -lead]) @ invert_pose(tip.X))

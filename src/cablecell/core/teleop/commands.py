@@ -8,8 +8,8 @@ from enum import IntEnum
 
 from cablecell.core.config.teleop import TeleopSettings
 from cablecell.core.control.errors import FutureCommandError, NonFiniteCommandError, StaleCommandError
-from cablecell.core.control.frames import Array
 from cablecell.core.control.validation import require_finite
+from cablecell.core.geometry import Array
 from cablecell.core.teleop.errors import CommandRangeError
 
 

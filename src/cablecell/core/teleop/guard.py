@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from cablecell.core.config.teleop import TeleopSettings
-from cablecell.core.control.frames import Array
+from cablecell.core.geometry import Array
 
 
 @dataclass(frozen=True)

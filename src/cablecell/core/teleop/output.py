@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from cablecell.core.control.frames import Array
 from cablecell.core.errors import WorkcellError
+from cablecell.core.geometry import Array
 from cablecell.core.teleop.guard import Contact
 from cablecell.core.teleop.target import Limit
 

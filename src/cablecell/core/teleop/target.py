@@ -14,7 +14,7 @@ from enum import IntFlag
 import numpy as np
 
 from cablecell.core.config.teleop import TeleopSettings
-from cablecell.core.control.frames import Array, rotation_from_rotvec, rotvec_from_rotation, transform
+from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose
 from cablecell.core.teleop.guard import Contact
 
 _APPROACH = 0.8
@@ -86,7 +86,7 @@ class LimitedTarget:
     @property
     def X_base_target(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
         """The target, shape (4, 4)."""
-        return transform(self._R, self._p)
+        return make_pose(self._R, self._p)
 
     @property
     def twist(self) -> Array:
@@ -100,7 +100,7 @@ class LimitedTarget:
 
     def ahead(self, X_base_tcp: Array) -> tuple[float, float]:
         """Return distance and angle from the tcp to the target, m and rad."""
-        turn = rotvec_from_rotation(self._R @ X_base_tcp[:3, :3].T)
+        turn = log_so3(self._R @ X_base_tcp[:3, :3].T)
         return _norm(self._p - X_base_tcp[:3, 3]), _norm(turn)
 
     def step(self, wish: Wish, X_base_tcp: Array, contact: Contact, speed_scale: float, dt_s: float) -> Limit:
@@ -141,19 +141,19 @@ class LimitedTarget:
         self._v = candidate
         self._p = np.clip(self._p + candidate * dt_s, self._low, self._high)  # takes away rounding, nothing else
 
-        turn = rotvec_from_rotation(self._R @ X_base_tcp[:3, :3].T)
+        turn = log_so3(self._R @ X_base_tcp[:3, :3].T)
         w, is_twisted = _held_back(w, turn, self._angular, dt_s)
         w = _reachable(self._w, w, self._angular.acceleration * dt_s)
         brake = _braked(self._w, self._angular.acceleration * dt_s)
         for share in _SHARES:
             candidate = brake + share * (w - brake) if share < 1.0 else w
             path = candidate * dt_s + _braking_path(candidate, self._angular.acceleration)
-            end_turn = rotvec_from_rotation(rotation_from_rotvec(path) @ self._R @ X_base_tcp[:3, :3].T)
+            end_turn = log_so3(exp_so3(path) @ self._R @ X_base_tcp[:3, :3].T)
             if share == 0.0 or _norm(end_turn) <= self._angular.leash:
                 break
             limits |= Limit.LEASH
         self._w = candidate
-        self._R = _orthonormal(rotation_from_rotvec(candidate * dt_s) @ self._R)
+        self._R = _orthonormal(exp_so3(candidate * dt_s) @ self._R)
         if is_leashed or is_twisted:
             limits |= Limit.LEASH
         self.acceleration = (self.twist - before) / dt_s
@@ -166,7 +166,7 @@ class LimitedTarget:
         if wish.X_base_goal is None:
             return np.zeros(3), np.zeros(3)
         goal = np.clip(wish.X_base_goal[:3, 3], self._low, self._high)
-        turn = rotvec_from_rotation(wish.X_base_goal[:3, :3] @ self._R.T)
+        turn = log_so3(wish.X_base_goal[:3, :3] @ self._R.T)
         return _towards(goal - self._p, self._linear, dt_s), _towards(turn, self._angular, dt_s)
 
     def _away_from_walls(self, v: Array, dt_s: float) -> tuple[Array, bool]:
@@ -190,7 +190,9 @@ def _towards(distance: Array, ball: _Ball, dt_s: float) -> Array:
     length = _norm(distance)
     if length < 1e-9:
         return np.zeros(3)
-    closing = min(math.sqrt(2.0 * _APPROACH * ball.acceleration * length), length / dt_s)
+    # v·dt + v²/2a = length: what is left after this step, however long it is, is enough to stop in.
+    a = _APPROACH * ball.acceleration
+    closing = math.sqrt((a * dt_s) ** 2 + 2.0 * a * length) - a * dt_s
     return distance * (closing / length)
 
 

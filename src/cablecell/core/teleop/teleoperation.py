@@ -14,10 +14,9 @@ import numpy as np
 
 from cablecell.core.config.teleop import TeleopSettings
 from cablecell.core.control.errors import NonFiniteCommandError
-from cablecell.core.control.frames import Array, transform
 from cablecell.core.control.validation import require_finite
 from cablecell.core.errors import WorkcellError
-from cablecell.core.geometry import is_pose
+from cablecell.core.geometry import Array, is_pose, make_pose
 from cablecell.core.teleop.commands import POSE, TWIST, CommandType, Observation, Source
 from cablecell.core.teleop.errors import (
     CommandTypeError,
@@ -186,7 +185,7 @@ class Teleoperation:
         _require_pose(X_base_marker)
         drag = self._require_drag(source, seen)
         R_turn = X_base_marker[:3, :3] @ drag.X_base_marker[:3, :3].T
-        goal = transform(
+        goal = make_pose(
             R_turn @ drag.X_base_anchor[:3, :3],
             drag.X_base_anchor[:3, 3] + X_base_marker[:3, 3] - drag.X_base_marker[:3, 3],
         )

@@ -6,6 +6,7 @@ commands, joint trajectories and a gripper. The renderer and evaluation find the
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import NotActiveError
 from cablecell.ros import qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
+from cablecell.ros.arm_errors import LoopBusyError
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.control_loop import Cycle
+from cablecell.ros.controller_manager import ControllerManagerServer
 from cablecell.ros.conversions import fill_time, fill_xyz
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.robot_loop import RobotLoop
@@ -52,6 +55,7 @@ class SimRobot(CellNode[SimRobotParameters]):
         self._loop = RobotLoop(backend, values, servo, self._publish)
         host = ExtrasHost(self, self._loop, lambda: self._simulated.publish_latched())
         self._simulated = SimulationExtras(host, self._simulation, self._loop.show)
+        self._manager = self._make_manager()
         self._joint_message = JointState(name=[*robot.joints, robot.gripper.joint])
         self._wrench_message = WrenchStamped()
         self._wrench_message.header.frame_id = robot.wrench.frame
@@ -69,11 +73,29 @@ class SimRobot(CellNode[SimRobotParameters]):
             robot.gripper.width_per_position,
         )
 
+    def _make_manager(self) -> ControllerManagerServer | None:
+        """Offer to switch controllers where the robot's file has the cell switch them; else both kinds always run."""
+        controllers = self._robot.controllers
+        if controllers is None:
+            return None
+        manager = ControllerManagerServer(self, controllers.manager, controllers.deactivate, controllers.activate)
+        loop = self._loop
+
+        def hold() -> None:
+            with contextlib.suppress(LoopBusyError):  # a loop that does not run holds already
+                loop.request(loop.take_up, stays_valid=True)
+
+        manager.on_switch = hold
+        loop.takes_forward = lambda: all(manager.is_active(name) for name in controllers.activate)
+        loop.takes_trajectories = lambda: all(manager.is_active(name) for name in controllers.deactivate)
+        return manager
+
     def teardown(self) -> None:
         """Destroy the interfaces; also what is left of a setup that failed."""
-        for name in ("_trajectory", "_gripper", "_simulated"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).destroy()
+        for name in ("_trajectory", "_gripper", "_simulated", "_manager"):
+            made = self.__dict__.pop(name, None)
+            if made is not None:
+                made.destroy()
         for name, destroy in (
             ("_commands", self.destroy_subscription),
             ("_joints", self.destroy_publisher),

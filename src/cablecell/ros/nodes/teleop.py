@@ -17,8 +17,8 @@ from visualization_msgs.msg import InteractiveMarkerFeedback
 
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.core.config.teleop import TeleopParameters
-from cablecell.core.control.frames import Array, rotate6
 from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.geometry import Array, rotate_six
 from cablecell.core.teleop.commands import Observation, marker_source, require_fresh, twist_in_units
 from cablecell.core.teleop.errors import CellBusyError, StateLostError, StopUnconfirmedError, TeleopError
 from cablecell.core.teleop.output import TeleopOutput, TeleopState
@@ -304,7 +304,7 @@ class Teleop(CellNode[TeleopParameters]):
                 is_unitless=values.command_in_type == "unitless",
             )
             R_base_frame = self._frames.find(message.header.frame_id, seen.X_base_tcp)[:3, :3]
-            self._teleop.command_twist(rotate6(R_base_frame, twist), seen)
+            self._teleop.command_twist(rotate_six(R_base_frame, twist), seen)
         except WorkcellError as error:
             self._refuse(error)
 

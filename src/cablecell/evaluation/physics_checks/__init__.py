@@ -1,0 +1,1 @@
+"""Checks of the simulated physics against laws and closed forms, by what they check."""
