@@ -92,6 +92,12 @@ def test_an_edge_and_a_path_are_checked_as_finely_as_asked() -> None:
     hits = [k for k, q in enumerate(samples) if not checker.is_free(q)]
     assert compiled.first_collision(samples, 1e-9) == hits[0]
     assert compiled.first_collision(samples[: hits[0]], 1e-9) is None
+    with_margin = CompiledChecker(CollisionChecker(motion.geometry(), Scene((thin,)), 0.02))
+    early, late = (with_margin.first_collision(samples, 1e-9, share) for share in (1.0, 0.5))
+    assert early is not None
+    assert late is not None
+    assert early < late < hits[0]
+    assert with_margin.first_collision(samples, 1e-9) == early
     # Between two samples that are looked at, no joint moves more than the step: a thicker step cannot come later.
     step = 0.7 / 2000 * 5
     found = compiled.first_collision(samples, step + 1e-9)

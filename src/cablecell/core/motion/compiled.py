@@ -63,14 +63,20 @@ class CompiledChecker:
         start, end = np.asarray(q_start, dtype=float), np.asarray(q_end, dtype=float)
         return bool(kernel.is_edge_free(self.cell, self.memory, start, end, resolution_rad))
 
-    def first_collision(self, samples: Array, step_rad: float) -> int | None:
+    def first_collision(self, samples: Array, step_rad: float, margin_share: float = 1.0) -> int | None:
         """Return the index of the first configuration that is not free, leaving out what is within a step of the last.
 
         Args:
             samples: Configurations along a path, shape (k, n), rad.
             step_rad: Largest joint step between two checks, where the samples are that close.
+            margin_share: Share of the margin that is to be kept.
         """
-        found = int(kernel.first_collision(self.cell, self.memory, np.ascontiguousarray(samples), step_rad))
+        margin_m = float(self.cell.margin[0])
+        self.cell.margin[0] = margin_share * margin_m
+        try:
+            found = int(kernel.first_collision(self.cell, self.memory, np.ascontiguousarray(samples), step_rad))
+        finally:
+            self.cell.margin[0] = margin_m
         return None if found < 0 else found
 
 

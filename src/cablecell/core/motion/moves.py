@@ -22,6 +22,9 @@ from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_tra
 
 Array = NDArray[np.float64]
 
+_RECHECKED_SHARE = 0.9
+"""Share of the margin that a timed path keeps between the configurations it was checked at."""
+
 _SAMPLE_S = 0.002
 """Period at which a timed trajectory is looked at, that of a controller."""
 
@@ -227,15 +230,23 @@ class MovePlanner:
         self.check_free(trajectory, scene, margin_m)
         return trajectory
 
-    def check_free(self, trajectory: Trajectory, scene: Scene, margin_m: float) -> None:
+    def check_free(self, trajectory: Trajectory, scene: Scene, margin_m: float, *, margin_share: float = 1.0) -> None:
         """Check a timed trajectory for collision in steps of at most the planner's final resolution.
+
+        Args:
+            trajectory: What is to be run.
+            scene: What must not be touched.
+            margin_m: Smallest distance to keep, m.
+            margin_share: Share of it that this check insists on.
 
         Raises:
             StartInCollisionError: Its start does not keep the margin.
             PathCollisionError: A later configuration does not.
         """
         times, samples = trajectory.sample_every(_SAMPLE_S)[:2]
-        found = self.planner.compiled(scene, margin_m).first_collision(samples, self._settings.final_resolution_rad)
+        found = self.planner.compiled(scene, margin_m).first_collision(
+            samples, self._settings.final_resolution_rad, margin_share
+        )
         if found is None:
             return
         reason = self.planner.checker(scene, margin_m).describe(samples[found])
@@ -255,5 +266,6 @@ class MovePlanner:
         limits = self.limits.scaled(speed_scale)
         trajectory = time_joint_path(waypoints, limits, self.model.joint_names)
         check_trajectory(trajectory, limits, self.model.limits.lower, self.model.limits.upper)
-        self.check_free(trajectory, scene, margin_m)
+        # The samples lie between the configurations the path was checked at, where it may graze the margin.
+        self.check_free(trajectory, scene, margin_m, margin_share=_RECHECKED_SHARE)
         return trajectory
