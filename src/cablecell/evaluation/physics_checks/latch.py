@@ -73,9 +73,14 @@ def _catalogue(which: str) -> Measure:
     return measure
 
 
+def _led(connector: Connector) -> Connector:
+    """Return the connector with a plug so heavy that the latch cannot turn it aside from the way it is led."""
+    return connector.model_copy(update={"plug": connector.plug.model_copy(update={"mass_kg": 1.0e6})})
+
+
 def lead_in_and_out(connector: Connector, speed_m_per_s: float = 0.005) -> tuple[float, float]:
     """Return the largest force of a latch against going in and against going out, N."""
-    model, stop = make_latch(connector, STEP_S), connector.port.stop_depth_m
+    model, stop = make_latch(_led(connector), STEP_S), connector.port.stop_depth_m
     if model is None:
         raise ValueError(f"connector '{connector.name}' has no latch")
     step = speed_m_per_s * STEP_S
@@ -91,7 +96,7 @@ def _energy(rng: np.random.Generator) -> tuple[float, float, dict[str, Any]]:
     connectors = [c for c in load_connectors().values() if c.latch is not None]
     connectors += [connectors[0].model_copy(update={"latch": latch}) for latch in teeth]
     for connector in connectors:
-        model, stop = make_latch(connector, STEP_S), connector.port.stop_depth_m
+        model, stop = make_latch(_led(connector), STEP_S), connector.port.stop_depth_m
         assert model is not None
         work, depth, speed = 0.0, stop - TRAVEL_M, between(rng, 0.002, 0.05)
         for direction in (1.0, -1.0):
