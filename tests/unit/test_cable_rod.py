@@ -352,6 +352,15 @@ def test_wild_motions_are_followed_and_forgotten(ei, weight, length):
     assert np.linalg.norm(rod.torque) == pytest.approx(np.linalg.norm(calm[3:]), rel=WITHIN)
 
 
+@pytest.mark.parametrize(("weight", "mass"), [(0.3, 0.0), (0.0, 0.0), (0.0, 0.01)])
+def test_a_cable_without_stiffness_is_a_string(weight, mass):
+    rod = make_rod(0.3, weight, 0.0, end((0.0, 0.0, 1.0)), end_mass_kg=mass)
+    for i in range(20):
+        rod.update(end((0.001 * i, 0.0, 1.0)), 0.01)
+    assert rod.force[2] == pytest.approx(-weight * 0.3 - mass * G, abs=1e-5)
+    assert np.linalg.norm(rod.torque) < 1e-9
+
+
 def test_a_far_end_out_of_reach_is_refused():
     with pytest.raises(ValueError, match=r"cannot end 0\.4000 m away"):
         make_rod(0.3, 0.3, far=end((0.4, 0.0, 0.0)), hold=Hold.CLIPPED)

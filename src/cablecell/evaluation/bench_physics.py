@@ -15,13 +15,21 @@ from rich.table import Table
 from cablecell.evaluation.physics_checks.cable import cable_checks
 from cablecell.evaluation.physics_checks.check import Check, Row
 from cablecell.evaluation.physics_checks.contact import contact_checks
+from cablecell.evaluation.physics_checks.holding import holding_checks
 from cablecell.evaluation.physics_checks.latch import latch_checks
 from cablecell.evaluation.physics_checks.machine import machine_checks
 from cablecell.evaluation.physics_checks.sizes import size_checks
 
 CHECKS: dict[str, Check] = {
     check.name: check
-    for check in [*size_checks(), *contact_checks(), *latch_checks(), *cable_checks(), *machine_checks()]
+    for check in [
+        *size_checks(),
+        *contact_checks(),
+        *latch_checks(),
+        *cable_checks(),
+        *holding_checks(),
+        *machine_checks(),
+    ]
 }
 """All checks by name."""
 

@@ -56,7 +56,8 @@ class Cable:
             q_plug: Orientation of the plug; the cable leaves along its -z.
 
         Raises:
-            TrialSceneError: The far end is held farther away than the cable is long (code 853).
+            TrialSceneError: The far end is held farther away than the cable is long, or the cable finds no balance
+                (code 853).
         """
         end = settings.far_end
         far = None if end.kind == "free" else _held_end(end)
@@ -75,28 +76,31 @@ class Cable:
         self._limits = CableLimits(cable.min_bend_radius_m, settings.pull_limit_n, reach, end.hold_n)
         self._period_s = 1.0 / settings.rate_hz
         self._length_m = cable.length_m
-        self.rod = Rod(
-            RodProperties(
-                length_m=cable.length_m,
-                mass_kg_per_m=cable.mass_kg_per_m,
-                bending_stiffness_nm2=cable.bending_stiffness_nm2,
-                axial_stiffness_n=AXIAL_STIFFNESS_N,
-                twisting_stiffness_nm2=TWIST_PER_BEND * cable.bending_stiffness_nm2,
-                radius_m=0.5 * cable.diameter_m,
-            ),
-            RodSurroundings(
-                gravity_m_per_s2=gravity_m_per_s2,
-                table_height_m=table_height_m,
-                friction=settings.table_friction,
-                drag_per_s=settings.drag_per_s,
-                end_mass_kg=end.mass_kg,
-            ),
-            near=_boot_end(boot, q_plug),
-            far=far,
-            hold=Hold[end.kind.upper()],
-            segments=settings.segments,
-            heading_rad=end.heading_rad,
-        )
+        try:
+            self.rod = Rod(
+                RodProperties(
+                    length_m=cable.length_m,
+                    mass_kg_per_m=cable.mass_kg_per_m,
+                    bending_stiffness_nm2=cable.bending_stiffness_nm2,
+                    axial_stiffness_n=AXIAL_STIFFNESS_N,
+                    twisting_stiffness_nm2=TWIST_PER_BEND * cable.bending_stiffness_nm2,
+                    radius_m=0.5 * cable.diameter_m,
+                ),
+                RodSurroundings(
+                    gravity_m_per_s2=gravity_m_per_s2,
+                    table_height_m=table_height_m,
+                    friction=settings.table_friction,
+                    drag_per_s=settings.drag_per_s,
+                    end_mass_kg=end.mass_kg,
+                ),
+                near=_boot_end(boot, q_plug),
+                far=far,
+                hold=Hold[end.kind.upper()],
+                segments=settings.segments,
+                heading_rad=end.heading_rad,
+            )
+        except ValueError as error:
+            raise TrialSceneError(str(error), quantity="simulation.cable") from error
         self._take_loads()
 
     def update(self, boot: Vec3, q_plug: Quat) -> None:

@@ -37,6 +37,13 @@ def _factorise_shifted(band: Array, least: float, start: int, stop: int, factor:
 
 
 @njit(cache=True, error_model="numpy")
+def _least_shift(chain: Chain) -> float:
+    """Return a stiffness that is small beside that of bending, or of stretching where nothing resists bending."""
+    length = chain.lengths[0]
+    return float(0.1 * chain.rod[0] / length**3 + 1.0e-7 * chain.rod[1] / length)
+
+
+@njit(cache=True, error_model="numpy")
 def find_balance(
     x: Array, chain: Chain, turn: float, tolerance: float, most: int, work: Work
 ) -> tuple[int, float, float]:
@@ -57,7 +64,7 @@ def find_balance(
     gradient, slope, band, factor = work.gradient, work.slope, work.band, work.factor
     start, stop = 3, 3 * n + (3 if hold == FREE else 0)
     twisting = rod[2] / chain.lengths.sum()
-    scale = rod[0] / chain.lengths.min() ** 3
+    least = _least_shift(chain)
     step, tried, across = np.zeros(3 * n + 3), x.copy(), np.zeros(3 * n + 3)
     unused = np.empty(3 * n + 3)
     if hold == PLUGGED:
@@ -75,7 +82,7 @@ def find_balance(
                 left = max(left, abs(gradient[row]))
         if left < tolerance or iteration == most:
             return iteration, left, turn
-        if not _factorise_shifted(band, 0.1 * scale, start, stop, factor):
+        if not _factorise_shifted(band, least, start, stop, factor):
             return iteration, math.inf, turn
         solve(factor, start, stop, step)
         if hold == PLUGGED:
@@ -173,7 +180,7 @@ def near_stiffness(x: Array, chain: Chain, work: Work) -> tuple[float, float]:
     """
     n, ends, rod, band, factor = chain.lengths.shape[0], chain.ends, chain.rod, work.band, work.factor
     start, stop = 3, 3 * n + (3 if chain.hold == FREE else 0)
-    if not _factorise_shifted(band, 0.1 * rod[0] / chain.lengths.min() ** 3, start, stop, factor):
+    if not _factorise_shifted(band, _least_shift(chain), start, stop, factor):
         return 0.0, 0.0
     edge = x[1] - x[0]
     length = math.sqrt(_dot(edge, edge))
