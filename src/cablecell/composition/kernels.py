@@ -1,33 +1,42 @@
-"""Compile the loops of simulation and planning, or load them where they were compiled before.
+"""Compile the loops of simulation, control and planning, or load them where they were compiled before.
 
 `python -m cablecell.composition.kernels` at set-up saves the first cell that is started a minute of compiling.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from cablecell.composition.camera_rig import warm_up
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import load_connectors, load_simulation, load_trials
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.arm_controller import ArmController
+from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.geometry.scalar import IDENTITY
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.round_contact import RoundContact
 
 
 def compile_kernels() -> None:
-    """Use everything compiled once: camera, cable, the contact of a round plug, and the planning of motions."""
+    """Use everything compiled once: camera, controller, cable, the contact of a round plug, and planning."""
     warm_up()
     model = RobotModel(load_robot_description())
     MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0)).warm_up()
+    settings = load_simulation()
+    arm = RobotArm(model, rotor_inertia=np.array(settings.arm.rotor_inertia_kg_m2))
+    ArmController(arm, ControlSettings(), command_mode=CommandMode.EFFORT)
     connectors, still = load_connectors(), (0.0, 0.0, 0.0)
     trial = next(iter(load_trials().trials.values()))
-    machine = SimulatedMachine(load_scene(trial, connectors), load_simulation())
+    machine = SimulatedMachine(load_scene(trial, connectors), settings)
     machine.connect()
-    machine.cycle(1.0 / load_simulation().cable.rate_hz)
+    machine.cycle(1.0 / settings.cable.rate_hz)
     machine.disconnect()
     for connector in connectors.values():
         if connector.round_fit is not None:

@@ -96,7 +96,7 @@ def _steps_on_wheels(layout: Layout) -> list[tuple[str, Callable[[], None]]]:
         ("ROS 2 and Python packages of the lock file", lambda: _install_locked(layout, layout.distribution)),
         ("message packages, compiled here", lambda: _install_messages(layout)),
         ("cablecell", lambda: _install_project(layout)),
-        ("loops of simulation and planning, compiled here", lambda: _compile_kernels(layout)),
+        ("loops of simulation, control and planning, compiled here", lambda: _compile_kernels(layout)),
         ("check", lambda: _check(layout)),
     ]
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from cablecell.installation import compiled_loops
+
 TRANSPORTS = "LARGE_DATA?max_msg_size=2MB&sockets_size=4MB"
 """Fast DDS transports with which best-effort camera images arrive complete; the default loses more than half of them.
 
@@ -51,6 +53,7 @@ def apply(environ: MutableMapping[str, str] | None = None, where: Path | None = 
         env["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
     env.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     env.setdefault("FASTDDS_BUILTIN_TRANSPORTS", TRANSPORTS)
+    compiled_loops.provide(base / ".cablecell" / "numba", env)
     domain = base / ".cablecell" / "domain"
     if "ROS_DOMAIN_ID" not in env and domain.is_file():
         env["ROS_DOMAIN_ID"] = domain.read_text(encoding="utf-8").strip()
