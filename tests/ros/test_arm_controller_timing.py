@@ -133,7 +133,7 @@ def test_a_cycle_that_takes_far_too_long_says_where_its_time_went():
     statistics.start_cycle(80_000_000)
     statistics.end()
     stall = statistics.stall
-    assert (stall.elapsed_s, stall.working_s) == (0.08, 0.03)
+    assert (stall.elapsed_s, stall.working_s) == pytest.approx((0.08, 0.03))
     assert 0.0 <= stall.running_s < 0.02, "what was before the cycle does not count"
     assert str(stall).startswith("0.080 s between two cycles: work 0.030 s; on a processor 0.0")
 

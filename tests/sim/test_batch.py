@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +102,13 @@ def test_an_interrupt_leaves_rows_and_no_process(tmp_path):
 
 
 def _group_members(group: int) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "pgid=,pid=,args="], capture_output=True, text=True, check=True).stdout
-    # A process that has ended stays listed until somebody asks for its exit code.
-    return [line for line in listed.splitlines() if line.split()[0] == str(group) and "<defunct>" not in line]
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            state, _, its_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            # A process that has ended stays listed until somebody asks for its exit code.
+            if int(its_group) == group and state != "Z":
+                found.append(f"{folder.name} {(folder / 'cmdline').read_text()}")
+    return found
