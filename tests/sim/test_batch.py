@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +17,7 @@ from cablecell.evaluation import batch
 from cablecell.evaluation.batch import BatchError, ResultFile, run_batch
 from cablecell.evaluation.insertion_summary import summarise
 from cablecell.evaluation.scenario_run import comparable, crashed_row, run_scenario
+from tests.support.graph import processes_in_session
 from tests.support.wait import wait_until
 
 
@@ -99,17 +98,4 @@ def test_an_interrupt_leaves_rows_and_no_process(tmp_path):
     assert "Traceback" not in errors
     assert ResultFile(out, resume=True).done()
     # The kernel may still be taking the last one down when its parent's pipe closes.
-    wait_until(lambda: not _group_members(process.pid), timeout_s=5.0, what="every process to be gone")
-
-
-def _group_members(group: int) -> list[str]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):
-            state, _, its_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-            # A process that has ended stays listed until somebody asks for its exit code.
-            if int(its_group) == group and state != "Z":
-                found.append(f"{folder.name} {(folder / 'cmdline').read_text()}")
-    return found
+    wait_until(lambda: not list(processes_in_session(process.pid)), timeout_s=5.0, what="every process to be gone")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import random
 
 import numpy as np
@@ -19,6 +18,7 @@ from cablecell.ports import CommandMode, JointCommand
 from cablecell.simulation.encoders import EncoderErrors
 from cablecell.simulation.kinematic_errors import as_built
 from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.saved_state import ObjectState
 from cablecell.simulation.scene_state import SceneState
 from cablecell.simulation.visual_scene import link_poses
 
@@ -109,9 +109,9 @@ def test_restored_encoders_go_on_as_the_saved_ones():
     saved, other = (EncoderErrors(EncoderSettings(), 6, random.Random(seed)) for seed in (1, 2))
     for i in range(20):
         saved.measure(i * 0.002, STILL, STILL, [5.0] * 6)
-    state = pickle.loads(pickle.dumps(saved.state()))
+    state = ObjectState({"sensor": saved}, {}, 0).save()
     expected = [saved.measure(i * 0.002, STILL, STILL, [9.0] * 6) for i in range(20, 40)]
-    other.restore(state)
+    ObjectState({"sensor": other}, {}, 0).restore(state)
     assert [other.measure(i * 0.002, STILL, STILL, [9.0] * 6) for i in range(20, 40)] == expected
     assert other.error_rad == saved.error_rad
 

@@ -14,7 +14,8 @@ from cablecell.composition.scenario_files import load_scenario
 from cablecell.configuration import config_folder
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.insertion.outcome import Phase
-from cablecell.evaluation.rollout import Rollout, SavedRollout
+from cablecell.evaluation.rollout import Rollout
+from cablecell.simulation.machine import SavedMachine
 from cablecell.simulation.saved_state import ObjectState, StateError
 
 SEED = 3
@@ -41,7 +42,7 @@ def finish(run: Rollout) -> list[str]:
 def run():
     """A run that was saved 20 periods into some of its phases, with the hashes of what followed each."""
     rollout = start()
-    saved: dict[Phase, SavedRollout] = {}
+    saved: dict[Phase, SavedMachine] = {}
     entered: dict[Phase, int] = {}
     while rollout.step() is None:
         phase = rollout.skill.phase
@@ -68,7 +69,7 @@ def test_a_state_goes_through_a_file_into_another_run(run, tmp_path):
     other = start()
     try:
         assert other.machine.world.client != run.rollout.machine.world.client
-        other.restore(SavedRollout.read(path))
+        other.restore(SavedMachine.read(path))
         assert finish(other)[-1] == run.end
     finally:
         other.close()

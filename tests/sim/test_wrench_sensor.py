@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import random
 
 import numpy as np
@@ -15,6 +14,7 @@ from cablecell.configuration import load_connectors, load_trials
 from cablecell.core.config.sensors import WrenchSensorSettings
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.saved_state import ObjectState
 from cablecell.simulation.wrench_sensor import OVERLOAD, WrenchErrors
 
 OFF = WrenchSensorSettings(
@@ -173,9 +173,9 @@ def test_a_restored_sensor_goes_on_as_the_saved_one():
     saved, other = (WrenchErrors(WrenchSensorSettings(latency_s=0.004), random.Random(seed)) for seed in (1, 2))
     feed(saved, loads[:60])
     feed(other, loads[:7])
-    state = pickle.loads(pickle.dumps(saved.state()))
+    state = ObjectState({"sensor": saved}, {}, 0).save()
     expected = feed(saved, loads[60:], start=60)
-    other.restore(state)
+    ObjectState({"sensor": other}, {}, 0).restore(state)
     assert np.array_equal(feed(other, loads[60:], start=60), expected)
     assert (other.stamp_s, other.overloads) == (saved.stamp_s, saved.overloads)
 

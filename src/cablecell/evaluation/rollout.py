@@ -6,14 +6,11 @@ covariance, and the nominal grasp with the tolerance of the gripper. Truth decid
 
 from __future__ import annotations
 
-import hashlib
 import math
-import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +48,8 @@ from cablecell.evaluation.scoring import TrialScore, score_trial, time_over_forc
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
 from cablecell.simulation.fixture import block_shapes, wall_shapes
-from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.machine import SavedMachine, SimulatedMachine
 from cablecell.simulation.rigid import Pose
-from cablecell.simulation.saved_state import ObjectState, StateError
 
 Array = NDArray[np.float64]
 
@@ -153,38 +149,6 @@ def _moves() -> MovePlanner:
     return MovePlanner(_robot(), limits, geometry=RobotGeometry(_robot()))
 
 
-@dataclass(frozen=True)
-class SavedRollout:
-    """Complete state of a run at one moment.
-
-    Attributes:
-        fingerprint: Which machine it belongs to.
-        physics: Bodies and contacts, as the engine writes them.
-        objects: Everything around the engine.
-    """
-
-    fingerprint: str
-    physics: bytes
-    objects: bytes
-
-    def write(self, path: Path) -> None:
-        """Write the state to a file."""
-        path.write_bytes(pickle.dumps((self.fingerprint, self.physics, self.objects)))
-
-    @classmethod
-    def read(cls, path: Path) -> SavedRollout:
-        """Return a state from a file; like every pickle, of nobody but yourself.
-
-        Raises:
-            StateError: The file holds something else.
-        """
-        try:
-            fingerprint, physics, objects = pickle.loads(path.read_bytes())
-        except (pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
-            raise StateError(f"{path} holds no state of a rollout") from error
-        return cls(fingerprint, physics, objects)
-
-
 class Rollout:
     """One trial, from home to the result of the skill."""
 
@@ -274,38 +238,35 @@ class Rollout:
 
     # State ---------------------------------------------------------------------------------------------------
 
-    def save(self) -> SavedRollout:
+    def save(self) -> SavedMachine:
         """Return the complete state: the machine's, the controller's, the skill's, the sensors', every estimate."""
-        machine = self.machine.save()
-        return SavedRollout(machine.fingerprint, machine.physics, self._object_state().save())
+        return self.machine.save(*self._others())
 
-    def restore(self, saved: SavedRollout) -> None:
+    def restore(self, saved: SavedMachine) -> None:
         """Put a state back that this run, or another of the same scenario and seed, was in.
 
         Raises:
             StateError: It is of a run with another scene, other settings or another seed; nothing was changed.
         """
-        self.machine.require_fingerprint(saved.fingerprint)
-        self._object_state().restore(saved.objects)
-        self.machine.world.restore_physics(saved.physics)
+        self.machine.restore(saved, *self._others())
 
     def state_hash(self) -> str:
         """Return a hash of everything that decides how the run goes on."""
-        return hashlib.sha256(f"{self.machine.state_hash()}{self._object_state().digest()}".encode()).hexdigest()
+        return self.machine.state_hash(*self._others())
 
-    def _object_state(self) -> ObjectState:
+    def _others(self) -> tuple[dict[str, object], dict[str, object]]:
+        """Return what has state beside the machine, and what that refers to and never changes."""
         robot = _robot()
-        return self.machine.object_state(
-            {
-                "rollout": self,
-                "controller": self.controller,
-                "skill": self.skill,
-                "compensator": self._compensator,
-                "recorder": self._recorder,
-            },
-            # The model of the arm only remembers its last answer.
-            {"arm_model": self._arm, "robot_model": robot, "pin_model": robot.pin_model, "pin_data": robot.pin_data},
-        )
+        anchors: dict[str, object] = {
+            "rollout": self,
+            "controller": self.controller,
+            "skill": self.skill,
+            "compensator": self._compensator,
+            "recorder": self._recorder,
+        }
+        # The model of the arm only remembers its last answer.
+        shared: dict[str, object] = {"arm_model": self._arm, "robot_model": robot}
+        return anchors, {**shared, "pin_model": robot.pin_model, "pin_data": robot.pin_data}
 
     # Estimates -----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 from cablecell.core.config.robot import RobotSettings
 from cablecell.core.errors import MachineMissingError, NotConnectedError, StaleStateError
@@ -25,6 +26,9 @@ class RobotClock:
         return received_s - self._start_s
 
 
+R = TypeVar("R", JointReport, WrenchReport)
+
+
 class RobotLink:
     """What arm, gripper and sensor share: the transport, whether it is connected, and what is too old."""
 
@@ -40,13 +44,8 @@ class RobotLink:
             NotConnectedError: Not connected (code 801).
             StaleStateError: It is too old (code 803).
         """
-        self.require_connected()
-        report = self.transport.joints
-        topic, limit_s = self.settings.topics.joint_states, self.settings.watch.state_age_limit_s
-        if report is None:
-            raise _stale(topic, math.inf, limit_s)
-        self._require_fresh(topic, report.received_s, limit_s)
-        return report
+        settings = self.settings
+        return self._fresh(self.transport.joints, settings.topics.joint_states, settings.watch.state_age_limit_s)
 
     def wrench(self) -> WrenchReport:
         """Return the newest wrench.
@@ -55,13 +54,8 @@ class RobotLink:
             NotConnectedError: Not connected (code 801).
             StaleStateError: It is too old (code 803).
         """
-        self.require_connected()
-        report = self.transport.wrench
-        topic, limit_s = self.settings.topics.wrench, self.settings.watch.wrench_age_limit_s
-        if report is None:
-            raise _stale(topic, math.inf, limit_s)
-        self._require_fresh(topic, report.received_s, limit_s)
-        return report
+        settings = self.settings
+        return self._fresh(self.transport.wrench, settings.topics.wrench, settings.watch.wrench_age_limit_s)
 
     def require_connected(self) -> None:
         """Refuse to go on without a connection.
@@ -98,17 +92,15 @@ class RobotLink:
             )
         return self._order[1], self._order[2]
 
-    def _require_fresh(self, topic: str, received_s: float, limit_s: float) -> None:
-        age_s = self.transport.now_s() - received_s
-        if age_s > limit_s:
-            raise _stale(topic, age_s, limit_s)
-
-
-def _stale(topic: str, age_s: float, limit_s: float) -> StaleStateError:
-    return StaleStateError(
-        f"{topic} is stale: nothing came for {age_s:.3f} s; the limit is {limit_s} s",
-        quantity=topic,
-        value=age_s,
-        limit=limit_s,
-        unit="s",
-    )
+    def _fresh(self, report: R | None, topic: str, limit_s: float) -> R:
+        self.require_connected()
+        age_s = math.inf if report is None else self.transport.now_s() - report.received_s
+        if report is None or age_s > limit_s:
+            raise StaleStateError(
+                f"{topic} is stale: nothing came for {age_s:.3f} s; the limit is {limit_s} s",
+                quantity=topic,
+                value=age_s,
+                limit=limit_s,
+                unit="s",
+            )
+        return report

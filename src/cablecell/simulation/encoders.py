@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from cablecell.core.config.sensors import EncoderSettings
 
@@ -61,25 +60,6 @@ class EncoderErrors:
         if step:
             measured = [round(v / step) * step for v in measured]
         return measured, [v + gauss(0.0, s.noise_rad_per_s) for v in dq]
-
-    def state(self) -> dict[str, Any]:
-        """Return everything that decides what is measured next, as plain data."""
-        return {
-            "offset_rad": list(self.offset_rad),
-            "wander": list(self._wander),
-            "deflection": list(self._deflection),
-            "stamp_s": self._stamp_s,
-            "wander_rng": self._wander_rng.getstate(),
-            "noise_rng": self._noise_rng.getstate(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned, of encoders with the same settings."""
-        self.offset_rad, self._wander = list(state["offset_rad"]), list(state["wander"])
-        self._deflection, self._stamp_s = list(state["deflection"]), state["stamp_s"]
-        self._wander_rng.setstate(state["wander_rng"])
-        self._noise_rng.setstate(state["noise_rng"])
-        self.error_rad = self._sum()
 
     def _go_on(self, elapsed_s: float, torque: Sequence[float]) -> None:
         s = self._settings

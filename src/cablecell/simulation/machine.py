@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -50,6 +52,10 @@ class SimulatedWrenchSensor:
         self._world = world
 
 
+Objects = Mapping[str, object]
+"""Objects by the names they have in a saved state."""
+
+
 @dataclass(frozen=True)
 class SavedMachine:
     """Complete state of a machine at one moment.
@@ -63,6 +69,23 @@ class SavedMachine:
     fingerprint: str
     physics: bytes
     objects: bytes
+
+    def write(self, path: Path) -> None:
+        """Write the state to a file."""
+        path.write_bytes(pickle.dumps((self.fingerprint, self.physics, self.objects)))
+
+    @classmethod
+    def read(cls, path: Path) -> SavedMachine:
+        """Return a state from a file; like every pickle, of nobody but yourself.
+
+        Raises:
+            StateError: The file holds something else.
+        """
+        try:
+            fingerprint, physics, objects = pickle.loads(path.read_bytes())
+        except (pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
+            raise StateError(f"{path} holds no state of a rollout") from error
+        return cls(fingerprint, physics, objects)
 
 
 class SimulatedMachine:
@@ -175,45 +198,46 @@ class SimulatedMachine:
         """Return where everything that moves is, for a renderer."""
         return observe_scene(self.world, self.clock.now_s())
 
-    def state_hash(self) -> str:
-        """Return a hash of everything that decides how the simulation goes on, sources of randomness included."""
-        hashed = hashlib.sha256(self.object_state().digest().encode())
-        values = self.world.physics_values()
-        hashed.update(struct.pack(f"<{len(values)}d", *values))
-        return hashed.hexdigest()
-
-    def save(self) -> SavedMachine:
-        """Return the complete state: physics, drives, plug, cable, latches, sensors, and all that is random."""
-        return SavedMachine(self._fingerprint(), self.world.save_physics(), self.object_state().save())
-
-    def restore(self, saved: SavedMachine) -> None:
-        """Put a state back, so that everything goes on as it did after `save`.
-
-        Raises:
-            StateError: It is of a machine with another scene, other settings or another seed; nothing was changed.
-        """
-        self.require_fingerprint(saved.fingerprint)
-        self.object_state().restore(saved.objects)
-        self.world.restore_physics(saved.physics)
-
-    def require_fingerprint(self, fingerprint: str) -> None:
-        """Refuse the state of another machine.
-
-        Raises:
-            StateError: It is of a machine with another scene, other settings or another seed.
-        """
-        if fingerprint != self._fingerprint():
-            raise StateError("the state is of a machine with another scene, other settings or another seed")
-
-    def object_state(
-        self, anchors: Mapping[str, object] | None = None, shared: Mapping[str, object] | None = None
-    ) -> ObjectState:
-        """Return the state of the objects around the physics engine, together with others that go with them.
+    def state_hash(self, anchors: Objects | None = None, shared: Objects | None = None) -> str:
+        """Return a hash of everything that decides how the simulation goes on, sources of randomness included.
 
         Args:
             anchors: Objects with state beside the machine, by name.
             shared: Objects without state that these refer to, by name.
         """
+        hashed = hashlib.sha256(self._object_state(anchors, shared).digest().encode())
+        values = self.world.physics_values()
+        hashed.update(struct.pack(f"<{len(values)}d", *values))
+        return hashed.hexdigest()
+
+    def save(self, anchors: Objects | None = None, shared: Objects | None = None) -> SavedMachine:
+        """Return the complete state: physics, drives, plug, cable, latches, sensors, and all that is random.
+
+        Args:
+            anchors: Objects with state beside the machine, by name.
+            shared: Objects without state that these refer to, by name.
+        """
+        objects = self._object_state(anchors, shared).save()
+        return SavedMachine(self._fingerprint(), self.world.save_physics(), objects)
+
+    def restore(self, saved: SavedMachine, anchors: Objects | None = None, shared: Objects | None = None) -> None:
+        """Put a state back, so that everything goes on as it did after `save`.
+
+        Args:
+            saved: What `save` returned, with the same names of other objects.
+            anchors: Objects with state beside the machine, by name.
+            shared: Objects without state that these refer to, by name.
+
+        Raises:
+            StateError: It is of a machine with another scene, other settings or another seed; nothing was changed.
+        """
+        if saved.fingerprint != self._fingerprint():
+            raise StateError("the state is of a machine with another scene, other settings or another seed")
+        self._object_state(anchors, shared).restore(saved.objects)
+        self.world.restore_physics(saved.physics)
+
+    def _object_state(self, anchors: Objects | None, shared: Objects | None) -> ObjectState:
+        """Return the state of the objects around the physics engine, together with others that go with them."""
         # The world is built as the arm really is, and so has a scene of its own.
         scene = self.world.scene
         own: dict[str, object] = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from typing import Any
 
 from cablecell.core.config.sensors import WrenchSensorSettings
 
@@ -85,33 +84,6 @@ class WrenchErrors:
         self._waiting.append((stamp_s, (a, b, c, d, e, f), is_overloaded))
         # The stamp is the sample's own time: a reader can see how old it is.
         self.stamp_s, self.reading, self.is_overloaded = self._waiting[0]
-
-    def state(self) -> dict[str, Any]:
-        """Return everything that decides what is reported next, as plain data."""
-        return {
-            "gain": [list(row) for row in self._gain],
-            "bias": list(self._bias),
-            "filtered": None if self._filtered is None else list(self._filtered),
-            "waiting": list(self._waiting),
-            "drift_rng": self._drift_rng.getstate(),
-            "noise_rng": self._noise_rng.getstate(),
-            "reading": self.reading,
-            "stamp_s": self.stamp_s,
-            "is_overloaded": self.is_overloaded,
-            "overloads": self.overloads,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned, of a sensor with the same settings."""
-        self._gain = [list(row) for row in state["gain"]]
-        self._bias = list(state["bias"])
-        self._filtered = None if state["filtered"] is None else list(state["filtered"])
-        self._waiting.clear()
-        self._waiting.extend(state["waiting"])
-        self._drift_rng.setstate(state["drift_rng"])
-        self._noise_rng.setstate(state["noise_rng"])
-        self.reading, self.stamp_s = state["reading"], state["stamp_s"]
-        self.is_overloaded, self.overloads = state["is_overloaded"], state["overloads"]
 
     def _is_outside(self, load: list[float]) -> bool:
         """Return whether the axes that share beams use more than the range together."""

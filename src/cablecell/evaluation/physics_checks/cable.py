@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.integrate import solve_bvp  # type: ignore[import-untyped]
 from scipy.optimize import brentq  # type: ignore[import-untyped]
 
 from cablecell.core.cable.rod import Hold, Rod, RodEnd, RodProperties, RodSurroundings
+from cablecell.evaluation.cable_forms import heavy_elastica
 from cablecell.evaluation.physics_checks.check import Check, between
 
 Result = tuple[float, float, dict[str, Any]]
@@ -44,17 +43,11 @@ def _elastica(which: str) -> Measure:
     def measure(rng: np.random.Generator) -> Result:
         length, weight, ei = between(rng, 0.25, 0.35), between(rng, 0.2, 0.4), between(rng, 3.0e-4, 1.5e-3)
 
-        def slope(s: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.array([y[1], weight * (length - s) * np.cos(y[0]) / ei])
-
-        s = np.linspace(0.0, length, 400)
-        guess = np.array([-0.5 * math.pi * np.sqrt(s / length), -np.ones_like(s)])
-        found = solve_bvp(slope, lambda a, b: np.array([a[0], b[1]]), s, guess, tol=1e-8, max_nodes=50_000)
         rod = _rod(length, weight, ei)
+        tip, moment = heavy_elastica(length, weight, ei)
         if which == "moment":
-            return float(rod.torque[1]), -ei * float(found.sol(0.0)[1]), {"ei": ei}
-        heights = np.sin(found.sol(s)[0])
-        return float(rod.nodes[-1, 2]), float(np.sum(0.5 * (heights[1:] + heights[:-1]) * np.diff(s))), {"ei": ei}
+            return float(rod.torque[1]), -moment, {"ei": ei}
+        return float(rod.nodes[-1, 2]), float(tip[1]), {"ei": ei}
 
     return measure
 
