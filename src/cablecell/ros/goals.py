@@ -25,6 +25,7 @@ REPEAT_S = 3.0
 """Time after which a service is asked again when it has not answered."""
 
 _CANCEL_S = 2.0
+_GOODBYE_S = 0.3
 _POLL_S = 0.01
 
 
@@ -88,6 +89,7 @@ class GoalRunner:
         self._node, self._action_type, self._run, self._busy = node, action_type, run, lock
         self._make_result = make_result
         self._threads: list[threading.Thread] = []
+        self._ended_s = -_GOODBYE_S
         self._server = ActionServer(
             node,
             action_type,
@@ -99,11 +101,20 @@ class GoalRunner:
         )
 
     def destroy(self) -> None:
-        """Wait for the work and take the server away, after what the executor still has to answer for it."""
+        """Wait for the work and take the server away, after what the executor still has to answer for it.
+
+        Right after a goal the server stays for `_GOODBYE_S`: the client's request for the result may still wait behind
+        this very call, and an answer is lost when its writer goes before it is acknowledged.
+        """
         self.join()
+        is_goodbye_due = time.monotonic() < self._ended_s + _GOODBYE_S
         executor = self._node.executor
         if executor is None:
             self._server.destroy()
+        elif is_goodbye_due:
+            goodbye = threading.Timer(_GOODBYE_S, lambda: executor.create_task(self._server.destroy))
+            goodbye.daemon = True
+            goodbye.start()
         else:
             executor.create_task(self._server.destroy)
 
@@ -139,6 +150,7 @@ class GoalRunner:
             error = caught
             self._node.get_logger().error(f"unexpected {type(caught).__name__}: {caught}")
         finally:
+            self._ended_s = time.monotonic()
             self._busy.release()
         if error is not None:
             self._node.get_logger().error(f"goal failed, code {getattr(error, 'code', 1)}: {error}")

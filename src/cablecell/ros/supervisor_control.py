@@ -30,7 +30,7 @@ class ControlDesk:
         node: Any,
         busy: threading.Lock,
         is_ready: Callable[[], bool],
-        is_dead: Callable[[str], bool],
+        is_alive: Callable[[str], bool | None],
         changed: Callable[[str], None],
     ) -> None:
         """Create the service.
@@ -39,12 +39,13 @@ class ControlDesk:
             node: The supervisor.
             busy: Held while a job runs.
             is_ready: Whether the cell is up and well.
-            is_dead: Whether the process of a node is known to be gone: what it held is free then.
+            is_alive: Whether the process of a node exists; None where that is not known.
             changed: Called with a sentence when control changes hands.
         """
         self._node, self._busy, self._changed = node, busy, changed
-        self._is_ready, self._is_dead = is_ready, is_dead
+        self._is_ready, self._is_alive = is_ready, is_alive
         self.holder = ""
+        self._was_in_graph = False
         self._service = node.create_service(RequestControl, "request_control", self._answer)
 
     def destroy(self) -> None:
@@ -91,15 +92,33 @@ class ControlDesk:
                     f"{self.holder} has control of the arm", quantity="holder", value=holder, limit=self.holder
                 )
             is_new, self.holder = self.holder != holder, holder
+            self._was_in_graph = self._is_in_graph(holder)
         finally:
             self._busy.release()
         if is_new:
             self._changed(f"{holder} has control of the arm")
 
     def _free_of_the_dead(self) -> None:
-        if self.holder and self._is_dead(self.holder):
+        if self.holder and self._is_gone(self.holder):
             self._node.get_logger().warning(f"{self.holder} had control of the arm and is gone")
             self.holder = ""
+
+    def _is_gone(self, holder: str) -> bool:
+        """Return whether a holder has died: by its process, or else because the graph has lost it.
+
+        A process is unknown when it runs on another machine, or died before its first heartbeat was heard. A holder
+        that never was in the graph is a person's own program; nothing is known of it, so it keeps the arm.
+        """
+        is_alive = self._is_alive(holder)
+        if is_alive is None:
+            return self._was_in_graph and not self._is_in_graph(holder)
+        return not is_alive
+
+    def _is_in_graph(self, holder: str) -> bool:
+        return any(
+            f"{namespace.rstrip('/')}/{name}" == holder
+            for name, namespace in self._node.get_node_names_and_namespaces()
+        )
 
     def _take_back(self, holder: str) -> None:
         if self.holder == holder:

@@ -86,7 +86,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self,
             self._busy,
             lambda: self._is_ready and self._lost is None,
-            lambda name: name in self._senders and process_exists(self._senders[name]) is False,
+            lambda name: process_exists(self._senders[name]) if name in self._senders else None,
             lambda reason: self._cell.stay(reason),
         )
         self._cell = CellStateTeller(
