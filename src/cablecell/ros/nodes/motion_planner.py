@@ -257,7 +257,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         plan = Plan(thinned(found.trajectory), found.attempts)
         if self.is_active:
             stamp = self.get_clock().now().to_msg()
-            self._preview.publish(to_preview(plan.trajectory, self._maker.model, move.tip_frame, stamp))
+            self._preview.publish(to_preview(plan.trajectory, self._maker.model, move.tip.frame, stamp))
             self._preview_trajectory.publish(to_joint_trajectory(plan.trajectory))
         return plan
 
