@@ -103,11 +103,12 @@ class GoalRunner:
     def destroy(self) -> None:
         """Wait for the work and take the server away, after what the executor still has to answer for it.
 
-        Right after a goal the server stays for `_GOODBYE_S`: the client's request for the result may still wait behind
-        this very call, and an answer is lost when its writer goes before it is acknowledged.
+        When the node is shut down right after a goal the server stays for `_GOODBYE_S`: the client's request for the
+        result may still wait behind this very call, and an answer is lost when its writer goes before it is
+        acknowledged. A node that may be configured again cannot wait: two servers of one action would both answer.
         """
         self.join()
-        is_goodbye_due = time.monotonic() < self._ended_s + _GOODBYE_S
+        is_goodbye_due = self._node.is_closing and time.monotonic() < self._ended_s + _GOODBYE_S
         executor = self._node.executor
         if executor is None:
             self._server.destroy()
