@@ -92,3 +92,14 @@ def test_bench_counts_every_rollout_and_states_the_interval():
         "rtf",
     ):
         assert key in summary
+
+
+def test_moves_are_planned_with_the_cable_behind_the_plug():
+    rollout = Rollout(load_trials().trials["trial_3"], load_connectors(), seed=2, simulation=load_simulation())
+    try:
+        cable = rollout._believed_scene().cable
+    finally:
+        rollout.close()
+    data = load_connectors()["sc"].cable
+    assert cable is not None
+    assert cable.bend_radius_m >= data.min_bend_radius_m

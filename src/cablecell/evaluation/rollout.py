@@ -39,7 +39,7 @@ from cablecell.core.insertion.staging import staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
-from cablecell.core.motion.scene import AttachedBody, Box, Obstacle, obstacles_from_urdf
+from cablecell.core.motion.scene import AttachedBody, Box, Obstacle, hold_cable, obstacles_from_urdf
 from cablecell.core.motion.scene import Scene as PlanningScene
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits
@@ -330,7 +330,17 @@ class Rollout:
         fingers = ("left_finger_link", "right_finger_link", "gripper_base_link")
         grip = [(body.name, finger) for body in bodies for finger in fingers]
         among = [(a.name, b.name) for a in bodies for b in bodies]
-        return PlanningScene().with_obstacles(obstacles).with_attached(*bodies).allowing(*grip, *among)
+        cable = self._target.connector.cable
+        held = hold_cable(
+            "tcp",
+            self._tip.X @ make_pose(np.eye(3), plug.cable_exit_m),
+            diameter_m=cable.diameter_m,
+            bending_stiffness_nm2=cable.bending_stiffness_nm2,
+            mass_kg_per_m=cable.mass_kg_per_m,
+            min_bend_radius_m=cable.min_bend_radius_m,
+        )
+        scene = PlanningScene().with_obstacles(obstacles).with_attached(*bodies).with_cable(held)
+        return scene.allowing(*grip, *among)
 
     def step(self) -> InsertionResult | None:
         """Go on by one control period; return the skill's result when there is one.
