@@ -9,7 +9,7 @@ import pytest
 
 from cablecell.core.geometry import exp_so3, invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
 from cablecell.core.motion.blend import blend
-from cablecell.core.motion.errors import PathCollisionError, PathGeometryError, StartInCollisionError
+from cablecell.core.motion.errors import PathCollisionError, PathGeometryError, SingularityError, StartInCollisionError
 from cablecell.core.motion.joint_blend import time_rounded_joint_path
 from cablecell.core.motion.scene import Scene
 from cablecell.core.motion.sequence import JointGoal, SequenceGoal, Tip, ToolGoal
@@ -113,6 +113,27 @@ def test_random_joint_lines_go_round_their_corners_within_limits_and_radii() -> 
         gained.append(1.0 - whole.duration_s / resting.duration_s)
     # What a joint that turns back loses by not resting is more than others gain: the sequence takes the faster way.
     assert max(gained) > 0.2
+
+
+def test_random_sequences_of_all_kinds_keep_the_limits() -> None:
+    rng = np.random.default_rng(77)
+    timed = 0
+    for _ in range(30):
+        goals: list[SequenceGoal] = []
+        offset, count = np.zeros(3), int(rng.integers(2, 5))
+        for k in range(count):
+            offset = np.clip(offset + rng.uniform(-0.12, 0.12, 3), (-0.1, -0.2, 0.0), (0.2, 0.2, 0.2))
+            X, radius = at(tuple(offset), tuple(rng.uniform(-0.3, 0.3, 3))), float(rng.uniform(0.01, 0.08))
+            radius *= k + 1 < count
+            is_joint_line = rng.random() < 0.5
+            goals.append(JointGoal(X_base_tip=X, blend_radius_m=radius) if is_joint_line else ToolGoal(X, None, radius))
+        try:
+            whole = sequence(*goals)
+        except SingularityError:
+            continue  # a line that the arm cannot follow
+        assert_within_limits(whole)
+        timed += 1
+    assert timed >= 20
 
 
 def test_going_on_the_same_way_does_not_slow_down_and_turning_back_stops() -> None:

@@ -21,6 +21,8 @@ _COARSE_S, _FINE_S = 0.004, 0.0002
 """Periods at which limits are looked at: first, and a tenth of a controller's before a blend is taken."""
 
 _ROUNDING = 1e-6
+_JERK_TOLERANCE = 1.05
+"""Use of the jerk limit that a finite difference between the samples of a line may show."""
 
 _SHARES = tuple(np.linspace(1.0, 0.1, 10).tolist())
 """Shares of the longest blend that are tried."""
@@ -72,7 +74,11 @@ def blend(
     for candidate in sorted((item for item in found if item is not None), key=lambda item: -item.gain_s):
         samples = candidate.window.sample_at(np.linspace(0.0, candidate.window.duration_s, _SAMPLES))[0]
         if max(float(np.linalg.norm(tip(q) - corner)) for q in samples) <= radius_m * (1.0 + _ROUNDING):
-            return _joined(first, candidate, second)
+            # A knot that was left out beside the blend changes the pieces around it.
+            whole = _joined(first, candidate, second)
+            use = measure_limit_use(whole, limits, _FINE_S)
+            if max(use.velocity, use.acceleration) <= 1.0 + _ROUNDING and use.jerk <= _JERK_TOLERANCE:
+                return whole
     return first.then(second)
 
 
