@@ -10,7 +10,8 @@ import numpy as np
 import pybullet as p
 import pytest
 
-from cablecell.configuration import config_folder, load_connector
+from cablecell.configuration import config_folder, load_connector, load_connectors
+from cablecell.evaluation import bench_catch
 from cablecell.evaluation.connector_drawing import save_drawing
 from cablecell.simulation.plug_rig import PlugRig, RigRows, Support
 from cablecell.simulation.rigid import NO_ROTATION, Pose
@@ -107,6 +108,22 @@ def test_a_connector_that_the_code_has_never_seen_needs_a_file_only(tmp_path):
     assert push(connector, yaw_rad=math.pi).short_m > 7.0e-3
     for picture in save_drawing(connector, tmp_path / "new", "new"):
         assert picture.stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(
+    ("clearance_m", "seed"),
+    [
+        (None, (0, 8, 0, 101)),
+        (2.0e-5, (0, 8, 20, 1)),
+        (2.0e-5, (0, 8, 20, 12)),
+        (2.0e-5, (0, 8, 20, 181)),
+        (2.0e-5, (1, 8, 20, 418)),
+    ],
+)
+def test_plugs_that_once_were_caught_at_a_lead_in_go_in(clearance_m, seed):
+    row = bench_catch.push((load_connectors()["usb_c"], clearance_m, seed))
+    assert row["passed"]
+    assert row["rim_force_n"] < 10.0
 
 
 @pytest.mark.parametrize(("beside_m", "is_held"), [(0.3e-3, True), (1.5e-3, False), (4.0e-3, False)])
