@@ -48,6 +48,23 @@ class ControlSettings(ParameterSchema):
     feedforward_torque_rate: float = parameter(
         25.0, "Fastest change of a feed-forward moment.", unit="N*m/s", minimum=0.1, maximum=500.0
     )
+    force_loop_rate: float = parameter(
+        8.0, "Integral gain of a force set-point, per unit of its feedback gain.", unit="1/s", minimum=0.0, maximum=50.0
+    )
+    force_correction_limit_n: float = parameter(
+        5.0, "Most that the loop adds to a force set-point.", unit="N", minimum=0.0, maximum=50.0
+    )
+    moment_correction_limit_nm: float = parameter(0.5, "Likewise to a moment.", unit="N*m", minimum=0.0, maximum=10.0)
+    force_speed_limit: float = parameter(
+        0.05,
+        "Speed at which an axis with a force set-point moves where it meets nothing.",
+        unit="m/s",
+        minimum=0.001,
+        maximum=0.5,
+    )
+    force_angular_speed_limit: float = parameter(
+        0.5, "Likewise of a rotation.", unit="rad/s", minimum=0.01, maximum=3.0
+    )
     gain_time_constant_s: float = parameter(
         0.02, "Time constant with which stiffness and damping follow.", unit="s", minimum=0.0, maximum=1.0
     )

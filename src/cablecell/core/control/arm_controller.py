@@ -27,6 +27,7 @@ from cablecell.core.control.errors import (
     ExecutionError,
     NonFiniteCommandError,
 )
+from cablecell.core.control.force_loop import prepare_force_axes
 from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.joint_reference import JointReference
@@ -187,19 +188,20 @@ class ArmController:
         """Make a compliance setpoint the target.
 
         Raises:
-            ExecutionError: NaN, stale or future stamp (codes 301, 304, 305), or the controller is stopped; nothing
-                was changed.
+            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis (codes 301, 303 to 305), or
+                the controller is stopped; nothing was changed.
         """
         self._require_running()
-        numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
+        c = command
+        numbers = (c.X_base_target, c.X_tcp_comp, c.stiffness, c.damping, c.feedforward, c.feedback_gains, c.twist)
         # A sum is finite when its terms are; one that overflows is no setpoint either.
-        if not math.isfinite(sum(float(values.sum()) for values in numbers)):
+        if not math.isfinite(sum(float(values.sum()) for values in numbers) + float(c.acceleration.sum())):
             raise NonFiniteCommandError(
                 "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
             )
         newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
         require_fresh(command.stamp_s, now_s, newest, self._settings)
-        self._compliance = command
+        self._compliance = prepare_force_axes(command, self._settings)
         self._compliance_at_s = now_s
 
     # Tick ----------------------------------------------------------------------------------------------------
@@ -378,7 +380,10 @@ class ArmController:
             setpoint = self._setpoint(dynamics, is_held)
             X_reference = self._interpolator.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3])
-            tau, is_limited = torques.comply(dynamics, dq, setpoint, X_reference, twist, wrench_tcp)
+            is_set_point = self._mode is ControllerMode.COMPLIANCE
+            tau, is_limited = torques.comply(
+                dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
+            )
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             update = self._joint_target(is_held=is_held)

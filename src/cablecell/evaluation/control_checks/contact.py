@@ -14,6 +14,8 @@ from cablecell.ports import CommandMode
 
 APPROACH = 0.01
 """Speed at which the plate is met, m/s."""
+CLOSED = 0.9
+"""Feedback gain where the loop of a torque-controlled arm is closed over the force sensor."""
 _GAP_M = 0.002
 _SECONDS = 4.0
 _HELD_S = 1.5
@@ -57,24 +59,27 @@ def press(mode: CommandMode, seed: int, force_n: float, gain: float = 0.0) -> Ro
     }
 
 
-def force_error(mode: CommandMode, seed: int) -> tuple[float, Row]:
+def force_error(mode: CommandMode, seed: int, *, gain: float = 0.0) -> tuple[float, Row]:
     """Hold 1, 2, 5 and 10 N; return the largest error of the mean, N."""
-    rows = {force: press(mode, seed, force) for force in (1.0, 2.0, 5.0, 10.0)}
+    rows = {force: press(mode, seed, force, gain) for force in (1.0, 2.0, 5.0, 10.0)}
     notes: Row = {}
     for force, row in rows.items():
         notes |= {f"{key}_at_{force:.0f}n": value for key, value in row.items()}
     return max(row["error_n"] if row["met_after_s"] is not None else math.inf for row in rows.values()), notes
 
 
-def overshoot(mode: CommandMode, seed: int) -> tuple[float, Row]:
+def overshoot(mode: CommandMode, seed: int, *, gain: float = 0.0) -> tuple[float, Row]:
     """Run into the plate with a set-point of 10 N at 10 mm/s; return how far the force goes beyond it, N."""
-    row = press(mode, seed, 10.0)
+    row = press(mode, seed, 10.0, gain)
     return row["overshoot_n"] if row["met_after_s"] is not None else math.inf, row
 
 
 def contact_checks() -> list[Check]:
     """Return the checks of an arm in contact."""
-    checks = []
+    checks = [
+        Check("torque_force_closed", "N", 0.4, partial(force_error, CommandMode.EFFORT, gain=CLOSED)),
+        Check("torque_overshoot_closed", "N", 5.0, partial(overshoot, CommandMode.EFFORT, gain=CLOSED)),
+    ]
     for mode, name in ((CommandMode.EFFORT, "torque"), (CommandMode.POSITION, "position")):
         checks += [
             Check(f"{name}_force", "N", 0.4, partial(force_error, mode)),
