@@ -145,7 +145,14 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
 
 
 class TrajectoryFollower:
-    """Plays one trajectory tick by tick; a cancel slows down along the path instead of cutting the corner."""
+    """Plays one trajectory tick by tick; a cancel slows down along the path instead of cutting the corner.
+
+    Attributes:
+        state: What it is doing.
+        fault: Why it gave up; None otherwise.
+        present: Where the arm should be at the time of the last step: what a torque is computed from. What `step`
+            returns is one period later: what an arm is told that goes there by itself.
+    """
 
     def __init__(self, trajectory: JointTrajectory, tolerances: Tolerances, stop_time_s: float) -> None:
         self._trajectory = trajectory
@@ -156,6 +163,7 @@ class TrajectoryFollower:
         self._settled_for_s = 0.0
         self.state = FollowState.RUNNING
         self.fault: ExecutionError | None = None
+        self.present = self._standing(self._sample())
 
     @property
     def progress(self) -> float:
@@ -180,13 +188,20 @@ class TrajectoryFollower:
                 self.state = FollowState.ABORTED if self.fault is not None else FollowState.CANCELLED
         elif self.state.is_final:
             self._rate = 0.0
+        self.present = self._moving(before, rate_change / dt_s)
         self._time_s = min(self._time_s + self._rate * dt_s, float(self._trajectory.times_s[-1]))
-        after = self._sample()
-        if self.state in (FollowState.RUNNING, FollowState.STOPPING):
-            ddq = after.ddq * self._rate * self._rate + after.dq * (rate_change / dt_s)
-            return Reference(after.q, after.dq * self._rate, ddq)
-        zero = np.zeros_like(after.q)
-        return Reference(after.q, zero, zero)
+        return self._moving(self._sample(), rate_change / dt_s)
+
+    def _moving(self, sample: Reference, rate_per_s: float) -> Reference:
+        """Return a point of the path as it is passed with the present rate."""
+        if self.state not in (FollowState.RUNNING, FollowState.STOPPING):
+            return self._standing(sample)
+        ddq = sample.ddq * self._rate * self._rate + sample.dq * rate_per_s
+        return Reference(sample.q, sample.dq * self._rate, ddq)
+
+    def _standing(self, sample: Reference) -> Reference:
+        zero = np.zeros_like(sample.q)
+        return Reference(sample.q, zero, zero)
 
     def _check(self, q: Array, reference: Reference, dt_s: float) -> None:
         error = np.abs(q - reference.q)
