@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cablecell.core.errors import ConfigurationError, WorkcellError
+from cablecell.evaluation.bench_page import write_page
 
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
@@ -65,7 +66,8 @@ def run_from_cli(
         n: Number of trials.
         seed: Seed of everything random.
         workers: Processes that run trials.
-        json_file: Where to write the result; empty for nowhere.
+        json_file: Where to write the result, with a page of its figures beside it where the module of the benchmark
+            has `figures`; empty for nowhere.
         options: What only some benchmarks take, such as a scenario file; a benchmark that does not know it refuses.
     """
     console = Console(highlight=False)
@@ -98,6 +100,11 @@ def run_from_cli(
     console.print(table)
     if json_file:
         Path(json_file).write_text(json.dumps(result, indent=2), encoding="utf-8")
+        figures = getattr(module, "figures", None)
+        if figures is not None:
+            page = Path(json_file).with_suffix(".html")
+            write_page(page, result, figures(name, result["results"]))
+            console.print(f"figures: {page}", markup=False, soft_wrap=True)
     return 0
 
 

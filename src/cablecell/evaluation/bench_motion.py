@@ -29,6 +29,9 @@ from cablecell.core.motion.scene import AttachedBody, Box, Scene, obstacles_from
 from cablecell.core.motion.timing import LineLimits, time_joint_path, time_line
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, is_at_rest, measure_limit_use
 from cablecell.evaluation.bench import wilson_interval
+from cablecell.evaluation.motion_figures import draw as figures
+
+__all__ = ["figures", "run_collision", "run_ik", "run_timing"]
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]

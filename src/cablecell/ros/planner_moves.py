@@ -22,7 +22,7 @@ from cablecell.core.motion.errors import (
     PathCollisionError,
     SingularityError,
 )
-from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.model import ARM_JOINT_NAMES, RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.planner import PlannerSettings
 from cablecell.core.motion.scene import Scene
@@ -152,18 +152,19 @@ def _via(target: Any, scene: PlanningScene) -> Matrix:
 
 
 def parse_named_targets(texts: Sequence[str], model: RobotModel) -> dict[str, dict[str, float]]:
-    """Return the joint positions of named targets, `home` among them, each within the limits.
+    """Return the joint positions of named targets, each within the limits; the cell's arm has a `home` without asking.
 
     Args:
         texts: Each `name: q1, q2, …`, rad, in the order of the model's joints.
         model: Whose joints they are.
 
     Raises:
-        MoveRequestError: A text is not of that form (code 941).
+        MoveRequestError: A text is not of that form, or another arm has no `home` (code 941).
         JointLimitError: A position is outside its limits (code 102).
     """
-    home = dict(zip(model.joint_names, Robot().home_joint_positions.in_order(), strict=True))
-    named = {"home": home}
+    named: dict[str, dict[str, float]] = {}
+    if model.joint_names == ARM_JOINT_NAMES:
+        named["home"] = dict(zip(model.joint_names, Robot().home_joint_positions.in_order(), strict=True))
     for text in texts:
         name, _, values = text.partition(":")
         try:
@@ -173,6 +174,10 @@ def parse_named_targets(texts: Sequence[str], model: RobotModel) -> dict[str, di
         if not name.strip() or len(positions) != model.dof:
             raise _refused("named_targets", f"'{text}'", f"name: {model.dof} joint positions in rad, with commas")
         named[name.strip()] = dict(zip(model.joint_names, model.check_joint_limits(positions).tolist(), strict=True))
+    if "home" not in named:
+        raise _refused(
+            "named_targets", ", ".join(named) or "nothing", f"home: {model.dof} joint positions, for this arm"
+        )
     return named
 
 

@@ -27,7 +27,7 @@ from visualization_msgs.msg import MarkerArray
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_robot
 from cablecell.core.config.motion_planner import MotionPlannerParameters
-from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.errors import NotActiveError, ParameterError, WorkcellError
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.scene import Scene
 from cablecell.ros import qos
@@ -52,6 +52,22 @@ _POLL_S = 0.01
 _PLAN_OVERRUN_S = 20.0
 """What checking and timing a plan, and a busy machine, may take beyond the budget of the planner."""
 _FEEDBACK_S = 0.1
+
+
+def _description(settings: MotionPlannerParameters) -> str:
+    """Return the URDF of the arm.
+
+    Raises:
+        ParameterError: The file cannot be read (code 901).
+    """
+    if not settings.description_file:
+        return load_robot_description()
+    try:
+        return Path(settings.description_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(
+            f"description_file cannot be read: {error}", quantity="description_file", value=settings.description_file
+        ) from error
 
 
 def _no_check() -> None:
@@ -92,17 +108,29 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
     def setup(self) -> None:
         """Read descriptions, prepare the planner and create the interfaces."""
         settings = self.parameters.values
-        urdf = load_robot_description()
-        self._model = RobotModel(urdf)  # for the threads of requests; the planner's own is for its thread alone
+        urdf, joint_names = _description(settings), tuple(settings.joint_names)
+        # For the threads of requests; the planner's own is for its thread alone.
+        self._model = RobotModel(urdf, joint_names=joint_names)
         layout = load_layout(settings.layout_file, settings.layout)
+        self._named = parse_named_targets(settings.named_targets, self._model)
         self._scene = PlanningScene(
-            self._model, layout, assume_held=settings.assume_held, unseen_margin_m=settings.unseen_margin_m
+            self._model,
+            layout,
+            assume_held=settings.assume_held,
+            unseen_margin_m=settings.unseen_margin_m,
+            q_home=np.array(list(self._named["home"].values())),
         )
         speed_limits = None
         if settings.robot_file:
             speed_limits = np.array(load_robot(Path(settings.robot_file)).limits.velocity_rad_per_s)
-        self._maker = MoveMaker(RobotModel(urdf), settings, speed_limits)
-        self._named = parse_named_targets(settings.named_targets, self._model)
+            if speed_limits.shape != (self._model.dof,):
+                raise ParameterError(
+                    f"robot_file has speed limits of {len(speed_limits)} joints; the arm has {self._model.dof}",
+                    quantity="robot_file",
+                    value=len(speed_limits),
+                    limit=self._model.dof,
+                )
+        self._maker = MoveMaker(RobotModel(urdf, joint_names=joint_names), settings, speed_limits)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="planner")
         self._created.callback(self._thread.shutdown, cancel_futures=True)
         self._preview = self._publisher(MarkerArray, "preview", qos.STATE)
