@@ -142,6 +142,19 @@ class ControlSettings(ParameterSchema):
     contact_force_limit_n: float = parameter(
         60.0, "Measured force at which the controller stops the arm.", unit="N", minimum=5.0, maximum=500.0
     )
+    collision_bandwidth: float = parameter(
+        40.0,
+        "Bandwidth with which torques on a torque-controlled arm are estimated.",
+        unit="rad/s",
+        minimum=1.0,
+        maximum=200.0,
+    )
+    collision_torque_share: float = parameter(
+        0.06,
+        "Share of a joint's effort limit that may push it unexplained; above it the arm stops.",
+        minimum=0.01,
+        maximum=1.0,
+    )
     trajectory_stop_time_s: float = parameter(
         0.15,
         "Time in which a cancelled trajectory is brought to rest along its path.",

@@ -14,6 +14,7 @@ import numpy as np
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.brake import JointBrake
+from cablecell.core.control.collision import MomentumObserver
 from cablecell.core.control.command import (
     ComplianceCommand,
     JointMotionUpdate,
@@ -74,6 +75,7 @@ class ArmController:
         self._arrived_s, self._is_new = -math.inf, False
         self._joints = JointReference(settings, model.joint_limits)
         self._brake: JointBrake | None = None
+        self._observer = MomentumObserver(settings, self._limits.effort)
         self._is_dead = False
         self._torques = TorqueDrive(settings, self._limits)
         self._command_mode = command_mode
@@ -119,6 +121,7 @@ class ArmController:
         if self._mode is not ControllerMode.STOPPED:
             self.hold()
         self._drop_commands()
+        self._observer.reset()
         if self._drive is not None:
             self._drive.forget()
 
@@ -217,7 +220,7 @@ class ArmController:
         """
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
-        self._watch(state, wrench_tcp)
+        self._watch(state, dynamics, wrench_tcp)
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -234,9 +237,14 @@ class ArmController:
         )
         return command
 
-    def _watch(self, state: ArmState, wrench_tcp: Array | None) -> None:
+    def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
+        if self._drive is None:
+            self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
+            hit = self._observer.hit()
+            if hit is not None:
+                self.stop(hit)
         if wrench_tcp is not None:
             force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
             if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
@@ -390,7 +398,9 @@ class ArmController:
             tau = torques.update_joints(dynamics, q, dq, self._joints, update, is_held=is_held)
         else:
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
-        return JointCommand(CommandMode.EFFORT, torques.bound(q, dq, tau)), reference, is_limited
+        tau = torques.bound(q, dq, tau)
+        self._observer.command(tau)
+        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
 
     def _go_on(self, dynamics: ArmDynamics, q: Array, dq: Array) -> None:
         """Take up a stream that has come back, from where the arm has got to and with the speed that it has."""
