@@ -36,6 +36,9 @@ class ControlSettings(ParameterSchema):
     stop_angular_acceleration: float = parameter(
         24.0, "Likewise of its rotation.", unit="rad/s^2", minimum=0.1, maximum=200.0
     )
+    workspace_reach_m: float = parameter(
+        1.5, "Distance from `base_link` beyond which a commanded pose is refused.", unit="m", minimum=0.1, maximum=10.0
+    )
     force_limit_n: float = parameter(
         40.0, "Highest norm of the commanded force at the compliance frame.", unit="N", minimum=1.0, maximum=150.0
     )

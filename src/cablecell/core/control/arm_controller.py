@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
+from cablecell.core.control import validation as check
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.brake import JointBrake
 from cablecell.core.control.collision import MomentumObserver
@@ -26,7 +27,6 @@ from cablecell.core.control.errors import (
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
-    NonFiniteCommandError,
 )
 from cablecell.core.control.force_loop import prepare_force_axes
 from cablecell.core.control.interpolation import PoseInterpolator
@@ -44,7 +44,6 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
-from cablecell.core.control.validation import require_fresh
 from cablecell.core.geometry import Array, invert_pose, rotate_six
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
@@ -191,19 +190,24 @@ class ArmController:
         """Make a compliance setpoint the target.
 
         Raises:
-            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis (codes 301, 303 to 305), or
-                the controller is stopped; nothing was changed.
+            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis, numbers out of range (codes
+                301, 303 to 305, 321), or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        c = command
-        numbers = (c.X_base_target, c.X_tcp_comp, c.stiffness, c.damping, c.feedforward, c.feedback_gains, c.twist)
-        # A sum is finite when its terms are; one that overflows is no setpoint either.
-        if not math.isfinite(sum(float(values.sum()) for values in numbers) + float(c.acceleration.sum())):
-            raise NonFiniteCommandError(
-                "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
-            )
+        for name, values, limit, unit in (
+            ("target", command.X_base_target[:3, 3], self._settings.workspace_reach_m, "m"),
+            ("compliance_frame", command.X_tcp_comp[:3, 3], check.OFFSET_LIMIT_M, "m"),
+            ("stiffness", command.stiffness, check.STIFFNESS_LIMIT, "N/m and N*m/rad"),
+            ("damping", command.damping, check.DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
+            ("feedforward", command.feedforward, check.WRENCH_LIMIT, "N and N*m"),
+            ("feedback_gains", command.feedback_gains, 1.0e6, ""),
+            ("twist", command.twist, check.RATE_LIMIT, "m/s and rad/s"),
+            ("acceleration", command.acceleration, check.ACCELERATION_LIMIT, "m/s^2 and rad/s^2"),
+            ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], 1.0e3, ""),
+        ):
+            check.require_moderate(name, values, limit, unit)
         newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
-        require_fresh(command.stamp_s, now_s, newest, self._settings)
+        check.require_fresh(command.stamp_s, now_s, newest, self._settings)
         self._compliance = prepare_force_axes(command, self._settings)
         self._compliance_at_s = now_s
 

@@ -99,3 +99,9 @@ class CollisionError(ExecutionError):
     """Something pushes the arm that neither its motion nor the force sensor explains; the arm was stopped."""
 
     code = 320
+
+
+class CommandRangeError(ExecutionError):
+    """A command asks for more than any arm does, or for a place out of its workspace; nothing was changed."""
+
+    code = 321
