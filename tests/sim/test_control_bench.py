@@ -48,3 +48,9 @@ def test_a_check_is_run_by_name_and_seed():
     row = bench_control.run_one(("torque_overshoot", 5))
     assert row["pass"]
     assert row["mean_n"] == pytest.approx(10.0, abs=0.4)
+
+
+def test_a_hit_on_the_forearm_is_found_though_the_wrist_feels_little():
+    row = bench_control.run_one(("torque_hit_forearm", 4))
+    assert row["pass"], row
+    assert row["wrist_felt_n"] < 10.0

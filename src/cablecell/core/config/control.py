@@ -36,6 +36,9 @@ class ControlSettings(ParameterSchema):
     stop_angular_acceleration: float = parameter(
         24.0, "Likewise of its rotation.", unit="rad/s^2", minimum=0.1, maximum=200.0
     )
+    workspace_reach_m: float = parameter(
+        1.5, "Distance from `base_link` beyond which a commanded pose is refused.", unit="m", minimum=0.1, maximum=10.0
+    )
     force_limit_n: float = parameter(
         40.0, "Highest norm of the commanded force at the compliance frame.", unit="N", minimum=1.0, maximum=150.0
     )
@@ -141,6 +144,19 @@ class ControlSettings(ParameterSchema):
     )
     contact_force_limit_n: float = parameter(
         60.0, "Measured force at which the controller stops the arm.", unit="N", minimum=5.0, maximum=500.0
+    )
+    collision_bandwidth: float = parameter(
+        40.0,
+        "Bandwidth with which torques on a torque-controlled arm are estimated.",
+        unit="rad/s",
+        minimum=1.0,
+        maximum=200.0,
+    )
+    collision_torque_share: float = parameter(
+        0.06,
+        "Share of a joint's effort limit that may push it unexplained; above it the arm stops.",
+        minimum=0.01,
+        maximum=1.0,
     )
     trajectory_stop_time_s: float = parameter(
         0.15,

@@ -12,8 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
+from cablecell.core.control import validation as check
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.brake import JointBrake
+from cablecell.core.control.collision import MomentumObserver
 from cablecell.core.control.command import (
     ComplianceCommand,
     JointMotionUpdate,
@@ -25,7 +27,6 @@ from cablecell.core.control.errors import (
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
-    NonFiniteCommandError,
 )
 from cablecell.core.control.force_loop import prepare_force_axes
 from cablecell.core.control.interpolation import PoseInterpolator
@@ -43,7 +44,6 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
-from cablecell.core.control.validation import require_fresh
 from cablecell.core.geometry import Array, invert_pose, rotate_six
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
@@ -74,6 +74,7 @@ class ArmController:
         self._arrived_s, self._is_new = -math.inf, False
         self._joints = JointReference(settings, model.joint_limits)
         self._brake: JointBrake | None = None
+        self._observer = MomentumObserver(settings, self._limits.effort)
         self._is_dead = False
         self._torques = TorqueDrive(settings, self._limits)
         self._command_mode = command_mode
@@ -119,6 +120,7 @@ class ArmController:
         if self._mode is not ControllerMode.STOPPED:
             self.hold()
         self._drop_commands()
+        self._observer.reset()
         if self._drive is not None:
             self._drive.forget()
 
@@ -188,19 +190,24 @@ class ArmController:
         """Make a compliance setpoint the target.
 
         Raises:
-            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis (codes 301, 303 to 305), or
-                the controller is stopped; nothing was changed.
+            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis, numbers out of range (codes
+                301, 303 to 305, 321), or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        c = command
-        numbers = (c.X_base_target, c.X_tcp_comp, c.stiffness, c.damping, c.feedforward, c.feedback_gains, c.twist)
-        # A sum is finite when its terms are; one that overflows is no setpoint either.
-        if not math.isfinite(sum(float(values.sum()) for values in numbers) + float(c.acceleration.sum())):
-            raise NonFiniteCommandError(
-                "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
-            )
+        for name, values, limit, unit in (
+            ("target", command.X_base_target[:3, 3], self._settings.workspace_reach_m, "m"),
+            ("compliance_frame", command.X_tcp_comp[:3, 3], check.OFFSET_LIMIT_M, "m"),
+            ("stiffness", command.stiffness, check.STIFFNESS_LIMIT, "N/m and N*m/rad"),
+            ("damping", command.damping, check.DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
+            ("feedforward", command.feedforward, check.WRENCH_LIMIT, "N and N*m"),
+            ("feedback_gains", command.feedback_gains, 1.0e6, ""),
+            ("twist", command.twist, check.RATE_LIMIT, "m/s and rad/s"),
+            ("acceleration", command.acceleration, check.ACCELERATION_LIMIT, "m/s^2 and rad/s^2"),
+            ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], 1.0e3, ""),
+        ):
+            check.require_moderate(name, values, limit, unit)
         newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
-        require_fresh(command.stamp_s, now_s, newest, self._settings)
+        check.require_fresh(command.stamp_s, now_s, newest, self._settings)
         self._compliance = prepare_force_axes(command, self._settings)
         self._compliance_at_s = now_s
 
@@ -217,7 +224,7 @@ class ArmController:
         """
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
-        self._watch(state, wrench_tcp)
+        self._watch(state, dynamics, wrench_tcp)
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -234,9 +241,14 @@ class ArmController:
         )
         return command
 
-    def _watch(self, state: ArmState, wrench_tcp: Array | None) -> None:
+    def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
+        if self._drive is None:
+            self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
+            hit = self._observer.hit()
+            if hit is not None:
+                self.stop(hit)
         if wrench_tcp is not None:
             force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
             if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
@@ -390,7 +402,9 @@ class ArmController:
             tau = torques.update_joints(dynamics, q, dq, self._joints, update, is_held=is_held)
         else:
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
-        return JointCommand(CommandMode.EFFORT, torques.bound(q, dq, tau)), reference, is_limited
+        tau = torques.bound(q, dq, tau)
+        self._observer.command(tau)
+        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
 
     def _go_on(self, dynamics: ArmDynamics, q: Array, dq: Array) -> None:
         """Take up a stream that has come back, from where the arm has got to and with the speed that it has."""

@@ -115,17 +115,17 @@ class CommandInterpreter:
                 value=update.frame_id,
                 limit=valid,
             )
-        for name, values, size, unit in (
-            ("pose.position", update.position, 3, "m"),
-            ("pose.orientation", update.quat_xyzw, 4, ""),
-            ("velocity", update.velocity, 6, "m/s and rad/s"),
-            ("target_stiffness", update.stiffness, 36, "N/m and N*m/rad"),
-            ("target_damping", update.damping, 36, "N*s/m and N*m*s/rad"),
-            ("feedforward_wrench_at_tip", update.feedforward_at_tip, 6, "N and N*m"),
-            ("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip, 6, ""),
+        for name, values, size, limit, unit in (
+            ("pose.position", update.position, 3, self._settings.workspace_reach_m, "m"),
+            ("pose.orientation", update.quat_xyzw, 4, 1.0e6, ""),
+            ("velocity", update.velocity, 6, check.RATE_LIMIT, "m/s and rad/s"),
+            ("target_stiffness", update.stiffness, 36, check.STIFFNESS_LIMIT, "N/m and N*m/rad"),
+            ("target_damping", update.damping, 36, check.DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
+            ("feedforward_wrench_at_tip", update.feedforward_at_tip, 6, check.WRENCH_LIMIT, "N and N*m"),
+            ("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip, 6, 1.0e6, ""),
         ):
             check.require_size(name, values, size)
-            check.require_finite(name, values, unit)
+            check.require_moderate(name, values, limit, unit)
         if mode is TrajectoryMode.POSITION:
             check.require_unit_quaternion("pose.orientation", update.quat_xyzw)
         check.require_gain_matrix("target_stiffness", np.asarray(update.stiffness).reshape(6, 6))
@@ -156,13 +156,14 @@ class CommandInterpreter:
         check.require_size("positions" if position_mode else "velocities", self._wanted(update, mode), n)
         if update.feedforward_torque.size:
             check.require_size("target_feedforward_torque", update.feedforward_torque, n)
-        for name, values, unit in (
-            ("target_stiffness", update.stiffness, "N*m/rad"),
-            ("target_damping", update.damping, "N*m*s/rad"),
-            ("positions" if position_mode else "velocities", self._wanted(update, mode), "rad and rad/s"),
-            ("target_feedforward_torque", update.feedforward_torque, "N*m"),
+        wanted = "positions" if position_mode else "velocities"
+        for name, values, limit, unit in (
+            ("target_stiffness", update.stiffness, check.STIFFNESS_LIMIT, "N*m/rad"),
+            ("target_damping", update.damping, check.DAMPING_LIMIT, "N*m*s/rad"),
+            (wanted, self._wanted(update, mode), check.ANGLE_LIMIT_RAD, "rad" if position_mode else "rad/s"),
+            ("target_feedforward_torque", update.feedforward_torque, check.WRENCH_LIMIT, "N*m"),
         ):
-            check.require_finite(name, values, unit)
+            check.require_moderate(name, values, limit, unit)
         check.require_joint_gains("target_stiffness", update.stiffness, "N*m/rad")
         check.require_joint_gains("target_damping", update.damping, "N*m*s/rad")
         check.require_fresh(update.stamp_s, now_s, self._newest_s, self._settings)

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from cablecell.core.control.command import ComplianceCommand
+from cablecell.core.control.errors import CollisionError
 from cablecell.evaluation.control_checks.check import Check, Row
-from cablecell.evaluation.control_rig import DT_S, ControlRig
+from cablecell.evaluation.control_rig import DT_S, ControlRig, Push
 from cablecell.ports import CommandMode
 
 APPROACH = 0.01
@@ -74,10 +75,34 @@ def overshoot(mode: CommandMode, seed: int, *, gain: float = 0.0) -> tuple[float
     return row["overshoot_n"] if row["met_after_s"] is not None else math.inf, row
 
 
+def hit(mode: CommandMode, seed: int, *, force_n: float) -> tuple[float, Row]:
+    """Push the forearm with a force that rises within 20 ms; return the time to the stop, s, if it is named rightly."""
+    rng = np.random.default_rng([seed, 6])
+    rig = ControlRig(mode, seed)
+    try:
+        rig.tare()
+        world = rig.machine.world
+        direction = np.array([*rng.normal(size=2), 0.3 * rng.normal()])
+        direction /= np.linalg.norm(direction)
+        elbow, wrist = (np.array(world.frame(name).p) for name in ("forearm_link", "wrist_1_link"))
+        push = Push("elbow_joint", np.zeros(3), elbow + 0.7 * (wrist - elbow))
+        start_s, felt, rig.push = rig.now_s, 0.0, push
+        while rig.now_s - start_s < 0.5 and rig.controller.report.fault is None:
+            push.force = direction * force_n * min((rig.now_s - start_s) / 0.02, 1.0)
+            rig.tick()
+            felt = max(felt, float(np.linalg.norm(rig.wrench[:3])) if rig.wrench is not None else 0.0)
+        fault, stop_s = rig.controller.report.fault, rig.now_s - start_s
+    finally:
+        rig.close()
+    notes = {"wrist_felt_n": felt, "fault": "" if fault is None else str(fault)}
+    return stop_s if isinstance(fault, CollisionError) else math.inf, notes
+
+
 def contact_checks() -> list[Check]:
     """Return the checks of an arm in contact."""
     checks = [
         Check("torque_force_closed", "N", 0.4, partial(force_error, CommandMode.EFFORT, gain=CLOSED)),
+        Check("torque_hit_forearm", "s", 0.1, partial(hit, CommandMode.EFFORT, force_n=60.0)),
         Check("torque_overshoot_closed", "N", 5.0, partial(overshoot, CommandMode.EFFORT, gain=CLOSED)),
     ]
     for mode, name in ((CommandMode.EFFORT, "torque"), (CommandMode.POSITION, "position")):
