@@ -23,7 +23,7 @@ START_TOLERANCE_RAD = 0.05
 _BETWEEN = 7
 """Places between two points where the limits are looked at, too."""
 _POSITION_SLACK_RAD, _VELOCITY_SLACK = 0.005, 1.1
-"""What interpolation may add to a position, rad, and to a velocity, as a factor: points at a limit overshoot a little."""
+"""What interpolation may add to a position, rad, and to a velocity, as a factor: at a limit it overshoots a little."""
 
 
 @dataclass(frozen=True)
