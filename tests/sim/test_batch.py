@@ -75,6 +75,15 @@ def test_a_crash_counts_as_a_failure_and_is_named(scenario, alone):
     assert set(lost) == set(alone[0])
 
 
+def test_what_happened_to_the_cable_is_in_the_row_and_counted(scenario, alone):
+    assert "pulled" not in alone[0]["cable_faults"]
+    cable = scenario.simulation.cable.model_copy(update={"pull_limit_n": 1e-3})
+    strict = scenario.model_copy(update={"simulation": scenario.simulation.model_copy(update={"cable": cable})})
+    row = run_scenario(strict, 0)
+    assert row["cable_faults"] == sorted({*alone[0]["cable_faults"], "pulled"})
+    assert summarise([row])["cable_faults"] == len(row["cable_faults"])
+
+
 def test_an_interrupt_leaves_rows_and_no_process(tmp_path):
     out = tmp_path / "out"
     command = [

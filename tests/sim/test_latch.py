@@ -28,7 +28,6 @@ def tooth(stiffness, deflection, front_deg, back_deg, friction):
         front_angle_rad=math.radians(front_deg),
         back_angle_rad=math.radians(back_deg),
         friction=friction,
-        lip_depth_m=5.0e-3,
     )
 
 

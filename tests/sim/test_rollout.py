@@ -88,6 +88,7 @@ def test_bench_counts_every_rollout_and_states_the_interval():
         "peak_force_p99_n",
         "over_20n_1s_events",
         "offlimit_contacts",
+        "cable_faults",
         "false_success",
         "rtf",
     ):

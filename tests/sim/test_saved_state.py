@@ -17,6 +17,7 @@ from cablecell.core.insertion.outcome import Phase
 from cablecell.evaluation.rollout import Rollout
 from cablecell.simulation.machine import SavedMachine
 from cablecell.simulation.saved_state import ObjectState, StateError
+from cablecell.simulation.sensor_kernel import BIAS, DEFLECTION, FILTERED, WANDER
 
 SEED = 3
 PHASES = (Phase.IDLE, Phase.CONTACT, Phase.INSERT, Phase.PULL_TEST)
@@ -113,14 +114,14 @@ PARTS: dict[str, Callable[[Rollout], object]] = {
     "sensor noise": lambda r: r.machine.world.sensor._noise_rng.random(),
     "sensor drift": lambda r: r.machine.world.sensor._drift_rng.random(),
     "sensor latency": lambda r: r.machine.world.sensor._waiting.popleft(),
-    "sensor filter": lambda r: setattr(
-        r.machine.world.sensor, "_filtered", [v + 1e-9 for v in r.machine.world.sensor._filtered]
-    ),
+    "sensor filter": lambda r: r.machine.world.sensor._rows.__setitem__((FILTERED, 2), 1e-9),
+    "sensor bias": lambda r: r.machine.world.sensor._rows.__setitem__((BIAS, 2), 1e-9),
     "encoder noise": lambda r: r.machine.world.encoders._noise_rng.random(),
-    "encoder wander": lambda r: r.machine.world.encoders._wander.__setitem__(1, 1e-9),
-    "joint deflection": lambda r: r.machine.world.encoders._deflection.__setitem__(1, 1e-9),
+    "encoder wander": lambda r: r.machine.world.encoders.encoder.__setitem__((WANDER, 1), 1e-9),
+    "joint deflection": lambda r: r.machine.world.encoders.encoder.__setitem__((DEFLECTION, 1), 1e-9),
     "wrench sum": lambda r: r.machine.world._wrench_sum.__setitem__(0, 1e-9),
-    "grasp": lambda r: setattr(r.machine.world.grasp, "_shift", (1e-12, 0.0, 0.0)),
+    "grasp": lambda r: r.machine.world.grasp.state.__setitem__(0, 1e-12),
+    "load of the cable": lambda r: r.machine.world.held._load.__setitem__(3, 1e-12),
     "cable": lambda r: setattr(r.machine.world.cable, "force", (0.0, 0.0, 0.0)),
     "latch": lambda r: setattr(next(iter(r.machine.world.port_forces.latches.values())), "is_engaged", True),
     "drives": lambda r: r.machine.world.drives.torques.__setitem__(5, 0.0),

@@ -10,7 +10,8 @@ import numpy as np
 import pybullet as p
 import pytest
 
-from cablecell.configuration import config_folder, load_connector
+from cablecell.configuration import config_folder, load_connector, load_connectors
+from cablecell.evaluation import bench_catch
 from cablecell.evaluation.connector_drawing import save_drawing
 from cablecell.simulation.plug_rig import PlugRig, RigRows, Support
 from cablecell.simulation.rigid import NO_ROTATION, Pose
@@ -109,6 +110,22 @@ def test_a_connector_that_the_code_has_never_seen_needs_a_file_only(tmp_path):
         assert picture.stat().st_size > 20_000
 
 
+@pytest.mark.parametrize(
+    ("clearance_m", "seed"),
+    [
+        (None, (0, 8, 0, 101)),
+        (2.0e-5, (0, 8, 20, 1)),
+        (2.0e-5, (0, 8, 20, 12)),
+        (2.0e-5, (0, 8, 20, 181)),
+        (2.0e-5, (1, 8, 20, 418)),
+    ],
+)
+def test_plugs_that_once_were_caught_at_a_lead_in_go_in(clearance_m, seed):
+    row = bench_catch.push((load_connectors()["usb_c"], clearance_m, seed))
+    assert row["passed"]
+    assert row["rim_force_n"] < 10.0
+
+
 @pytest.mark.parametrize(("beside_m", "is_held"), [(0.3e-3, True), (1.5e-3, False), (4.0e-3, False)])
 def test_a_plug_that_stands_beside_its_port_is_not_latched(beside_m, is_held):
     # An antenna plug beside its receptacle stands on the board, as deep as one on it; it was once held there.
@@ -123,7 +140,8 @@ def test_a_plug_that_stands_beside_its_port_is_not_latched(beside_m, is_held):
         p.resetBasePositionAndOrientation(world.plug, X_W_com.p, X_W_com.q, physicsClientId=world.client)
         world.port_forces.look()
         still = (0.0, 0.0, 0.0)
-        forces.append(world.port_forces.act(X_W_com.p, X_W_com.q, still, still, still, still)[0])
+        wrench = world.port_forces.act(X_W_com.p, X_W_com.q, still, still, still, still)
+        forces.append(still if wrench is None else wrench[0])
     assert (np.linalg.norm(forces[1]) > 3.0) == is_held, "closing"
     assert (np.linalg.norm(forces[3]) > 20.0) == is_held, "pulling"
     assert world.latches[world.scene.target].is_engaged is is_held

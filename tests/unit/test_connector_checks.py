@@ -21,7 +21,6 @@ TOOTH = {
     "front_angle_rad": 0.5,
     "back_angle_rad": 1.1,
     "friction": 0.2,
-    "lip_depth_m": 0.045,
 }
 
 

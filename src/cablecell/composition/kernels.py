@@ -14,7 +14,9 @@ from cablecell.configuration import load_connectors, load_simulation, load_trial
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.robot_arm import RobotArm
+from cablecell.core.fusion.wrench_kernel import warm_up as compile_compensator
 from cablecell.core.geometry.scalar import IDENTITY
+from cablecell.core.insertion.kernels import warm_up as compile_skill
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.trajectory import MotionLimits
@@ -25,13 +27,15 @@ from cablecell.simulation.round_contact import RoundContact
 
 
 def compile_kernels() -> None:
-    """Use everything compiled once: camera, controller, cable, the contact of a round plug, and planning."""
+    """Use everything compiled once: camera, controller, skill, cable, the contact of a round plug, and planning."""
     warm_up()
     model = RobotModel(load_robot_description())
     MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0)).warm_up()
     settings = load_simulation()
     arm = RobotArm(model, rotor_inertia=np.array(settings.arm.rotor_inertia_kg_m2))
     ArmController(arm, ControlSettings(), command_mode=CommandMode.EFFORT)
+    compile_skill()
+    compile_compensator()
     connectors, still = load_connectors(), (0.0, 0.0, 0.0)
     trial = next(iter(load_trials().trials.values()))
     machine = SimulatedMachine(load_scene(trial, connectors), settings)

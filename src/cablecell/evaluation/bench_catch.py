@@ -54,9 +54,9 @@ def run(*, n: int, seed: int, workers: int, connector: Path | None = None) -> tu
             jobs += [(data, clearance_m, (seed, index, round((clearance_m or 0.0) * 1e6), i)) for i in range(n)]
     if workers > 1:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            rows = list(pool.map(_push, jobs))
+            rows = list(pool.map(push, jobs))
     else:
-        rows = [_push(job) for job in jobs]
+        rows = [push(job) for job in jobs]
     summary: dict[str, float] = {}
     for name in [data.name for data in chosen.values()]:
         summary |= {
@@ -84,7 +84,12 @@ def capture_m(connector: Connector) -> float:
     return min(heights, default=0.0) + slack
 
 
-def _push(job: tuple[Connector, float | None, tuple[int, ...]]) -> Row:
+def push(job: tuple[Connector, float | None, tuple[int, ...]]) -> Row:
+    """Push one plug in and return what happened.
+
+    Args:
+        job: The connector; a clearance for it, m, or None for its own; seed of the start.
+    """
     connector, clearance_m, seed = job
     rng = np.random.default_rng(seed)
     if clearance_m is not None:

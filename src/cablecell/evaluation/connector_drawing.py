@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cablecell.core.config.connector import Connector, ToothLatch
+from cablecell.core.config.connector import Connector
 from cablecell.core.config.connector.fit import rooms_of
 from cablecell.evaluation.connector_facts import (
     NdPoints,
@@ -105,10 +105,11 @@ def _draw_section(ax: Any, connector: Connector, axis: int, depth_m: float) -> N
     opening = opening_span(connector, axis)
     if opening is not None:
         _across(ax, _mm(opening), z[1] + step, "port", right=True)
-    if isinstance(connector.latch, ToothLatch):
-        lip = connector.latch.lip_depth_m * _MM
-        ax.axvline(lip, color=_RED, linewidth=0.6, linestyle=":")
-        ax.annotate("lip", (lip, ax.get_ylim()[1]), xytext=(2, -8), textcoords="offset points", fontsize=7, color=_RED)
+    if is_seated and connector.latch is not None:
+        click = (connector.port.stop_depth_m - connector.latch.click_m) * _MM
+        ax.axvline(click, color=_RED, linewidth=0.6, linestyle=":")
+        top = (click, ax.get_ylim()[1])
+        ax.annotate("clicks", top, xytext=(2, -8), textcoords="offset points", fontsize=7, color=_RED)
     at = "" if plane == 0.0 else f" at {other} = {plane * _MM:.2f} mm"
     what = "seated" if is_seated else "tip at the entrance"
     ax.set_title(f"section z-{name}{at}: {what}", fontsize=9, loc="left")

@@ -17,7 +17,7 @@ FORCE_EVENT_S = 1.0
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, float]:
-    """Return n, success_rate, wilson_low, scores, times, forces, contacts, false successes, crashes and speed."""
+    """Return n, success_rate, wilson_low, scores, times, forces, contacts, faults of cables, and speed, of all rows."""
     n = len(rows)
     successes = sum(bool(row["success"]) for row in rows)
     scores = np.array([row["score"] for row in rows])
@@ -32,6 +32,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, float]:
         "peak_force_p99_n": float(np.percentile([row["peak_force_n"] for row in rows], 99)),
         "over_20n_1s_events": float(sum(row["over_20n_s"] > FORCE_EVENT_S for row in rows)),
         "offlimit_contacts": float(sum(len(row["offlimit_contacts"]) for row in rows)),
+        "cable_faults": float(sum(len(row["cable_faults"]) for row in rows)),
         "false_success": float(sum(bool(row["false_success"]) for row in rows)),
         "crashes": float(count_crashes(rows)),
         "rtf": sum(row["simulated_s"] for row in rows) / max(sum(row["wall_s"] for row in rows), 1e-9),

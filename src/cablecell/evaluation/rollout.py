@@ -101,6 +101,7 @@ class RolloutResult:
         peak_force_n: Largest sensor force minus its reading at the start, N.
         over_20n_s: Total time above 20 N, s.
         offlimit_contacts: Forbidden contacts, as "link on part".
+        cable_faults: What must not happen to the cable and did, by name.
         port_error_m: Error of the estimate that was drawn, at the entrance, shape (3,) in port axes.
         tip_error_m: Error of the believed tip, shape (3,) in its axes.
         wall_s: Time the rollout took, s.
@@ -117,6 +118,7 @@ class RolloutResult:
     peak_force_n: float
     over_20n_s: float
     offlimit_contacts: tuple[str, ...]
+    cable_faults: tuple[str, ...]
     port_error_m: Array
     tip_error_m: Array
     wall_s: float
@@ -230,6 +232,7 @@ class Rollout:
             peak_force_n=float(np.linalg.norm(record.force, axis=1).max()),
             over_20n_s=time_over_force(record.force_t_s, record.force),
             offlimit_contacts=tuple(f"{contact.link} on {contact.part}" for contact in truth.contacts),
+            cable_faults=tuple(sorted(fault.value for fault in truth.cable_faults)),
             port_error_m=self.port_error_m,
             tip_error_m=tip_error,
             wall_s=time.perf_counter() - started,

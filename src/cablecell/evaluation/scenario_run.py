@@ -63,6 +63,7 @@ def _nothing() -> Row:
         "peak_force_n": 0.0,
         "over_20n_s": 0.0,
         "offlimit_contacts": [],
+        "cable_faults": [],
         "score": 0.0,
         "smoothness": 0.0,
         "duration": 0.0,
@@ -88,6 +89,7 @@ def _finished(result: RolloutResult) -> Row:
         "peak_force_n": result.peak_force_n,
         "over_20n_s": result.over_20n_s,
         "offlimit_contacts": list(result.offlimit_contacts),
+        "cable_faults": list(result.cable_faults),
         "score": result.score.total,
         "smoothness": result.score.smoothness,
         "duration": result.score.duration,
@@ -108,6 +110,7 @@ def _given_up(rollout: Rollout, error: WorkcellError) -> Row:
         "depth_m": truth.plug_in_port().depth_m,
         "cycle_s": now,
         "offlimit_contacts": [f"{contact.link} on {contact.part}" for contact in truth.contacts],
+        "cable_faults": sorted(fault.value for fault in truth.cable_faults),
         "port_error_m": [float(v) for v in rollout.port_error_m],
         "simulated_s": now,
     }

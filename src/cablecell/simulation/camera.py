@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -134,14 +134,6 @@ class SimulatedCamera:
     def intrinsics(self) -> CameraIntrinsics:
         """The camera model of its images, as calibrated."""
         return self._lens.intrinsics
-
-    def state(self) -> dict[str, Any]:
-        """Return everything that decides the noise of the next image, as plain data."""
-        return dict(self._rng.bit_generator.state)
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned, of a camera with the same settings."""
-        self._rng.bit_generator.state = state
 
     def capture(self, region: Region | None = None) -> Frame:
         """Return a new image, or the part of it that is asked for.

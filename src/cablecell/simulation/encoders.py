@@ -6,7 +6,13 @@ import math
 import random
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cablecell.core.config.sensors import EncoderSettings
+from cablecell.simulation import sensor_kernel as kernel
+
+Array = NDArray[np.float64]
 
 
 class EncoderErrors:
@@ -15,20 +21,30 @@ class EncoderErrors:
     The arm is controlled by what its encoders say, so the errors that last, `error_rad`, are in every command too.
 
     Attributes:
-        offset_rad: Constant error per joint, rad.
-        error_rad: Offset, wander and deflection together at the last measurement, per joint, rad.
+        encoder: What the encoders are and were, as the compiled step takes it.
     """
 
     def __init__(self, settings: EncoderSettings, joints: int, rng: random.Random) -> None:
         self._settings = settings
         offsets, self._wander_rng, self._noise_rng = (random.Random(rng.getrandbits(64)) for _ in range(3))
-        self.offset_rad = [offsets.gauss(0.0, settings.offset_rad) for _ in range(joints)]
-        self._wander = [self._wander_rng.gauss(0.0, settings.wander_rad) for _ in range(joints)]
-        self._compliance = list(settings.deflection_rad_per_nm)
-        self._deflection = [0.0] * joints
+        self.encoder = np.zeros((kernel.ENCODER_ROWS, joints))
+        self.encoder[kernel.OFFSET] = [offsets.gauss(0.0, settings.offset_rad) for _ in range(joints)]
+        self.encoder[kernel.WANDER] = [self._wander_rng.gauss(0.0, settings.wander_rad) for _ in range(joints)]
+        self.encoder[kernel.COMPLIANCE] = settings.deflection_rad_per_nm
+        self._pairs = (joints + 1) // 2
         self._step = 2.0 * math.pi / 2**settings.bits if settings.bits else 0.0
         self._stamp_s: float | None = None
-        self.error_rad = self._sum()
+        self._sum_up()
+
+    @property
+    def offset_rad(self) -> list[float]:
+        """Constant error per joint, rad."""
+        return _row(self.encoder, kernel.OFFSET)
+
+    @property
+    def error_rad(self) -> list[float]:
+        """Offset, wander and deflection together at the last measurement, per joint, rad."""
+        return _row(self.encoder, kernel.ERROR)
 
     def settle(self, torque: Sequence[float]) -> None:
         """Begin with the joints loaded for long.
@@ -36,8 +52,8 @@ class EncoderErrors:
         Args:
             torque: Of the drive on each joint, N·m.
         """
-        self._deflection = [c * t for c, t in zip(self._compliance, torque, strict=True)]
-        self.error_rad = self._sum()
+        self.encoder[kernel.DEFLECTION] = self.encoder[kernel.COMPLIANCE] * np.array(torque)
+        self._sum_up()
 
     def measure(
         self, stamp_s: float, q: Sequence[float], dq: Sequence[float], torque: Sequence[float]
@@ -50,29 +66,33 @@ class EncoderErrors:
             dq: True velocities, rad/s.
             torque: Of the drive on each joint, N·m; the joint lags behind the motor by what it yields.
         """
-        s, gauss = self._settings, self._noise_rng.gauss
+        s, uniform = self._settings, self._noise_rng.random
         elapsed_s = 0.0 if self._stamp_s is None else max(0.0, stamp_s - self._stamp_s)
         self._stamp_s = stamp_s
         if elapsed_s > 0.0:
             self._go_on(elapsed_s, torque)
-        step = self._step
-        measured = [v + e + gauss(0.0, s.noise_rad) for v, e in zip(q, self.error_rad, strict=True)]
-        if step:
-            measured = [round(v / step) * step for v in measured]
-        return measured, [v + gauss(0.0, s.noise_rad_per_s) for v in dq]
+        noisy = tuple([uniform() for _ in range(4 * self._pairs)])
+        measured, speed = kernel.encode(
+            self.encoder, tuple(q), tuple(dq), noisy, self._step, s.noise_rad, s.noise_rad_per_s
+        )
+        return measured.tolist(), speed.tolist()
 
     def _go_on(self, elapsed_s: float, torque: Sequence[float]) -> None:
-        s = self._settings
+        s, kept, fresh = self._settings, 1.0, 0.0
         if s.wander_rad > 0.0:
             # An Ornstein-Uhlenbeck process, exact for any period.
             kept = math.exp(-elapsed_s / s.wander_time_s)
             fresh = s.wander_rad * math.sqrt(1.0 - kept * kept)
-            self._wander = [kept * w + self._wander_rng.gauss(0.0, fresh) for w in self._wander]
+        uniform = self._wander_rng.random
+        wandering = tuple([uniform() for _ in range(2 * self._pairs)])
         share = 1.0 - math.exp(-elapsed_s / s.deflection_time_s)
-        self._deflection = [
-            d + share * (c * t - d) for d, c, t in zip(self._deflection, self._compliance, torque, strict=True)
-        ]
-        self.error_rad = self._sum()
+        kernel.go_on(self.encoder, tuple(torque), wandering, kept, fresh, share)
 
-    def _sum(self) -> list[float]:
-        return [o + w + d for o, w, d in zip(self.offset_rad, self._wander, self._deflection, strict=True)]
+    def _sum_up(self) -> None:
+        rows = self.encoder
+        rows[kernel.ERROR] = rows[kernel.OFFSET] + rows[kernel.WANDER] + rows[kernel.DEFLECTION]
+
+
+def _row(rows: Array, i: int) -> list[float]:
+    values: list[float] = rows[i].tolist()
+    return values

@@ -14,22 +14,11 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
+
 from cablecell.core.config.simulation import GraspSettings
-from cablecell.core.geometry.scalar import (
-    Quat,
-    Vec3,
-    add,
-    cross,
-    dot,
-    norm,
-    quat_conjugate,
-    quat_from_rotvec,
-    quat_multiply,
-    rotate,
-    rotvec_from_quat,
-    scale,
-    subtract,
-)
+from cablecell.core.geometry.scalar import Quat, Vec3, quat_from_rotvec, scale
+from cablecell.simulation import plug_kernel as kernel
 from cablecell.simulation.rigid import Pose
 
 
@@ -37,8 +26,8 @@ class GraspSpring:
     """Spring between a frame of the hand and a frame of the plug.
 
     Attributes:
-        limit_n: Force that friction holds, N.
-        slipped_m: How far the plug has slipped from where it was gripped.
+        fit: What it is made of, as the compiled step takes it.
+        state: How far the plug has slipped, likewise.
         force: Newest force on the plug, in `world`, N.
         torque: Newest torque on the plug about its centre of mass, in `world`, N·m.
     """
@@ -60,21 +49,16 @@ class GraspSpring:
             X_tcp_com: Where it is held: pose of its centre of mass in `tcp`.
             grip_n: Force of the gripper, N; without limit nothing slips.
         """
-        self._k = settings.stiffness_n_per_m
-        self._k_angular = settings.stiffness_nm_per_rad
-        self._d = 2.0 * settings.damping_ratio * math.sqrt(self._k * mass_kg)
-        self._d_angular = 2.0 * settings.damping_ratio * math.sqrt(self._k_angular * inertia_kg_m2)
+        k, ka = settings.stiffness_n_per_m, settings.stiffness_nm_per_rad
+        d = 2.0 * settings.damping_ratio * math.sqrt(k * mass_kg)
+        da = 2.0 * settings.damping_ratio * math.sqrt(ka * inertia_kg_m2)
         self.force: Vec3 = (0.0, 0.0, 0.0)
         self.torque: Vec3 = (0.0, 0.0, 0.0)
         self._per_newton = 2.0 * settings.pad_friction
-        self._arm_m = settings.pad_arm_m
-        self.limit_n = math.inf
-        self.hold_with(grip_n)
-        self.slipped_m = 0.0
-        self._shift: Vec3 = (0.0, 0.0, 0.0)
         # The plug is held at the origin of tcp: forces act there.
-        self._hold = X_tcp_com.inverse().p
-        self._q_rest = X_tcp_com.q
+        self.fit = np.array([k, d, ka, da, math.inf, settings.pad_arm_m, *X_tcp_com.inverse().p])
+        self.state = np.array([0.0, 0.0, 0.0, *X_tcp_com.q, 0.0])
+        self.hold_with(grip_n)
 
     def update(
         self, tcp: Vec3, q_hand: Quat, v_tcp: Vec3, w_hand: Vec3, com: Vec3, q_plug: Quat, v_com: Vec3, w_plug: Vec3
@@ -91,50 +75,24 @@ class GraspSpring:
             v_com: Velocity of its centre of mass, m/s.
             w_plug: Its angular velocity, rad/s.
         """
-        ax, ay, az = rotate(q_plug, self._hold)
-        wx, wy, wz = w_plug
-        k, d = self._k, self._d
-        ex, ey, ez = tcp[0] - com[0] - ax, tcp[1] - com[1] - ay, tcp[2] - com[2] - az
-        if self.slipped_m:
-            sx, sy, sz = rotate(q_hand, self._shift)
-            ex, ey, ez = ex + sx, ey + sy, ez + sz
-        # Rotation from the plug's orientation to its rest orientation, in world.
-        turn = rotvec_from_quat(quat_multiply(quat_multiply(q_hand, self._q_rest), quat_conjugate(q_plug)))
-        ka, da = self._k_angular, self._d_angular
-        pull, twist = k * k * (ex * ex + ey * ey + ez * ez), ka * ka * dot(turn, turn)
-        load = pull + twist / self._arm_m**2
-        if load > self.limit_n**2:
-            held = self.limit_n / math.sqrt(load)
-            ex, ey, ez = self._slip((ex, ey, ez), held, q_hand)
-            turn = self._twist(turn, held, q_hand)
-            d, da = 0.0, 0.0
-        fx = k * ex + d * (v_tcp[0] - v_com[0] - wy * az + wz * ay)
-        fy = k * ey + d * (v_tcp[1] - v_com[1] - wz * ax + wx * az)
-        fz = k * ez + d * (v_tcp[2] - v_com[2] - wx * ay + wy * ax)
-        tx = ka * turn[0] + da * (w_hand[0] - wx)
-        ty = ka * turn[1] + da * (w_hand[1] - wy)
-        tz = ka * turn[2] + da * (w_hand[2] - wz)
-        self.force = (fx, fy, fz)
-        self.torque = add((tx, ty, tz), cross((ax, ay, az), self.force))
-        return self.force, (tx, ty, tz), (com[0] + ax, com[1] + ay, com[2] + az)
+        self.force, moment, self.torque, point = kernel.spring_wrench(
+            self.fit, self.state, tcp, q_hand, v_tcp, w_hand, com, q_plug, v_com, w_plug
+        )
+        return self.force, moment, point
 
     def hold_with(self, grip_n: float) -> None:
         """Hold with another force of the gripper from now on, N."""
-        self.limit_n = self._per_newton * grip_n
+        self.fit[kernel.LIMIT] = self._per_newton * grip_n
 
-    def _slip(self, stretch: Vec3, held: float, q_hand: Quat) -> Vec3:
-        """Let the rest position follow the plug until friction holds; return the stretch that is left, in `world`."""
-        excess = scale(stretch, 1.0 - held)
-        self._shift = subtract(self._shift, rotate(quat_conjugate(q_hand), excess))
-        self.slipped_m = norm(self._shift)
-        return subtract(stretch, excess)
+    @property
+    def limit_n(self) -> float:
+        """Force that friction holds, N."""
+        return float(self.fit[kernel.LIMIT])
 
-    def _twist(self, turn: Vec3, held: float, q_hand: Quat) -> Vec3:
-        """Let the rest orientation follow the plug until friction holds; return the turn that is left, in `world`."""
-        excess = scale(turn, 1.0 - held)
-        in_hand = rotate(quat_conjugate(q_hand), excess)
-        self._q_rest = quat_multiply(quat_from_rotvec(scale(in_hand, -1.0)), self._q_rest)
-        return subtract(turn, excess)
+    @property
+    def slipped_m(self) -> float:
+        """How far the plug has slipped from where it was gripped, m."""
+        return float(self.state[kernel.SLIPPED])
 
 
 def grasp_error(settings: GraspSettings, rng: random.Random) -> Pose:

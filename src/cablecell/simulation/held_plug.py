@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pybullet as p
 
 from cablecell.core.config.simulation import SimulationSettings
-from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, rotate, scale, subtract
+from cablecell.core.geometry.scalar import Quat, Vec3, add, rotate, scale, subtract
+from cablecell.simulation import plug_kernel as kernel
 from cablecell.simulation.bodies import add_plug
 from cablecell.simulation.cable import Cable
 from cablecell.simulation.grasp import GraspSpring, grasp_error
@@ -19,6 +21,10 @@ PlugForce = Callable[[Vec3, Quat, Vec3, Vec3, Vec3, Vec3], "tuple[Vec3, Vec3] | 
 """Something else that acts on the plug: from centre of mass, orientation, velocity and angular velocity of the plug and
 force and torque that act on it already to force, N, and torque about the centre of mass, N·m, in `world`; None where
 nothing acts."""
+
+_LOOSE = np.array([0.0, 0.0, 0.0, 0.0, np.inf, 1.0, 0.0, 0.0, 0.0])
+_UNHELD = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+"""A grasp that does nothing."""
 
 
 class HeldPlug:
@@ -79,6 +85,7 @@ class HeldPlug:
             p.setCollisionFilterPair(arm, self.body, link, -1, 0, physicsClientId=client)
         exit_point = plug.cable_exit_m
         self._boot = subtract((exit_point[0], exit_point[1], exit_point[2]), self._com)
+        self._load = np.zeros(kernel.LOAD_SIZE)
         self.cable: Cable | None = None
         if settings.cable.is_present:
             self.cable = Cable(
@@ -89,6 +96,7 @@ class HeldPlug:
                 boot=self.boot(),
                 q_plug=self.com().q,
             )
+            self._take_load(self.cable)
         self.forces: Sequence[PlugForce] = ()
 
     def com(self) -> Pose:
@@ -112,10 +120,16 @@ class HeldPlug:
         """Let the cable follow the plug for one period of its rate."""
         if self.cable is not None:
             self.cable.update(self.boot(), self.com().q)
+            self._take_load(self.cable)
 
-    def tip_of(self, com: Vec3, q: Quat) -> Vec3:
-        """Return where the tip is when the centre of mass is at a pose, in `world`, m."""
-        return subtract(com, rotate(q, self._com))
+    def _take_load(self, cable: Cable) -> None:
+        self._load[:] = (
+            *self._boot,
+            *cable.force,
+            *cable.torque,
+            cable.damping_n_s_per_m,
+            cable.damping_nm_s_per_rad,
+        )
 
     def grip(self, X_world_tcp: Pose, grip_n: float) -> None:
         """Hold the plug where it is now, without moving it.
@@ -128,26 +142,31 @@ class HeldPlug:
 
     def push(self) -> None:
         """Apply grasp, cable and other forces to the plug, and the reaction of the grasp to the hand, for one step."""
-        client, plug = self._client, self.body
+        client, plug, grasp = self._client, self.body, self.grasp
         com, q = p.getBasePositionAndOrientation(plug, client)
         v, w = p.getBaseVelocity(plug, client)
-        force, torque = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-        if self.grasp is not None:
-            # Without fresh kinematics the link's pose is one step old, and the spring would gain energy.
-            hand = p.getLinkState(self._arm, self._hand, 1, 1, client)
-            q_hand, w_hand = hand[5], hand[7]
-            tcp = add(hand[4], rotate(q_hand, self._X_hand_tcp.p))
-            v_tcp = add(hand[6], cross(w_hand, subtract(tcp, hand[0])))
-            (fx, fy, fz), (tx, ty, tz), point = self.grasp.update(tcp, q_hand, v_tcp, w_hand, com, q, v, w)
-            p.applyExternalForce(self._arm, self._hand, (-fx, -fy, -fz), point, p.WORLD_FRAME, client)
-            p.applyExternalTorque(self._arm, self._hand, (-tx, -ty, -tz), p.WORLD_FRAME, client)
-            force, torque = self.grasp.force, self.grasp.torque
-        if self.cable is not None:
-            cable, lever = self.cable, rotate(q, self._boot)
-            pull = subtract(cable.force, scale(add(v, cross(w, lever)), cable.damping_n_s_per_m))
-            turn = subtract(cable.torque, scale(w, cable.damping_nm_s_per_rad))
-            force = add(force, pull)
-            torque = add(torque, add(turn, cross(lever, pull)))
+        # Without fresh kinematics the link's pose is one step old, and the spring would gain energy.
+        hand = p.getLinkState(self._arm, self._hand, 1, 1, client)
+        fit, state = (_LOOSE, _UNHELD) if grasp is None else (grasp.fit, grasp.state)
+        force, torque, held, twisted, push, turn, point = kernel.held_wrench(
+            fit,
+            state,
+            self._load,
+            self._X_hand_tcp.p,
+            hand[0],
+            hand[4],
+            hand[5],
+            hand[6],
+            hand[7],
+            com,
+            q,
+            v,
+            w,
+        )
+        if grasp is not None:
+            grasp.force, grasp.torque = held, twisted
+            p.applyExternalForce(self._arm, self._hand, push, point, p.WORLD_FRAME, client)
+            p.applyExternalTorque(self._arm, self._hand, turn, p.WORLD_FRAME, client)
         for act in self.forces:
             wrench = act(com, q, v, w, force, torque)
             if wrench is not None:

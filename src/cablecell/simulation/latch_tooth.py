@@ -36,7 +36,7 @@ class LatchTooth:
         self._damper = 2.0 * latch.damping_ratio * math.sqrt(self._k * self._m)
         self._height, self._friction = latch.deflection_m, latch.friction
         self._front, self._back = math.tan(latch.front_angle_rad), math.tan(latch.back_angle_rad)
-        self._crest = stop_depth_m - self._height / self._back
+        self._crest = stop_depth_m - latch.click_m
         self.rise_m, self._speed, self._rub = 0.0, 0.0, 0.0
         self.is_engaged = False
 

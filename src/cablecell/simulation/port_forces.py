@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pybullet as p
 
 from cablecell.core.config.simulation import SimulationSettings
-from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, dot, quat_conjugate, rotate, scale, subtract
+from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, quat_conjugate, rotate, scale, subtract
+from cablecell.simulation import plug_kernel as kernel
 from cablecell.simulation.held_plug import HeldPlug
 from cablecell.simulation.latch import LatchModel, make_latch
+from cablecell.simulation.rigid import NO_ROTATION
 from cablecell.simulation.round_contact import RoundContact
 from cablecell.simulation.scene import Scene
 
@@ -64,7 +67,13 @@ class PortForces:
                 # The round contact stops the plug at the floor.
                 p.setCollisionFilterPair(held.body, ports[name][-1], -1, -1, 0, physicsClientId=client)
         weight = 0.0 if scene.plug is None else scene.plug.connector.plug.mass_kg * physics.gravity_m_per_s2
-        self._weight: Vec3 = (0.0, 0.0, -weight)
+        self._weight_n = weight
+        com = (0.0, 0.0, 0.0) if scene.plug is None else scene.plug.connector.plug.com_m
+        self._axes = {name: rotate(port.X_WE.q, (0.0, 0.0, 1.0)) for name, port in scene.ports.items()}
+        self._at = {name: np.array([*port.X_WE.p, *self._axes[name], *com]) for name, port in scene.ports.items()}
+        if self._at:  # compiles, or loads what was compiled, before the first step that is near a port
+            still: Vec3 = (0.0, 0.0, 0.0)
+            kernel.in_port(next(iter(self._at.values())), 0.0, still, NO_ROTATION, still, still, still)
 
     def look(self) -> None:
         """Find the port that the plug's tip is in or just above; a port that it has left forgets its contact."""
@@ -91,24 +100,24 @@ class PortForces:
             force: Everything else that acts on it beside gravity, N.
             torque: The same about the centre of mass, N·m.
         """
-        latch, contact = self.latches.get(self.near or ""), self.rounds.get(self.near or "")
+        near = self.near
+        if near is None:
+            return None
+        latch, contact = self.latches.get(near), self.rounds.get(near)
         if latch is None and contact is None:
             return None
-        assert self._held is not None
-        assert self.near is not None
-        X_WE = self._scene.ports[self.near].X_WE
-        push, turn = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
-        loaded = add(force, self._weight)
+        port, push, turn = self._at[near], (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
         if latch is not None:
-            axis = rotate(X_WE.q, (0.0, 0.0, 1.0))
-            lever = subtract(self._held.tip_of(com, q), com)
-            off = subtract(add(com, lever), X_WE.p)
-            depth = dot(off, axis)
+            depth, beside, speed, load, lever = kernel.in_port(port, self._weight_n, com, q, v, w, force)
             # A plug that stands beside its port is as deep as one in it, but there is nothing to latch on.
-            if dot(off, off) - depth * depth < self._latches_within[self.near]:
-                push = scale(axis, latch.force(depth, dot(add(v, cross(w, lever)), axis), dot(loaded, axis)))
+            along = latch.force(depth, speed, load) if beside < self._latches_within[near] else 0.0
+            if along != 0.0:
+                push = scale(self._axes[near], along)
                 turn = cross(lever, push)
+            elif contact is None:
+                return None
         if contact is not None:
+            loaded = (force[0], force[1], force[2] - self._weight_n)
             more, turn_more = contact.wrench(com, q, v, w, add(loaded, push), add(torque, turn))
             push, turn = add(push, more), add(turn, turn_more)
         return push, turn

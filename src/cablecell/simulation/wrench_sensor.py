@@ -10,7 +10,10 @@ import math
 import random
 from collections import deque
 
+import numpy as np
+
 from cablecell.core.config.sensors import WrenchSensorSettings
+from cablecell.simulation import sensor_kernel as kernel
 
 Wrench = tuple[float, float, float, float, float, float]
 
@@ -34,18 +37,19 @@ class WrenchErrors:
         s = self._settings = settings
         gains, biases, self._drift_rng, self._noise_rng = (random.Random(rng.getrandbits(64)) for _ in range(4))
         period_s = 1.0 / s.rate_hz
-        self._gain = [[_gain(i, j, s, gains) for j in range(6)] for i in range(6)]
-        self._bias = [biases.gauss(0.0, s.bias_n if i < 3 else s.bias_nm) for i in range(6)]
+        self._gain = np.array([[_gain(i, j, s, gains) for j in range(6)] for i in range(6)])
+        rows = self._rows = np.empty((kernel.SENSOR_ROWS, 6))
+        rows[kernel.BIAS] = [biases.gauss(0.0, s.bias_n if i < 3 else s.bias_nm) for i in range(6)]
+        rows[kernel.FILTERED] = math.nan
         # A random walk that has the stated spread after a minute.
         per_step = math.sqrt(period_s / 60.0)
-        self._drift = (s.drift_n_per_min * per_step,) * 3 + (s.drift_nm_per_min * per_step,) * 3
+        rows[kernel.DRIFT] = (s.drift_n_per_min * per_step,) * 3 + (s.drift_nm_per_min * per_step,) * 3
         ranges = (s.range_xy_n, s.range_xy_n, s.range_z_n, s.range_nm, s.range_nm, s.range_nm)
-        self._ranges = tuple(limit if limit > 0.0 else math.inf for limit in ranges)
-        self._limits = tuple(OVERLOAD * limit for limit in self._ranges)
+        rows[kernel.RANGE] = [limit if limit > 0.0 else math.inf for limit in ranges]
+        rows[kernel.LIMIT] = OVERLOAD * rows[kernel.RANGE]
+        rows[kernel.NOISE] = (s.noise_n,) * 3 + (s.noise_nm,) * 3
+        rows[kernel.RESOLUTION] = (s.resolution_n,) * 3 + (s.resolution_nm,) * 3
         self._share = 1.0 - math.exp(-2.0 * math.pi * s.filter_hz * period_s) if s.filter_hz > 0.0 else 1.0
-        self._noise = (s.noise_n,) * 3 + (s.noise_nm,) * 3
-        self._resolution = (s.resolution_n,) * 3 + (s.resolution_nm,) * 3
-        self._filtered: list[float] | None = None
         self._waiting: deque[tuple[float, Wrench, bool]] = deque(maxlen=round(s.latency_s * s.rate_hz) + 1)
         self.reading: Wrench = _STILL
         self.stamp_s = 0.0
@@ -62,35 +66,15 @@ class WrenchErrors:
         if not self._settings.has_errors:
             self.reading, self.stamp_s = wrench, stamp_s
             return
-        w0, w1, w2, w3, w4, w5 = wrench
-        drift, noise = self._drift_rng.gauss, self._noise_rng.gauss
-        bias = self._bias = [b + drift(0.0, d) for b, d in zip(self._bias, self._drift, strict=True)]
-        load = [
-            g[0] * w0 + g[1] * w1 + g[2] * w2 + g[3] * w3 + g[4] * w4 + g[5] * w5 + b
-            for g, b in zip(self._gain, bias, strict=True)
-        ]
-        is_overloaded = self._is_outside(load)
+        drift, noise = self._drift_rng.random, self._noise_rng.random
+        drifting, noisy = tuple([drift() for _ in range(6)]), tuple([noise() for _ in range(6)])
+        report, bending, pressing = kernel.sense(wrench, drifting, noisy, self._gain, self._rows, self._share)
+        # The axes that share beams may use no more than the range together.
+        is_overloaded = bending > OVERLOAD or pressing > OVERLOAD
         self.overloads += is_overloaded
-        held = [max(-limit, min(limit, v)) for v, limit in zip(load, self._limits, strict=True)]
-        if self._filtered is None or self._share == 1.0:
-            self._filtered = held
-        else:
-            share = self._share
-            self._filtered = [f + share * (v - f) for f, v in zip(self._filtered, held, strict=True)]
-        a, b, c, d, e, f = (
-            max(-limit, min(limit, _rounded(v + noise(0.0, n), r)))
-            for v, n, r, limit in zip(self._filtered, self._noise, self._resolution, self._limits, strict=True)
-        )
-        self._waiting.append((stamp_s, (a, b, c, d, e, f), is_overloaded))
+        self._waiting.append((stamp_s, report, is_overloaded))
         # The stamp is the sample's own time: a reader can see how old it is.
         self.stamp_s, self.reading, self.is_overloaded = self._waiting[0]
-
-    def _is_outside(self, load: list[float]) -> bool:
-        """Return whether the axes that share beams use more than the range together."""
-        xy, _, z, t, _, _ = self._ranges
-        bending = math.hypot(load[0], load[1]) / xy + abs(load[5]) / t
-        pressing = abs(load[2]) / z + math.hypot(load[3], load[4]) / t
-        return bending > OVERLOAD or pressing > OVERLOAD
 
 
 def _gain(i: int, j: int, settings: WrenchSensorSettings, rng: random.Random) -> float:
@@ -99,7 +83,3 @@ def _gain(i: int, j: int, settings: WrenchSensorSettings, rng: random.Random) ->
     if i == j:
         return 1.0 + settings.gain_error * draw
     return settings.crosstalk * draw if (i < 3) == (j < 3) else 0.0
-
-
-def _rounded(value: float, step: float) -> float:
-    return round(value / step) * step if step > 0.0 else value

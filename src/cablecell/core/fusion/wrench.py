@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.errors import WorkcellError
+from cablecell.core.fusion.wrench_kernel import contact_at_tcp, warm_up
 from cablecell.ports import WrenchSample
 
 Array = NDArray[np.float64]
@@ -186,6 +187,7 @@ class WrenchCompensator:
         self._blend = 1.0 - math.exp(-2.0 * math.pi * cutoff_hz / rate_hz)
         self._bias = np.zeros(6)
         self._filtered: Array | None = None
+        warm_up()
 
     @property
     def bias(self) -> Array:
@@ -212,15 +214,18 @@ class WrenchCompensator:
 
     def compensate(self, sample: WrenchSample, R_base_tcp: Array) -> Array:
         """Return the filtered contact wrench, environment on tool, at the tcp in tcp axes, shape (6,), N, N·m."""
-        raw = np.concatenate((sample.force, sample.torque))
-        contact = raw - self._bias
-        if self._payload.mass_kg != 0.0:
-            contact = contact - self._payload.weight(R_base_tcp @ self._R_tcp_ft)
+        blend = self._blend
         if self._filtered is None:
-            self._filtered = contact
-        else:
-            self._filtered = self._filtered + self._blend * (contact - self._filtered)
-        (fx, fy, fz), (mx, my, mz) = (self._filtered.reshape(2, 3) @ self._R_tcp_ft.T).tolist()
-        px, py, pz = self._p_tcp_ft.tolist()
-        # The moment about the tcp: m_ft + p x f with p from the tcp to the sensor.
-        return np.array([fx, fy, fz, mx + py * fz - pz * fy, my + pz * fx - px * fz, mz + px * fy - py * fx])
+            self._filtered, blend = np.zeros(6), 1.0
+        return contact_at_tcp(
+            sample.force,
+            sample.torque,
+            self._bias,
+            GRAVITY * self._payload.mass_kg,
+            self._payload.centre,
+            R_base_tcp,
+            self._R_tcp_ft,
+            self._p_tcp_ft,
+            blend,
+            self._filtered,
+        )

@@ -10,7 +10,8 @@ import numpy as np
 
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.control.command import ComplianceCommand
-from cablecell.core.geometry import Array, exp_so3, make_pose
+from cablecell.core.geometry import Array
+from cablecell.core.insertion.kernels import make_setpoint
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.plan import RADIAL_95, InsertionPlan
 from cablecell.core.insertion.profile import ConnectorProfile
@@ -74,18 +75,20 @@ class Setpoint:
 
     def to_command(self, stamp_s: float, X_base_port: Array, X_tcp_tip: Array, static_load: Array) -> ComplianceCommand:
         """Return the command for the controller; `static_load` (port axes, shape (6,)) is carried on top."""
-        R = exp_so3(self.rotvec)
-        # Gains and forces are meant in port axes, the command's are in target axes; they differ by the small rotation.
-        meant = np.zeros((6, 3))
-        meant[0], meant[2], meant[4:] = self.velocity, self.acceleration, static_load.reshape(2, 3)
-        meant[4] += self.force
-        twist, acceleration, feedforward = (meant @ R).reshape(3, 6)
-        gains = np.zeros((2, 36))
-        gains[0, ::7], gains[1, ::7] = self.stiffness, self.damping
-        stiffness, damping = gains.reshape(2, 6, 6)
+        X_base_target, stiffness, damping, feedforward, twist, acceleration = make_setpoint(
+            X_base_port,
+            self.p,
+            self.rotvec,
+            self.stiffness,
+            self.damping,
+            self.force,
+            self.velocity,
+            self.acceleration,
+            static_load,
+        )
         return ComplianceCommand(
             stamp_s=stamp_s,
-            X_base_target=X_base_port @ make_pose(R, self.p),
+            X_base_target=X_base_target,
             X_tcp_comp=X_tcp_tip,
             stiffness=stiffness,
             damping=damping,

@@ -8,10 +8,11 @@ import numpy as np
 
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.fusion.wrench import Tare, TareError
-from cablecell.core.geometry import invert_pose, log_so3, rotate_six, shift_wrench
+from cablecell.core.geometry import invert_pose, log_so3
 from cablecell.core.insertion.approach import Approach, Contact, Prepare
 from cablecell.core.insertion.catch import Search
 from cablecell.core.insertion.insert import Insert
+from cablecell.core.insertion.kernels import see_tip, warm_up
 from cablecell.core.insertion.observation import Observation, PoseEstimate, SkillStep
 from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
@@ -66,6 +67,7 @@ class InsertionSkill:
         self._decided_depth_m = 0.0
         self._decided_s = 0.0
         self.result: InsertionResult | None = None
+        warm_up()
 
     @property
     def phase(self) -> Phase:
@@ -152,11 +154,9 @@ class InsertionSkill:
     def _measure(self, observation: Observation, port: PoseEstimate, tip: PoseEstimate) -> Measurement:
         if port.X is not self._X_base_port:
             self._X_base_port, self._X_port_base = port.X, invert_pose(port.X)
-        X_port_tcp = self._X_port_base @ observation.X_base_tcp
-        X_port_tip = X_port_tcp @ tip.X
-        contact = observation.wrench_tcp - self._bias
-        at_tip = shift_wrench(contact[:3], contact[3:], tip.X[:3, 3])
-        wrench = rotate_six(X_port_tcp[:3, :3], at_tip)
+        X_port_tip, wrench = see_tip(
+            self._X_port_base, observation.X_base_tcp, tip.X, observation.wrench_tcp, self._bias
+        )
         p = X_port_tip[:3, 3].copy()
         dt_s = observation.time_s - self._last_s if self._active is not None else 0.0
         if dt_s > 0.0:

@@ -32,7 +32,6 @@ def random_tooth(rng: np.random.Generator) -> ToothLatch:
         front_angle_rad=math.radians(between(rng, 25.0, 40.0)),
         back_angle_rad=math.radians(between(rng, 45.0, 65.0)),
         friction=between(rng, 0.1, 0.2),
-        lip_depth_m=5.0e-3,
     )
 
 

@@ -13,6 +13,7 @@ from cablecell.core.config.connector import Connector, Wall
 from cablecell.core.config.simulation import PhysicsSettings
 from cablecell.evaluation.physics_checks.check import Check, between
 from cablecell.simulation.bodies import PLUG_FRICTION, add_plug, add_port, open_client
+from cablecell.simulation.contact_geometry import is_flared, outer_sides
 from cablecell.simulation.contact_rig import RigSetup, rig_connector
 from cablecell.simulation.rigid import IDENTITY, NO_ROTATION, Pose
 
@@ -42,7 +43,8 @@ def _walls(rng: np.random.Generator) -> Result:
         shape = p.createCollisionShape(p.GEOM_SPHERE, radius=PROBE_RADIUS_M, physicsClientId=client)
         probe = p.createMultiBody(0.0, shape, physicsClientId=client)
         for wall, body in zip(connector.port.walls, port, strict=False):
-            for side in ("+x", "-x", "+y", "-y"):
+            free = outer_sides(wall, connector.port) if is_flared(connector.port) else set()
+            for side in sorted({"+x", "-x", "+y", "-y"} - free):
                 point = _beside(wall, side, connector)
                 p.resetBasePositionAndOrientation(probe, point, NO_ROTATION, physicsClientId=client)
                 gap = min(c[8] for c in p.getClosestPoints(probe, body, 0.01, physicsClientId=client))

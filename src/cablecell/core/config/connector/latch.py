@@ -36,14 +36,18 @@ class Latch(DocumentSchema):
             )
         return self
 
+    @property
+    def click_m(self) -> float:
+        """How far before its stop the plug is when the latch closes, m."""
+        return self.peak_m - self.snap_m
+
 
 class ToothLatch(DocumentSchema):
     """Latch as a sprung tooth that is pushed aside by a lip and snaps in behind it.
 
     The tooth of mass `mass_kg` sits on a spring across the axis; the lip pushes it back by `deflection_m` when the
     plug passes; closed, it lies at the foot of its back. The ramps are at angles from the insertion axis:
-    `front_angle_rad` when going in, `back_angle_rad` when coming out. `lip_depth_m` is how deep the lip is below the
-    entrance: drawings show it, no force depends on it.
+    `front_angle_rad` when going in, `back_angle_rad` when coming out.
     """
 
     model: Literal["tooth"]
@@ -54,7 +58,6 @@ class ToothLatch(DocumentSchema):
     front_angle_rad: Annotated[float, Field(gt=0.0, lt=math.pi / 2)]
     back_angle_rad: Annotated[float, Field(gt=0.0, lt=math.pi / 2)]
     friction: Friction
-    lip_depth_m: Annotated[float, Field(gt=0.0, le=0.1)]
 
     @model_validator(mode="after")
     def _ramps_slide(self) -> ToothLatch:
@@ -65,6 +68,11 @@ class ToothLatch(DocumentSchema):
                     f"{key} = {angle} rad locks at friction = {self.friction}: it must be below {limit:.4f} rad"
                 )
         return self
+
+    @property
+    def click_m(self) -> float:
+        """How far before its stop the plug is when the tooth has passed the lip, m."""
+        return self.deflection_m / math.tan(self.back_angle_rad)
 
     @property
     def engage_n(self) -> float:
