@@ -246,20 +246,22 @@ class MovePlanner:
         for share in _BLEND_SHARES if is_blended else (0.0,):
             pieces, q = [], start
             groups = grouped(goals, share)
-            for group in groups:
-                if isinstance(group.goals[0], JointGoal):
-                    points = [q]
-                    for goal in group.goals:
-                        q_goals = self._candidates(goal, points[-1], tip)
-                        one = self.move_joint_line(points[-1], q_goals, scene, margin_m, speed_scale=speed_scale)
-                        points.append(one.goal)
-                    piece = self._joint_group(points, group.radii_m, tip, speed_scale)
-                else:
-                    piece = self._tool_group(q, group, line, tip)
-                pieces.append(piece)
-                q = piece.goal
-            whole = self._joined(pieces, [group.radius_m for group in groups[:-1]], tip)
             try:
+                for group in groups:
+                    if isinstance(group.goals[0], JointGoal):
+                        points = [q]
+                        for goal in group.goals:
+                            q_goals = self._candidates(goal, points[-1], tip)
+                            one = self.move_joint_line(points[-1], q_goals, scene, margin_m, speed_scale=speed_scale)
+                            points.append(one.goal)
+                        piece = self._joint_group(points, group.radii_m, tip, speed_scale)
+                    else:
+                        piece = self._tool_group(q, group, line, tip)
+                        # Now, so that a joint line that follows does not find its start in collision.
+                        self.check_free(piece, scene, margin_m)
+                    pieces.append(piece)
+                    q = piece.goal
+                whole = self._joined(pieces, [group.radius_m for group in groups[:-1]], tip)
                 self.check_free(whole, scene, margin_m)
             except PathCollisionError:
                 if share == 0.0:
