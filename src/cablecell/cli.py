@@ -129,7 +129,9 @@ def bench(
     n: Annotated[int, typer.Option("--n", min=1, help="Number of trials.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that run trials.")] = 1,
-    json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write settings, raw rows and summary.")] = "",
+    json: Annotated[
+        str, typer.Option("--json", metavar="FILE", help="Write settings, raw rows, summary; and figures.")
+    ] = "",
     scenario: Annotated[
         str, typer.Option(metavar="FILE", help="Scenario (insertion, clearance) instead of the default.")
     ] = "",

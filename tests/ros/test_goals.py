@@ -202,3 +202,39 @@ def test_giving_up_on_a_goal_leaves_those_of_others_alone(asker, server, monkeyp
         _ask(asker, timeout_s=60.0)
     wait_until(lambda: server.cancels, what="the cancel")
     assert server.cancels == 1, "both goals were cancelled"
+
+
+class HastyServer:
+    """Stands for the client's handle: whatever is sent is answered before the client library gets to note it."""
+
+    def __init__(self, handle):
+        self._handle = handle
+
+    def __getattr__(self, name):
+        value = getattr(self._handle, name)
+        if not (name.startswith("send_") and name.endswith("_request")):
+            return value
+
+        def send(request):
+            number = value(request)
+            threading.Event().wait(0.5)
+            return number
+
+        return send
+
+    def __enter__(self):
+        return self._handle.__enter__()
+
+    def __exit__(self, *args):
+        return self._handle.__exit__(*args)
+
+
+def test_an_answer_that_comes_before_the_question_is_noted_is_not_lost(asker, server):
+    action = asker.action
+    assert action.wait_for_server(timeout_sec=60.0)
+    action._client_handle = HastyServer(action._client_handle)
+    handle = goals.await_future(action.send_goal_async(MoveTo.Goal()), 20.0, "the goal")
+    assert handle.accepted
+    cancel = goals.await_future(handle.cancel_goal_async(), 20.0, "the cancel")
+    assert len(cancel.goals_canceling) == 1
+    assert goals.await_future(handle.get_result_async(), 20.0, "the result").result == MoveTo.Result()

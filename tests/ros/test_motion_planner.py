@@ -27,10 +27,13 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from cablecell.core.geometry import invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
+from cablecell.core.motion.model import RobotModel
 from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.conversions import fill_pose
 from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.planner_errors import MoveRequestError
+from cablecell.ros.planner_moves import parse_named_targets
 from cablecell.ros.planner_scene import PlanningScene
 from tests.support.graph import GraphClient, Process
 from tests.support.motion import HOME, model
@@ -375,6 +378,26 @@ def test_a_circle_passes_its_via_point(graph, node):
     assert np.allclose(points[-1], X[:3, 3], atol=1e-8)
 
 
+@pytest.mark.parametrize("path", [MotionTarget.PATH_LIN, MotionTarget.PATH_CIRC])
+def test_a_held_plug_is_led_along_its_own_line_or_circle(graph, node, path):
+    """While it turns: the tool then goes along neither."""
+    X_tcp_tip = knowledge("trial_1").held.X_tcp_tip
+    X_start = model().fk(HOME) @ X_tcp_tip
+    turned = pose_from_xyz_rpy((0.0, 0.0, 0.0), (0.0, 0.0, 0.4))[:3, :3] @ X_start[:3, :3]
+    X = make_pose(turned, X_start[:3, 3] + (0.1, 0.0, 0.0))
+    target = through(make_pose(np.eye(3), X_start[:3, 3] + (0.05, 0.0, 0.05)), X, tip="sfp_tip")
+    target.path = path
+    answer = plan(graph, target)
+    assert answer.error_code == 0, answer.error_msg
+    points = np.array([(model().fk(q) @ X_tcp_tip)[:3, 3] for q in positions(answer.trajectory)])
+    if path == MotionTarget.PATH_LIN:
+        off = points[:, 1:] - X_start[1:3, 3]
+    else:
+        off = np.linalg.norm(points - (X_start[:3, 3] + (0.05, 0.0, 0.0)), axis=1) - 0.05
+    assert np.abs(off).max() < 1e-6
+    assert np.allclose(points[-1], X[:3, 3], atol=1e-8)
+
+
 def test_a_named_target_is_where_it_says(graph, node):
     answer = plan(graph, to_name("home"), nearby())
     assert answer.error_code == 0, answer.error_msg
@@ -487,7 +510,6 @@ NO_ROTATION.pose.pose.orientation.w = 0.0
         (to_joints(nearby(), path=9), HOME, 941, "0 (PATH_PTP)"),
         (through(along_base(0.05, 0.0, 0.05), along_base(0.1, 0.0, 0.1)), HOME, 207, "on a line"),
         (through(along_base(math.nan, 0.0, 0.05), along_base(0.1, 0.0, 0.1)), HOME, 941, "via"),
-        (through(along_base(0.1, 0.0, 0.0), along_base(0.05, 0.0, 0.05), tip="sfp_tip"), HOME, 941, "frame of the arm"),
         (to_name("away"), HOME, 941, "valid: home"),
         (by(0.0, 0.0, 0.05, frame="moon"), HOME, 103, "moon"),
         (by(0.0, 0.0, 0.25, path=MotionTarget.PATH_LIN), HOME, 204, "in collision after"),
@@ -635,3 +657,58 @@ def test_deactivation_stops_the_arm(graph, node, arm, action):
     assert np.allclose(arm.q, q), "the arm went on"
     assert plan(graph, to_joints(nearby())).error_code == 604
     assert graph.change_state("/motion_planner", Transition.TRANSITION_ACTIVATE)
+
+
+ROBOTS = Path(__file__).parents[1] / "data" / "robots"
+SEVEN = tuple(f"joint_{k}" for k in range(1, 8))
+BENT = np.array([0.3, 0.5, -0.2, -1.2, 0.1, 0.9, 0.4])
+
+
+@pytest.fixture(scope="module")
+def other_arm():
+    """A planner for an arm of seven axes, told by parameters alone."""
+    parameters = (
+        f"description_file:={ROBOTS / 'seven_axis.urdf'}",
+        f"joint_names:=[{', '.join(SEVEN)}]",
+        f"named_targets:=['home: {', '.join(map(str, BENT))}']",
+        "assume_held:=false",
+        "autostart:=true",
+    )
+    words = [word for parameter in parameters for word in ("-p", parameter)]
+    with GraphClient("other") as client:
+        with Process(BIN / "motion_planner", "--ros-args", "-r", "__ns:=/other", *words) as node:
+            node.wait_for_output("activation done")
+            yield client
+        assert "Traceback" not in node.output
+
+
+@pytest.mark.parametrize("path", [MotionTarget.PATH_PTP, MotionTarget.PATH_LIN, MotionTarget.PATH_SAMPLED])
+def test_an_arm_of_seven_axes_is_planned_for(other_arm, path):
+    arm = RobotModel((ROBOTS / "seven_axis.urdf").read_text(), joint_names=SEVEN)
+    X = arm.fk(BENT)
+    X[:3, 3] += (0.05, -0.08, 0.06)
+    request = PlanMotion.Request(target=to_pose(X, path))
+    request.planning_time_limit.sec = 4
+    request.start = JointState(name=list(SEVEN), position=BENT.tolist())
+    answer = other_arm.call(PlanMotion, "/other/plan_motion", request, timeout_s=30.0)
+    assert answer.error_code == 0, answer.error_msg
+    q = positions(answer.trajectory)
+    assert list(answer.trajectory.joint_names) == list(SEVEN)
+    assert np.allclose(q[0], BENT)
+    assert np.abs(pose_difference(arm.fk(q[-1]), X)).max() < 1e-8
+    if path == MotionTarget.PATH_LIN:
+        points = np.array([arm.fk(one)[:3, 3] for one in q])
+        way = X[:3, 3] - points[0]
+        assert (np.linalg.norm(np.cross(points - points[0], way), axis=1) / np.linalg.norm(way)).max() < 1e-6
+
+
+def test_the_home_of_another_arm_has_to_be_told(other_arm):
+    request = PlanMotion.Request(target=to_name("home"))
+    request.planning_time_limit.sec = 4
+    request.start = JointState(name=list(SEVEN), position=(BENT + 0.1).tolist())
+    answer = other_arm.call(PlanMotion, "/other/plan_motion", request, timeout_s=30.0)
+    assert answer.error_code == 0, answer.error_msg
+    assert np.allclose(positions(answer.trajectory)[-1], BENT)
+    arm = RobotModel((ROBOTS / "seven_axis.urdf").read_text(), joint_names=SEVEN)
+    with pytest.raises(MoveRequestError, match="home: 7 joint positions, for this arm"):
+        parse_named_targets([], arm)

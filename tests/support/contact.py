@@ -19,6 +19,7 @@ from cablecell.core.insertion.skill import InsertionSkill
 
 MASS_KG = 4.0
 INERTIA = 0.03
+PERIOD_S = 0.002
 SUBSTEPS = 4
 WALL = 40000.0
 X_TCP_TIP = make_pose(exp_so3([0.35, 0.0, 0.0]), [0.0, -0.02, 0.054])
@@ -41,6 +42,9 @@ class World:
         spike_n: Extra sideways force below `spike_from_m`.
         spike_from_m: Depth where it begins.
         grip_n: Axial force at which the gripper loses the plug.
+        ledge_m: Depth at which the plug stands until it has been pressed for `ledge_s`; None for nowhere.
+        ledge_s: How long it has to be pressed there, s.
+        stopped_s: How long it has been pressed at its last stop, s.
     """
 
     profile: ConnectorProfile
@@ -54,6 +58,9 @@ class World:
     spike_n: float = 0.0
     spike_from_m: float = 1.0
     grip_n: float = math.inf
+    ledge_m: float | None = None
+    ledge_s: float = 0.0
+    stopped_s: float = 0.0
     is_latched: bool = False
     is_lost: bool = False
 
@@ -104,7 +111,13 @@ class World:
     def _axial(self, depth: float, speed: float) -> Array:
         out = np.zeros(6)
         stop = self.profile.depth_m if self.block_m is None else self.block_m
+        if self.ledge_m is not None:
+            if self.stopped_s > self.ledge_s:
+                self.ledge_m, self.stopped_s = None, 0.0
+            else:
+                stop = self.ledge_m
         if depth > stop:
+            self.stopped_s += PERIOD_S / SUBSTEPS
             out[2] -= max(self.floor * (depth - stop) - min(80.0, 0.002 * self.floor) * speed, 0.0)
         if self.latch_n > 0.0 and stop == self.profile.depth_m:
             before = stop - depth
@@ -129,7 +142,7 @@ class World:
 class TipPlant:
     """A free body held by compliance commands in a `World`; times are those of a 500 Hz loop."""
 
-    def __init__(self, world: World, *, X_base_tip: Array, period_s: float = 0.002, noise_n: float = 0.02) -> None:
+    def __init__(self, world: World, *, X_base_tip: Array, period_s: float = PERIOD_S, noise_n: float = 0.02) -> None:
         self.world = world
         self.X = X_base_tip.copy()
         self.v = np.zeros(3)

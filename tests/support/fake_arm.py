@@ -57,6 +57,7 @@ class FakeArm:
         self.staged: list[Any] = []
         self.looked_for: list[str] = []
         self.commands = 0
+        self._reset_ns = 0
         self.cancelled_moves = 0
         self._X = X_BASE_PORT @ np.linalg.inv(X_TCP_TIP)
         self._X[2, 3] += 0.2
@@ -103,6 +104,7 @@ class FakeArm:
         """Behave well again, as in the beginning."""
         self.is_silent = self.is_tare_refused = self.holds_moves = False
         self.move_error, self.observe_error, self.stop_m, self.has_latch = 0, 0, STOP_M, True
+        self._reset_ns = self._node.get_clock().now().nanoseconds
         with self._lock:
             self._command, self._latched, self._push, self.commands = None, False, 0.0, 0
             self.staged.clear()
@@ -121,6 +123,8 @@ class FakeArm:
         return float((np.linalg.inv(X_BASE_PORT) @ self._X @ X_TCP_TIP)[2, 3])
 
     def _take(self, message: Any) -> None:
+        if conversions.time_ns(message.header.stamp) < self._reset_ns:
+            return  # what was sent before the reset may come after it
         self.commands += 1
         self._command = conversions.compliance_command(message)
 

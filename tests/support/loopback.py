@@ -19,7 +19,8 @@ from tests.support.cell_graph import pid_of
 from tests.support.cell_launch import MarkedProcess
 from tests.support.graph import GraphClient
 
-ROBOT_FILE = Path(__file__).parents[2] / "config/robots/loopback.yaml"
+CHECKOUT = Path(__file__).parents[2]
+ROBOT_FILE = CHECKOUT / "config/robots/loopback.yaml"
 ROBOT = load_robot(ROBOT_FILE)
 
 PHASES = {
@@ -31,6 +32,29 @@ def start_demo(folder: Path, *words: str | Path) -> MarkedProcess:
     return MarkedProcess(
         folder, "demo", "hardware:=ros2_control", "--headless", "--runs", folder / "runs", "--trial", *words
     )
+
+
+def misplaced_card(folder: Path, offset_m: float) -> Path:
+    """Write a launch file of the demo in which the card of trial 1 stands beside where the cell believes it."""
+    trials = (CHECKOUT / "config/trials/aic_sample.yaml").read_text(encoding="utf-8")
+    nominal = "entity_pose: {translation: 0.036,"
+    assert nominal in trials
+    real = folder / "real_trials.yaml"
+    real.write_text(trials.replace(nominal, f"entity_pose: {{translation: {0.036 + offset_m},", 1), encoding="utf-8")
+    launch = "$(find-pkg-share cablecell)/launch"
+    cell, demo = (
+        (CHECKOUT / "launch" / name).read_text(encoding="utf-8") for name in ("cell.launch.xml", "demo.launch.xml")
+    )
+    machine, believing = cell.split('<node pkg="cablecell" exec="motion_planner"')
+    # An argument of an include stays set after it: who believes the design is told it by name.
+    machine = machine.replace('name="trials_file" value="$(var trials_file)"', f'name="trials_file" value="{real}"')
+    believing = believing.replace("$(var trials_file)", str(CHECKOUT / "config/trials/aic_sample.yaml"))
+    assert str(real) in machine
+    assert "aic_sample.yaml" in believing
+    cell = f'{machine}<node pkg="cablecell" exec="motion_planner"{believing}'
+    (folder / "cell.launch.xml").write_text(cell.replace("$(dirname)", launch), encoding="utf-8")
+    (folder / "demo.launch.xml").write_text(demo, encoding="utf-8")
+    return folder / "demo.launch.xml"
 
 
 class StreamWatch:

@@ -131,7 +131,7 @@ class TeleopRig(GraphClient):
         self.arm = arm(node)
         self.job = threading.Lock()
         if arm is IdealArm:
-            self.desk = LossyDesk(node, self.job, lambda: True, lambda _: False, lambda _: None)
+            self.desk = LossyDesk(node, self.job, lambda: True, lambda _: True, lambda _: None)
             self.cell_states = node.create_publisher(CellState, "cell_state", qos.STATE)
         self.statuses = self.collect(TeleopStatus, "teleop/status", qos.STATE)
         self.updates = self.collect(InteractiveMarkerUpdate, "teleop_marker/update", _DEEP)

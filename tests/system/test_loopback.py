@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cell_graph import CellWatch
 from tests.support.graph import GraphClient
-from tests.support.loopback import ROBOT, StreamWatch, cut, start_demo
+from tests.support.loopback import ROBOT, StreamWatch, cut, misplaced_card, start_demo
 from tests.support.wait import wait_until
 
 TO_REST_S = 0.2
@@ -35,13 +35,21 @@ def test_the_demo_seats_a_connector_over_a_delayed_link(tmp_path):
     assert row["peak_force_n"] < 20.0
 
 
+MISPLACED_M = {"SEARCH": -1.5e-3, "RECOVER": -4e-3}
+"""How far beside its place the card stands for phases that a good insertion does not know: found, and not found."""
+
+
+def ways_into(phase, folder):
+    return ["--launch", misplaced_card(folder, MISPLACED_M[phase])] if phase in MISPLACED_M else []
+
+
 @pytest.mark.parametrize("where", CUTS)
 def test_a_lost_link_ends_in_rest_and_one_line(tmp_path, where):
     phase, how = where.split(":")[:2]
     trial = where.split(":")[2] if where.count(":") > 1 else "trial_1"
     with GraphClient() as client:
         cell, stream = CellWatch(client), StreamWatch(client)
-        with start_demo(tmp_path, trial, "--json", tmp_path / "out.json") as demo:
+        with start_demo(tmp_path, trial, "--json", tmp_path / "out.json", *ways_into(phase, tmp_path)) as demo:
             cell.wait_ready(demo)
             wait_until(
                 lambda: stream.reached(phase) or not demo.is_running,

@@ -84,6 +84,22 @@ def test_cancel_comes_to_rest_on_the_path_without_a_jump():
     assert 0.0 < follower.progress < 1.0
 
 
+@pytest.mark.parametrize("bends", [None, np.zeros((2, 6))])
+def test_a_curve_that_leaves_the_limits_between_its_points_is_refused(bends):
+    """At rest at both ends, and within the limits there; between them it would need twice the speed."""
+    q = np.array([np.zeros(6), np.full(6, 4.0)])
+    with pytest.raises(TrajectoryRejectedError, match=r"velocity of joint 0 between points 0 and 1 reaches"):
+        validate_trajectory(JointTrajectory(np.array([0.0, 1.0]), q, np.zeros((2, 6)), bends), LIMITS, np.zeros(6))
+    validate_trajectory(JointTrajectory(np.array([0.0, 4.0]), q, np.zeros((2, 6)), bends), LIMITS, np.zeros(6))
+
+
+def test_accelerations_that_no_arm_has_are_refused():
+    base = sine()
+    bends = np.full((21, 6), 1e5)
+    with pytest.raises(TrajectoryRejectedError, match=r"accelerations reach 1e\+05 rad/s\^2"):
+        validate_trajectory(JointTrajectory(base.times_s, base.positions, base.velocities, bends), LIMITS, np.zeros(6))
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

@@ -159,6 +159,18 @@ def test_debris_under_a_touched_land_is_not_a_seat():
     assert result.outcome is Outcome.NOT_SEATED
 
 
+@pytest.mark.parametrize("ledge_s", [0.6, 1.0])
+def test_a_wedged_plug_that_slips_on_while_it_is_held_is_held_anew(ledge_s):
+    settings = InsertionSettings()
+    world = World(PLAIN, ledge_m=PLAIN.depth_m - 0.6e-3, ledge_s=ledge_s)
+    result, plant, phases = run_skill(InsertionSkill(PLAIN, settings), world)
+    assert result.outcome is Outcome.SEATED, result.reason
+    assert world.ledge_m is None
+    assert phases.count("HOLD") == 1
+    assert plant.depth_m() == pytest.approx(PLAIN.depth_m, abs=3e-4)
+    assert world.stopped_s > settings.hold_s, "it was not held at the true stop for the time of the hold"
+
+
 def test_an_over_force_is_answered_within_a_few_periods():
     world = World(PLAIN, spike_n=60.0, spike_from_m=0.012)
     result, _, phases = run_skill(InsertionSkill(PLAIN, InsertionSettings()), world)

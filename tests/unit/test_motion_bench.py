@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cablecell.evaluation import bench_motion, bench_planning
+from cablecell.evaluation import bench, bench_motion, bench_planning
+from cablecell.evaluation.motion_figures import draw as figures
 from cablecell.evaluation.planning_problems import KINDS, generate, load_problems
 from tests.support import motion
 
@@ -87,3 +89,36 @@ def test_a_wrong_answer_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     _, summary = bench_motion.run_collision(n=8, seed=1, workers=1)
     assert summary["violations"] > 0
     assert summary["success_rate"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "words"),
+    [
+        ("ik", 10, ["20", "solutions"]),
+        ("collision", 6, ["in collision"]),
+        ("timing", 2, ["jerk (2)", "joint motions (1)"]),
+    ],
+)
+def test_a_page_of_figures_stands_beside_the_results(tmp_path: Path, name: str, n: int, words: list[str]) -> None:
+    file = tmp_path / "out.json"
+    assert bench.run_from_cli(name, n=n, seed=1, workers=1, json_file=str(file)) == 0
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert f"bench {name}" in page
+    assert page.count("<svg") >= 1
+    assert "success_rate" in page
+    assert "<script" not in page
+    assert "<img" not in page
+    assert all(word in page for word in words), page[:500]
+
+
+def test_what_failed_stays_in_the_figures() -> None:
+    row = {"kind": "narrow", "ompl_cpu_s": 0.01, "ompl_success": True, "ompl_stretch": 1.1}
+    row |= {
+        f"{stack}_{key}": value for stack in ("compiled", "peer") for key, value in (("cpu_s", 0.02), ("success", True))
+    }
+    row["compiled_stretch"] = 1.2
+    lost = row | {"ompl_success": False}
+    drawn = figures("planning", [row, lost])
+    assert "OMPL, whole (2)" in drawn[0].svg
+    assert "1 of 2" in drawn[1].svg
+    assert figures("planning", []) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.planner import JointPath, PathPlanner, PlannerSettings, RrtConnectPlanner
 from cablecell.core.motion.scene import Box as SceneBox
 from cablecell.core.motion.scene import Obstacle, Scene
+from cablecell.core.motion.search import SearchProblem
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits, is_at_rest, measure_limit_use
 from tests.support import motion
@@ -185,9 +186,9 @@ def test_a_planner_that_breaks_its_promise_is_caught(
 ) -> None:
     """Some planners of the library have returned [goal, goal] as an exact solution."""
 
-    def fake(start: np.ndarray, goal: np.ndarray, *_: object, **__: object) -> np.ndarray:
+    def fake(problem: SearchProblem) -> np.ndarray:
         assert callable(answer)
-        return np.array(answer(start[0], goal[0]))
+        return np.array(answer(problem.from_start[0], problem.from_goal[0]))
 
     checks = iter([False])  # the straight line
     monkeypatch.setattr(planner_module, "search_with_ompl", fake)
@@ -201,13 +202,11 @@ def test_a_search_that_steps_over_something_thin_is_repeated_finer(monkeypatch: 
     resolutions = []
     real = planner_module.search_with_ompl
 
-    def careless(
-        start: np.ndarray, goal: np.ndarray, *args: Any, resolution_rad: float, **rest: Any
-    ) -> np.ndarray | None:
-        resolutions.append(resolution_rad)
+    def careless(problem: SearchProblem) -> np.ndarray | None:
+        resolutions.append(problem.resolution_rad)
         if len(resolutions) == 1:
-            return np.array([start[0], goal[0]])
-        return real(start, goal, *args, resolution_rad=resolution_rad, **rest)
+            return np.array([problem.from_start[0], problem.from_goal[0]])
+        return real(problem)
 
     monkeypatch.setattr(planner_module, "search_with_ompl", careless)
     path = motion.moves().planner.plan(motion.HOME, [turned(motion.HOME, pan=0.7)], wall_scene(), motion.MARGIN_M)

@@ -7,8 +7,8 @@ import pytest
 
 from cablecell.core.geometry import exp_so3, make_pose, pose_difference
 from cablecell.core.motion.errors import PathCollisionError, PathGeometryError
-from cablecell.core.motion.moves import ToolGoal
 from cablecell.core.motion.scene import Scene
+from cablecell.core.motion.sequence import ToolGoal
 from cablecell.core.motion.timing import LineLimits, time_line, time_tool_path
 from cablecell.core.motion.tool_path import ArcPath, BlendedPath, LinePath, ToolPath
 from cablecell.core.motion.trajectory import Trajectory, is_at_rest, measure_limit_use
@@ -30,12 +30,12 @@ def arc() -> ArcPath:
 
 def corner(radius_m: float) -> BlendedPath:
     middle = moved(START, (0.0, 0.0, 0.08), (0.2, 0.0, 0.0))
-    return BlendedPath([LinePath(START, middle), LinePath(middle, moved(middle, (0.06, 0.03, 0.0)))], radius_m)
+    return BlendedPath([LinePath(START, middle), LinePath(middle, moved(middle, (0.06, 0.03, 0.0)))], [radius_m])
 
 
 def after_an_arc(radius_m: float) -> BlendedPath:
     end = arc().sample(np.array([arc().length]))[0][0]
-    return BlendedPath([arc(), LinePath(end, moved(end, (0.0, 0.04, -0.03)))], radius_m)
+    return BlendedPath([arc(), LinePath(end, moved(end, (0.0, 0.04, -0.03)))], [radius_m])
 
 
 def tool_speed(trajectory: Trajectory, times: np.ndarray) -> np.ndarray:
@@ -145,10 +145,10 @@ def test_a_line_of_150_mm_is_straight_to_a_nanometre_at_constant_speed() -> None
 def test_a_sequence_with_corners_rounded_is_faster_than_one_that_rests_there() -> None:
     moves = motion.moves()
     middle = moved(START, (0.0, 0.0, 0.08))
-    goals = [ToolGoal(middle), ToolGoal(moved(middle, (0.08, 0.0, 0.0)))]
+    end = ToolGoal(moved(middle, (0.08, 0.0, 0.0)))
     pace = LineLimits(velocity=0.1, acceleration=0.5, jerk=5.0)
-    resting = moves.move_sequence(motion.HOME, goals, pace, Scene(), 0.003)
-    rounded = moves.move_sequence(motion.HOME, goals, pace, Scene(), 0.003, blend_radius_m=0.02)
+    resting = moves.move_sequence(motion.HOME, [ToolGoal(middle), end], pace, Scene(), 0.003)
+    rounded = moves.move_sequence(motion.HOME, [ToolGoal(middle, blend_radius_m=0.02), end], pace, Scene(), 0.003)
     assert rounded.duration_s < 0.9 * resting.duration_s
     assert rounded.goal == pytest.approx(resting.goal, abs=1e-8)
     inside = np.linspace(0.3, rounded.duration_s - 0.3, 200)
@@ -166,16 +166,16 @@ def test_arcs_and_sequences_are_checked_for_collision() -> None:
         moves.move_circular(motion.HOME, via, goal, LINE, Scene((plate,)), 0.003)
     goals = [ToolGoal(goal, tuple(via.tolist()))]
     with pytest.raises(PathCollisionError, match="plate"):
-        moves.move_sequence(motion.HOME, goals, LINE, Scene((plate,)), 0.003, blend_radius_m=0.01)
+        moves.move_sequence(motion.HOME, goals, LINE, Scene((plate,)), 0.003)
 
 
 def test_paths_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(PathGeometryError, match="0 paths"):
+    with pytest.raises(PathGeometryError, match="0 goals"):
         motion.moves().move_sequence(motion.HOME, [], LINE, Scene(), 0.003)
-    with pytest.raises(PathGeometryError, match="radius of -1"):
+    with pytest.raises(PathGeometryError, match=r"radii \[-1\.0\] m"):
         corner(-1.0)
     far = moved(START, (0.1, 0.0, 0.0))
     with pytest.raises(PathGeometryError, match=r"path 1 begins 1\.00e-01 m or rad from the end of path 0"):
-        BlendedPath([LinePath(START, moved(START, (0.0, 0.0, 0.1))), LinePath(moved(far, (0, 0, 0.1)), far)], 0.01)
+        BlendedPath([LinePath(START, moved(START, (0.0, 0.0, 0.1))), LinePath(moved(far, (0, 0, 0.1)), far)], [0.01])
     with pytest.raises(PathGeometryError, match=r"begins 1\.00e-01 m or rad from the tool"):
         time_tool_path(motion.ik(), motion.HOME, LinePath(far, START), LINE, motion.LIMITS)

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cablecell.core.errors import ConfigurationError, WorkcellError
+from cablecell.evaluation.bench_page import write_page
 
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
+    "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "ik": ("cablecell.evaluation.bench_motion:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
         "cablecell.evaluation.bench_insertion:run",
@@ -64,7 +66,8 @@ def run_from_cli(
         n: Number of trials.
         seed: Seed of everything random.
         workers: Processes that run trials.
-        json_file: Where to write the result; empty for nowhere.
+        json_file: Where to write the result, with a page of its figures beside it where the module of the benchmark
+            has `figures`; empty for nowhere.
         options: What only some benchmarks take, such as a scenario file; a benchmark that does not know it refuses.
     """
     console = Console(highlight=False)
@@ -97,6 +100,11 @@ def run_from_cli(
     console.print(table)
     if json_file:
         Path(json_file).write_text(json.dumps(result, indent=2), encoding="utf-8")
+        figures = getattr(module, "figures", None)
+        if figures is not None:
+            page = Path(json_file).with_suffix(".html")
+            write_page(page, result, figures(name, result["results"]))
+            console.print(f"figures: {page}", markup=False, soft_wrap=True)
     return 0
 
 

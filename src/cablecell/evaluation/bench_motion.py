@@ -29,6 +29,9 @@ from cablecell.core.motion.scene import AttachedBody, Box, Scene, obstacles_from
 from cablecell.core.motion.timing import LineLimits, time_joint_path, time_line
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, is_at_rest, measure_limit_use
 from cablecell.evaluation.bench import wilson_interval
+from cablecell.evaluation.motion_figures import draw as figures
+
+__all__ = ["figures", "run_collision", "run_ik", "run_timing"]
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -44,6 +47,8 @@ RECHECK_RAD = 0.001
 RECHECK_PERIOD_S = 0.002
 TIP_BELOW_TCP_M = 0.0579
 PLUG_SIZE_M = (0.01375, 0.00845, 0.0473)
+IK_KINDS = ("wrist_shell", "elbow_shell", "calibrated", "shoulder_shell", "calibrated_shell")
+SHELLS = ("wrist", "elbow", "shoulder")
 BOARD_COUNT = 8
 """Boards that the queries of one run are spread over."""
 
@@ -51,8 +56,9 @@ BOARD_COUNT = 8
 def run_ik(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
     """Solve n reachable poses of the tool for all branches; success means the original configuration is among them.
 
-    Of ten poses, one is next to an aligned wrist and one next to a straight elbow, 1e-8 to 0.1 rad off, and one is of
-    an arm with a calibrated description. Solutions are ordered by a reference that has nothing to do with the pose.
+    Of ten poses three are next to a singular shell, 1e-8 to 0.1 rad off: aligned wrist, straight elbow, and wrist
+    centre above the shoulder; two are of an arm with a calibrated description, one of them next to any of the shells.
+    Solutions are ordered by a reference that has nothing to do with the pose.
 
     Returns:
         Rows, and a summary with `median_s`, `p95_s`, `p99_s` of all branches within limits, wrapped, checked and
@@ -215,8 +221,21 @@ def _rng(seed: int, index: int) -> np.random.Generator:
     return np.random.default_rng((seed, 0, index))
 
 
+def beside_shell(shell: str, q: Array, offset: float) -> Array:
+    """Return a configuration with one joint moved to be an offset, rad, beside a singular shell of the nominal arm."""
+    moved = q.copy()
+    if shell != "shoulder":
+        moved[4 if shell == "wrist" else 2] = offset
+        return moved
+    # Joint 2 turns the wrist centre about the shoulder; it is above or below it where its forward part is 0.
+    g = ik().geometry
+    forward = g.a2 + g.a3 * np.exp(1j * q[2]) - 1j * g.d5 * np.exp(1j * (q[2] + q[3]))
+    moved[1] = 0.5 * math.pi - float(np.angle(forward)) + offset
+    return moved
+
+
 @cache
-def _calibrated() -> InverseKinematics:
+def calibrated_ik() -> InverseKinematics:
     """Return the arm with joint origins off by tenths of a millimetre and milliradian, as a calibration finds them."""
     root = ElementTree.fromstring(load_robot_description())
     rng = np.random.default_rng(0)
@@ -230,13 +249,14 @@ def _calibrated() -> InverseKinematics:
 
 
 def _ik_row(seed: int, index: int) -> Row:
-    kind = ("wrist_shell", "elbow_shell", "calibrated")[index % 10] if index % 10 < 3 else "random"
-    solver = _calibrated() if kind == "calibrated" else ik()
+    kind = IK_KINDS[index % 10] if index % 10 < len(IK_KINDS) else "random"
+    solver = calibrated_ik() if kind.startswith("calibrated") else ik()
     arm = solver.model
     rng = _rng(seed, index)
     q = rng.uniform(-math.pi, math.pi, 6)
     if kind.endswith("shell"):
-        q[4 if kind == "wrist_shell" else 2] = 10.0 ** rng.uniform(-8.0, -1.0)
+        shell = SHELLS[int(rng.integers(3))] if kind == "calibrated_shell" else kind.removesuffix("_shell")
+        q = beside_shell(shell, q, 10.0 ** rng.uniform(-8.0, -1.0))
     reference = rng.uniform(-math.pi, math.pi, 6)
     X = arm.fk(q)
     started = time.perf_counter()

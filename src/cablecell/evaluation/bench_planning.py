@@ -22,7 +22,10 @@ from cablecell.core.motion.scene import Scene
 from cablecell.core.motion.timing import path_length
 from cablecell.core.motion.trajectory import Trajectory, is_at_rest, measure_limit_use
 from cablecell.evaluation import bench_motion as common
+from cablecell.evaluation.motion_figures import draw as figures
 from cablecell.evaluation.planning_problems import MARGIN_M, Problem, ProblemSet, held_scene, load_problems
+
+__all__ = ["figures", "run_planning"]
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]

@@ -24,7 +24,7 @@ LABEL_MIN_SHARE = 0.03
 LEAD_S = 1.0
 """Time shown before the first phase, when nothing pushed earlier."""
 
-_STYLE = {
+STYLE = {
     "font.family": "sans-serif",
     "font.size": 9.0,
     "svg.fonttype": "none",
@@ -67,8 +67,8 @@ def force_time_figure(run: TrialRun, series: Series) -> str:
         return ""
     t, force = part.force_t_s - start_s, part.tared_force()
     magnitude = np.linalg.norm(force, axis=1)
-    plt = _pyplot()
-    with plt.rc_context(_STYLE):
+    plt = pyplot()
+    with plt.rc_context(STYLE):
         figure, (top, bottom) = plt.subplots(
             2, 1, figsize=(9.6, 4.0), sharex=True, height_ratios=(3, 2), layout="constrained"
         )
@@ -100,7 +100,7 @@ def force_time_figure(run: TrialRun, series: Series) -> str:
         span = 1e3 * depth[(depth_t >= begin) & (depth_t <= end)]
         if len(span):
             bottom.set_ylim(min(-5.0, float(span.min()) * 1.1), max(5.0, float(span.max()) * 1.2))
-        return _svg(plt, figure)
+        return to_svg(plt, figure)
 
 
 def force_depth_figure(run: TrialRun, series: Series, from_m: float = -0.01) -> str:
@@ -125,8 +125,8 @@ def force_depth_figure(run: TrialRun, series: Series, from_m: float = -0.01) -> 
     magnitude = np.linalg.norm(part.tared_force(), axis=1)
     # A pass is what happens until the plug has left again: a curve per stay, not lines across the gaps.
     edges = np.flatnonzero(np.diff(inside.astype(int))) + 1
-    plt = _pyplot()
-    with plt.rc_context(_STYLE):
+    plt = pyplot()
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.7, 3.1), layout="constrained")
         points = None
         for piece in np.split(np.arange(len(t)), edges):
@@ -151,7 +151,7 @@ def force_depth_figure(run: TrialRun, series: Series, from_m: float = -0.01) -> 
         axes.set_ylim(0.0, max(FORCE_LIMIT_N * 1.1, float(magnitude[inside].max()) * 1.1))
         if points is not None:
             figure.colorbar(points, ax=axes, label="time [s]", pad=0.02).outline.set_visible(False)
-        return _svg(plt, figure)
+        return to_svg(plt, figure)
 
 
 def _part(run: TrialRun, series: Series) -> tuple[Series | None, float]:
@@ -225,7 +225,8 @@ def _label_peak(axes: Any, t: float, value: float, *, is_late: bool) -> None:
     )
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """Return matplotlib's pyplot, drawing to files only."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -234,7 +235,7 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _svg(plt: Any, figure: Any) -> str:
+def to_svg(plt: Any, figure: Any) -> str:
     """Return the figure as an `<svg>` element that scales with the page."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None}, dpi=150)

@@ -59,9 +59,15 @@ def run(pytest_arguments: Sequence[str]) -> int:
     failed = [] if pytest_arguments else [result.name for result in run_gates() if not result.passed]
     words = [w for word in pytest_arguments for w in (("-m", "docker") if word == "--docker" else (word,))]
     runs = [words] if words else [[], *(["-m", "cell", file] for file in _real_time_files())]
-    code = max(_run_pytest(run) for run in runs)
+    codes = [_run_pytest(run) for run in runs]
+    code = max(codes)
+    console = Console(stderr=True)
+    if len(runs) > 1 and code:  # what failed may stand a thousand lines above
+        names = [run[-1] if run else "the suite without the running cell" for run in runs]
+        bad = ", ".join(name for name, its_code in zip(names, codes, strict=True) if its_code)
+        console.print(f"tests failed: {bad}", style="red", markup=False, soft_wrap=True)
     if failed:
-        Console(stderr=True).print(f"gates failed: {', '.join(failed)}", style="red", markup=False)
+        console.print(f"gates failed: {', '.join(failed)}", style="red", markup=False)
         return code or 1
     return code
 

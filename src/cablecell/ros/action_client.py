@@ -1,7 +1,8 @@
-"""An action client that says it is ready only when the server knows it too."""
+"""An action client that says it is ready only when the server knows it too, and loses no answer."""
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from typing import Any
@@ -15,13 +16,16 @@ _REPEAT_S = 0.2
 
 
 class MutualActionClient(ActionClient):
-    """An `ActionClient` whose goals are not lost in the first moments.
+    """An `ActionClient` whose goals are not lost in the first moments, and which any thread may ask.
 
     The client library's own is ready as soon as this side has discovered the server. The server may not have
     discovered this side yet, and then throws away the goal without a word: one goal in four when a client is used
     at once. So this client first asks the server to cancel a goal that does not exist, which changes nothing, until
     it answers. It asks through a service client made after the action client: discovery keeps the order in which
     one process announces its endpoints, so whoever answers to the later one knows the earlier ones.
+
+    The client library's own also notes whom it asked only after it has asked: an answer that the executor takes in
+    between is thrown away as unexpected. Here the executor waits until that is noted.
     """
 
     def __init__(self, node: Any, action_type: Any, action_name: str) -> None:
@@ -32,6 +36,7 @@ class MutualActionClient(ActionClient):
             action_type: The action.
             action_name: Its name.
         """
+        self._asking = threading.Lock()
         super().__init__(node, action_type, action_name)
         self._asking_node = node
         self._asker = node.create_client(CancelGoal, f"{action_name}/_action/cancel_goal")
@@ -58,6 +63,25 @@ class MutualActionClient(ActionClient):
             self._answers.append(self._asker.call_async(CancelGoal.Request(goal_info=GoalInfo(goal_id=nobody))))
             self._asked_s = now_s
         return False
+
+    def send_goal_async(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a goal as the client library does; from any thread."""
+        with self._asking:
+            return super().send_goal_async(*args, **kwargs)
+
+    def _get_result_async(self, goal_handle: Any) -> Any:
+        with self._asking:
+            return super()._get_result_async(goal_handle)
+
+    def _cancel_goal_async(self, goal_handle: Any) -> Any:
+        with self._asking:
+            return super()._cancel_goal_async(goal_handle)
+
+    async def execute(self, taken_data: Any) -> None:
+        """Handle what arrived, after whoever asks right now has noted it."""
+        with self._asking:
+            pass
+        await super().execute(taken_data)
 
     def _forget(self) -> None:
         for answer in self._answers:

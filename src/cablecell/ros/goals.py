@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from action_msgs.msg import GoalInfo
@@ -27,6 +28,7 @@ REPEAT_S = 3.0
 _CANCEL_S = 2.0
 _GOODBYE_S = 0.3
 _POLL_S = 0.01
+_TURN_S = 0.005
 
 
 class NoAnswerError(SupervisionError):
@@ -60,6 +62,21 @@ class RemoteError(SupervisionError):
         return error
 
 
+@dataclass(frozen=True)
+class Turns:
+    """What becomes of a goal that comes while another one runs, where it is not simply rejected.
+
+    Attributes:
+        preempts: Whether a goal wants the running one stopped for it.
+        longest_s: How long it waits for that, s.
+        busy: What it ends with where it does not get its turn.
+    """
+
+    preempts: Callable[[Any], bool]
+    longest_s: float
+    busy: Callable[[], WorkcellError]
+
+
 class GoalRunner:
     """Serves one action; a goal runs in a thread while the executor goes on.
 
@@ -74,6 +91,7 @@ class GoalRunner:
         run: Callable[[RunningGoal], Any],
         lock: threading.Lock,
         make_result: Callable[[Exception | None], Any] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """Create the server.
 
@@ -85,9 +103,12 @@ class GoalRunner:
                 result that is then in `RunningGoal.result`.
             lock: Shared by the actions of which only one may run at a time.
             make_result: Returns the result where the action has no `error_code`.
+            turns: For an action whose goals are all taken, and answered with an error while another one runs; None
+                where they are rejected.
         """
         self._node, self._action_type, self._run, self._busy = node, action_type, run, lock
-        self._make_result = make_result
+        self._make_result, self._turns = make_result, turns
+        self._running: RunningGoal | None = None
         self._threads: list[threading.Thread] = []
         self._ended_s = -_GOODBYE_S
         self._server = ActionServer(
@@ -103,11 +124,12 @@ class GoalRunner:
     def destroy(self) -> None:
         """Wait for the work and take the server away, after what the executor still has to answer for it.
 
-        Right after a goal the server stays for `_GOODBYE_S`: the client's request for the result may still wait behind
-        this very call, and an answer is lost when its writer goes before it is acknowledged.
+        When the node is shut down right after a goal the server stays for `_GOODBYE_S`: the client's request for the
+        result may still wait behind this very call, and an answer is lost when its writer goes before it is
+        acknowledged. A node that may be configured again cannot wait: two servers of one action would both answer.
         """
         self.join()
-        is_goodbye_due = time.monotonic() < self._ended_s + _GOODBYE_S
+        is_goodbye_due = self._node.is_closing and time.monotonic() < self._ended_s + _GOODBYE_S
         executor = self._node.executor
         if executor is None:
             self._server.destroy()
@@ -128,7 +150,7 @@ class GoalRunner:
         if not self._node.is_active:
             self._node.get_logger().warning("goal rejected: the node is not active")
             return GoalResponse.REJECT
-        if not self._busy.acquire(blocking=False):
+        if self._turns is None and not self._busy.acquire(blocking=False):
             self._node.get_logger().warning("goal rejected: another goal is being worked on")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
@@ -141,17 +163,20 @@ class GoalRunner:
 
     def _work(self, handle: Any) -> None:
         goal = RunningGoal(self._node, handle, self._action_type)
-        error: Exception | None = None
-        try:
-            goal.result = self._run(goal)
-        except WorkcellError as caught:
-            error = caught
-        except Exception as caught:
-            error = caught
-            self._node.get_logger().error(f"unexpected {type(caught).__name__}: {caught}")
-        finally:
-            self._ended_s = time.monotonic()
-            self._busy.release()
+        error = self._begin(goal, handle.request)
+        if error is None:
+            self._running = goal
+            try:
+                goal.result = self._run(goal)
+            except WorkcellError as caught:
+                error = caught
+            except Exception as caught:
+                error = caught
+                self._node.get_logger().error(f"unexpected {type(caught).__name__}: {caught}")
+            finally:
+                self._running = None
+                self._ended_s = time.monotonic()
+                self._busy.release()
         if error is not None:
             self._node.get_logger().error(f"goal failed, code {getattr(error, 'code', 1)}: {error}")
         make = self._make_result
@@ -170,6 +195,22 @@ class GoalRunner:
 
         handle.execute(finish)
 
+    def _begin(self, goal: RunningGoal, request: Any) -> Exception | None:
+        """Wait for the goal's turn; return why it does not get it."""
+        turns = self._turns
+        if turns is None:  # it has had it since it was judged
+            return None
+        if not turns.preempts(request):
+            return None if self._busy.acquire(blocking=False) else turns.busy()
+        end_s = time.monotonic() + turns.longest_s
+        while not self._busy.acquire(timeout=_TURN_S):
+            running = self._running
+            if running is not None:  # else it is about to begin, or to end
+                running.is_preempted = True
+            if time.monotonic() > end_s:
+                return turns.busy()
+        return None
+
 
 def _never(handle: Any) -> Any:
     raise RuntimeError(f"goal {handle.goal_id} was executed without its work")
@@ -181,12 +222,14 @@ class RunningGoal:
     Attributes:
         request: The goal.
         result: What is answered; fill it before an error is raised so that measurements are not lost.
+        is_preempted: Whether a newer goal waits for this one to end.
     """
 
     def __init__(self, node: Any, handle: Any, action_type: Any) -> None:
         self._node, self._handle = node, handle
         self.request = handle.request
         self.result = action_type.Result()
+        self.is_preempted = False
 
     @property
     def is_cancelled(self) -> bool:
@@ -201,11 +244,13 @@ class RunningGoal:
         """Raise when the goal has to end.
 
         Raises:
-            CancelledError: The client cancelled (code 603).
+            CancelledError: The client cancelled, or a newer goal took over (code 603).
             NotActiveError: The node is not active any more (code 604).
         """
         if self.is_cancelled:
             raise CancelledError("cancelled by the client")
+        if self.is_preempted:
+            raise CancelledError("a newer goal took over")
         if not self._node.is_active:
             raise NotActiveError("the node was deactivated while it worked on the goal")
 

@@ -54,6 +54,7 @@ class CellNode(LifecycleNode, Generic[S]):
         self._is_active = False
         self._is_configured = False
         self._is_ending = False
+        self._is_closing = False
         self._heartbeat_sender: NodeHeartbeat | None = None
         self._action_clients: dict[str, MutualActionClient] = {}
         self.exit_code: int | None = None
@@ -70,6 +71,11 @@ class CellNode(LifecycleNode, Generic[S]):
     def is_finalized(self) -> bool:
         """Whether the node was shut down; only the end of its process is left."""
         return int(self._state_machine.current_state[0]) == StateNumber.PRIMARY_STATE_FINALIZED
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the node is being shut down, or was: it is never configured again."""
+        return self._is_closing
 
     def announce_end(self) -> None:
         """Tell running callbacks that the process is about to end."""
@@ -140,6 +146,7 @@ class CellNode(LifecycleNode, Generic[S]):
 
     def on_shutdown(self, state: State) -> TransitionCallbackReturn:
         """Stop the work and destroy the interfaces, from whichever state."""
+        self._is_closing = True
         if self._is_active:
             self._is_active = False
             self.stop()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.core.config.trial import Robot
-from cablecell.core.geometry import invert_pose, make_pose
+from cablecell.core.geometry import make_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.errors import (
     LimitsExceededError,
@@ -22,12 +22,13 @@ from cablecell.core.motion.errors import (
     PathCollisionError,
     SingularityError,
 )
-from cablecell.core.motion.model import RobotModel
+from cablecell.core.motion.model import ARM_JOINT_NAMES, RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.planner import PlannerSettings
 from cablecell.core.motion.scene import Scene
-from cablecell.core.motion.timing import LineLimits, time_joint_path
-from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory
+from cablecell.core.motion.sequence import Tip
+from cablecell.core.motion.timing import LineLimits
+from cablecell.core.motion.trajectory import MotionLimits, Trajectory
 from cablecell.ros.conversions import pose_to_matrix
 from cablecell.ros.planner_errors import MoveRequestError
 from cablecell.ros.planner_scene import PlanningScene
@@ -50,23 +51,19 @@ class Displacement:
     Attributes:
         X: Displacement and turn, shape (4, 4).
         R_base_axes: Axes it is given in; None for those of the tip itself.
-        X_frame_tip: Where the tip is in the frame of the robot model that is planned for.
     """
 
     X: Matrix
     R_base_axes: Matrix | None
-    X_frame_tip: Matrix
 
-    def from_pose(self, X_base_frame: Matrix) -> Matrix:
-        """Return where the frame ends up that is at a pose now."""
-        X_base_tip = X_base_frame @ self.X_frame_tip
+    def from_pose(self, X_base_tip: Matrix) -> Matrix:
+        """Return where the tip ends up that is at a pose now."""
         goal = X_base_tip @ self.X
         if self.R_base_axes is not None:
             R = self.R_base_axes
             rotation = R @ self.X[:3, :3] @ R.T @ X_base_tip[:3, :3]
             goal = make_pose(rotation, X_base_tip[:3, 3] + R @ self.X[:3, 3])
-        moved: Matrix = goal @ invert_pose(self.X_frame_tip)
-        return moved
+        return goal
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +74,7 @@ class MoveRequest:
         path: One of the paths of `MotionTarget` that are planned here.
         joints: Wanted positions by joint name, rad; of no meaning when there is a pose.
         X_base_tip: Wanted pose of the tip, or None for a goal in joints or relative to where the tip is.
-        tip_frame: Frame of the robot model that is to be there.
+        tip: What is to be there.
         displacement: What a relative goal moves, or None.
         via_m: Point of an arc in `base_link`, or None.
         velocity_scale: In (0, 1].
@@ -87,7 +84,7 @@ class MoveRequest:
     path: int
     joints: Mapping[str, float]
     X_base_tip: Matrix | None
-    tip_frame: str
+    tip: Tip
     velocity_scale: float
     acceleration_scale: float
     displacement: Displacement | None = None
@@ -127,28 +124,23 @@ def read_target(
     scales = (target.velocity_scale, target.acceleration_scale)
     via_m = _via(target, scene) if target.path == MotionTarget.PATH_CIRC else None
     if target.goal == MotionTarget.GOAL_JOINTS:
-        return MoveRequest(target.path, _joints(target, model), None, "tcp", *scales, via_m=via_m)
+        return MoveRequest(target.path, _joints(target, model), None, Tip(), *scales, via_m=via_m)
     if target.goal == MotionTarget.GOAL_NAMED:
         if target.name not in named:
             raise _refused("name", f"'{target.name}'", ", ".join(sorted(named)))
-        return MoveRequest(target.path, named[target.name], None, "tcp", *scales, via_m=via_m)
+        return MoveRequest(target.path, named[target.name], None, Tip(), *scales, via_m=via_m)
     if target.goal not in (MotionTarget.GOAL_POSE, MotionTarget.GOAL_RELATIVE):
         raise _refused("goal", target.goal, "0 (GOAL_JOINTS), 1 (GOAL_POSE), 2 (GOAL_NAMED), 3 (GOAL_RELATIVE)")
-    tip_frame, held = target.tip_frame or "tcp", scene.held
-    X_frame_tip: Matrix = np.eye(4)
-    if held is not None and tip_frame == held.plug:
-        # The plug is no part of the model: the pose of the tool that brings its tip there is as good.
-        if via_m is not None:
-            raise _refused("tip_frame", tip_frame, "for PATH_CIRC a frame of the arm, such as tcp")
-        tip_frame, X_frame_tip = "tcp", held.X_tcp_tip
-    model.frame_id(tip_frame)
+    tip, held = Tip(target.tip_frame or "tcp"), scene.held
+    if held is not None and tip.frame == held.plug:
+        tip = Tip("tcp", held.X_tcp_tip)  # the plug is no part of the model
+    model.frame_id(tip.frame)
     X, frame = pose_to_matrix("pose", target.pose.pose), target.pose.header.frame_id
     if target.goal == MotionTarget.GOAL_RELATIVE:
         own = frame in ("", target.tip_frame or "tcp")
-        displacement = Displacement(X, None if own else scene.frame(frame)[:3, :3], X_frame_tip)
-        return MoveRequest(target.path, {}, None, tip_frame, *scales, displacement, via_m)
-    X_base_frame = scene.frame(frame) @ X @ invert_pose(X_frame_tip)
-    return MoveRequest(target.path, {}, X_base_frame, tip_frame, *scales, via_m=via_m)
+        displacement = Displacement(X, None if own else scene.frame(frame)[:3, :3])
+        return MoveRequest(target.path, {}, None, tip, *scales, displacement, via_m)
+    return MoveRequest(target.path, {}, scene.frame(frame) @ X, tip, *scales, via_m=via_m)
 
 
 def _via(target: Any, scene: PlanningScene) -> Matrix:
@@ -160,18 +152,19 @@ def _via(target: Any, scene: PlanningScene) -> Matrix:
 
 
 def parse_named_targets(texts: Sequence[str], model: RobotModel) -> dict[str, dict[str, float]]:
-    """Return the joint positions of named targets, `home` among them, each within the limits.
+    """Return the joint positions of named targets, each within the limits; the cell's arm has a `home` without asking.
 
     Args:
         texts: Each `name: q1, q2, …`, rad, in the order of the model's joints.
         model: Whose joints they are.
 
     Raises:
-        MoveRequestError: A text is not of that form (code 941).
+        MoveRequestError: A text is not of that form, or another arm has no `home` (code 941).
         JointLimitError: A position is outside its limits (code 102).
     """
-    home = dict(zip(model.joint_names, Robot().home_joint_positions.in_order(), strict=True))
-    named = {"home": home}
+    named: dict[str, dict[str, float]] = {}
+    if model.joint_names == ARM_JOINT_NAMES:
+        named["home"] = dict(zip(model.joint_names, Robot().home_joint_positions.in_order(), strict=True))
     for text in texts:
         name, _, values = text.partition(":")
         try:
@@ -181,6 +174,10 @@ def parse_named_targets(texts: Sequence[str], model: RobotModel) -> dict[str, di
         if not name.strip() or len(positions) != model.dof:
             raise _refused("named_targets", f"'{text}'", f"name: {model.dof} joint positions in rad, with commas")
         named[name.strip()] = dict(zip(model.joint_names, model.check_joint_limits(positions).tolist(), strict=True))
+    if "home" not in named:
+        raise _refused(
+            "named_targets", ", ".join(named) or "nothing", f"home: {model.dof} joint positions, for this arm"
+        )
     return named
 
 
@@ -249,8 +246,9 @@ class MoveMaker:
         """
         samples = request.path in (MotionTarget.PATH_SAMPLED, MotionTarget.PATH_AUTO)
         if request.displacement is not None:
-            X_base_frame = self.model.fk(self.model.check_joint_limits(q_start), request.tip_frame)
-            request = replace(request, X_base_tip=request.displacement.from_pose(X_base_frame))
+            X_base_frame = self.model.fk(self.model.check_joint_limits(q_start), request.tip.frame)
+            X_base_tip = request.displacement.from_pose(request.tip.of_frame(X_base_frame))
+            request = replace(request, X_base_tip=X_base_tip)
         attempts = self._parameters.planning_attempts if samples else 1
         for attempt in range(1, attempts + 1):
             settings = PlannerSettings(
@@ -267,7 +265,7 @@ class MoveMaker:
 
     def _plan_once(self, moves: MovePlanner, request: MoveRequest, q_start: Matrix, scene: Scene) -> Trajectory:
         margin_m = self._parameters.margin_m
-        X, tip = request.X_base_tip, request.tip_frame
+        X, tip = request.X_base_tip, request.tip
         q_goal = q_start.copy()
         for name, position in request.joints.items():
             q_goal[self.model.joint_names.index(name)] = position
@@ -280,41 +278,24 @@ class MoveMaker:
             return self._plan_once(moves, replace(request, path=MotionTarget.PATH_SAMPLED), q_start, scene)
         if request.path in (MotionTarget.PATH_LIN, MotionTarget.PATH_CIRC):
             if X is None:
-                X = self.model.fk(self.model.check_joint_limits(q_goal), tip)
+                X = tip.of_frame(self.model.fk(self.model.check_joint_limits(q_goal), tip.frame))
             line = LineLimits(
                 self._line.velocity * request.velocity_scale,
                 self._line.acceleration * request.acceleration_scale,
                 self._line.jerk * request.acceleration_scale,
             )
             if request.via_m is not None:
-                return moves.move_circular(q_start, request.via_m, X, line, scene, margin_m, tip_frame=tip)
-            return moves.move_linear(q_start, X, line, scene, margin_m, tip_frame=tip)
+                return moves.move_circular(q_start, request.via_m, X, line, scene, margin_m, tip=tip)
+            return moves.move_linear(q_start, X, line, scene, margin_m, tip=tip)
         if request.path == MotionTarget.PATH_SAMPLED:
             if X is None:
                 return moves.move_to_joints(q_start, q_goal, scene, margin_m)
-            return moves.move_to_pose(q_start, X, scene, margin_m, tip_frame=tip)
+            return moves.move_to_pose(q_start, tip.to_frame(X), scene, margin_m, tip_frame=tip.frame)
         goals = [q_goal]
         if X is not None:
-            ik = moves.ik(tip)
-            goals = ik.solve_all(X, q_start) or [ik.solve(X, q_start)]
-        return self._interpolate(moves, q_start, goals, scene)
-
-    def _interpolate(self, moves: MovePlanner, q_start: Matrix, goals: list[Matrix], scene: Scene) -> Trajectory:
-        """Return the joint line to the nearest goal that has a free one."""
-        limits, first_problem = self.model.limits, None
-        start = self.model.check_joint_limits(q_start)
-        for goal in goals:
-            end = self.model.check_joint_limits(goal)
-            trajectory = time_joint_path(np.array([start, end]), moves.limits, self.model.joint_names)
-            check_trajectory(trajectory, moves.limits, limits.lower, limits.upper)
-            try:
-                moves.check_free(trajectory, scene, self._parameters.margin_m)
-            except PathCollisionError as error:
-                first_problem = first_problem or error
-                continue
-            return trajectory
-        assert first_problem is not None
-        raise first_problem
+            ik, X_base_frame = moves.ik(tip.frame), tip.to_frame(X)
+            goals = ik.solve_all(X_base_frame, q_start) or [ik.solve(X_base_frame, q_start)]
+        return moves.move_joint_line(q_start, goals, scene, margin_m)
 
 
 def thinned(trajectory: Trajectory, period_s: float = 0.02) -> Trajectory:

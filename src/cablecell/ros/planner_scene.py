@@ -81,11 +81,29 @@ class Held:
 class PlanningScene:
     """What must not be touched now; messages change it while plans read it."""
 
-    def __init__(self, model: RobotModel, layout: BoardLayout, *, assume_held: bool, unseen_margin_m: float) -> None:
-        """Place the board where the layout puts it, and the layout's plug in the gripper if it is assumed there."""
+    def __init__(
+        self,
+        model: RobotModel,
+        layout: BoardLayout,
+        *,
+        assume_held: bool,
+        unseen_margin_m: float,
+        q_home: Matrix | None = None,
+    ) -> None:
+        """Place the board where the layout puts it, and the layout's plug in the gripper if it is assumed there.
+
+        Args:
+            model: The arm.
+            layout: What is put where.
+            assume_held: Whether the layout's plug is in the gripper until something else is said.
+            unseen_margin_m: Growth of a board that was not seen yet, m.
+            q_home: Where the arm takes the plug, rad; the home of the cell's arm where it is not given.
+        """
         self._model = model
         self._X_base_world = invert_pose(model.X_world_base)
-        self._X_world_tcp_home = model.X_world_base @ model.fk(Robot().home_joint_positions.in_order())
+        self._X_world_tcp_home = model.X_world_base @ model.fk(
+            np.array(Robot().home_joint_positions.in_order()) if q_home is None else q_home
+        )
         self._connectors = load_connectors()
         self._assume_held = assume_held
         self._unseen_margin_m = unseen_margin_m

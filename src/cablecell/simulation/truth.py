@@ -5,12 +5,13 @@ Only simulation and evaluation may use this. What decides in the cell never sees
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pybullet as p
 
 from cablecell.core.cable.condition import CableCondition, CableFault
-from cablecell.core.geometry.scalar import Vec3, norm, rotvec_from_quat
+from cablecell.core.geometry.scalar import Vec3, norm, quat_from_rotvec, rotate, rotvec_from_quat
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.world import World
 
@@ -35,6 +36,11 @@ class PlugInPort:
     depth_m: float
     lateral_m: tuple[float, float]
     turn_rad: Vec3
+
+    @property
+    def tilt_rad(self) -> float:
+        """Angle between the axes of plug and port, whatever the turn about them."""
+        return math.acos(max(-1.0, min(1.0, rotate(quat_from_rotvec(self.turn_rad), (0.0, 0.0, 1.0))[2])))
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,14 @@ class Truth:
         return PlugInPort(name, z, (x, y), rotvec_from_quat(X_ET.q))
 
     def is_at_stop(self, port: str) -> bool:
-        """Return whether the plug is at the bottom of a port, in the right orientation."""
+        """Return whether the plug is at the bottom of a port, in the right orientation.
+
+        A round plug has no right turn about its axis: nothing in its port would hold it.
+        """
         where = self.plug_in_port(port)
-        data = self._world.scene.ports[port].connector.port
+        connector = self._world.scene.ports[port].connector
+        data = connector.port
+        turn = norm(where.turn_rad) if connector.round_fit is None else where.tilt_rad
         fits = self._world.scene.plug is not None and (
             self._world.scene.plug.connector.name == self._world.scene.ports[port].connector.name
         )
@@ -106,7 +117,7 @@ class Truth:
             and where.depth_m >= data.stop_depth_m - data.seat_tolerance_m
             and where.depth_m < data.stop_depth_m + 2.0e-3
             and max(abs(where.lateral_m[0]), abs(where.lateral_m[1])) < SEAT_LATERAL_M
-            and norm(where.turn_rad) < SEAT_TURN_RAD
+            and turn < SEAT_TURN_RAD
         )
 
     @property

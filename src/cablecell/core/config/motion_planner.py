@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cablecell.core.config.parameters import ParameterSchema, parameter
+from cablecell.core.config.trial import JOINT_NAMES
 
 
 class MotionPlannerParameters(ParameterSchema):
@@ -13,6 +14,12 @@ class MotionPlannerParameters(ParameterSchema):
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     layout_file: str = parameter("", "Trial file with the designed layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout that stands in the cell after configuration.")
+    description_file: str = parameter(
+        "", "URDF file of another arm, with the frames base_link and tcp. Empty: the arm of the cell."
+    )
+    joint_names: list[str] = parameter(
+        list(JOINT_NAMES), "Joints of the arm from base to tool; of another arm six or more revolute ones."
+    )
     robot_file: str = parameter(
         "", "File that describes the robot; its joint speeds bound every motion. Empty: the description's alone."
     )

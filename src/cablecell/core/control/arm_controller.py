@@ -7,23 +7,35 @@ same object. A torque-controlled arm gets the Cartesian impedance, any other arm
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
+from cablecell.core.control import validation as check
 from cablecell.core.control.admittance import ContactLoop
-from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
+from cablecell.core.control.brake import JointBrake
+from cablecell.core.control.collision import MomentumObserver
+from cablecell.core.control.command import (
+    ComplianceCommand,
+    JointMotionUpdate,
+    MotionUpdate,
+    TargetMode,
+    TrajectoryMode,
+)
 from cablecell.core.control.errors import (
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
-    NonFiniteCommandError,
 )
+from cablecell.core.control.force_loop import prepare_force_axes
 from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
+from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.position_drive import PositionDrive
+from cablecell.core.control.stream import StreamClock, StreamedPose
 from cablecell.core.control.torque_drive import TorqueDrive
 from cablecell.core.control.trajectory import (
     JointTrajectory,
@@ -32,9 +44,14 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
-from cablecell.core.control.validation import require_fresh
 from cablecell.core.geometry import Array, invert_pose, rotate_six
 from cablecell.ports import ArmState, CommandMode, JointCommand
+
+_STREAMED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE, ControllerMode.JOINT_UPDATE)
+"""Modes in which a source has to go on sending."""
+
+_LEAD_LIMIT_S = 0.05
+"""Longest time by which a target that says how it moves is thought ahead."""
 
 _REST_RAD_PER_S = 0.05
 """Speed of a joint up to which an arm rests."""
@@ -53,6 +70,12 @@ class ArmController:
         joints = self._limits.lower.size
         self.interpreter = CommandInterpreter(settings, joints=joints)
         self._interpolator = PoseInterpolator(settings)
+        self._clock, self._target = StreamClock(settings), StreamedPose(settings)
+        self._arrived_s, self._is_new = -math.inf, False
+        self._joints = JointReference(settings, model.joint_limits)
+        self._brake: JointBrake | None = None
+        self._observer = MomentumObserver(settings, self._limits.effort)
+        self._is_dead = False
         self._torques = TorqueDrive(settings, self._limits)
         self._command_mode = command_mode
         if command_mode is CommandMode.POSITION and loop is None:
@@ -97,6 +120,7 @@ class ArmController:
         if self._mode is not ControllerMode.STOPPED:
             self.hold()
         self._drop_commands()
+        self._observer.reset()
         if self._drive is not None:
             self._drive.forget()
 
@@ -138,8 +162,7 @@ class ArmController:
             ExecutionError: One of the codes 301 to 308, or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        report = self.report
-        self.interpreter.accept_motion(update, now_s, report.X_base_tcp, report.X_base_reference)
+        self.interpreter.accept_motion(update, now_s, self.report.X_base_tcp)
         self._compliance = None
 
     def command_joints(self, update: JointMotionUpdate, now_s: float, q: Array) -> None:
@@ -167,19 +190,25 @@ class ArmController:
         """Make a compliance setpoint the target.
 
         Raises:
-            ExecutionError: NaN, stale or future stamp (codes 301, 304, 305), or the controller is stopped; nothing
-                was changed.
+            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis, numbers out of range (codes
+                301, 303 to 305, 321), or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
-        # A sum is finite when its terms are; one that overflows is no setpoint either.
-        if not math.isfinite(sum(float(values.sum()) for values in numbers)):
-            raise NonFiniteCommandError(
-                "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
-            )
+        for name, values, limit, unit in (
+            ("target", command.X_base_target[:3, 3], self._settings.workspace_reach_m, "m"),
+            ("compliance_frame", command.X_tcp_comp[:3, 3], check.OFFSET_LIMIT_M, "m"),
+            ("stiffness", command.stiffness, check.STIFFNESS_LIMIT, "N/m and N*m/rad"),
+            ("damping", command.damping, check.DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
+            ("feedforward", command.feedforward, check.WRENCH_LIMIT, "N and N*m"),
+            ("feedback_gains", command.feedback_gains, 1.0e6, ""),
+            ("twist", command.twist, check.RATE_LIMIT, "m/s and rad/s"),
+            ("acceleration", command.acceleration, check.ACCELERATION_LIMIT, "m/s^2 and rad/s^2"),
+            ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], 1.0e3, ""),
+        ):
+            check.require_moderate(name, values, limit, unit)
         newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
-        require_fresh(command.stamp_s, now_s, newest, self._settings)
-        self._compliance = command
+        check.require_fresh(command.stamp_s, now_s, newest, self._settings)
+        self._compliance = prepare_force_axes(command, self._settings)
         self._compliance_at_s = now_s
 
     # Tick ----------------------------------------------------------------------------------------------------
@@ -195,7 +224,7 @@ class ArmController:
         """
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
-        self._watch(state, wrench_tcp)
+        self._watch(state, dynamics, wrench_tcp)
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -212,9 +241,14 @@ class ArmController:
         )
         return command
 
-    def _watch(self, state: ArmState, wrench_tcp: Array | None) -> None:
+    def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
+        if self._drive is None:
+            self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
+            hit = self._observer.hit()
+            if hit is not None:
+                self.stop(hit)
         if wrench_tcp is not None:
             force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
             if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
@@ -235,15 +269,20 @@ class ArmController:
         if self._mode is ControllerMode.STOPPED:
             return False
         settings = self._settings
-        wanted, age = self._mode, 0.0
+        wanted, arrived_s = self._mode, now_s
         if self._compliance is not None:
-            wanted, age = ControllerMode.COMPLIANCE, now_s - self._compliance_at_s
+            wanted, arrived_s = ControllerMode.COMPLIANCE, self._compliance_at_s
         elif self.interpreter.has_command:
             is_cartesian = self.interpreter.target_mode is TargetMode.CARTESIAN
             wanted = ControllerMode.MOTION_UPDATE if is_cartesian else ControllerMode.JOINT_UPDATE
-            age = now_s - self.interpreter.accepted_at_s
+            arrived_s = self.interpreter.accepted_at_s
+        age = now_s - arrived_s
         if wanted is not self._mode:
-            self._enter(wanted, dynamics)
+            self._enter(wanted, dynamics, q)
+        self._is_new = wanted in _STREAMED and arrived_s != self._arrived_s
+        if self._is_new:
+            self._arrived_s = arrived_s
+            self._clock.arrived(arrived_s)
         if age > settings.command_stop_after_s:
             self.stop(
                 CommandTimeoutError(
@@ -255,55 +294,133 @@ class ArmController:
                 )
             )
             return False
-        return age > settings.command_hold_after_s
+        self._is_dead = age > self._clock.brake_after_s
+        return age > self._clock.hold_after_s
 
-    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics) -> None:
+    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics, q: Array) -> None:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
             self._follower.cancel()
         self._mode = mode
+        self._brake = None
         self._X_tcp_comp = np.eye(4)
-        self._interpolator.reset(dynamics.X_base_tcp)
         self._torques.reset()
-        if self._drive is not None:
-            self._interpolator.reset(self._drive.enter(dynamics))
+        X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
+        self._interpolator.reset(X_begin)
+        self._target.reset(X_begin)
+        self._joints.reset(q if self._drive is None else self._drive.told(q))
+        self._clock.reset()
+        self._arrived_s = -math.inf
 
     def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
         """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
+        interpolator = self._interpolator
         if self._mode is ControllerMode.COMPLIANCE:
             assert self._compliance is not None
             setpoint = self._compliance
+            if is_held:
+                nothing = np.zeros(6)
+                setpoint = replace(setpoint, feedforward=nothing, feedback_gains=nothing, twist=nothing)
         else:
-            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, self._dt_s, is_held=is_held)
+            X = interpolator.X_base_ahead
+            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, X, is_held=is_held)
         # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
         is_same = setpoint.X_tcp_comp is self._X_tcp_comp
         if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = invert_pose(self._X_tcp_comp) @ setpoint.X_tcp_comp
-            self._interpolator.move_frame(X_old_new)
+            interpolator.move_frame(X_old_new)
+            self._target.reset(self._target.X @ X_old_new)
             if self._drive is not None:
                 self._drive.law.use_frame(setpoint.X_tcp_comp)
             self._X_tcp_comp = setpoint.X_tcp_comp
         if is_held:
-            self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
+            interpolator.brake()
+            self._target.reset(interpolator.X_base_ahead)
+            # Nobody is there who chose this motion: it is damped well, and what brakes the arm is not left to a spring.
+            braking = rotate_six(interpolator.X_base_reference[:3, :3].T, interpolator.acceleration)
+            return replace(setpoint, damping_ratio=max(setpoint.damping_ratio, 1.0), acceleration=braking)
+        elif self._mode is ControllerMode.MOTION_UPDATE and self.interpreter.is_rate:
+            interpolator.step(setpoint.X_base_target, rotate_six(setpoint.X_base_target[:3, :3], setpoint.twist))
         else:
-            twist = rotate_six(setpoint.X_base_target[:3, :3], setpoint.twist)
-            self._interpolator.step(setpoint.X_base_target, twist)
+            self._follow_target(setpoint)
         return setpoint
+
+    def _follow_target(self, setpoint: ComplianceCommand) -> None:
+        """Move the reference towards the target of a stream of poses."""
+        X, twist = setpoint.X_base_target, setpoint.twist
+        ticks = self._clock.walk_ticks
+        is_moving = bool(twist.any())
+        if is_moving:
+            R = X[:3, :3]
+            twist, acceleration = rotate_six(R, twist), rotate_six(R, setpoint.acceleration)
+        if self._is_new:
+            if is_moving:
+                delay_s = min((ticks - 1) * self._dt_s, _LEAD_LIMIT_S)
+                X = self._interpolator.ahead_of(X, twist, acceleration, delay_s)
+            self._target.aim(X, ticks)
+        self._target.step()
+        if ticks > 1:
+            twist = self._target.twist
+        elif is_moving:
+            twist = twist + acceleration * self._interpolator.lead_s
+        self._interpolator.step(self._target.X, twist)
+
+    def _joint_target(self, *, is_held: bool) -> JointMotionUpdate:
+        """Move the joint reference towards the target of a stream of joint positions or rates; return the gains."""
+        q_target, _, update = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+        joints = self._joints
+        if is_held:
+            joints.brake()
+            return update
+        if update.mode == TrajectoryMode.VELOCITY:
+            joints.aim(q_target, 1)
+        elif self._is_new:
+            joints.aim(q_target, self._clock.walk_ticks)
+        joints.step()
+        return update
 
     def _torque_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
         torques, reference, is_limited = self._torques, dynamics.X_base_tcp, False
-        if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
+        if self._brake is not None and not is_held and self._mode in _STREAMED:
+            self._go_on(dynamics, q, dq)
+        if is_held and (self._brake is not None or (self._is_dead and not self._is_touching(wrench_tcp))):
+            if self._brake is None:
+                self._brake = JointBrake(self._settings, q, dq)
+            tau = torques.track(dynamics, q, dq, self._brake.step())
+        elif self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, is_held)
             X_reference = self._interpolator.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3])
-            tau, is_limited = torques.comply(dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_held=is_held)
+            is_set_point = self._mode is ControllerMode.COMPLIANCE
+            tau, is_limited = torques.comply(
+                dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
+            )
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            tau = torques.update_joints(q, dq, *self.interpreter.joint_setpoint(self._dt_s, is_held=is_held))
+            update = self._joint_target(is_held=is_held)
+            tau = torques.update_joints(dynamics, q, dq, self._joints, update, is_held=is_held)
         else:
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
-        return JointCommand(CommandMode.EFFORT, torques.bound(q, dq, tau)), reference, is_limited
+        tau = torques.bound(q, dq, tau)
+        self._observer.command(tau)
+        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
+
+    def _go_on(self, dynamics: ArmDynamics, q: Array, dq: Array) -> None:
+        """Take up a stream that has come back, from where the arm has got to and with the speed that it has."""
+        self._brake = None
+        X_base_comp = dynamics.X_base_tcp @ self._X_tcp_comp
+        twist = dynamics.J_base_tcp @ dq
+        twist[:3] += np.cross(twist[3:], X_base_comp[:3, 3] - dynamics.X_base_tcp[:3, 3])
+        self._interpolator.reset(X_base_comp, twist)
+        self._target.reset(X_base_comp)
+        self._joints.reset(q)
+        self._torques.reset()
+
+    def _is_touching(self, wrench_tcp: Array | None) -> bool:
+        """Return whether the tool is felt to touch something."""
+        limit = self._settings.touching_force_n
+        return wrench_tcp is not None and float(wrench_tcp[:3] @ wrench_tcp[:3]) > limit * limit
 
     def _position_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
@@ -329,7 +446,8 @@ class ArmController:
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+            self._joint_target(is_held=is_held)
+            wanted = self._joints.q
         elif is_pressing and wrench_tcp is not None:
             wanted = self._q_hold = drive.give_way(dynamics, wrench_tcp)
         else:
@@ -339,6 +457,8 @@ class ArmController:
     def _joint_reference(self, q: Array) -> Reference:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
             reference = self._follower.step(q, self._dt_s)
+            if self._drive is None:
+                reference = self._follower.present
             if self._follower.state.is_final:
                 self._mode = ControllerMode.HOLD
                 self._q_hold = reference.q

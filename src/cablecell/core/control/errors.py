@@ -93,3 +93,15 @@ class FollowingError(ExecutionError):
     """The arm is not where it was told to be: it does not take commands, or something holds or moves it."""
 
     code = 319
+
+
+class CollisionError(ExecutionError):
+    """Something pushes the arm that neither its motion nor the force sensor explains; the arm was stopped."""
+
+    code = 320
+
+
+class CommandRangeError(ExecutionError):
+    """A command asks for more than any arm does, or for a place out of its workspace; nothing was changed."""
+
+    code = 321

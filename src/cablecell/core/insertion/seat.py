@@ -27,6 +27,9 @@ _SEAT_LIMIT_S = 2.5
 _IMPOSSIBLE_M = 1.0e-3
 """Depth beyond the deepest possible at which the gripper must have lost the plug."""
 
+_CREEP_M = 2.0e-4
+"""Way on while it is held after which a plug was not at its stop yet: it had wedged, and the hold begins anew."""
+
 _BACK_AT_STOP_M = 1.0e-4
 """Distance to the stop at which the plug counts as back after the pull test."""
 
@@ -230,11 +233,14 @@ class Hold(PhaseStep):
                 what = f"stays {1e3 * short:.2f} mm before the stop after the pull"
                 return setpoint, try_again(job, Outcome.NOT_SEATED, what)
             return setpoint, None
-        if -short > _IMPOSSIBLE_M:
+        is_too_deep = job.depth_m(m) > job.profile.depth_m + job.depth_tolerance_m[1] + _IMPOSSIBLE_M
+        if is_too_deep or (job.is_latched and -short > _IMPOSSIBLE_M):
             return setpoint, End(
                 Outcome.PLUG_LOST,
                 f"the gripper moved {-1e3 * short:.1f} mm past the stop: the plug is not held any more",
             )
+        if -short > _CREEP_M and not job.is_latched:
+            job.stop_m, self._at_stop_s = m.depth_m, m.time_s
         if m.time_s - self._at_stop_s < settings.hold_s:
             return setpoint, None
         depth = 1e3 * job.depth_m(m)

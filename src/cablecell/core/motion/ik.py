@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cablecell.core.geometry import invert_pose, pose_difference
-from cablecell.core.motion import ik_kernel
+from cablecell.core.motion import calibrated_kernel, ik_kernel
 from cablecell.core.motion.chain import SerialChain
 from cablecell.core.motion.errors import NoIkSolutionError, RobotModelError
 from cablecell.core.motion.model import LIMIT_TOLERANCE_RAD, RobotModel
@@ -26,7 +26,7 @@ _NOMINAL = 1e-9
 _CALIBRATED = 0.02
 """A description that differs more than this from the DH form, m and rad, is not of a UR arm."""
 
-_CALIBRATED_SLACK = 0.02
+_CALIBRATED_SLACK = 0.06
 """How far out of the nominal arm's reach, as a cosine, a calibrated one may still get."""
 
 _STARTS = 64
@@ -78,8 +78,8 @@ class InverseKinematics:
     """Closed-form inverse kinematics of one tool frame of a UR arm, in about ten microseconds.
 
     The closed form gives every branch of the nominal arm. A real arm's calibrated description departs from it by
-    tenths of a millimetre; there the branches are the starts of Newton steps on the description itself. Either way a
-    solution counts only if forward kinematics confirms it.
+    tenths of a millimetre; there the branches are the starts of Newton steps on the description itself, with more
+    starts next to a singular shell. Either way a solution counts only if forward kinematics confirms it.
 
     Attributes:
         model: The arm.
@@ -121,7 +121,7 @@ class InverseKinematics:
             slack,
         )
         self._limits = (model.limits.lower, model.limits.upper)
-        self._found = np.empty((8, 6))
+        self._found = np.empty((16, 6))  # what a chain of six joints can have at most
 
     def solve_all(self, X_base_tip: ArrayLike, q_reference: ArrayLike) -> list[Array]:
         """Return all configurations within the limits that reach a pose, the nearest to a reference first.
@@ -140,9 +140,8 @@ class InverseKinematics:
             ValueError: The pose is not a rigid motion.
         """
         X, reference = _as_pose(X_base_tip), self.model.joint_vector(q_reference)
-        count = ik_kernel.solve_ur(
-            *self._arm, *self._limits, X, reference, self._found, LIMIT_TOLERANCE_RAD, RESIDUAL_LIMIT
-        )
+        solve = ik_kernel.solve_ur if self.is_exact else calibrated_kernel.solve_calibrated
+        count = solve(*self._arm, *self._limits, X, reference, self._found, LIMIT_TOLERANCE_RAD, RESIDUAL_LIMIT)
         if count < 0:
             raise ValueError(f"wanted pose of {self.tip_frame} is not a rigid motion:\n{X}")
         return list(self._found[:count].copy())

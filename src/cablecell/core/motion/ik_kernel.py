@@ -8,15 +8,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from cablecell.core.motion.chain import jacobian, pose_error, tip_pose
-from cablecell.core.motion.ur_geometry import ROUNDING, closed_form, dh_pose, one_branch
+from cablecell.core.motion.chain import compose_into, jacobian, pose_error, tip_pose
+from cablecell.core.motion.ur_geometry import closed_form, one_branch
 
 Array = NDArray[np.float64]
 
 _TURN = 2.0 * math.pi
-
-_NEAR_SHELL = 0.05
-"""Sine of joint 3 or 5 below which a calibrated arm is started from more places."""
 
 
 @njit(cache=True, error_model="numpy")
@@ -144,7 +141,8 @@ def insert_sorted(q: Array, cost: float, found: Array, costs: Array, count: int)
 
 
 @njit(cache=True, error_model="numpy")
-def _distance(a: Array, b: Array) -> float:
+def distance(a: Array, b: Array) -> float:
+    """Return the Euclidean distance of two joint vectors, rad."""
     total = 0.0
     for j in range(a.shape[0]):
         total += (a[j] - b[j]) ** 2
@@ -172,57 +170,6 @@ def is_rigid(X: Array) -> bool:
 
 
 @njit(cache=True, error_model="numpy")
-def _correct(
-    blocks: Array,
-    tip: Array,
-    lengths: Array,
-    X_0_base: Array,
-    X_tip_6: Array,
-    X_06: Array,
-    branch: int,
-    slack: float,
-    q: Array,
-) -> None:
-    """Move a nominal solution towards the calibrated arm: ask the closed form for the pose its nominal twin has there.
-
-    The two arms differ by a motion that hardly depends on the configuration, so this converges by a factor of a
-    hundred a round, and it stays on its branch, which Newton steps near a singular shell do not.
-    """
-    poses, X, real = np.empty((6, 3, 4)), np.empty((3, 4)), np.empty((3, 4))
-    real_06, nominal, turn, wanted = np.empty((3, 4)), np.empty((3, 4)), np.empty((3, 4)), np.empty((3, 4))
-    trial = np.empty(6)
-    for _ in range(3):
-        tip_pose(blocks, tip, q, poses, X)
-        _compose(X, X_tip_6, real)
-        _compose(X_0_base, real, real_06)
-        dh_pose(lengths, q, nominal)
-        # turn = nominal real⁻¹
-        for i in range(3):
-            for j in range(3):
-                turn[i, j] = (
-                    nominal[i, 0] * real_06[j, 0] + nominal[i, 1] * real_06[j, 1] + nominal[i, 2] * real_06[j, 2]
-                )
-        for i in range(3):
-            turn[i, 3] = nominal[i, 3] - (
-                turn[i, 0] * real_06[0, 3] + turn[i, 1] * real_06[1, 3] + turn[i, 2] * real_06[2, 3]
-            )
-        _compose(turn, X_06, wanted)
-        if not one_branch(lengths, wanted, branch, q[5], slack, 0.0, trial):
-            return
-        q[:] = trial
-
-
-@njit(cache=True, error_model="numpy")
-def _spread_wrist(q: Array, turn: float) -> None:
-    """Turn joints 4 and 6 against each other and open joint 5: another start about a nearly aligned wrist."""
-    straight = math.cos(q[4]) > 0.0
-    q[5] += turn
-    q[3] -= turn if straight else -turn
-    opening = math.copysign(_NEAR_SHELL, math.sin(q[4]))
-    q[4] = opening if straight else math.pi - opening
-
-
-@njit(cache=True, error_model="numpy")
 def solve_ur(
     blocks: Array,
     tip: Array,
@@ -238,43 +185,32 @@ def solve_ur(
     limit_tolerance: float,
     residual_limit: float,
 ) -> int:
-    """Write every configuration within the limits that reaches a pose, the nearest to a reference first.
+    """Write every configuration of a nominal arm within the limits that reaches a pose, nearest to a reference first.
 
     Returns:
         Their number; -1 where the pose is not a rigid motion.
     """
     if not is_rigid(goal):
         return -1
-    X_06, X_base_6 = np.empty((3, 4)), np.empty((3, 4))
-    _compose(goal, X_tip_6, X_base_6)
-    _compose(X_0_base, X_base_6, X_06)
+    X_06 = np.empty((3, 4))
+    dh_goal(X_0_base, goal, X_tip_6, X_06)
     costs, q = np.empty(found.shape[0]), np.empty(6)
     count = 0
-    is_exact = slack <= ROUNDING
-    wx, wy = X_06[0, 3] - lengths[5] * X_06[0, 2], X_06[1, 3] - lengths[5] * X_06[1, 2]
-    near_shoulder = not is_exact and lengths[3] > (1.0 - _NEAR_SHELL) * math.hypot(wx, wy)
     for branch in range(8):
-        is_there = one_branch(lengths, X_06, branch, reference[5], slack, 0.0, q)
-        if not is_there and not near_shoulder:
+        if not one_branch(lengths, X_06, branch, reference[5], slack, 0.0, q):
             continue
-        if is_there and not is_exact:
-            _correct(blocks, tip, lengths, X_0_base, X_tip_6, X_06, branch, slack, q)
-        near_wrist = not is_exact and is_there and abs(math.sin(q[4])) < _NEAR_SHELL
-        near_others = near_shoulder or (not is_exact and abs(math.sin(q[2])) < 3.0 * _NEAR_SHELL)
-        for part in range(1 + 8 * near_wrist + 3 * near_others):
-            if part > 0:
-                # Near a singular shell the branches of a calibrated arm are elsewhere: starts all around it.
-                around_wrist = part <= 8 * near_wrist
-                opening = 0.0 if around_wrist else 0.06 * (part - 8 * near_wrist) ** 1.5
-                is_there = one_branch(lengths, X_06, branch, reference[5], slack, opening, q)
-                if is_there and around_wrist:
-                    _spread_wrist(q, 0.25 * math.pi * part)
-            if not is_there:
-                continue
-            residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if part == 0 else 1e-6)
-            if residual <= residual_limit and wrap(q, reference, lower, upper, limit_tolerance):
-                count = insert_sorted(q, _distance(q, reference), found, costs, count)
+        residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12)
+        if residual <= residual_limit and wrap(q, reference, lower, upper, limit_tolerance):
+            count = insert_sorted(q, distance(q, reference), found, costs, count)
     return count
+
+
+@njit(cache=True, error_model="numpy")
+def dh_goal(X_0_base: Array, goal: Array, X_tip_6: Array, out: Array) -> None:
+    """Write the pose of DH frame 6 in DH frame 0, shape (3, 4), that puts the tip at a goal."""
+    X_base_6 = np.empty((3, 4))
+    compose_into(goal, X_tip_6, X_base_6)
+    compose_into(X_0_base, X_base_6, out)
 
 
 @njit(cache=True, error_model="numpy")
@@ -290,9 +226,8 @@ def follow_ur(
     residual_limit: float,
 ) -> bool:
     """Move a configuration to the nearest branch of a pose close by, limits not applied; False where it has none."""
-    X_06, X_base_6 = np.empty((3, 4)), np.empty((3, 4))
-    _compose(goal, X_tip_6, X_base_6)
-    _compose(X_0_base, X_base_6, X_06)
+    X_06 = np.empty((3, 4))
+    dh_goal(X_0_base, goal, X_tip_6, X_06)
     branches = np.empty((8, 6))
     best, best_jump = -1, np.inf
     for k in range(closed_form(lengths, X_06, q[5], slack, branches)):
@@ -345,13 +280,5 @@ def solve_numeric(
             continue
         if not wrap(q, reference, lower, upper, limit_tolerance):
             continue
-        count = insert_sorted(q, _distance(q, reference), found, costs, count)
+        count = insert_sorted(q, distance(q, reference), found, costs, count)
     return count
-
-
-@njit(cache=True, error_model="numpy")
-def _compose(a: Array, b: Array, out: Array) -> None:
-    for i in range(3):
-        for j in range(4):
-            out[i, j] = a[i, 0] * b[0, j] + a[i, 1] * b[1, j] + a[i, 2] * b[2, j]
-        out[i, 3] += a[i, 3]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cablecell.core.errors import WorkcellError
 from cablecell.core.motion.collision import RobotGeometry
-from cablecell.core.motion.errors import PathCollisionError, StartInCollisionError
+from cablecell.core.motion.errors import PathCollisionError, SingularityError, StartInCollisionError
 from cablecell.core.motion.ik import IkSolver, make_ik
+from cablecell.core.motion.joint_blend import time_rounded_joint_path
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
 from cablecell.core.motion.scene import Scene
+from cablecell.core.motion.sequence import Group, JointGoal, SequenceGoal, Tip, check_sequence, grouped, joined
 from cablecell.core.motion.timing import LineLimits, time_joint_path, time_tool_path
-from cablecell.core.motion.tool_path import ArcPath, BlendedPath, LinePath, ToolPath
+from cablecell.core.motion.tool_path import ArcPath, LinePath, ToolPath
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory
 
 Array = NDArray[np.float64]
@@ -28,18 +30,10 @@ _RECHECKED_SHARE = 0.9
 _SAMPLE_S = 0.002
 """Period at which a timed trajectory is looked at, that of a controller."""
 
+_BLEND_SHARES = (1.0, 0.5, 0.25, 0.0)
+"""Shares of the wanted blend radii that are tried, until what is cut off a corner is free."""
 
-@dataclass(frozen=True, eq=False)
-class ToolGoal:
-    """Where one line or arc of a sequence ends.
-
-    Attributes:
-        X_base_tip: Pose of the tool, shape (4, 4).
-        via_m: A point of the arc that leads there, in `base_link`; None for a straight line.
-    """
-
-    X_base_tip: Array
-    via_m: tuple[float, float, float] | None = None
+_TCP = Tip()
 
 
 class MovePlanner:
@@ -150,17 +144,16 @@ class MovePlanner:
         scene: Scene,
         margin_m: float,
         *,
-        tip_frame: str = "tcp",
+        tip: Tip = _TCP,
     ) -> Trajectory:
-        """Return a straight line of the tool to a pose, checked at every sample.
+        """Return a straight line of the tip to a pose, checked at every sample.
 
         Raises:
             StartInCollisionError: The start does not keep the margin.
             PathCollisionError: A later configuration does not; the message names the bodies and how far along.
             WorkcellError: Family 100, as the timing raises it.
         """
-        X_start = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
-        return self._along(q_start, LinePath(X_start, X_base_tip), line, scene, margin_m, tip_frame)
+        return self._along(q_start, LinePath(self._tip_pose(q_start, tip), X_base_tip), line, scene, margin_m, tip)
 
     def move_circular(
         self,
@@ -171,62 +164,157 @@ class MovePlanner:
         scene: Scene,
         margin_m: float,
         *,
-        tip_frame: str = "tcp",
+        tip: Tip = _TCP,
     ) -> Trajectory:
-        """Return a circular arc of the tool through a point, in `base_link`, to a pose, checked at every sample.
+        """Return a circular arc of the tip through a point, in `base_link`, to a pose, checked at every sample.
 
         Raises:
             PathGeometryError: The three points make no circle.
             WorkcellError: As `move_linear` raises it.
         """
-        X_start = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
-        return self._along(q_start, ArcPath(X_start, via_m, X_base_tip), line, scene, margin_m, tip_frame)
+        path = ArcPath(self._tip_pose(q_start, tip), via_m, X_base_tip)
+        return self._along(q_start, path, line, scene, margin_m, tip)
+
+    def move_joint_line(
+        self,
+        q_start: ArrayLike,
+        q_goals: Sequence[ArrayLike],
+        scene: Scene,
+        margin_m: float,
+        *,
+        speed_scale: float = 1.0,
+    ) -> Trajectory:
+        """Return the straight joint line to the first of several goals that has a free one.
+
+        Raises:
+            ValueError: There is no goal.
+            StartInCollisionError: The start does not keep the margin.
+            PathCollisionError: No goal has a free line; told of the first.
+            WorkcellError: Family 100 or a limit, as the timing raises it.
+        """
+        if len(q_goals) == 0:
+            raise ValueError("a joint line needs at least one goal configuration")
+        start, limits = self.model.check_joint_limits(q_start), self.limits.scaled(speed_scale)
+        first_problem: PathCollisionError | None = None
+        for goal in q_goals:
+            end = self.model.check_joint_limits(goal)
+            trajectory = time_joint_path(np.array([start, end]), limits, self.model.joint_names)
+            check_trajectory(trajectory, limits, self.model.limits.lower, self.model.limits.upper)
+            try:
+                self.check_free(trajectory, scene, margin_m)
+            except PathCollisionError as error:
+                first_problem = first_problem or error
+                continue
+            return trajectory
+        assert first_problem is not None
+        raise first_problem
 
     def move_sequence(
         self,
         q_start: ArrayLike,
-        goals: Sequence[ToolGoal],
+        goals: Sequence[SequenceGoal],
         line: LineLimits,
         scene: Scene,
         margin_m: float,
         *,
-        blend_radius_m: float = 0.0,
-        tip_frame: str = "tcp",
+        tip: Tip = _TCP,
+        speed_scale: float = 1.0,
     ) -> Trajectory:
-        """Return lines and arcs of the tool one after the other, without a stop at the corners they round.
+        """Return lines and arcs of the tip and joint lines one after the other, blended where a goal has a radius.
+
+        Between joint lines the arm goes round the corner at the speed that its bend allows; between lines and arcs at
+        constant speed of the tip. Where that is slower than to slow down at the corner, and where a joint line meets a
+        line or arc, the two timed motions are blended. Either way the tip leaves its goals by no more than their radii.
+        Where what is cut off a corner is not free, all radii are halved, twice, and then left out.
 
         Args:
             q_start: Present positions, rad.
-            goals: Where each ends; at least one.
-            line: Limits of the tool.
+            goals: Where each ends; at least one, the last without a radius.
+            line: Limits of the tip along lines and arcs.
             scene: What must not be touched.
             margin_m: Smallest distance to keep, m.
-            blend_radius_m: How far from a corner its rounding begins, m; at 0 the tool rests at every corner.
-            tip_frame: Frame of the tool.
+            tip: What lines and arcs lead along, and what radii are about.
+            speed_scale: Factor on the limits of velocity and acceleration of joint lines, in (0, 1].
 
         Raises:
-            PathGeometryError: There is no goal, or an arc has no shape.
-            WorkcellError: As `move_linear` raises it.
+            PathGeometryError: There is no goal, the last one has a radius, or an arc has no shape.
+            WorkcellError: As `move_linear` and `move_joint_line` raise it.
         """
-        X = self.model.fk(self.model.check_joint_limits(q_start), tip_frame)
-        paths: list[ToolPath] = []
-        for goal in goals:
-            paths.append(
-                LinePath(X, goal.X_base_tip) if goal.via_m is None else ArcPath(X, goal.via_m, goal.X_base_tip)
-            )
-            X = np.asarray(goal.X_base_tip, dtype=float)
-        if blend_radius_m != 0.0 or not paths:
-            blended = BlendedPath(paths, blend_radius_m)
-            return self._along(q_start, blended, line, scene, margin_m, tip_frame)
-        whole = self._along(q_start, paths[0], line, scene, margin_m, tip_frame)
-        for path in paths[1:]:
-            whole = whole.then(self._along(whole.goal, path, line, scene, margin_m, tip_frame))
-        return whole
+        check_sequence(goals)
+        start = self.model.check_joint_limits(q_start)
+        is_blended = any(goal.blend_radius_m != 0.0 for goal in goals)
+        for share in _BLEND_SHARES if is_blended else (0.0,):
+            pieces, q = [], start
+            groups = grouped(goals, share)
+            for group in groups:
+                if isinstance(group.goals[0], JointGoal):
+                    points = [q]
+                    for goal in group.goals:
+                        q_goals = self._candidates(goal, points[-1], tip)
+                        one = self.move_joint_line(points[-1], q_goals, scene, margin_m, speed_scale=speed_scale)
+                        points.append(one.goal)
+                    piece = self._joint_group(points, group.radii_m, tip, speed_scale)
+                else:
+                    piece = self._tool_group(q, group, line, tip)
+                pieces.append(piece)
+                q = piece.goal
+            whole = self._joined(pieces, [group.radius_m for group in groups[:-1]], tip)
+            try:
+                self.check_free(whole, scene, margin_m)
+            except PathCollisionError:
+                if share == 0.0:
+                    raise
+                continue
+            return whole
+        raise AssertionError("the last share returns or raises")
+
+    def _joint_group(
+        self, points: Sequence[Array], radii_m: Sequence[float], tip: Tip, speed_scale: float
+    ) -> Trajectory:
+        """Return joint lines in one motion: the faster of going round the corners and of slowing down at them."""
+        limits, names, where = self.limits.scaled(speed_scale), self.model.joint_names, self._tip_position(tip)
+        pieces = [time_joint_path(pair, limits, names) for pair in itertools.pairwise(points)]
+        if len(pieces) == 1:
+            return pieces[0]
+        rounded = time_rounded_joint_path(points, radii_m, limits, names, where)
+        return min(rounded, joined(pieces, radii_m, limits, where), key=lambda motion: motion.duration_s)
+
+    def _tool_group(self, q_start: Array, group: Group, line: LineLimits, tip: Tip) -> Trajectory:
+        """Return lines and arcs in one motion, at constant speed of the tip unless that is slower than to slow down."""
+        pieces, q = [], q_start
+        for path in group.paths(self._tip_pose(q_start, tip)):
+            pieces.append(time_tool_path(self.ik(tip.frame), q, tip.path_of_frame(path), line, self.limits))
+            q = pieces[-1].goal
+        if len(pieces) == 1:
+            return pieces[0]
+        slowing = self._joined(pieces, group.radii_m, tip)
+        rounded = tip.path_of_frame(group.rounded(self._tip_pose(q_start, tip)))
+        with contextlib.suppress(SingularityError):  # at constant speed a tight corner may be too much for a joint
+            steady = time_tool_path(self.ik(tip.frame), q_start, rounded, line, self.limits)
+            if steady.duration_s <= slowing.duration_s:
+                return steady
+        return slowing
+
+    def _joined(self, pieces: Sequence[Trajectory], radii_m: Sequence[float], tip: Tip) -> Trajectory:
+        return joined(pieces, radii_m, self.limits, self._tip_position(tip))
+
+    def _candidates(self, goal: SequenceGoal, q: Array, tip: Tip) -> Sequence[ArrayLike]:
+        assert isinstance(goal, JointGoal)
+        if goal.X_base_tip is None:
+            return goal.q
+        X, ik = tip.to_frame(goal.X_base_tip), self.ik(tip.frame)
+        return ik.solve_all(X, q) or [ik.solve(X, q)]
+
+    def _tip_position(self, tip: Tip) -> Callable[[Array], Array]:
+        return lambda q: self._tip_pose(q, tip)[:3, 3]
+
+    def _tip_pose(self, q: ArrayLike, tip: Tip) -> Array:
+        return tip.of_frame(self.model.fk(self.model.check_joint_limits(q), tip.frame))
 
     def _along(
-        self, q_start: ArrayLike, path: ToolPath, line: LineLimits, scene: Scene, margin_m: float, tip_frame: str
+        self, q_start: ArrayLike, path: ToolPath, line: LineLimits, scene: Scene, margin_m: float, tip: Tip
     ) -> Trajectory:
-        trajectory = time_tool_path(self.ik(tip_frame), q_start, path, line, self.limits)
+        trajectory = time_tool_path(self.ik(tip.frame), q_start, tip.path_of_frame(path), line, self.limits)
         self.check_free(trajectory, scene, margin_m)
         return trajectory
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from cablecell.core.motion.errors import (
 )
 from cablecell.core.motion.ik_kernel import follow_numeric
 from cablecell.core.motion.scene import Scene
-from cablecell.core.motion.search import Search, search_with_compiled_trees, search_with_ompl, shortened
+from cablecell.core.motion.search import Search, SearchProblem, search_with_compiled_trees, search_with_ompl, shortened
 
 Array = NDArray[np.float64]
 
@@ -142,14 +142,17 @@ class RrtConnectPlanner:
         settings, limits = self._settings, self._robot.model.limits
         for search in (search_with_ompl, search_with_compiled_trees):
             search(
-                q[None, :],
-                q[None, :] + 0.1,
-                checker,
-                (limits.lower, limits.upper),
-                resolution_rad=settings.edge_resolution_rad,
-                range_rad=settings.range_rad,
-                budget_s=1e-3,
-                seed=settings.seed,
+                SearchProblem(
+                    from_start=q[None, :],
+                    from_goal=q[None, :] + 0.1,
+                    checker=checker,
+                    lower=limits.lower,
+                    upper=limits.upper,
+                    resolution_rad=settings.edge_resolution_rad,
+                    range_rad=settings.range_rad,
+                    budget_s=1e-3,
+                    seed=settings.seed,
+                )
             )
         shortened(np.array([q, q + 0.1, q]), checker, settings.edge_resolution_rad, 1, settings.seed)
         checker.first_collision(q[None, :], settings.final_resolution_rad)
@@ -221,17 +224,19 @@ class RrtConnectPlanner:
     ) -> Array | None:
         """Return a free path, or None; a search that stepped over something thin is repeated at the fine resolution."""
         settings, limits = self._settings, self._robot.model.limits
-        roots = (self._retreat(start, checker), self._retreat(goal, checker))
+        problem = SearchProblem(
+            from_start=self._retreat(start, checker),
+            from_goal=self._retreat(goal, checker),
+            checker=checker,
+            lower=limits.lower,
+            upper=limits.upper,
+            resolution_rad=settings.edge_resolution_rad,
+            range_rad=settings.range_rad,
+            budget_s=0.5 * share * settings.budget_s,
+            seed=settings.seed,
+        )
         for resolution in (settings.edge_resolution_rad, settings.final_resolution_rad):
-            found = search(
-                *roots,
-                checker,
-                (limits.lower, limits.upper),
-                resolution_rad=resolution,
-                range_rad=settings.range_rad,
-                budget_s=0.5 * share * settings.budget_s,
-                seed=settings.seed,
-            )
+            found = search(replace(problem, resolution_rad=resolution))
             if found is None:
                 return None
             path = shortened(found, checker, resolution, settings.shortcut_attempts, settings.seed)

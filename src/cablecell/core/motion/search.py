@@ -7,7 +7,9 @@ starts; our own trees start with all of them.
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,48 +25,40 @@ _NEAR_RAD = 0.8
 """Half of the samples are at most this far beside the box that start and goal span."""
 
 
-class Search(Protocol):
-    """Finds a path between two beginnings."""
+@dataclass(frozen=True, eq=False)
+class SearchProblem:
+    """Two beginnings to be joined, and how.
 
-    def __call__(
-        self,
-        from_start: Array,
-        from_goal: Array,
-        checker: CompiledChecker,
-        bounds: tuple[Array, Array],
-        *,
-        resolution_rad: float,
-        range_rad: float,
-        budget_s: float,
-        seed: int,
-    ) -> Array | None:
-        """Return a path from the first row of one beginning to the first row of the other, or None.
+    Attributes:
+        from_start: Free path from the start, shape (≥ 1, n), rad.
+        from_goal: Free path from the goal, shape (≥ 1, n), rad.
+        checker: What tells free configurations and edges.
+        lower: Smallest positions, shape (n,), rad.
+        upper: Largest positions, shape (n,), rad.
+        resolution_rad: Largest joint step between two checks.
+        range_rad: Longest edge.
+        budget_s: Longest time, s.
+        seed: Of all random numbers.
+    """
 
-        Args:
-            from_start: Free path from the start, shape (≥ 1, n), rad.
-            from_goal: Free path from the goal, shape (≥ 1, n), rad.
-            checker: What tells free configurations and edges.
-            bounds: Smallest and largest positions, rad.
-            resolution_rad: Largest joint step between two checks.
-            range_rad: Longest edge.
-            budget_s: Longest time, s.
-            seed: Of all random numbers.
-        """
-        ...
+    from_start: Array
+    from_goal: Array
+    checker: CompiledChecker
+    lower: Array
+    upper: Array
+    resolution_rad: float
+    range_rad: float
+    budget_s: float
+    seed: int
 
 
-def search_with_compiled_trees(
-    from_start: Array,
-    from_goal: Array,
-    checker: CompiledChecker,
-    bounds: tuple[Array, Array],
-    *,
-    resolution_rad: float,
-    range_rad: float,
-    budget_s: float,
-    seed: int,
-) -> Array | None:
+Search = Callable[[SearchProblem], Array | None]
+"""Returns a path from the first row of one beginning to the first row of the other, or None."""
+
+
+def search_with_compiled_trees(problem: SearchProblem) -> Array | None:
     """Search with our own RRTConnect. The result depends on the seed alone unless the time runs out."""
+    from_start, from_goal = problem.from_start, problem.from_goal
     dof = from_start.shape[1]
     trees, parents = np.empty((2, _CAPACITY, dof)), np.full((2, _CAPACITY), -1, dtype=np.int64)
     counts = np.zeros(2, dtype=np.int64)
@@ -74,23 +68,23 @@ def search_with_compiled_trees(
         parents[t, 1 : len(beginning)] = np.arange(len(beginning) - 1)
     ends = np.array([from_start[0], from_goal[0]])
     low, high = ends.min(axis=0), ends.max(axis=0)
-    near = np.maximum(low - _NEAR_RAD, bounds[0]), np.minimum(high + _NEAR_RAD, bounds[1])
-    wide = np.maximum(low - np.pi, bounds[0]), np.minimum(high + np.pi, bounds[1])
-    state = _generator(seed)
+    near = np.maximum(low - _NEAR_RAD, problem.lower), np.minimum(high + _NEAR_RAD, problem.upper)
+    wide = np.maximum(low - np.pi, problem.lower), np.minimum(high + np.pi, problem.upper)
+    state = _generator(problem.seed)
     meeting = np.zeros(2, dtype=np.int64)
-    end_s = time.monotonic() + budget_s
+    end_s = time.monotonic() + problem.budget_s
     while True:
         outcome = rrt_kernel.grow_trees(
-            checker.cell,
-            checker.memory,
+            problem.checker.cell,
+            problem.checker.memory,
             trees,
             parents,
             counts,
             state,
             *near,
             *wide,
-            range_rad,
-            resolution_rad,
+            problem.range_rad,
+            problem.resolution_rad,
             _CHUNK,
             meeting,
         )
@@ -124,46 +118,36 @@ def shortened(path: Array, checker: CompiledChecker, resolution_rad: float, atte
     return room[:count].copy()
 
 
-def search_with_ompl(
-    from_start: Array,
-    from_goal: Array,
-    checker: CompiledChecker,
-    bounds: tuple[Array, Array],
-    *,
-    resolution_rad: float,
-    range_rad: float,
-    budget_s: float,
-    seed: int,
-) -> Array | None:
+def search_with_ompl(problem: SearchProblem) -> Array | None:
     """Search with OMPL's RRTConnect, whose edges the compiled checker judges."""
     # Imported late: nothing but this search needs it.
     from ompl import base, geometric, util  # type: ignore[import-untyped]
 
     util.setLogLevel(util.LogLevel.LOG_NONE)
-    start, goal = from_start[-1], from_goal[-1]
+    checker, start, goal = problem.checker, problem.from_start[-1], problem.from_goal[-1]
     dof = len(start)
     space = base.RealVectorStateSpace(dof)
     limits = base.RealVectorBounds(dof)
     for i in range(dof):
-        limits.setLow(i, float(bounds[0][i]))
-        limits.setHigh(i, float(bounds[1][i]))
+        limits.setLow(i, float(problem.lower[i]))
+        limits.setHigh(i, float(problem.upper[i]))
     space.setBounds(limits)
     information = base.SpaceInformation(space)
     information.setStateValidityChecker(lambda state: checker.is_free(np.array(state[0:dof])))
-    information.setMotionValidator(_edge_validator(base, information, checker, resolution_rad, dof))
+    information.setMotionValidator(_edge_validator(base, information, checker, problem.resolution_rad, dof))
     information.setup()
-    problem = base.ProblemDefinition(information)
-    problem.setStartAndGoalStates(_state(space, start), _state(space, goal))
+    definition = base.ProblemDefinition(information)
+    definition.setStartAndGoalStates(_state(space, start), _state(space, goal))
     planner = geometric.RRTConnect(information)
-    util.RNG.setSeed(seed)
-    planner.setRange(range_rad)
-    planner.setProblemDefinition(problem)
+    util.RNG.setSeed(problem.seed)
+    planner.setRange(problem.range_rad)
+    planner.setProblemDefinition(definition)
     planner.setup()
-    status = planner.solve(budget_s)
+    status = planner.solve(problem.budget_s)
     if status.getStatus() != base.PlannerStatus.EXACT_SOLUTION:
         return None
-    states = [np.array(state[0:dof]) for state in problem.getSolutionPath().getStates()]
-    return np.array([*from_start[:-1], *states, *from_goal[-2::-1]])
+    states = [np.array(state[0:dof]) for state in definition.getSolutionPath().getStates()]
+    return np.array([*problem.from_start[:-1], *states, *problem.from_goal[-2::-1]])
 
 
 def _edge_validator(base: Any, information: Any, checker: CompiledChecker, resolution_rad: float, dof: int) -> Any:

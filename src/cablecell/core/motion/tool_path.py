@@ -1,4 +1,4 @@
-"""Geometric paths of the tool: lines, arcs, and both with rounded corners, by path length.
+"""Geometric paths of the tool: lines, arcs, both with rounded corners, and what a held tip makes of them, by length.
 
 A path is travelled by its length s in m, where one radian of turning counts as 0.25 m. `sample` returns poses and their
 first and second derivatives by s, so that any timing of s gives exact velocities and accelerations.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation  # type: ignore[import-untyped]
 
-from cablecell.core.geometry import log_so3, pose_difference
+from cablecell.core.geometry import invert_pose, log_so3, pose_difference
 from cablecell.core.motion.errors import PathGeometryError
 
 Array = NDArray[np.float64]
@@ -138,21 +138,23 @@ class BlendedPath:
         length: m.
     """
 
-    def __init__(self, paths: Sequence[ToolPath], radius_m: float) -> None:
+    def __init__(self, paths: Sequence[ToolPath], radii_m: Sequence[float]) -> None:
         """Join the paths.
 
         Args:
             paths: At least one; each begins where the one before ends.
-            radius_m: How far from a corner its rounding begins, m; at most half of either path is used for it.
+            radii_m: How far from each corner its rounding begins, one fewer than paths, m; at most half of either path
+                is used for it.
 
         Raises:
-            PathGeometryError: There is no path, a gap between two, or the radius is negative or not finite.
+            PathGeometryError: There is no path, a gap between two, or a radius is negative or not finite.
         """
-        if not paths or not (math.isfinite(radius_m) and radius_m >= 0.0):
+        if len(radii_m) != len(paths) - 1 or not all(math.isfinite(radius) and radius >= 0.0 for radius in radii_m):
             raise PathGeometryError(
-                f"a blend has {len(paths)} paths and a radius of {radius_m} m; at least 1, and 0 m, are valid",
+                f"a blend has {len(paths)} paths and the radii {list(radii_m)} m; valid are at least 1 path, and a "
+                "radius of at least 0 m for each corner between two",
                 quantity="blend_radius",
-                value=radius_m,
+                value=list(radii_m),
                 limit=0.0,
                 unit="m",
             )
@@ -172,7 +174,7 @@ class BlendedPath:
                         value=gap,
                         limit=1e-6,
                     )
-                cut = min(radius_m, 0.5 * path.length, 0.5 * following.length)
+                cut = min(radii_m[k], 0.5 * path.length, 0.5 * following.length)
             self._append(path, cut_before, path.length - cut)
             if cut > _STILL_M:
                 corner = _Corner(path, paths[k + 1], cut)
@@ -194,6 +196,30 @@ class BlendedPath:
             if np.any(here):
                 X[here], first[here], second[here] = path.sample(s[here] - start + begin)
         return X, first, second
+
+
+class CarriedPath:
+    """The way of a frame of the arm that leads a tip it holds along a path.
+
+    Attributes:
+        length: Of the tip's path, m.
+    """
+
+    def __init__(self, path: ToolPath, X_frame_tip: ArrayLike) -> None:
+        """Take the path of the tip, and where the frame holds it, shape (4, 4)."""
+        self._path = path
+        self._X_tip_frame = invert_pose(np.asarray(X_frame_tip, dtype=float))
+        self.length = path.length
+
+    def sample(self, s: Array) -> tuple[Array, Array, Array]:
+        """Return poses and derivatives of the frame by the path length of the tip."""
+        X_tip, d, dd = self._path.sample(s)
+        lever = X_tip[:, :3, :3] @ self._X_tip_frame[:3, 3]
+        first, second = d.copy(), dd.copy()
+        swing = np.cross(d[:, 3:], lever)
+        first[:, :3] += swing
+        second[:, :3] += np.cross(dd[:, 3:], lever) + np.cross(d[:, 3:], swing)
+        return X_tip @ self._X_tip_frame, first, second
 
 
 class _Corner:

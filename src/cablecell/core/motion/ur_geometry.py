@@ -94,30 +94,94 @@ def one_branch(
     Source:
         Own derivation from the DH parameters; checked by forward kinematics in the tests.
     """
-    d1, a2, a3, d4, d5, d6 = lengths[0], lengths[1], lengths[2], lengths[3], lengths[4], lengths[5]
-    wx, wy, wz = X[0, 3] - d6 * X[0, 2], X[1, 3] - d6 * X[1, 2], X[2, 3] - d6 * X[2, 2]
-    second_shoulder, second_wrist, second_elbow = (branch & 4) != 0, (branch & 2) != 0, (branch & 1) != 0
-    spread = _arccos(d4, math.hypot(wx, wy), slack)
-    if spread >= 0.0:
-        spread = max(spread, opening)
-    if spread < 0.0 or (second_shoulder and (spread == 0.0 or spread == math.pi)):
+    q1 = _shoulder(lengths, X, branch, slack, opening)
+    if math.isnan(q1):
         return False
-    q1 = math.atan2(wy, wx) + 0.5 * math.pi + (-spread if second_shoulder else spread)
-    s1, c1 = math.sin(q1), math.cos(q1)
-    # The tool's axes along joint 1's plane: the sine of joint 5, times those of joint 6. Their length keeps its
-    # digits where the wrist is nearly aligned, which an arccosine loses.
-    along_x, along_y = X[0, 0] * s1 - X[1, 0] * c1, X[1, 1] * c1 - X[0, 1] * s1
-    s5, c5 = math.hypot(along_x, along_y), X[0, 2] * s1 - X[1, 2] * c1
+    along_x, along_y, c5 = _wrist(X, q1)
+    s5 = math.hypot(along_x, along_y)
     if s5 < _WRIST_ALIGNED:
-        if second_wrist:
+        if (branch & 2) != 0:
             return False
         q6 = q6_if_free
-    elif second_wrist:
+    elif (branch & 2) != 0:
         s5 = -s5
         q6 = math.atan2(-along_y, -along_x)
     else:
         q6 = math.atan2(along_y, along_x)
+    return _arm(lengths, X, branch, slack, opening, q1, s5, c5, q6, q)
+
+
+@njit(cache=True, error_model="numpy")
+def wrist_miss(lengths: Array, X: Array, branch: int, slack: float, opening: float, q6: float, q: Array) -> float:
+    """Write the configuration with a given joint 6 that reaches all of a pose but one turn of the tool.
+
+    Returns:
+        The part of the tool's axes, of length 1, across joint 6: 0 where the pose is reached, NaN where shoulder or
+        elbow do not get there.
+    """
+    q1 = _shoulder(lengths, X, branch, slack, opening)
+    if math.isnan(q1):
+        return math.nan
+    along_x, along_y, c5 = _wrist(X, q1)
     s6, c6 = math.sin(q6), math.cos(q6)
+    if not _arm(lengths, X, branch, slack, opening, q1, along_x * c6 + along_y * s6, c5, q6, q):
+        return math.nan
+    return along_y * c6 - along_x * s6
+
+
+@njit(cache=True, error_model="numpy")
+def shoulder_and_wrist(lengths: Array, X: Array, branch: int, slack: float, opening: float) -> tuple[float, float]:
+    """Return joint 1 of a branch, and the sine of joint 5, not negative; NaN where the shoulder does not reach."""
+    q1 = _shoulder(lengths, X, branch, slack, opening)
+    if math.isnan(q1):
+        return math.nan, math.nan
+    along_x, along_y, _ = _wrist(X, q1)
+    return q1, math.hypot(along_x, along_y)
+
+
+@njit(cache=True, error_model="numpy")
+def _shoulder(lengths: Array, X: Array, branch: int, slack: float, opening: float) -> float:
+    """Return joint 1, or NaN where the wrist centre is too near to the base's axis."""
+    wx, wy = X[0, 3] - lengths[5] * X[0, 2], X[1, 3] - lengths[5] * X[1, 2]
+    spread = _arccos(lengths[3], math.hypot(wx, wy), slack)
+    if spread < 0.0:
+        return math.nan
+    spread = max(spread, opening)
+    if (branch & 4) != 0:
+        if spread == 0.0 or spread == math.pi:
+            return math.nan
+        spread = -spread
+    return math.atan2(wy, wx) + 0.5 * math.pi + spread
+
+
+@njit(cache=True, error_model="numpy")
+def _wrist(X: Array, q1: float) -> tuple[float, float, float]:
+    """Return the sine of joint 5 times cosine and sine of joint 6, and the cosine of joint 5.
+
+    They are the tool's axes along joint 1's plane. The length of the first two keeps its digits where the wrist is
+    nearly aligned, which an arccosine loses.
+    """
+    s1, c1 = math.sin(q1), math.cos(q1)
+    return X[0, 0] * s1 - X[1, 0] * c1, X[1, 1] * c1 - X[0, 1] * s1, X[0, 2] * s1 - X[1, 2] * c1
+
+
+@njit(cache=True, error_model="numpy")
+def _arm(
+    lengths: Array,
+    X: Array,
+    branch: int,
+    slack: float,
+    opening: float,
+    q1: float,
+    s5: float,
+    c5: float,
+    q6: float,
+    q: Array,
+) -> bool:
+    """Write the configuration of one elbow for joints 1, 5 and 6; False where the planar arm does not reach."""
+    d1, a2, a3, d5, d6 = lengths[0], lengths[1], lengths[2], lengths[4], lengths[5]
+    wx, wy, wz = X[0, 3] - d6 * X[0, 2], X[1, 3] - d6 * X[1, 2], X[2, 3] - d6 * X[2, 2]
+    s1, c1, s6, c6 = math.sin(q1), math.cos(q1), math.sin(q6), math.cos(q6)
     # Frame 4: its x axis, and its origin one wrist link behind the wrist centre.
     x4x = c5 * (c6 * X[0, 0] - s6 * X[0, 1]) - s5 * X[0, 2]
     x4y = c5 * (c6 * X[1, 0] - s6 * X[1, 1]) - s5 * X[1, 2]
@@ -127,11 +191,13 @@ def one_branch(
     p4z = wz + d5 * (s6 * X[2, 0] + c6 * X[2, 1])
     forward, up = p4x * c1 + p4y * s1, p4z - d1
     q3 = _arccos(forward * forward + up * up - a2 * a2 - a3 * a3, 2.0 * a2 * a3, slack)
-    if q3 >= 0.0 and opening > 0.0:
-        q3 = max(opening, min(math.pi - opening, q3))
-    if q3 < 0.0 or (second_elbow and (q3 == 0.0 or q3 == math.pi)):
+    if q3 < 0.0:
         return False
-    if second_elbow:
+    if opening > 0.0:
+        q3 = max(opening, min(math.pi - opening, q3))
+    if (branch & 1) != 0:
+        if q3 == 0.0 or q3 == math.pi:
+            return False
         q3 = -q3
     q2 = math.atan2(up, forward) - math.atan2(a3 * math.sin(q3), a2 + a3 * math.cos(q3))
     q[0], q[1], q[2] = q1, q2, q3

@@ -17,8 +17,7 @@ import numpy as np
 from cablecell_interfaces.action import MoveTo
 from cablecell_interfaces.msg import PortEstimateArray
 from cablecell_interfaces.srv import EditScene, PlanMotion, SetLayout
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
@@ -28,13 +27,14 @@ from visualization_msgs.msg import MarkerArray
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_robot
 from cablecell.core.config.motion_planner import MotionPlannerParameters
-from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.errors import NotActiveError, ParameterError, WorkcellError
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.scene import Scene
 from cablecell.ros import qos
 from cablecell.ros.conversions import fill_time, time_ns
 from cablecell.ros.error_codes import fill_result
 from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.goals import GoalRunner, RunningGoal, Turns
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.planner_arm import ArmLink
 from cablecell.ros.planner_errors import (
@@ -54,6 +54,22 @@ _PLAN_OVERRUN_S = 20.0
 _FEEDBACK_S = 0.1
 
 
+def _description(settings: MotionPlannerParameters) -> str:
+    """Return the URDF of the arm.
+
+    Raises:
+        ParameterError: The file cannot be read (code 901).
+    """
+    if not settings.description_file:
+        return load_robot_description()
+    try:
+        return Path(settings.description_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(
+            f"description_file cannot be read: {error}", quantity="description_file", value=settings.description_file
+        ) from error
+
+
 def _no_check() -> None:
     """Never end a wait early."""
 
@@ -62,10 +78,8 @@ def _no_check() -> None:
 class _Move:
     """A running move."""
 
-    goal: Any
-    result: Any
+    goal: RunningGoal
     end_s: float
-    is_preempted: bool = False
     reported_s: float = -math.inf
 
     def report(self, phase: int, elapsed_s: float = 0.0, duration_s: float = 0.0, *, at_once: bool = True) -> None:
@@ -89,24 +103,34 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
 
     def __init__(self) -> None:
         super().__init__("motion_planner", MotionPlannerParameters)
-        self._moving = threading.Lock()
         self._created = ExitStack()
 
     def setup(self) -> None:
         """Read descriptions, prepare the planner and create the interfaces."""
         settings = self.parameters.values
-        urdf = load_robot_description()
-        self._running: _Move | None = None
-        self._model = RobotModel(urdf)  # for the threads of requests; the planner's own is for its thread alone
+        urdf, joint_names = _description(settings), tuple(settings.joint_names)
+        # For the threads of requests; the planner's own is for its thread alone.
+        self._model = RobotModel(urdf, joint_names=joint_names)
         layout = load_layout(settings.layout_file, settings.layout)
+        self._named = parse_named_targets(settings.named_targets, self._model)
         self._scene = PlanningScene(
-            self._model, layout, assume_held=settings.assume_held, unseen_margin_m=settings.unseen_margin_m
+            self._model,
+            layout,
+            assume_held=settings.assume_held,
+            unseen_margin_m=settings.unseen_margin_m,
+            q_home=np.array(list(self._named["home"].values())),
         )
         speed_limits = None
         if settings.robot_file:
             speed_limits = np.array(load_robot(Path(settings.robot_file)).limits.velocity_rad_per_s)
-        self._maker = MoveMaker(RobotModel(urdf), settings, speed_limits)
-        self._named = parse_named_targets(settings.named_targets, self._model)
+            if speed_limits.shape != (self._model.dof,):
+                raise ParameterError(
+                    f"robot_file has speed limits of {len(speed_limits)} joints; the arm has {self._model.dof}",
+                    quantity="robot_file",
+                    value=len(speed_limits),
+                    limit=self._model.dof,
+                )
+        self._maker = MoveMaker(RobotModel(urdf, joint_names=joint_names), settings, speed_limits)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="planner")
         self._created.callback(self._thread.shutdown, cancel_futures=True)
         self._preview = self._publisher(MarkerArray, "preview", qos.STATE)
@@ -128,16 +152,14 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         ):
             server = self.create_service(service, name, answer, callback_group=MutuallyExclusiveCallbackGroup())
             self._created.callback(self.destroy_service, server)
-        action = ActionServer(
-            self,
-            MoveTo,
-            "move_to",
-            execute_callback=self._run_move,
-            goal_callback=lambda _: GoalResponse.ACCEPT if self.is_active else GoalResponse.REJECT,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-            callback_group=ReentrantCallbackGroup(),
+        # A stop takes as long as the controller is given for it, and the planner's thread may be busy besides.
+        turns = Turns(
+            preempts=lambda request: bool(request.preempt),
+            longest_s=settings.controller_timeout_s + 1.0,
+            busy=lambda: MoveBusyError("another move is running; cancel it first, or preempt it"),
         )
-        self._created.callback(action.destroy)
+        self._action = GoalRunner(self, MoveTo, "move_to", self._run_move, threading.Lock(), turns=turns)
+        self._created.callback(self._action.destroy)
 
     def teardown(self) -> None:
         """Destroy the interfaces, as many as there are."""
@@ -150,8 +172,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
     def stop(self) -> None:
         """Let a running move stop the arm, then leave the arm alone."""
         # The move sees that the node is no longer active, and ends within the time the controller is given.
-        if self._moving.acquire(timeout=self.parameters.values.controller_timeout_s + 1.0):
-            self._moving.release()
+        self._action.join(self.parameters.values.controller_timeout_s + 1.0)
         self._arm.close()
 
     def _publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
@@ -257,46 +278,18 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         plan = Plan(thinned(found.trajectory), found.attempts)
         if self.is_active:
             stamp = self.get_clock().now().to_msg()
-            self._preview.publish(to_preview(plan.trajectory, self._maker.model, move.tip_frame, stamp))
+            self._preview.publish(to_preview(plan.trajectory, self._maker.model, move.tip.frame, stamp))
             self._preview_trajectory.publish(to_joint_trajectory(plan.trajectory))
         return plan
 
-    def _run_move(self, goal: Any) -> Any:
-        result = MoveTo.Result()
-        if not self._take_turn(goal.request.preempt):
-            goal.abort()
-            return fill_result(result, MoveBusyError("another move is running; cancel it first, or preempt it"))
+    def _run_move(self, goal: RunningGoal) -> Any:
         limit_s = 1e-9 * time_ns(goal.request.time_limit)
-        move = _Move(goal, result, time.monotonic() + limit_s if limit_s > 0.0 else math.inf)
-        error: Exception | None = None
-        self._running = move
         try:
-            self._move(move)
-        except Exception as caught:  # every outcome is answered; a bug is answered as such
-            error = caught
+            self._move(_Move(goal, time.monotonic() + limit_s if limit_s > 0.0 else math.inf))
         finally:
             measured = self._arm.measured()
-            result.final_positions = [] if measured is None else measured.tolist()
-            self._running = None
-            self._moving.release()
-        if error is None:
-            goal.succeed()
-        elif isinstance(error, MoveCancelledError) and goal.is_cancel_requested:
-            goal.canceled()
-        else:
-            goal.abort()
-        if error is not None:
-            self.get_logger().warning(f"move failed, code {getattr(error, 'code', 1)}: {error}")
-        return fill_result(result, error)
-
-    def _take_turn(self, preempt: bool) -> bool:
-        """Return whether the arm is free for a move, after the running one was stopped if it may be preempted."""
-        running = self._running
-        if not preempt or running is None:
-            return self._moving.acquire(blocking=False)
-        running.is_preempted = True
-        # A stop takes as long as the controller is given for it, and the planner's thread may be busy besides.
-        return self._moving.acquire(timeout=self.parameters.values.controller_timeout_s + 1.0)
+            goal.result.final_positions = [] if measured is None else measured.tolist()
+        return goal.result
 
     def _move(self, move: _Move) -> None:
         request, feedback = move.goal.request, MoveTo.Feedback
@@ -305,8 +298,8 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         move.report(feedback.PHASE_PLANNING)
         start = self._arm.positions_at_rest(check)
         plan = self._plan(target, start, max(_POLL_S, move.end_s - time.monotonic()), check)
-        move.result.attempts = plan.attempts
-        move.result.trajectory = to_joint_trajectory(plan.trajectory)
+        move.goal.result.attempts = plan.attempts
+        move.goal.result.trajectory = to_joint_trajectory(plan.trajectory)
         if request.plan_only:
             return
         check()
@@ -318,18 +311,18 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
 
         move.report(feedback.PHASE_EXECUTING, 0.0, duration_s)
         if duration_s > 0.0:
-            self._arm.follow(move.result.trajectory, check, report)
+            self._arm.follow(move.goal.result.trajectory, check, report)
 
     def _checker(self, move: _Move) -> Callable[[], None]:
         """Return what ends a move early; it announces the stop before the arm is stopped."""
 
         def check() -> None:
             error: WorkcellError | None = None
-            if move.goal.is_cancel_requested:
+            if move.goal.is_cancelled:
                 error = MoveCancelledError("cancelled by the client")
             elif not self.is_active:
                 error = MoveCancelledError("the node was deactivated")
-            elif move.is_preempted:
+            elif move.goal.is_preempted:
                 error = MovePreemptedError("a newer move took over")
             elif time.monotonic() > move.end_s:
                 limit_s = 1e-9 * time_ns(move.goal.request.time_limit)
