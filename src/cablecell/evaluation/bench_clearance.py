@@ -31,7 +31,7 @@ def run(
 
     Returns:
         A row per rollout with its `clearance_m`, and for every clearance success_rate_<um>, wilson_low_<um>,
-        peak_force_p99_<um>_n and cycle_median_<um>_s; a clearance the plug cannot have is counted as failed.
+        peak_force_p99_<um>_n and cycle_median_<um>_s.
     """
     base = load_scenario(scenario, connector)
     fitted = {um: with_clearance(base, 1e-6 * um) for um in CLEARANCES_UM}
