@@ -27,6 +27,7 @@ from cablecell.core.control.errors import (
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
+    SensorFaultError,
 )
 from cablecell.core.control.force_loop import prepare_force_axes
 from cablecell.core.control.interpolation import PoseInterpolator
@@ -225,6 +226,8 @@ class ArmController:
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
         self._watch(state, dynamics, wrench_tcp)
+        if isinstance(self._fault, SensorFaultError):
+            wrench_tcp = None
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -244,6 +247,13 @@ class ArmController:
     def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
+        if wrench_tcp is not None and not math.isfinite(float(wrench_tcp.sum())):
+            self.stop(
+                SensorFaultError(
+                    "the force sensor reports what is no number", quantity="wrench", value="nan", frame="tcp"
+                )
+            )
+            return
         if self._drive is None:
             self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
             hit = self._observer.hit()
