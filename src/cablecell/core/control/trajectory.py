@@ -122,8 +122,8 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
     if t[0] < 0.0 or (np.diff(t) < _LEAST_STEP_S).any() or t[-1] > _LONGEST_S:
         i = int(np.argmax(np.diff(t) < _LEAST_STEP_S)) if t[0] >= 0.0 and t[-1] <= _LONGEST_S else 0
         raise TrajectoryRejectedError(
-            f"time_from_start must be >= 0, strictly increase by at least {_LEAST_STEP_S} s and end within {_LONGEST_S} s; "
-            f"point {i} is at {t[i]:.6g} s of {t[-1]:.6g} s",
+            f"time_from_start must be >= 0, strictly increase by at least {_LEAST_STEP_S} s and end within "
+            f"{_LONGEST_S} s; point {i} is at {t[i]:.6g} s of {t[-1]:.6g} s",
             quantity="time_from_start",
             value=float(t[i]),
             limit=f"strictly increasing by {_LEAST_STEP_S} s, up to {_LONGEST_S} s",
