@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.collision import MomentumObserver
-from cablecell.core.control.errors import CollisionError
+from cablecell.core.control.errors import CollisionError, SensorFaultError
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.geometry import rotate_six
@@ -102,3 +103,16 @@ def test_what_happened_without_ticks_is_no_collision():
     for _ in range(100):
         arm.cycle(controller.tick(arm.state(), None, arm.time_s))
     assert controller.report.fault is None
+
+
+@pytest.mark.parametrize("mode", [CommandMode.EFFORT, CommandMode.POSITION])
+def test_a_force_sensor_that_reports_no_number_stops_the_arm(mode):
+    loop = ContactLoop(0.012, 0.010, 40000.0, 30.0)
+    controller, arm = ArmController(MODEL, ControlSettings(), command_mode=mode, loop=loop), SteppedArm(MODEL, HOME)
+    for i in range(60):
+        wrench = np.full(6, np.nan) if 20 <= i < 40 else np.zeros(6)
+        command = controller.tick(arm.state(), wrench, arm.time_s)
+        assert np.isfinite(command.values).all()
+        arm.cycle(command)
+    assert isinstance(controller.report.fault, SensorFaultError)
+    np.testing.assert_allclose(arm.q, HOME, atol=1e-6)

@@ -80,7 +80,7 @@ def test_a_slow_stream_becomes_smooth_motion(rate_hz, lag_s, kind):
             due += rng.uniform(0.9, 1.1) / rate_hz
         arm.cycle(controller.tick(arm.state(), None, arm.time_s))
         pose = controller.report.X_base_reference[0, 3] - X_HOME[0, 3]
-        references.append(pose if kind == "pose" else controller._joints.q[0] - HOME[0])
+        references.append(pose if kind == "pose" else controller._references.joints.q[0] - HOME[0])
     assert begun < arm.time_s
     p = np.array(references)
     v, t = np.diff(p) / DT, (np.arange(p.size - 1) + 0.5) * DT

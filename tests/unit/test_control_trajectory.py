@@ -106,6 +106,8 @@ def test_accelerations_that_no_arm_has_are_refused():
         (lambda t, q, v: (t[:1], q[:1], v[:1]), r"m >= 2"),
         (lambda t, q, v: (t, q[:, :5], v), r"needed are"),
         (lambda t, q, v: (t[::-1].copy(), q, v), "strictly increase"),
+        (lambda t, q, v: (1e307 * t, q, v), "end within 100000.0 s"),
+        (lambda t, q, v: (1e-310 * t, q, v), "strictly increase by at least 1e-06 s"),
         (lambda t, q, v: (t, q * np.nan, v), "positions hold NaN"),
         (lambda t, q, v: (t, q + 10.0, v), r"position of joint 0 at point 0 = 10.0000 rad is outside"),
         (lambda t, q, v: (t, q, v + 10.0), r"velocity of joint 0 at point 0 = 10.0000 rad/s"),

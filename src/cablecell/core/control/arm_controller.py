@@ -15,7 +15,7 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control import validation as check
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.brake import JointBrake
-from cablecell.core.control.collision import MomentumObserver
+from cablecell.core.control.collision import MomentumObserver, judge_wrench
 from cablecell.core.control.command import (
     ComplianceCommand,
     JointMotionUpdate,
@@ -27,15 +27,14 @@ from cablecell.core.control.errors import (
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
+    SensorFaultError,
 )
 from cablecell.core.control.force_loop import prepare_force_axes
-from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
-from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.position_drive import PositionDrive
-from cablecell.core.control.stream import StreamClock, StreamedPose
+from cablecell.core.control.references import StreamedReferences
 from cablecell.core.control.torque_drive import TorqueDrive
 from cablecell.core.control.trajectory import (
     JointTrajectory,
@@ -49,9 +48,6 @@ from cablecell.ports import ArmState, CommandMode, JointCommand
 
 _STREAMED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE, ControllerMode.JOINT_UPDATE)
 """Modes in which a source has to go on sending."""
-
-_LEAD_LIMIT_S = 0.05
-"""Longest time by which a target that says how it moves is thought ahead."""
 
 _REST_RAD_PER_S = 0.05
 """Speed of a joint up to which an arm rests."""
@@ -69,10 +65,7 @@ class ArmController:
         self._limits = model.joint_limits
         joints = self._limits.lower.size
         self.interpreter = CommandInterpreter(settings, joints=joints)
-        self._interpolator = PoseInterpolator(settings)
-        self._clock, self._target = StreamClock(settings), StreamedPose(settings)
-        self._arrived_s, self._is_new = -math.inf, False
-        self._joints = JointReference(settings, model.joint_limits)
+        self._references = StreamedReferences(settings, model.joint_limits)
         self._brake: JointBrake | None = None
         self._observer = MomentumObserver(settings, self._limits.effort)
         self._is_dead = False
@@ -225,6 +218,8 @@ class ArmController:
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
         self._watch(state, dynamics, wrench_tcp)
+        if isinstance(self._fault, SensorFaultError):
+            wrench_tcp = None
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -244,25 +239,16 @@ class ArmController:
     def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
+        felt = None if wrench_tcp is None else judge_wrench(wrench_tcp, self._settings.contact_force_limit_n)
+        if felt is not None:
+            self.stop(felt)
+        if isinstance(felt, SensorFaultError):
+            return
         if self._drive is None:
             self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
             hit = self._observer.hit()
             if hit is not None:
                 self.stop(hit)
-        if wrench_tcp is not None:
-            force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
-            if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
-                limit = self._settings.contact_force_limit_n
-                self.stop(
-                    ContactForceError(
-                        f"contact force {force:.1f} N is above the limit of {limit} N",
-                        quantity="contact_force",
-                        value=force,
-                        limit=limit,
-                        unit="N",
-                        frame="tcp",
-                    )
-                )
 
     def _select(self, dynamics: ArmDynamics, q: Array, now_s: float) -> bool:
         """Choose the mode of this tick from what was commanded; return True when the stream is stale."""
@@ -279,10 +265,9 @@ class ArmController:
         age = now_s - arrived_s
         if wanted is not self._mode:
             self._enter(wanted, dynamics, q)
-        self._is_new = wanted in _STREAMED and arrived_s != self._arrived_s
-        if self._is_new:
-            self._arrived_s = arrived_s
-            self._clock.arrived(arrived_s)
+        clock = self._references.clock
+        if wanted in _STREAMED:
+            self._references.hear(arrived_s)
         if age > settings.command_stop_after_s:
             self.stop(
                 CommandTimeoutError(
@@ -294,8 +279,8 @@ class ArmController:
                 )
             )
             return False
-        self._is_dead = age > self._clock.brake_after_s
-        return age > self._clock.hold_after_s
+        self._is_dead = age > clock.brake_after_s
+        return age > clock.hold_after_s
 
     def _enter(self, mode: ControllerMode, dynamics: ArmDynamics, q: Array) -> None:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
@@ -305,15 +290,11 @@ class ArmController:
         self._X_tcp_comp = np.eye(4)
         self._torques.reset()
         X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
-        self._interpolator.reset(X_begin)
-        self._target.reset(X_begin)
-        self._joints.reset(q if self._drive is None else self._drive.told(q))
-        self._clock.reset()
-        self._arrived_s = -math.inf
+        self._references.begin(X_begin, q if self._drive is None else self._drive.told(q))
 
     def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
         """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
-        interpolator = self._interpolator
+        references = self._references
         if self._mode is ControllerMode.COMPLIANCE:
             assert self._compliance is not None
             setpoint = self._compliance
@@ -321,61 +302,31 @@ class ArmController:
                 nothing = np.zeros(6)
                 setpoint = replace(setpoint, feedforward=nothing, feedback_gains=nothing, twist=nothing)
         else:
-            X = interpolator.X_base_ahead
+            X = references.pose.X_base_ahead
             setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, X, is_held=is_held)
         # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
         is_same = setpoint.X_tcp_comp is self._X_tcp_comp
         if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = invert_pose(self._X_tcp_comp) @ setpoint.X_tcp_comp
-            interpolator.move_frame(X_old_new)
-            self._target.reset(self._target.X @ X_old_new)
+            references.move_frame(X_old_new)
             if self._drive is not None:
                 self._drive.law.use_frame(setpoint.X_tcp_comp)
             self._X_tcp_comp = setpoint.X_tcp_comp
         if is_held:
-            interpolator.brake()
-            self._target.reset(interpolator.X_base_ahead)
             # Nobody is there who chose this motion: it is damped well, and what brakes the arm is not left to a spring.
-            braking = rotate_six(interpolator.X_base_reference[:3, :3].T, interpolator.acceleration)
+            braking = references.brake()
             return replace(setpoint, damping_ratio=max(setpoint.damping_ratio, 1.0), acceleration=braking)
-        elif self._mode is ControllerMode.MOTION_UPDATE and self.interpreter.is_rate:
-            interpolator.step(setpoint.X_base_target, rotate_six(setpoint.X_base_target[:3, :3], setpoint.twist))
+        if self._mode is ControllerMode.MOTION_UPDATE and self.interpreter.is_rate:
+            references.follow_twist(setpoint)
         else:
-            self._follow_target(setpoint)
+            references.follow_pose(setpoint)
         return setpoint
-
-    def _follow_target(self, setpoint: ComplianceCommand) -> None:
-        """Move the reference towards the target of a stream of poses."""
-        X, twist = setpoint.X_base_target, setpoint.twist
-        ticks = self._clock.walk_ticks
-        is_moving = bool(twist.any())
-        if is_moving:
-            R = X[:3, :3]
-            twist, acceleration = rotate_six(R, twist), rotate_six(R, setpoint.acceleration)
-        if self._is_new:
-            if is_moving:
-                delay_s = min((ticks - 1) * self._dt_s, _LEAD_LIMIT_S)
-                X = self._interpolator.ahead_of(X, twist, acceleration, delay_s)
-            self._target.aim(X, ticks)
-        self._target.step()
-        if ticks > 1:
-            twist = self._target.twist
-        elif is_moving:
-            twist = twist + acceleration * self._interpolator.lead_s
-        self._interpolator.step(self._target.X, twist)
 
     def _joint_target(self, *, is_held: bool) -> JointMotionUpdate:
         """Move the joint reference towards the target of a stream of joint positions or rates; return the gains."""
         q_target, _, update = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
-        joints = self._joints
-        if is_held:
-            joints.brake()
-            return update
-        if update.mode == TrajectoryMode.VELOCITY:
-            joints.aim(q_target, 1)
-        elif self._is_new:
-            joints.aim(q_target, self._clock.walk_ticks)
-        joints.step()
+        is_rate = update.mode == TrajectoryMode.VELOCITY
+        self._references.follow_joints(q_target, is_rate=is_rate, is_held=is_held)
         return update
 
     def _torque_tick(
@@ -390,7 +341,7 @@ class ArmController:
             tau = torques.track(dynamics, q, dq, self._brake.step())
         elif self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._interpolator.X_base_reference
+            X_reference = self._references.pose.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3])
             is_set_point = self._mode is ControllerMode.COMPLIANCE
             tau, is_limited = torques.comply(
@@ -399,7 +350,7 @@ class ArmController:
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             update = self._joint_target(is_held=is_held)
-            tau = torques.update_joints(dynamics, q, dq, self._joints, update, is_held=is_held)
+            tau = torques.update_joints(dynamics, q, dq, self._references.joints, update, is_held=is_held)
         else:
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
         tau = torques.bound(q, dq, tau)
@@ -412,9 +363,7 @@ class ArmController:
         X_base_comp = dynamics.X_base_tcp @ self._X_tcp_comp
         twist = dynamics.J_base_tcp @ dq
         twist[:3] += np.cross(twist[3:], X_base_comp[:3, 3] - dynamics.X_base_tcp[:3, 3])
-        self._interpolator.reset(X_base_comp, twist)
-        self._target.reset(X_base_comp)
-        self._joints.reset(q)
+        self._references.go_on(X_base_comp, twist, q)
         self._torques.reset()
 
     def _is_touching(self, wrench_tcp: Array | None) -> bool:
@@ -441,13 +390,13 @@ class ArmController:
         is_pressing = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._interpolator.X_base_reference
+            X_reference = self._references.pose.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
             self._joint_target(is_held=is_held)
-            wanted = self._joints.q
+            wanted = self._references.joints.q
         elif is_pressing and wrench_tcp is not None:
             wanted = self._q_hold = drive.give_way(dynamics, wrench_tcp)
         else:
@@ -477,7 +426,7 @@ class ArmController:
         interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
         of a force-controlled motion.
         """
-        reference = rotate_six(R.T, self._interpolator.twist)
+        reference = rotate_six(R.T, self._references.pose.twist)
         is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist

@@ -13,10 +13,12 @@ Source:
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.errors import CollisionError
+from cablecell.core.control.errors import CollisionError, ContactForceError, ExecutionError, SensorFaultError
 from cablecell.core.control.model import ArmDynamics
 from cablecell.core.geometry import Array, rotate_six
 
@@ -88,3 +90,22 @@ class MomentumObserver:
             limit=limit,
             unit="N*m",
         )
+
+
+def judge_wrench(wrench_tcp: Array, force_limit_n: float) -> ExecutionError | None:
+    """Return what is wrong with what the force sensor feels: no numbers, or too much force; None when nothing is."""
+    if not math.isfinite(float(wrench_tcp.sum())):
+        return SensorFaultError(
+            "the force sensor reports what is no number", quantity="wrench", value="nan", limit="finite", frame="tcp"
+        )
+    force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
+    if force <= force_limit_n:
+        return None
+    return ContactForceError(
+        f"contact force {force:.1f} N is above the limit of {force_limit_n} N",
+        quantity="contact_force",
+        value=force,
+        limit=force_limit_n,
+        unit="N",
+        frame="tcp",
+    )

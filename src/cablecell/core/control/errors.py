@@ -105,3 +105,9 @@ class CommandRangeError(ExecutionError):
     """A command asks for more than any arm does, or for a place out of its workspace; nothing was changed."""
 
     code = 321
+
+
+class SensorFaultError(ExecutionError):
+    """The force sensor reports what is no number; the arm was stopped, and what it feels is not used."""
+
+    code = 322

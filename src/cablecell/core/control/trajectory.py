@@ -20,10 +20,13 @@ from cablecell.core.geometry import Array
 START_TOLERANCE_RAD = 0.05
 """How far the first point of a motion may be from where the arm is: more would be a jump."""
 
+_LEAST_STEP_S, _LONGEST_S = 1.0e-6, 1.0e5
+"""Shortest time between two points, and the longest trajectory."""
+
 _BETWEEN = 7
 """Places between two points where the limits are looked at, too."""
 _POSITION_SLACK_RAD, _VELOCITY_SLACK = 0.005, 1.1
-"""What interpolation may add to a position, rad, and to a velocity, as a factor: at a limit it overshoots a little."""
+"""What interpolation may add to a position, rad, and as a factor to a velocity: points at a limit overshoot it."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,14 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
     ):
         if values is not None and not np.isfinite(values).all():
             raise TrajectoryRejectedError(f"{name} hold NaN or infinity", quantity=name, value="nan", limit="finite")
-    if t[0] < 0.0 or (np.diff(t) <= 0.0).any():
-        i = int(np.argmax(np.diff(t) <= 0.0)) if t[0] >= 0.0 else 0
+    if t[0] < 0.0 or (np.diff(t) < _LEAST_STEP_S).any() or t[-1] > _LONGEST_S:
+        i = int(np.argmax(np.diff(t) < _LEAST_STEP_S)) if t[0] >= 0.0 and t[-1] <= _LONGEST_S else 0
         raise TrajectoryRejectedError(
-            f"time_from_start must be >= 0 and strictly increase; point {i} is at {t[i]:.4f} s",
+            f"time_from_start must be >= 0, strictly increase by at least {_LEAST_STEP_S} s and end within "
+            f"{_LONGEST_S} s; point {i} is at {t[i]:.6g} s of {t[-1]:.6g} s",
             quantity="time_from_start",
             value=float(t[i]),
-            limit="strictly increasing",
+            limit=f"strictly increasing by {_LEAST_STEP_S} s, up to {_LONGEST_S} s",
             unit="s",
         )
     for low, high, values, name, unit in (
