@@ -74,3 +74,12 @@ def test_a_holder_that_never_was_in_the_graph_keeps_the_arm(desk):
     assert desk.take("/console") == 620
     assert desk.take("/somebody") == 0
     assert desk.changes == ["/somebody has control of the arm"]
+
+
+def test_a_holder_that_the_graph_shows_late_is_watched_from_then_on(desk):
+    node, desk.node.graph = desk.node.graph, []
+    assert desk.take("/teleop") == 0
+    desk.node.graph = node
+    assert desk.take("/console") == 620
+    desk.node.graph = []
+    assert desk.take("/console") == 0

@@ -110,9 +110,11 @@ class ControlDesk:
         that never was in the graph is a person's own program; nothing is known of it, so it keeps the arm.
         """
         is_alive = self._is_alive(holder)
-        if is_alive is None:
-            return self._was_in_graph and not self._is_in_graph(holder)
-        return not is_alive
+        if is_alive is not None:
+            return not is_alive
+        is_in_graph = self._is_in_graph(holder)
+        self._was_in_graph = self._was_in_graph or is_in_graph
+        return self._was_in_graph and not is_in_graph
 
     def _is_in_graph(self, holder: str) -> bool:
         return any(

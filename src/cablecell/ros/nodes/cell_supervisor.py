@@ -188,6 +188,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     # Watching ------------------------------------------------------------------------------------------------
 
     def _hear(self, message: Any) -> None:
+        if message.node_name not in self._senders:
+            self.get_logger().info(f"{message.node_name} is heard")
         self._senders[message.node_name] = bytes(message.payload)
         self._health.hear(message.node_name, message.lifecycle_state, time.monotonic())
 
