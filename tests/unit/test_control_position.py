@@ -258,3 +258,22 @@ def test_the_law_is_chosen_by_what_the_arm_takes():
     assert preferred_mode(frozenset({CommandMode.POSITION, CommandMode.VELOCITY})) is CommandMode.POSITION
     with pytest.raises(CommandModeError, match="the arm takes velocity; the controller needs one of effort, position"):
         preferred_mode(frozenset({CommandMode.VELOCITY}))
+
+
+def test_an_arm_that_is_moved_after_its_stream_ended_stays_where_it_was_moved_to():
+    controller, X = make(), MODEL.dynamics(HOME).X_base_tcp
+    time_s = 0.0
+    for _ in range(50):
+        controller.command_compliance(ComplianceCommand(time_s, X, np.eye(4), K), time_s)
+        controller.tick(ArmState(time_s, HOME, np.zeros(6), np.zeros(6)), None, time_s)
+        time_s += DT
+    elsewhere = HOME + np.array([0.0, 0.0, 0.0, 0.4, 0.0, 0.0])
+    end_s = time_s + 0.3  # stale, and not yet a fault
+    told = HOME
+    while time_s < end_s:
+        q = HOME if time_s < end_s - 0.1 else elsewhere
+        told = controller.tick(ArmState(time_s, q, np.zeros(6), np.zeros(6)), None, time_s).values
+        time_s += DT
+    assert controller.report.fault is None
+    assert controller.report.mode is ControllerMode.HOLD
+    np.testing.assert_allclose(told, elsewhere, atol=1e-6)

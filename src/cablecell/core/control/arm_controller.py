@@ -7,34 +7,23 @@ same object. A torque-controlled arm gets the Cartesian impedance, any other arm
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control import validation as check
 from cablecell.core.control.admittance import ContactLoop
-from cablecell.core.control.brake import JointBrake
-from cablecell.core.control.collision import MomentumObserver, judge_wrench
-from cablecell.core.control.command import (
-    ComplianceCommand,
-    JointMotionUpdate,
-    MotionUpdate,
-    TargetMode,
-    TrajectoryMode,
-)
+from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
 from cablecell.core.control.errors import (
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
-    SensorFaultError,
+    NonFiniteCommandError,
 )
-from cablecell.core.control.force_loop import prepare_force_axes
+from cablecell.core.control.interpolation import PoseInterpolator
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.position_drive import PositionDrive
-from cablecell.core.control.references import StreamedReferences
 from cablecell.core.control.torque_drive import TorqueDrive
 from cablecell.core.control.trajectory import (
     JointTrajectory,
@@ -43,11 +32,9 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
+from cablecell.core.control.validation import require_fresh
 from cablecell.core.geometry import Array, invert_pose, rotate_six
 from cablecell.ports import ArmState, CommandMode, JointCommand
-
-_STREAMED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE, ControllerMode.JOINT_UPDATE)
-"""Modes in which a source has to go on sending."""
 
 _REST_RAD_PER_S = 0.05
 """Speed of a joint up to which an arm rests."""
@@ -65,10 +52,7 @@ class ArmController:
         self._limits = model.joint_limits
         joints = self._limits.lower.size
         self.interpreter = CommandInterpreter(settings, joints=joints)
-        self._references = StreamedReferences(settings, model.joint_limits)
-        self._brake: JointBrake | None = None
-        self._observer = MomentumObserver(settings, self._limits.effort)
-        self._is_dead = False
+        self._interpolator = PoseInterpolator(settings)
         self._torques = TorqueDrive(settings, self._limits)
         self._command_mode = command_mode
         if command_mode is CommandMode.POSITION and loop is None:
@@ -113,7 +97,6 @@ class ArmController:
         if self._mode is not ControllerMode.STOPPED:
             self.hold()
         self._drop_commands()
-        self._observer.reset()
         if self._drive is not None:
             self._drive.forget()
 
@@ -155,7 +138,8 @@ class ArmController:
             ExecutionError: One of the codes 301 to 308, or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        self.interpreter.accept_motion(update, now_s, self.report.X_base_tcp)
+        report = self.report
+        self.interpreter.accept_motion(update, now_s, report.X_base_tcp, report.X_base_reference)
         self._compliance = None
 
     def command_joints(self, update: JointMotionUpdate, now_s: float, q: Array) -> None:
@@ -183,25 +167,19 @@ class ArmController:
         """Make a compliance setpoint the target.
 
         Raises:
-            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis, numbers out of range (codes
-                301, 303 to 305, 321), or the controller is stopped; nothing was changed.
+            ExecutionError: NaN, stale or future stamp (codes 301, 304, 305), or the controller is stopped; nothing
+                was changed.
         """
         self._require_running()
-        for name, values, limit, unit in (
-            ("target", command.X_base_target[:3, 3], self._settings.workspace_reach_m, "m"),
-            ("compliance_frame", command.X_tcp_comp[:3, 3], check.OFFSET_LIMIT_M, "m"),
-            ("stiffness", command.stiffness, check.STIFFNESS_LIMIT, "N/m and N*m/rad"),
-            ("damping", command.damping, check.DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
-            ("feedforward", command.feedforward, check.WRENCH_LIMIT, "N and N*m"),
-            ("feedback_gains", command.feedback_gains, 1.0e6, ""),
-            ("twist", command.twist, check.RATE_LIMIT, "m/s and rad/s"),
-            ("acceleration", command.acceleration, check.ACCELERATION_LIMIT, "m/s^2 and rad/s^2"),
-            ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], 1.0e3, ""),
-        ):
-            check.require_moderate(name, values, limit, unit)
+        numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
+        # A sum is finite when its terms are; one that overflows is no setpoint either.
+        if not math.isfinite(sum(float(values.sum()) for values in numbers)):
+            raise NonFiniteCommandError(
+                "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
+            )
         newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
-        check.require_fresh(command.stamp_s, now_s, newest, self._settings)
-        self._compliance = prepare_force_axes(command, self._settings)
+        require_fresh(command.stamp_s, now_s, newest, self._settings)
+        self._compliance = command
         self._compliance_at_s = now_s
 
     # Tick ----------------------------------------------------------------------------------------------------
@@ -217,9 +195,7 @@ class ArmController:
         """
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
-        self._watch(state, dynamics, wrench_tcp)
-        if isinstance(self._fault, SensorFaultError):
-            wrench_tcp = None
+        self._watch(state, wrench_tcp)
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -236,38 +212,38 @@ class ArmController:
         )
         return command
 
-    def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
+    def _watch(self, state: ArmState, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
-        felt = None if wrench_tcp is None else judge_wrench(wrench_tcp, self._settings.contact_force_limit_n)
-        if felt is not None:
-            self.stop(felt)
-        if isinstance(felt, SensorFaultError):
-            return
-        if self._drive is None:
-            self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
-            hit = self._observer.hit()
-            if hit is not None:
-                self.stop(hit)
+        if wrench_tcp is not None:
+            force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
+            if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
+                limit = self._settings.contact_force_limit_n
+                self.stop(
+                    ContactForceError(
+                        f"contact force {force:.1f} N is above the limit of {limit} N",
+                        quantity="contact_force",
+                        value=force,
+                        limit=limit,
+                        unit="N",
+                        frame="tcp",
+                    )
+                )
 
     def _select(self, dynamics: ArmDynamics, q: Array, now_s: float) -> bool:
         """Choose the mode of this tick from what was commanded; return True when the stream is stale."""
         if self._mode is ControllerMode.STOPPED:
             return False
         settings = self._settings
-        wanted, arrived_s = self._mode, now_s
+        wanted, age = self._mode, 0.0
         if self._compliance is not None:
-            wanted, arrived_s = ControllerMode.COMPLIANCE, self._compliance_at_s
+            wanted, age = ControllerMode.COMPLIANCE, now_s - self._compliance_at_s
         elif self.interpreter.has_command:
             is_cartesian = self.interpreter.target_mode is TargetMode.CARTESIAN
             wanted = ControllerMode.MOTION_UPDATE if is_cartesian else ControllerMode.JOINT_UPDATE
-            arrived_s = self.interpreter.accepted_at_s
-        age = now_s - arrived_s
+            age = now_s - self.interpreter.accepted_at_s
         if wanted is not self._mode:
-            self._enter(wanted, dynamics, q)
-        clock = self._references.clock
-        if wanted in _STREAMED:
-            self._references.hear(arrived_s)
+            self._enter(wanted, dynamics)
         if age > settings.command_stop_after_s:
             self.stop(
                 CommandTimeoutError(
@@ -279,97 +255,55 @@ class ArmController:
                 )
             )
             return False
-        self._is_dead = age > clock.brake_after_s
-        return age > clock.hold_after_s
+        return age > settings.command_hold_after_s
 
-    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics, q: Array) -> None:
+    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics) -> None:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
             self._follower.cancel()
         self._mode = mode
-        self._brake = None
         self._X_tcp_comp = np.eye(4)
+        self._interpolator.reset(dynamics.X_base_tcp)
         self._torques.reset()
-        X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
-        self._references.begin(X_begin, q if self._drive is None else self._drive.told(q))
+        if self._drive is not None:
+            self._interpolator.reset(self._drive.enter(dynamics))
 
     def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
         """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
-        references = self._references
         if self._mode is ControllerMode.COMPLIANCE:
             assert self._compliance is not None
             setpoint = self._compliance
-            if is_held:
-                nothing = np.zeros(6)
-                setpoint = replace(setpoint, feedforward=nothing, feedback_gains=nothing, twist=nothing)
         else:
-            X = references.pose.X_base_ahead
-            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, X, is_held=is_held)
+            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, self._dt_s, is_held=is_held)
         # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
         is_same = setpoint.X_tcp_comp is self._X_tcp_comp
         if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = invert_pose(self._X_tcp_comp) @ setpoint.X_tcp_comp
-            references.move_frame(X_old_new)
+            self._interpolator.move_frame(X_old_new)
             if self._drive is not None:
                 self._drive.law.use_frame(setpoint.X_tcp_comp)
             self._X_tcp_comp = setpoint.X_tcp_comp
         if is_held:
-            # Nobody is there who chose this motion: it is damped well, and what brakes the arm is not left to a spring.
-            braking = references.brake()
-            return replace(setpoint, damping_ratio=max(setpoint.damping_ratio, 1.0), acceleration=braking)
-        if self._mode is ControllerMode.MOTION_UPDATE and self.interpreter.is_rate:
-            references.follow_twist(setpoint)
+            self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
         else:
-            references.follow_pose(setpoint)
+            twist = rotate_six(setpoint.X_base_target[:3, :3], setpoint.twist)
+            self._interpolator.step(setpoint.X_base_target, twist)
         return setpoint
-
-    def _joint_target(self, *, is_held: bool) -> JointMotionUpdate:
-        """Move the joint reference towards the target of a stream of joint positions or rates; return the gains."""
-        q_target, _, update = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
-        is_rate = update.mode == TrajectoryMode.VELOCITY
-        self._references.follow_joints(q_target, is_rate=is_rate, is_held=is_held)
-        return update
 
     def _torque_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
         torques, reference, is_limited = self._torques, dynamics.X_base_tcp, False
-        if self._brake is not None and not is_held and self._mode in _STREAMED:
-            self._go_on(dynamics, q, dq)
-        if is_held and (self._brake is not None or (self._is_dead and not self._is_touching(wrench_tcp))):
-            if self._brake is None:
-                self._brake = JointBrake(self._settings, q, dq)
-            tau = torques.track(dynamics, q, dq, self._brake.step())
-        elif self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
+        if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._references.pose.X_base_reference
+            X_reference = self._interpolator.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3])
-            is_set_point = self._mode is ControllerMode.COMPLIANCE
-            tau, is_limited = torques.comply(
-                dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
-            )
+            tau, is_limited = torques.comply(dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_held=is_held)
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            update = self._joint_target(is_held=is_held)
-            tau = torques.update_joints(dynamics, q, dq, self._references.joints, update, is_held=is_held)
+            tau = torques.update_joints(q, dq, *self.interpreter.joint_setpoint(self._dt_s, is_held=is_held))
         else:
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
-        tau = torques.bound(q, dq, tau)
-        self._observer.command(tau)
-        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
-
-    def _go_on(self, dynamics: ArmDynamics, q: Array, dq: Array) -> None:
-        """Take up a stream that has come back, from where the arm has got to and with the speed that it has."""
-        self._brake = None
-        X_base_comp = dynamics.X_base_tcp @ self._X_tcp_comp
-        twist = dynamics.J_base_tcp @ dq
-        twist[:3] += np.cross(twist[3:], X_base_comp[:3, 3] - dynamics.X_base_tcp[:3, 3])
-        self._references.go_on(X_base_comp, twist, q)
-        self._torques.reset()
-
-    def _is_touching(self, wrench_tcp: Array | None) -> bool:
-        """Return whether the tool is felt to touch something."""
-        limit = self._settings.touching_force_n
-        return wrench_tcp is not None and float(wrench_tcp[:3] @ wrench_tcp[:3]) > limit * limit
+        return JointCommand(CommandMode.EFFORT, torques.bound(q, dq, tau)), reference, is_limited
 
     def _position_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
@@ -379,8 +313,11 @@ class ArmController:
         drive.begin(q)
         stray = drive.stray(q)
         if stray is not None:
-            # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to.
-            if self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
+            # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to. A stream that
+            # has ended asks for rest as well.
+            if is_held:
+                self.hold()
+            elif self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
                 self.stop(stray)
             # Not while it moves: what is streamed would jump by the whole limit. Until then the stream brakes.
             if float(np.abs(dq).max()) <= _REST_RAD_PER_S:
@@ -390,13 +327,12 @@ class ArmController:
         is_pressing = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._references.pose.X_base_reference
+            X_reference = self._interpolator.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            self._joint_target(is_held=is_held)
-            wanted = self._references.joints.q
+            wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
         elif is_pressing and wrench_tcp is not None:
             wanted = self._q_hold = drive.give_way(dynamics, wrench_tcp)
         else:
@@ -406,8 +342,6 @@ class ArmController:
     def _joint_reference(self, q: Array) -> Reference:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
             reference = self._follower.step(q, self._dt_s)
-            if self._drive is None:
-                reference = self._follower.present
             if self._follower.state.is_final:
                 self._mode = ControllerMode.HOLD
                 self._q_hold = reference.q
@@ -426,7 +360,7 @@ class ArmController:
         interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
         of a force-controlled motion.
         """
-        reference = rotate_six(R.T, self._references.pose.twist)
+        reference = rotate_six(R.T, self._interpolator.twist)
         is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist

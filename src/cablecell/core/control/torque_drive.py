@@ -6,13 +6,11 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate
-from cablecell.core.control.force_loop import ForceLoop
 from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
 from cablecell.core.control.joint import JointImpedance, computed_torque
-from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, JointLimits
 from cablecell.core.control.trajectory import Reference
-from cablecell.core.geometry import Array, rotate_six, shift_wrench
+from cablecell.core.geometry import Array, rotate_six
 
 
 class TorqueDrive:
@@ -21,13 +19,11 @@ class TorqueDrive:
     def __init__(self, settings: ControlSettings, limits: JointLimits) -> None:
         self._settings, self._limits = settings, limits
         self._impedance = CartesianImpedance(settings)
-        self._force = ForceLoop(settings)
-        self._joint_impedance = JointImpedance(settings, limits.lower.size)
+        self._joint_impedance = JointImpedance(settings, limits.velocity)
 
     def reset(self) -> None:
         """Forget the gains of the motion before."""
         self._impedance.reset()
-        self._force.reset()
         self._joint_impedance.reset()
 
     def comply(
@@ -39,7 +35,7 @@ class TorqueDrive:
         twist: Array,
         wrench_tcp: Array | None,
         *,
-        is_set_point: bool,
+        is_held: bool,
     ) -> tuple[Array, bool]:
         """Return the torques of the Cartesian impedance, shape (n,), N·m, and whether its wrench was cut down.
 
@@ -50,32 +46,17 @@ class TorqueDrive:
             X_base_reference: Interpolated target of the compliance frame.
             twist: Its velocity in target axes.
             wrench_tcp: Environment on tool at the tcp in tcp axes; None without a sensor.
-            is_set_point: Whether feedback gains mean a force set-point, and not the published controller's feedback.
+            is_held: Whether the reference is frozen because the stream is stale.
         """
         R_target_tcp = X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
-        feedback = None
-        if wrench_tcp is not None and setpoint.feedback_gains.any():
-            if is_set_point:
-                at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
-                wanted, felt = self._impedance.feedforward, rotate_six(R_target_tcp, at_comp)
-                feedback = self._force.step(setpoint.feedback_gains, wanted, felt)
-            else:
-                feedback = _wrench_feedback(setpoint, R_target_tcp, wrench_tcp)
-        out = self._impedance.step(dynamics, dq, setpoint, X_base_reference, twist, setpoint.acceleration, feedback)
+        feedback = _wrench_feedback(setpoint, R_target_tcp, wrench_tcp)
+        acceleration = np.zeros(6) if is_held else setpoint.acceleration
+        out = self._impedance.step(dynamics, dq, setpoint, X_base_reference, twist, acceleration, feedback)
         return out.tau, out.is_limited
 
-    def update_joints(
-        self,
-        dynamics: ArmDynamics,
-        q: Array,
-        dq: Array,
-        reference: JointReference,
-        update: JointMotionUpdate,
-        *,
-        is_held: bool,
-    ) -> Array:
+    def update_joints(self, q: Array, dq: Array, q_target: Array, dq_target: Array, update: JointMotionUpdate) -> Array:
         """Return the torques of the joint impedance of a streamed joint target, shape (n,), N·m."""
-        return self._joint_impedance.step(dynamics.M, q, dq, reference, update, is_held=is_held)
+        return self._joint_impedance.step(q, dq, q_target, dq_target, update)
 
     def track(self, dynamics: ArmDynamics, q: Array, dq: Array, target: Reference) -> Array:
         """Return the torques that follow a joint reference exactly, shape (n,), N·m."""
@@ -91,7 +72,9 @@ class TorqueDrive:
         return bounded
 
 
-def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array) -> Array:
+def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array | None) -> Array | None:
     """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
+    if wrench_tcp is None or not setpoint.feedback_gains.any():
+        return None
     feedforward_tcp = rotate_six(R_target_tcp.T, setpoint.feedforward)
     return rotate_six(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))

@@ -12,7 +12,6 @@ from cablecell.core.control.errors import (
     BadGainsError,
     BadQuaternionError,
     CommandModeError,
-    CommandRangeError,
     CommandSizeError,
     FutureCommandError,
     NonFiniteCommandError,
@@ -25,21 +24,6 @@ QUATERNION_TOLERANCE = 1e-3
 
 GAIN_LIMIT = 0.95
 """Largest wrench feedback gain: contact force grows as 1/(1 - gain)."""
-
-STIFFNESS_LIMIT, DAMPING_LIMIT = 1.0e5, 1.0e6
-"""Largest commanded gains: N/m or N·m/rad, N·s/m or N·m·s/rad. Damping is bounded by the inertia in any case."""
-
-WRENCH_LIMIT = 1.0e4
-"""Largest commanded push, N or N·m; what acts is limited much lower."""
-
-RATE_LIMIT, ACCELERATION_LIMIT = 1.0e3, 1.0e4
-"""Largest commanded velocity and acceleration, m or rad per s and s²; what is followed is limited much lower."""
-
-ANGLE_LIMIT_RAD = 100.0
-"""Largest commanded joint position, rad; what is followed stays within the joints' limits."""
-
-OFFSET_LIMIT_M = 1.0
-"""Largest distance of a compliance frame from the tcp, m."""
 
 _SYMMETRY_TOLERANCE = 1e-6
 """Largest |K - K^T| relative to the largest entry."""
@@ -56,26 +40,6 @@ def require_finite(name: str, values: Array, unit: str) -> None:
         value = float(np.asarray(values).ravel()[index])
         message = f"{name}[{index}] = {value} is not finite; every value must be a number in {unit or 'plain numbers'}"
         raise NonFiniteCommandError(message, quantity=f"{name}[{index}]", value=value, limit="finite", unit=unit)
-
-
-def require_moderate(name: str, values: Array, limit: float, unit: str) -> None:
-    """Refuse NaN, infinity, and numbers beyond what makes sense.
-
-    Raises:
-        NonFiniteCommandError: Some value is not finite (code 301).
-        CommandRangeError: They are too large (code 321).
-    """
-    size = float(np.abs(values).max(initial=0.0))
-    if size <= limit:
-        return
-    require_finite(name, values, unit)
-    raise CommandRangeError(
-        f"{name} has {size:.6g} {unit}; the limit is {limit:.6g} {unit}",
-        quantity=name,
-        value=size,
-        limit=limit,
-        unit=unit,
-    )
 
 
 def require_size(name: str, values: Array, size: int) -> None:

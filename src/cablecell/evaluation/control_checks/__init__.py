@@ -1,1 +1,0 @@
-"""The checks of the benchmark `control`: the arm at rest, in motion, in contact."""
