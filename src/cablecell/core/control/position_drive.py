@@ -61,6 +61,10 @@ class PositionDrive:
         """Return where the arm comes to rest from now on: measured positions before the stream has begun."""
         return self.stream.brake() if self._is_streaming else q.copy()
 
+    def told(self, q: Array) -> Array:
+        """Return where the arm was told to be: measured positions before the stream has begun."""
+        return self.stream.q.copy() if self._is_streaming else q.copy()
+
     def enter(self, dynamics: ArmDynamics) -> Array:
         """Begin a Cartesian motion at rest and return where the tcp begins, shape (4, 4).
 
