@@ -364,7 +364,7 @@ class ArmController:
     ) -> tuple[JointCommand, Array, bool]:
         drive = self._drive
         assert drive is not None
-        drive.begin(q)
+        drive.begin(q, dq)
         stray = drive.stray(q)
         if stray is not None:
             # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to. A stream that

