@@ -82,13 +82,15 @@ class TorqueDrive:
         return computed_torque(dynamics.M, target.q - q, target.dq - dq, target.ddq, self._settings.joint_bandwidth)
 
     def bound(self, q: Array, dq: Array, tau: Array) -> Array:
-        """Return torques that push away from the limits of the joints and stay within their effort, shape (n,), N·m."""
+        """Return torques that push away from the limits of the joints, within effort and power, shape (n,), N·m."""
         settings, limits = self._settings, self._limits
         tau = tau + joint_limit_torque(
             q, dq, limits.lower, limits.upper, settings.joint_limit_margin, settings.joint_limit_stiffness
         )
         bounded: Array = np.minimum(np.maximum(tau, -limits.effort), limits.effort)
-        return bounded
+        power = float(bounded @ dq)
+        # What brakes takes power out of the arm; only what drives it is bounded, all joints alike.
+        return bounded if power <= settings.power_limit_w else bounded * (settings.power_limit_w / power)
 
 
 def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array) -> Array:
