@@ -18,34 +18,39 @@ from numpy.typing import NDArray
 
 from cablecell.core.motion.chain import compose_into, jacobian, pose_error, tip_pose
 from cablecell.core.motion.ik_kernel import dh_goal, distance, insert_sorted, is_rigid, refine, wrap
-from cablecell.core.motion.ur_geometry import dh_pose, one_branch, shoulder_and_wrist, wrist_miss
+from cablecell.core.motion.ur_geometry import dh_pose, one_branch, outer_miss, shoulder_fold, wrist_axes
 
 Array = NDArray[np.float64]
 Arm = tuple[Array, Array, Array, Array, Array, Array, float]
 """(blocks, tip, lengths, X_0_base, X_tip_6, X_06, slack), as `solve_calibrated` has them."""
 
 _NEAR_WRIST = 0.08
-"""Sine of joint 5 below which joint 6 is searched all around."""
+"""Sine of joint 5 below which joints 1 and 6 are searched for all around; next to another shell `_NEAR_BOTH`."""
+
+_NEAR_BOTH = 0.35
 
 _NEAR_ELBOW = 0.2
 """Sine of joint 3 below which there are more starts."""
 
-_NEAR_SHOULDER = 0.05
+_NEAR_SHOULDER = 0.1
 """The same, as the part by which the wrist centre is farther out than the shoulder's offset."""
 
 _OPENINGS = (0.0, 0.06, 0.01, 0.17)
 """How far beside the shells of shoulder and elbow starts are, rad."""
 
-_CLOSER = 0.004
-"""And by how much they grow where a closer look is needed, rad, times the square of their number."""
-
 _CIRCLE = 24
-"""Values of joint 6 between which its equation is looked at for zeros."""
+"""Values of joint 6 around its circle."""
 
 _HALVINGS = 26
 
-_ROUNDS = 4
+_ROUNDS = 3
 """Corrections of a pose, each good to a hundredth of the one before."""
+
+_FOLD = 0.3
+"""Angle between joint 1 of the two shoulders, halved, below which they are told apart from their middle, rad."""
+
+_OFF_SHOULDER_M = 1e-5
+"""How far out of the shoulder's reach a pose is still looked at."""
 
 _MOST = 32
 """Room for roots; a chain of six joints has at most 16, and what rounding makes of a double one takes more."""
@@ -88,28 +93,28 @@ def solve_calibrated(
     q = np.empty(6)
     wx, wy = X_06[0, 3] - lengths[5] * X_06[0, 2], X_06[1, 3] - lengths[5] * X_06[1, 2]
     near_shoulder = lengths[3] > (1.0 - _NEAR_SHOULDER) * math.hypot(wx, wy)
-    is_singular = near_shoulder
-    for shoulder in range(0, 8, 4):
-        n, is_aligned = _near_wrist(arm, goal, shoulder, near_shoulder, _CIRCLE, residual_limit, roots, n)
-        is_singular |= is_aligned
-        for branch in range(shoulder, shoulder + 4):
-            for k in range(len(_OPENINGS)):
-                opening = _OPENINGS[k]
-                if not one_branch(lengths, X_06, branch, reference[5], slack, opening, q):
-                    continue
-                near_elbow = abs(math.sin(q[2])) < _NEAR_ELBOW
-                if k > 0 and not (near_shoulder or near_elbow):
+    near_elbow = False
+    for branch in range(8):
+        for shoulder in range(len(_OPENINGS) if near_shoulder else 1):
+            for elbow in range(len(_OPENINGS)):
+                openings = _OPENINGS[shoulder], _OPENINGS[elbow]
+                if not one_branch(lengths, X_06, branch, reference[5], slack, openings[0], openings[1], q):
                     break
-                is_singular |= near_elbow
-                residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if k == 0 else 1e-6)
+                is_stretched = abs(math.sin(q[2])) < _NEAR_ELBOW
+                near_elbow |= is_stretched
+                if elbow > 0 and not is_stretched:
+                    break
+                is_plain = shoulder == 0 and elbow == 0
+                residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if is_plain else 1e-6)
                 if residual <= residual_limit:
                     n = _add(q, roots, n)
-    if is_singular:
+    near_another = near_shoulder or near_elbow
+    n, is_aligned = _near_wrist(arm, goal, near_another, _CIRCLE, residual_limit, roots, n)
+    if near_another or is_aligned:
         n = _pair(blocks, tip, goal, residual_limit, roots, tolerances, n)
         if n % 2 == 1:
             # Solutions come in pairs: one was missed, or a double one counted once. A closer look about the wrist.
-            for shoulder in range(0, 8, 4):
-                n, _ = _near_wrist(arm, goal, shoulder, near_shoulder, 4 * _CIRCLE, residual_limit, roots, n)
+            n, _ = _near_wrist(arm, goal, near_another, 4 * _CIRCLE, residual_limit, roots, n)
             n = _pair(blocks, tip, goal, residual_limit, roots, tolerances, n)
     costs = np.empty(found.shape[0])
     count = 0
@@ -186,31 +191,26 @@ def _pair(
 
 @njit(cache=True, error_model="numpy")
 def _near_wrist(
-    arm: Arm,
-    goal: Array,
-    shoulder: int,
-    near_shoulder: bool,
-    circle: int,
-    residual_limit: float,
-    roots: Array,
-    n: int,
+    arm: Arm, goal: Array, near_another: bool, circle: int, residual_limit: float, roots: Array, n: int
 ) -> tuple[int, bool]:
-    """Add the roots of one shoulder if its wrist is nearly aligned; return the number of roots, and whether it is."""
+    """Add the roots whose wrist is nearly aligned; return the number of roots, and whether there may be any."""
+    lengths, X_06 = arm[2], arm[5]
     is_aligned = False
-    is_closer = circle > _CIRCLE
-    for k in range((2 * len(_OPENINGS) if is_closer else len(_OPENINGS)) if near_shoulder else 2):
-        opening = _CLOSER * k**2 if is_closer else _OPENINGS[k]
-        _, s5 = shoulder_and_wrist(arm[2], arm[5], shoulder, arm[6], opening)
-        if s5 < _NEAR_WRIST * (3.0 if near_shoulder else 1.0):
+    middle, out = shoulder_fold(lengths, X_06)
+    spread = math.acos(min(1.0, lengths[3] / out))
+    for side in (-1.0, 1.0):
+        along_x, along_y, _ = wrist_axes(X_06, middle + side * spread)
+        if math.hypot(along_x, along_y) < (_NEAR_BOTH if near_another else _NEAR_WRIST):
             is_aligned = True
+            fine = 3 * circle if spread < _NEAR_WRIST and math.hypot(along_x, along_y) < _NEAR_WRIST else circle
             for elbow in range(2):
-                n = _around_wrist(arm, goal, shoulder + elbow, opening, circle, residual_limit, roots, n)
+                n = _around_wrist(arm, goal, side, elbow, fine, residual_limit, roots, n)
     return n, is_aligned
 
 
 @njit(cache=True, error_model="numpy")
 def _around_wrist(
-    arm: Arm, goal: Array, branch: int, opening: float, circle: int, residual_limit: float, roots: Array, n: int
+    arm: Arm, goal: Array, side: float, elbow: int, circle: int, residual_limit: float, roots: Array, n: int
 ) -> int:
     """Add the roots of one shoulder and elbow next to an aligned wrist; return the number of roots.
 
@@ -221,7 +221,7 @@ def _around_wrist(
     q, at, misses = np.empty(6), np.empty(2), np.empty(circle)
     step = _TURN / circle
     for k in range(circle):
-        misses[k] = _miss(arm, branch, opening, k * step, q)
+        misses[k] = _miss(arm, side, elbow, k * step, q)
     for k in range(circle):
         before, now, after = misses[k - 1], misses[k], misses[(k + 1) % circle]
         if math.isnan(now):
@@ -229,33 +229,31 @@ def _around_wrist(
         here = k * step
         starts = 0
         if (now <= 0.0) != (after <= 0.0) and not math.isnan(after):
-            at[0], starts = _zero(arm, branch, opening, here, here + step, now <= 0.0), 1
+            at[0], starts = _zero(arm, side, elbow, here, here + step, now <= 0.0), 1
         elif math.isnan(before) or math.isnan(after):
-            # The elbow reaches no farther: there may be a zero up to where it does.
+            # Shoulder or elbow reach no farther: there may be a zero up to where they do.
             inside, outside = here, here + (step if math.isnan(after) else -step)
             for _ in range(_HALVINGS):
                 middle = 0.5 * (inside + outside)
-                if math.isnan(_miss(arm, branch, opening, middle, q)):
+                if math.isnan(_miss(arm, side, elbow, middle, q)):
                     outside = middle
                 else:
                     inside = middle
             at[0], at[1], starts = inside, 0.5 * (here + inside), 2
-            if (_miss(arm, branch, opening, inside, q) <= 0.0) != (now <= 0.0):
-                at[1] = _zero(arm, branch, opening, here, inside, now <= 0.0)
+            if (_miss(arm, side, elbow, inside, q) <= 0.0) != (now <= 0.0):
+                at[1] = _zero(arm, side, elbow, here, inside, now <= 0.0)
         elif abs(now) <= min(abs(before), abs(after)) and (now <= 0.0) == (before <= 0.0):
             # It turns back here: about its extreme there are two zeros, or none.
             low, high = here - step, here + step
             for _ in range(_HALVINGS):
                 first, second = low + 0.382 * (high - low), low + 0.618 * (high - low)
-                is_first_nearer = abs(_miss(arm, branch, opening, first, q)) < abs(
-                    _miss(arm, branch, opening, second, q)
-                )
+                is_first_nearer = abs(_miss(arm, side, elbow, first, q)) < abs(_miss(arm, side, elbow, second, q))
                 at[0] = first if is_first_nearer else second
                 starts = 1
-                if (_miss(arm, branch, opening, at[0], q) <= 0.0) != (now <= 0.0):
+                if (_miss(arm, side, elbow, at[0], q) <= 0.0) != (now <= 0.0):
                     middle = at[0]
-                    at[0] = _zero(arm, branch, opening, here - step, middle, now <= 0.0)
-                    at[1] = _zero(arm, branch, opening, middle, here + step, now > 0.0)
+                    at[0] = _zero(arm, side, elbow, here - step, middle, now <= 0.0)
+                    at[1] = _zero(arm, side, elbow, middle, here + step, now > 0.0)
                     starts = 2
                     break
                 if is_first_nearer:
@@ -263,7 +261,7 @@ def _around_wrist(
                 else:
                     low = first
         for start in range(starts):
-            if math.isnan(_miss(arm, branch, opening, at[start], q)):
+            if math.isnan(_miss(arm, side, elbow, at[start], q)):
                 continue
             if refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12) <= residual_limit:
                 n = _add(q, roots, n)
@@ -271,12 +269,12 @@ def _around_wrist(
 
 
 @njit(cache=True, error_model="numpy")
-def _zero(arm: Arm, branch: int, opening: float, low: float, high: float, is_low_negative: bool) -> float:
+def _zero(arm: Arm, side: float, elbow: int, low: float, high: float, is_low_negative: bool) -> float:
     """Return the joint 6 between two at which what misses the pose changes its sign."""
     q = np.empty(6)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        if (_miss(arm, branch, opening, middle, q) <= 0.0) == is_low_negative:
+        if (_miss(arm, side, elbow, middle, q) <= 0.0) == is_low_negative:
             low = middle
         else:
             high = middle
@@ -284,16 +282,40 @@ def _zero(arm: Arm, branch: int, opening: float, low: float, high: float, is_low
 
 
 @njit(cache=True, error_model="numpy")
-def _miss(arm: Arm, branch: int, opening: float, q6: float, q: Array) -> float:
-    """Write the configuration for a joint 6, and return by how much it misses the pose."""
+def _miss(arm: Arm, side: float, elbow: int, q6: float, q: Array) -> float:
+    """Write the configuration for a joint 6, and return by how much it misses the pose.
+
+    Joint 1 is on one side of where the wrist centre is farthest out from its plane: there it is just far enough.
+    """
     lengths, X_06, slack = arm[2], arm[5], arm[6]
-    wanted = np.empty((3, 4))
-    miss = wrist_miss(lengths, X_06, branch, slack, opening, q6, q)
+    wanted = X_06.copy()
+    middle, out = shoulder_fold(lengths, X_06)
+    spread = math.acos(min(1.0, lengths[3] / out))
+    is_fold = spread < _FOLD
+    # At a fold first where the wrist centre is farthest out: the two sides part from there.
+    q1 = middle if is_fold else middle + side * spread
     for _ in range(_ROUNDS):
-        if not math.isnan(miss):
+        shift, turn = outer_miss(lengths, wanted, elbow, q1, q6, slack, q)
+        if math.isnan(shift):
+            return math.nan
+        _correct(arm, q, wanted)
+        middle, out = shoulder_fold(lengths, wanted)
+        q1 = middle if is_fold else middle + side * math.acos(min(1.0, lengths[3] / out))
+    if is_fold:
+        if out - lengths[3] < -_OFF_SHOULDER_M:
+            return math.nan
+        q1 = middle + side * math.acos(min(1.0, lengths[3] / out))
+        for _ in range(_ROUNDS):
+            shift, turn = outer_miss(lengths, wanted, elbow, q1, q6, slack, q)
+            if math.isnan(shift):
+                return math.nan
             _correct(arm, q, wanted)
-            miss = wrist_miss(lengths, wanted, branch, slack, opening, q6, q)
-    return miss
+            shift, turn = outer_miss(lengths, wanted, elbow, q1, q6, slack, q)
+            slope = out * math.sin(q1 - middle)
+            if not math.isnan(shift) and abs(slope) > 1e-6:
+                q1 += max(-0.1, min(0.1, shift / slope))
+    shift, turn = outer_miss(lengths, wanted, elbow, q1, q6, slack, q)
+    return turn
 
 
 @njit(cache=True, error_model="numpy")
