@@ -8,7 +8,8 @@ from cablecell_interfaces.msg import MotionTarget
 
 from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.core.motion.scene import Scene
-from cablecell.ros.planner_moves import MoveMaker, MoveRequest
+from cablecell.ros.planner_moves import MoveMaker
+from cablecell.ros.planner_targets import MoveRequest
 from tests.support.motion import model
 
 HOME = np.array([-0.16, -1.354, -1.665, -1.693, 1.571, 1.411])
