@@ -281,6 +281,9 @@ def test_joints_that_are_not_named_stay(graph, node):
 
 
 FOLDED = np.array([0.0, -0.3, 2.9, 0.0, 0.0, 0.0])
+FLAT_WRIST = np.array([*HOME[:4], 0.3, HOME[5]])
+OTHER_WRIST = np.array([*HOME[:3], HOME[3] + 0.02, -0.3, HOME[5]])
+NEAR_A_LIMIT = np.array([*HOME[:5], 2.0 * math.pi - 0.1])
 NO_ROTATION = MotionTarget(path=MotionTarget.PATH_SAMPLED, goal=MotionTarget.GOAL_POSE, velocity_scale=1.0)
 NO_ROTATION.acceleration_scale = 1.0
 NO_ROTATION.pose.pose.orientation.w = 0.0
@@ -294,6 +297,13 @@ NO_ROTATION.pose.pose.orientation.w = 0.0
         (to_pose(along_base(0.0, 0.0, 0.05), tip="nose"), HOME, 103, "no frame 'nose'"),
         (to_pose(np.eye(4), frame="moon"), HOME, 103, "base_link, "),
         (to_pose(along_base(1.5, 0.0, 0.0), MotionTarget.PATH_LIN), HOME, 101, "leaves the reach"),
+        (to_pose(model().fk(OTHER_WRIST), MotionTarget.PATH_LIN), FLAT_WRIST, 104, "singularity"),
+        (
+            by(0.0, 0.0, 0.0, (0.0, 0.0, 0.4), path=MotionTarget.PATH_LIN),
+            NEAR_A_LIMIT,
+            205,
+            "wrist_3_joint would be at",
+        ),
         (to_joints(nearby()), FOLDED, 201, "start is in collision"),
         (to_pose(along_base(0.0, 0.0, -0.25)), HOME, 202, "in collision"),
         (to_pose(along_base(0.0, 0.0, -0.25), MotionTarget.PATH_LIN), HOME, 204, "in collision after"),
