@@ -298,6 +298,7 @@ class ArmController:
         self._standstill.end()
         self._X_tcp_comp = np.eye(4)
         self._torques.reset()
+        self._torques.stand(q)
         X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
         self._references.begin(X_begin, q if self._drive is None else self._drive.told(q))
 
@@ -353,7 +354,7 @@ class ArmController:
             twist = self._twist(setpoint, X_reference[:3, :3])
             is_set_point = self._mode is ControllerMode.COMPLIANCE
             tau, is_limited = torques.comply(
-                dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
+                dynamics, q, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
             )
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
