@@ -14,7 +14,7 @@ from cablecell.core.geometry import pose_difference
 from cablecell.core.motion.errors import NoIkSolutionError, RobotModelError
 from cablecell.core.motion.ik import RESIDUAL_LIMIT, InverseKinematics, NumericInverseKinematics, make_ik
 from cablecell.core.motion.model import RobotModel
-from cablecell.evaluation.bench_motion import SHELLS, beside_shell, calibrated_ik, draw_ik_query
+from cablecell.evaluation.bench_ik import SHELLS, beside_shell, calibrated_ik, draw_ik_query
 from tests.support import motion
 
 DATA = Path(__file__).parents[1] / "data" / "robots"

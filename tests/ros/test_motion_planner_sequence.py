@@ -1,5 +1,6 @@
 """Sequences over ROS: one motion through rounded goals, all or nothing, that takes over and is taken over."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,9 +11,12 @@ from cablecell_interfaces.srv import PlanSequence
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from cablecell.core.geometry import pose_from_xyz_rpy
 from cablecell.core.motion.trajectory import Trajectory, is_at_rest, measure_limit_use
 from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
+from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.planner_scene import PlanningScene
 from tests.support.motion import HOME, LIMITS, model
 from tests.support.planner_node import (
     ABORTED,
@@ -119,6 +123,29 @@ def test_joint_lines_lines_and_arcs_follow_each_other(graph, node):
     for X, radius in ((CORNER, 0.02), (SIDE, 0.02), (FAR, 0.01)):
         assert np.linalg.norm(points - X[:3, 3], axis=1).min() < radius
     assert np.allclose(positions(answer.trajectory)[-1], HOME, atol=1e-3)
+
+
+def test_a_sequence_leads_the_tip_of_a_held_plug(graph, node):
+    scene = PlanningScene(model(), load_layout("", "trial_1"), assume_held=True, unseen_margin_m=0.02)
+    X_tcp_tip, radius = scene.held.X_tcp_tip, 0.02
+    turned = SIDE @ pose_from_xyz_rpy((0.0, 0.0, 0.0), (0.0, 0.0, 0.3))
+    goals = [X @ X_tcp_tip for X in (CORNER, turned)]
+    answer = plan(graph, *((to_pose(X, LIN, tip="sfp_tip"), r) for X, r in zip(goals, (radius, 0.0), strict=True)))
+    assert answer.error_code == 0, answer.error_msg
+    samples = as_trajectory(answer.trajectory).sample_every(0.004)[1]
+    points = np.array([(model().fk(q) @ X_tcp_tip)[:3, 3] for q in samples])
+    ends = [(model().fk(HOME) @ X_tcp_tip)[:3, 3], *(X[:3, 3] for X in goals)]
+    off = np.minimum(*(distances_to_line(points, a, b) for a, b in itertools.pairwise(ends)))
+    is_at_corner = np.linalg.norm(points - ends[1], axis=1) < radius
+    assert off[~is_at_corner].max() < 1e-6
+    assert is_at_corner.any()
+    assert off[is_at_corner].max() > 1e-3
+    assert np.allclose(points[-1], ends[2], atol=1e-7)
+
+
+def distances_to_line(points, a, b):
+    way = (b - a) / np.linalg.norm(b - a)
+    return np.linalg.norm(np.cross(points - a, way), axis=1)
 
 
 def test_each_item_keeps_its_own_pace_and_starts_where_the_one_before_ends(graph, node):

@@ -91,12 +91,12 @@ def solve_calibrated(
                     break
                 is_stretched = abs(math.sin(q[2])) < _NEAR_ELBOW
                 near_elbow |= is_stretched
-                if elbow > 0 and not is_stretched:
-                    break
                 is_plain = shoulder == 0 and elbow == 0
                 residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if is_plain else 1e-6)
                 if residual <= residual_limit:
                     n = add_root(q, roots, n)
+                if not is_stretched:
+                    break
     near_another = near_shoulder or near_elbow
     wrist_limit = _NEAR_BOTH if near_another else _NEAR_WRIST
     n, s5 = near_wrist(arm, goal, wrist_limit, CIRCLE, residual_limit, roots, n)
