@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from cablecell.configuration import load_connectors, load_simulation, load_trials
@@ -75,6 +76,29 @@ def test_a_seated_plug_stays_when_nobody_presses_it_any_more(trial, seed):
         assert truth.is_seated
     finally:
         rollout.close()
+
+
+def test_the_last_command_of_a_seat_is_the_one_under_which_it_was_found_to_stay():
+    """One that turned the tool by a degree with the result rocked an SC plug half a millimetre out of its stop."""
+    rollout = Rollout(load_trials().trials["trial_3"], load_connectors(), seed=6102, simulation=load_simulation())
+    sent = []
+    take = rollout.controller.command_compliance
+    rollout.controller.command_compliance = lambda command, now: (sent.append(command), take(command, now))[1]
+    try:
+        result = rollout.run()
+    finally:
+        rollout.close()
+    assert result.is_success
+    assert len(sent) == len(rollout.trace.time_s)
+    before, last = sent[-2], sent[-1]
+    np.testing.assert_array_equal(last.stiffness, before.stiffness)
+    np.testing.assert_array_equal(last.damping, before.damping)
+    np.testing.assert_array_equal(last.feedforward, before.feedforward)
+    turned = last.X_base_target[:3, :3].T @ before.X_base_target[:3, :3]
+    np.testing.assert_allclose(turned, np.eye(3), atol=1e-9)
+    shift = last.X_base_target[:3, :3].T @ (last.X_base_target[:3, 3] - before.X_base_target[:3, 3])
+    # Along the port's axis the target is where the plug is, and the target's axes are a little turned from the port's.
+    np.testing.assert_allclose(shift[:2], 0.0, atol=2e-6)
 
 
 def test_the_skill_was_really_given_wrong_estimates():

@@ -277,13 +277,12 @@ class Rollout:
         self.trace.phase.append(int(out.phase))
         self.trace.depth_m.append(float((self._X_port_base @ X_base_tcp @ self._tip.X)[2, 3]))
         self.trace.force.append(wrench[:3])
-        if out.result is not None:
-            return out.result
         if out.is_gripper_open:
             self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
+        # The last command counts, too: it is what the arm follows until its stream is known to have ended.
         self.controller.command_compliance(out.command, now)
         self._cycle()
-        return None
+        return out.result
 
     def _cycle(self) -> None:
         """Run the controller and the machine for one period and record it."""

@@ -345,7 +345,8 @@ class ArmController:
         standstill = self._standstill
         if standstill.is_braking and not is_held and self._mode in _STREAMED:
             self._go_on(dynamics, q, dq)
-        stop = standstill.slow_down(q, dq, wrench_tcp, is_dead=self._is_dead) if is_held else None
+        J = dynamics.J_base_tcp
+        stop = standstill.slow_down(q, dq, J, wrench_tcp, is_dead=self._is_dead) if is_held else None
         if stop is not None:
             tau = torques.track(dynamics, q, dq, stop)
         elif self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
@@ -363,7 +364,7 @@ class ArmController:
         else:
             if self._q_hold is None and self._mode is not ControllerMode.TRAJECTORY:
                 is_felt = self._mode is ControllerMode.STOPPED and isinstance(self._fault, _FELT_FAULTS)
-                standstill.drop() if is_felt else standstill.carry(dq)
+                standstill.drop() if is_felt else standstill.carry(dq, J)
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
         tau = torques.bound(q, dq, standstill.loaded(tau))
         standstill.note(tau)

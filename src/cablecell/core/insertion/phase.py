@@ -149,6 +149,7 @@ class Job:
         is_latched: True when the pull test proved the latch.
         has_snapped: True when a snap was felt.
         is_gripper_open: True when the plug is to be let go.
+        rest: Set-point under which the plug was found to stay; it goes on without a change.
     """
 
     profile: ConnectorProfile
@@ -171,6 +172,7 @@ class Job:
     is_latched: bool = False
     has_snapped: bool = False
     is_gripper_open: bool = False
+    rest: Setpoint | None = None
 
     def depth_m(self, m: Measurement) -> float:
         """Return the depth below the entrance plane: from the touched land, or from the believed entrance, m."""

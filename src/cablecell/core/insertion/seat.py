@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import ClassVar
 
 from cablecell.core.insertion.insert import Compliance, soft_setpoint
@@ -246,6 +247,7 @@ class Hold(PhaseStep):
         depth = 1e3 * job.depth_m(m)
         if short > plan.seat_force_n / settings.grasp_stiffness + 2.0 * _BACK_AT_STOP_M:
             return setpoint, try_again(job, Outcome.NOT_SEATED, f"slipped back to {depth:.2f} mm while it was held")
+        job.rest = setpoint
         proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"
         return setpoint, End(Outcome.SEATED, f"{depth:.2f} mm deep, {proof}, held for {settings.hold_s:.1f} s")
 
@@ -259,15 +261,16 @@ class Done(PhaseStep):
         self._p = m.p.copy()
         self._rotvec = m.rotvec.copy()
         decision = job.decision
-        self._is_in_port = decision is not None and decision.outcome is Outcome.SEATED and not job.is_gripper_open
+        is_seated = decision is not None and decision.outcome is Outcome.SEATED and not job.is_gripper_open
+        self._rest = job.rest if is_seated else None
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Hold for as long as the caller steps."""
-        settings = job.settings
-        if not self._is_in_port:
+        if self._rest is None:
+            settings = job.settings
             stiffness = job.stiff(settings.stiffness_approach, settings.rotation_stiffness_free)
             return Setpoint(self._p, self._rotvec, stiffness), None
-        p = self._p.copy()
+        # Exactly as it was found to stay: another target sideways or in rotation would rock it out of its stop.
+        p = self._rest.p.copy()
         p[2] = m.depth_m
-        push = settings.hold_push_n
-        return soft_setpoint(job, p, job.correction, push, push / settings.seat_speed), None
+        return replace(self._rest, p=p), None
