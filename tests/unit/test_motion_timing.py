@@ -109,6 +109,14 @@ def test_a_line_over_a_joint_limit_is_refused() -> None:
         time_line(motion.ik(), q, X, LINE, motion.LIMITS)
 
 
+def test_a_motion_nobody_would_wait_for_is_refused_before_it_is_sampled() -> None:
+    with pytest.raises(LimitsExceededError, match=r"would take 1e\+09 s; the limit is 600 s"):
+        time_line(motion.ik(), motion.HOME, shifted((0, 0, 0.1)), LineLimits(1e-10, 1.0, 10.0), motion.LIMITS)
+    slow = MotionLimits.uniform(6, 1e-9, 6.0, 60.0)
+    with pytest.raises(LimitsExceededError, match="the limit is 600 s"):
+        time_joint_path([motion.HOME, motion.HOME + 0.1], slow, motion.model().joint_names)
+
+
 def test_a_line_from_outside_the_limits_is_refused() -> None:
     q = motion.HOME.copy()
     q[2] = -3.3

@@ -86,6 +86,17 @@ def test_three_points_on_a_line_make_no_arc(via: tuple[float, float, float]) -> 
     assert e.value.code == 207
 
 
+@pytest.mark.parametrize("far", [21.0, 1e6, 1e308, np.inf])
+def test_a_path_no_arm_can_follow_is_refused_before_it_is_sampled(far: float) -> None:
+    with pytest.raises(PathGeometryError, match="the limit is 20 m"):
+        LinePath(START, moved(START, (far, 0.0, 0.0)))
+    with pytest.raises(PathGeometryError, match="the limit is 20 m"):
+        ArcPath(START, START[:3, 3] + (0.0, far, 0.0), moved(START, (0.1, 0.0, 0.0)))
+    with pytest.raises(PathGeometryError, match="the limit is 20 m"):
+        # The long way round a circle of 5 m.
+        ArcPath(START, START[:3, 3] + (0.05, 10.0, 0.0), moved(START, (0.1, 0.0, 0.0)))
+
+
 def test_a_rounded_corner_stays_inside_its_triangle_and_never_stops() -> None:
     radius = 0.02
     path = corner(radius)

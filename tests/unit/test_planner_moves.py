@@ -45,7 +45,7 @@ def test_what_a_message_carries_of_a_line_keeps_its_limits_and_its_way():
         )
         goals = [ToolGoal(corner, blend_radius_m=0.03), ToolGoal(end)]
         whole = moves().move_sequence(HOME, goals, LineLimits(0.25, 1.0, 10.0), Scene(), 0.003)
-        sent = thinned(whole)
+        sent = thinned(whole, LIMITS)
         assert len(sent.times_s) < 0.2 * len(whole.times_s)
         times = np.linspace(0.0, whole.duration_s, 500)
         apart = np.abs(sent.sample_at(times)[0] - whole.sample_at(times)[0]).max()

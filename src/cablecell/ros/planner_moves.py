@@ -22,10 +22,15 @@ from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.planner import PlannerSettings
 from cablecell.core.motion.scene import Scene
 from cablecell.core.motion.timing import LineLimits
-from cablecell.core.motion.trajectory import MotionLimits, Trajectory
+from cablecell.core.motion.trajectory import MotionLimits, Trajectory, measure_limit_use
 from cablecell.ros.planner_targets import MoveRequest, SequenceRequest
 
 Matrix = NDArray[np.float64]
+
+_PERIODS_S = (0.02, 0.01, 0.005)
+"""Between the knots of a message: the longest that keeps the limits."""
+
+_TOLERANCE, _JERK_TOLERANCE = 1.001, 1.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,7 @@ class MoveMaker:
 
     Attributes:
         model: The arm, for the same thread.
+        limits: What a motion at full scale may use of the joints.
     """
 
     def __init__(
@@ -71,7 +77,7 @@ class MoveMaker:
         )
         if speed_limits is not None:
             limits = replace(limits, velocity=np.minimum(limits.velocity, speed_limits))
-        self._limits = limits
+        self.limits = limits
         self._line = LineLimits(
             parameters.line_velocity_m_per_s, parameters.line_acceleration_m_per_s2, parameters.line_jerk_m_per_s3
         )
@@ -89,7 +95,7 @@ class MoveMaker:
             WorkcellError: Families 100 and 200.
         """
         if isinstance(request, SequenceRequest):
-            moves, goals = MovePlanner(self.model, self._limits, geometry=self._geometry), request.goals(self.model)
+            moves, goals = MovePlanner(self.model, self.limits, geometry=self._geometry), request.goals(self.model)
             margin_m = self._parameters.margin_m
             return Plan(moves.move_sequence(q_start, goals, self._line, scene, margin_m, tip=request.tip), 1)
         samples = request.path in (MotionTarget.PATH_SAMPLED, MotionTarget.PATH_AUTO)
@@ -98,7 +104,7 @@ class MoveMaker:
             settings = PlannerSettings(
                 backend=self._parameters.planner_backend, budget_s=budget_s, seed=self._parameters.seed + attempt - 1
             )
-            limits = self._limits.scaled(request.velocity_scale, request.acceleration_scale)
+            limits = self.limits.scaled(request.velocity_scale, request.acceleration_scale)
             moves = MovePlanner(self.model, limits, geometry=self._geometry, settings=settings)
             try:
                 return Plan(self._plan_once(moves, request, q_start, scene), attempt)
@@ -136,16 +142,26 @@ class MoveMaker:
         return moves.move_joint_line(q_start, goals, scene, margin_m)
 
 
-def thinned(trajectory: Trajectory, period_s: float = 0.02) -> Trajectory:
-    """Return a trajectory with knots at a period, where it has more than a message should carry.
+def thinned(trajectory: Trajectory, limits: MotionLimits) -> Trajectory:
+    """Return a trajectory with fewer knots, where it has more than a message should carry.
 
-    Quintic pieces of 20 ms follow a smooth line far more closely than any controller does.
+    Quintic pieces of 20 ms follow a smooth line far more closely than any controller does. Where they would ask for
+    more than the limits, because the jerk changes within one, they are shorter.
+
+    Args:
+        trajectory: What was planned and checked.
+        limits: What its motion may use of the joints.
     """
-    if len(trajectory.times_s) < 2 or trajectory.duration_s / len(trajectory.times_s) >= 0.5 * period_s:
-        return trajectory
-    times, q, dq, ddq = trajectory.sample_every(period_s)
-    if len(times) > 1 and times[-1] - times[-2] < 1e-6:
-        keep = np.ones(len(times), dtype=bool)
-        keep[-2] = False
-        times, q, dq, ddq = times[keep], q[keep], dq[keep], ddq[keep]
-    return replace(trajectory, times_s=times, q=q, dq=dq, ddq=ddq)
+    for period_s in _PERIODS_S:
+        if len(trajectory.times_s) < 2 or trajectory.duration_s / len(trajectory.times_s) >= 0.5 * period_s:
+            continue
+        times, q, dq, ddq = trajectory.sample_every(period_s)
+        if len(times) > 1 and times[-1] - times[-2] < 1e-6:
+            keep = np.ones(len(times), dtype=bool)
+            keep[-2] = False
+            times, q, dq, ddq = times[keep], q[keep], dq[keep], ddq[keep]
+        fewer = replace(trajectory, times_s=times, q=q, dq=dq, ddq=ddq)
+        use = measure_limit_use(fewer, limits)
+        if max(use.velocity, use.acceleration) <= _TOLERANCE and use.jerk <= _JERK_TOLERANCE:
+            return fewer
+    return trajectory

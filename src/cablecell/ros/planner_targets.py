@@ -29,6 +29,9 @@ _PATHS = {
     MotionTarget.PATH_SAMPLED: "PATH_SAMPLED",
 }
 
+_SLOWEST = 0.001
+"""Smallest share of a limit that is taken for meant."""
+
 
 @dataclass(frozen=True, eq=False)
 class Displacement:
@@ -63,8 +66,8 @@ class MoveRequest:
         tip: What is to be there.
         displacement: What a relative goal moves, or None.
         via_m: Point of an arc in `base_link`, or None.
-        velocity_scale: In (0, 1].
-        acceleration_scale: In (0, 1].
+        velocity_scale: In [0.001, 1].
+        acceleration_scale: In [0.001, 1].
     """
 
     path: int
@@ -144,8 +147,8 @@ def read_target(
         raise _refused("path", target.path, valid)
     for name in ("velocity_scale", "acceleration_scale"):
         value = getattr(target, name)
-        if not 0.0 < value <= 1.0:
-            raise _refused(name, value, "above 0, at most 1")
+        if not _SLOWEST <= value <= 1.0:
+            raise _refused(name, value, f"{_SLOWEST} to 1")
     scales = (target.velocity_scale, target.acceleration_scale)
     via_m = _via(target, scene) if target.path == MotionTarget.PATH_CIRC else None
     if target.goal == MotionTarget.GOAL_JOINTS:

@@ -13,7 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from cablecell.core.errors import WorkcellError
 from cablecell.core.geometry import pose_difference
 from cablecell.core.motion import trajectory_kernel as kernel
-from cablecell.core.motion.errors import NoIkSolutionError, PathGeometryError, SingularityError
+from cablecell.core.motion.errors import (
+    LimitsExceededError,
+    NoIkSolutionError,
+    PathGeometryError,
+    SingularityError,
+)
 from cablecell.core.motion.ik import RESIDUAL_LIMIT, IkSolver, InverseKinematics
 from cablecell.core.motion.scurve import plan_rest_to_rest
 from cablecell.core.motion.tool_path import LinePath, ToolPath
@@ -30,6 +35,9 @@ _LARGEST_SLOWDOWN = 8.0
 """A line that the joints can only follow slower than this passes so close to a singularity that nobody wants it."""
 
 _PERIOD_S = 0.002
+
+_LONGEST_S = 600.0
+"""A single motion that takes longer was not meant, and its samples would fill the memory."""
 
 _NO_UR = (np.zeros(6), np.zeros((4, 4)), np.zeros((4, 4)), 0.0)
 """What the kernel takes for an arm that has no closed form."""
@@ -83,6 +91,9 @@ def time_joint_path(waypoints: ArrayLike, limits: MotionLimits, joint_names: tup
 
     Returns:
         A trajectory at rest at both ends; of duration 0 if nothing moves.
+
+    Raises:
+        LimitsExceededError: A line takes longer than ten minutes.
     """
     points = np.atleast_2d(np.array(waypoints, dtype=float))
     zero = np.zeros((1, points.shape[1]))
@@ -100,6 +111,7 @@ def _time_segment(start: Array, end: Array, limits: MotionLimits, joint_names: t
     moving = np.abs(direction) > _STILL_RAD
     along = [float((limit[moving] / np.abs(direction[moving])).min()) for limit in _each(limits)]
     curve = plan_rest_to_rest(1.0, along[0], along[1], along[2])
+    _check_duration(curve.duration)
     s, ds, dds = np.array(curve.states).T
     q = start + s[:, None] * direction
     q[-1] = end
@@ -107,6 +119,22 @@ def _time_segment(start: Array, end: Array, limits: MotionLimits, joint_names: t
     dq[[0, -1]] = 0.0
     ddq[[0, -1]] = 0.0
     return Trajectory(joint_names, np.array(curve.times), q, dq, ddq)
+
+
+def _check_duration(duration_s: float) -> None:
+    """Check that a motion takes a time that somebody may wait for.
+
+    Raises:
+        LimitsExceededError: It does not.
+    """
+    if not duration_s <= _LONGEST_S:
+        raise LimitsExceededError(
+            f"one motion would take {duration_s:.4g} s; the limit is {_LONGEST_S:.0f} s",
+            quantity="duration",
+            value=duration_s,
+            limit=_LONGEST_S,
+            unit="s",
+        )
 
 
 def _each(limits: MotionLimits) -> tuple[Array, Array, Array]:
@@ -154,7 +182,7 @@ def time_tool_path(
     Raises:
         NoIkSolutionError: A pose on the path is out of reach.
         SingularityError: The branch ends or a joint jumps on the way, or the joints would have to race.
-        LimitsExceededError: A joint leaves its position limits.
+        LimitsExceededError: A joint leaves its position limits, or it takes longer than ten minutes.
         PathGeometryError: The path begins elsewhere.
     """
     model = ik.model
@@ -193,6 +221,7 @@ def time_tool_path(
 def _trace(ik: IkSolver, start: Array, path: ToolPath, pace: LineLimits) -> Trajectory:
     model = ik.model
     curve = plan_rest_to_rest(path.length, pace.velocity, pace.acceleration, pace.jerk)
+    _check_duration(curve.duration)
     count = max(2, math.ceil(curve.duration / _PERIOD_S))
     times = np.linspace(0.0, curve.duration, count + 1)
     position, speed, acceleration = np.array([curve.at(float(time)) for time in times]).T

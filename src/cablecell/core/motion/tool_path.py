@@ -28,6 +28,9 @@ _STILL_M = 1e-9
 _SAME_M = 1e-6
 """Points of an arc that are nearer to each other are the same: they say nothing about the circle."""
 
+_LONGEST_M = 20.0
+"""No arm follows a path longer than this, and its samples would fill the memory before that was seen."""
+
 _FLAT = 1e-6
 """Sine of the angle at the via point below which three points are on a line."""
 
@@ -54,9 +57,14 @@ class LinePath:
     """
 
     def __init__(self, X_start: ArrayLike, X_goal: ArrayLike) -> None:
-        """Lay the line."""
+        """Lay the line.
+
+        Raises:
+            PathGeometryError: It is longer than 20 m.
+        """
         self._X = np.array(X_start, dtype=float)
         difference = pose_difference(self._X, X_goal)
+        _check_distance(difference[:3])
         way, turn = float(np.linalg.norm(difference[:3])), float(np.linalg.norm(difference[3:]))
         self.length = max(way, ROTATION_WEIGHT_M * turn)
         self._rate = difference / self.length if self.length > _STILL_M else np.zeros(6)
@@ -87,11 +95,13 @@ class ArcPath:
             X_goal: Pose at its end.
 
         Raises:
-            PathGeometryError: The three points are on a line, or two of them are the same.
+            PathGeometryError: The three points are on a line, two of them are the same, or the arc is longer than 20 m.
         """
         self._X = np.array(X_start, dtype=float)
         start, via, goal = self._X[:3, 3], np.asarray(via_m, dtype=float), np.asarray(X_goal, dtype=float)[:3, 3]
         a, b = via - start, goal - start
+        _check_distance(a)
+        _check_distance(b)
         normal = np.cross(a, b)
         scale = float(np.linalg.norm(a) * np.linalg.norm(b))
         nearest = min(float(np.linalg.norm(side)) for side in (a, b, goal - via))
@@ -113,6 +123,7 @@ class ArcPath:
         out = goal - self._centre
         # Seen along start × via × goal the arc turns the positive way, so the via point is passed.
         self.angle_rad = math.atan2(float(out @ self._y), float(out @ self._x)) % (2.0 * math.pi)
+        _check_distance(np.array([self.radius_m * self.angle_rad]))
         turn = pose_difference(self._X, X_goal)[3:]
         self.length = max(self.radius_m * self.angle_rad, ROTATION_WEIGHT_M * float(np.linalg.norm(turn)))
         self._turn = turn / self.length
@@ -268,6 +279,23 @@ class _Corner:
         first = (c[1] + u * (2 * c[2] + u * (3 * c[3] + u * (4 * c[4] + u * 5 * c[5])))) / h
         second = (2 * c[2] + u * (6 * c[3] + u * (12 * c[4] + u * 20 * c[5]))) / h**2
         return value, first, second
+
+
+def _check_distance(way: Array) -> None:
+    """Check that a part of a path is not longer than any arm follows.
+
+    Raises:
+        PathGeometryError: It is.
+    """
+    farthest = float(np.abs(way).max())
+    if not farthest <= _LONGEST_M:
+        raise PathGeometryError(
+            f"the path of the tool goes {farthest:.4g} m far; the limit is {_LONGEST_M:.0f} m",
+            quantity="distance",
+            value=farthest,
+            limit=_LONGEST_M,
+            unit="m",
+        )
 
 
 def _turned(vectors: Array, R: Array) -> Array:

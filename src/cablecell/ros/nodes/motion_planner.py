@@ -314,7 +314,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
     ) -> Plan:
         """Plan; the planner's thread alone uses the planner's memory."""
         found = self._maker.plan(move, start, scene, budget_s)
-        plan = Plan(thinned(found.trajectory), found.attempts)
+        plan = Plan(thinned(found.trajectory, self._maker.limits), found.attempts)
         if self.is_active:
             stamp = self.get_clock().now().to_msg()
             self._preview.publish(to_preview(plan.trajectory, self._maker.model, move.tip.frame, stamp))
