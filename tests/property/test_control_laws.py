@@ -17,6 +17,7 @@ from cablecell.core.control.impedance import (
     square_root,
 )
 from cablecell.core.control.interpolation import PoseInterpolator
+from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.geometry import exp_so3, log_so3, make_pose, rotation_from_quat, shift_wrench
 from tests.support.arm import HOME, DhArm
 
@@ -121,7 +122,7 @@ def test_the_interpolator_never_exceeds_its_limits_whatever_the_target_does(seed
     interpolator.reset(np.eye(4))
     dt = 1.0 / config.rate_hz
     target = np.eye(4)
-    last_twist = np.zeros(6)
+    last_twist, last_acceleration = np.zeros(6), np.zeros(6)
     for k in range(600):
         if k % 100 == 0:
             target = make_pose(Rotation.random(random_state=rng.integers(1e6)).as_matrix(), rng.uniform(-0.2, 0.2, 3))
@@ -131,9 +132,34 @@ def test_the_interpolator_never_exceeds_its_limits_whatever_the_target_does(seed
         assert np.linalg.norm(twist[3:]) <= config.angular_speed * 1.0001
         assert np.linalg.norm(twist[:3] - last_twist[:3]) <= config.linear_acceleration * dt * 1.0001
         assert np.linalg.norm(twist[3:] - last_twist[3:]) <= config.angular_acceleration * dt * 1.0001
-        last_twist = twist
+        jerk = np.linalg.norm((interpolator.acceleration - last_acceleration)[:3]) / dt
+        assert jerk <= 2.0 * config.linear_acceleration / config.smoothing_time_s * 1.0001
+        last_twist, last_acceleration = twist, interpolator.acceleration
     R = interpolator.X_base_reference[:3, :3]
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-9)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(seeds)
+def test_joint_references_keep_every_limit_whatever_the_targets_do(seed):
+    rng = np.random.default_rng(seed)
+    config = ControlSettings()
+    reference, limits = JointReference(config, MODEL.joint_limits), MODEL.joint_limits
+    reference.reset(HOME)
+    dt, ddq = 1.0 / config.rate_hz, np.zeros(6)
+    for k in range(500):
+        if k % 40 == 0:
+            reference.aim(rng.uniform(1.2 * limits.lower, 1.2 * limits.upper), int(rng.integers(1, 60)))
+        if k < 450:
+            reference.step()
+        else:
+            reference.brake()
+        assert (np.abs(reference.dq) <= limits.velocity * (1 + 1e-9)).all()
+        assert (np.abs(reference.ddq) <= config.joint_reference_acceleration * (1 + 1e-6)).all()
+        jerk = np.abs(reference.ddq - ddq) / dt
+        assert (jerk <= 2.0 * config.joint_reference_acceleration / config.smoothing_time_s * (1 + 1e-6)).all()
+        assert ((reference.q >= limits.lower) & (reference.q <= limits.upper)).all()
+        ddq = reference.ddq
 
 
 def test_the_interpolator_arrives_without_overshoot():
@@ -157,5 +183,7 @@ def test_a_moving_target_is_followed_without_lag():
     for _ in range(500):
         target = target.copy()
         target[0, 3] += speed * dt
-        interpolator.step(target, np.array([speed, 0, 0, 0, 0, 0]))
-    assert abs(interpolator.X_base_reference[0, 3] - target[0, 3]) < 1e-4
+        twist = np.array([speed, 0, 0, 0, 0, 0])
+        interpolator.step(interpolator.ahead_of(target, twist, np.zeros(6), 0.0), twist)
+    # What a period follows is where the target is at its beginning.
+    assert abs(interpolator.X_base_reference[0, 3] - target[0, 3]) < 1e-9

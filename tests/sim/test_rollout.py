@@ -7,6 +7,8 @@ import pytest
 from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.scenario import EstimateErrors
+from cablecell.core.control.errors import CommandTimeoutError
+from cablecell.core.control.modes import ControllerMode
 from cablecell.core.insertion.outcome import Outcome
 from cablecell.evaluation import bench_insertion
 from cablecell.evaluation.bench import wilson_interval
@@ -51,6 +53,28 @@ def test_seeds_that_once_went_wrong_are_seated_gently(seed, what):
     assert result.is_success, f"{what}: {result.skill.reason}"
     assert result.peak_force_n < 17.0, what
     assert result.offlimit_contacts == (), what
+
+
+@pytest.mark.parametrize(("trial", "seed"), [("trial_1", 6100), ("trial_3", 6101)])
+def test_a_seated_plug_stays_when_nobody_presses_it_any_more(trial, seed):
+    """The skill's stream ends with its result; the controller holds, also after the fault that the node clears."""
+    rollout = Rollout(load_trials().trials[trial], load_connectors(), seed=seed, simulation=load_simulation())
+    try:
+        assert rollout.run().is_success
+        machine, controller = rollout.machine, rollout.controller
+        truth = machine.truth
+        begun, way = truth.plug_in_port().depth_m, 0.0
+        for _ in range(1000):
+            machine.arm.command(controller.tick(machine.arm.read(), None, machine.clock.now_s()))
+            machine.cycle(0.002)
+            if isinstance(controller.report.fault, CommandTimeoutError):
+                controller.hold()
+            way = max(way, abs(truth.plug_in_port().depth_m - begun))
+        assert controller.report.mode is ControllerMode.HOLD
+        assert way < 5e-5
+        assert truth.is_seated
+    finally:
+        rollout.close()
 
 
 def test_the_skill_was_really_given_wrong_estimates():

@@ -128,7 +128,7 @@ PARTS: dict[str, Callable[[Rollout], object]] = {
     "gripper": lambda r: setattr(r.machine.gripper, "_force_n", 1.0),
     "arm payload": lambda r: r.machine.arm.set_payload(0.5, (0.0, 0.0, 0.0)),
     "dwell of the truth": lambda r: setattr(r.machine.truth, "_at_stop", ("port", 1.0)),
-    "interpolator": lambda r: r.controller._interpolator._v.__setitem__(0, 1e-12),
+    "interpolator": lambda r: r.controller._references.pose._v.__setitem__(0, 1e-12),
     "stiffness": lambda r: r.controller._torques._impedance._stiffness.__setitem__((0, 0), 1.0),
     "watchdog": lambda r: setattr(r.controller, "_compliance_at_s", 0.0),
     "tare of the skill": lambda r: r.skill._bias.__setitem__(0, 1e-12),

@@ -51,6 +51,16 @@ class DhArm:
         self._last = (q, dynamics)
         return dynamics
 
+    def coupling(self, q: Array, dq: Array) -> Array:
+        """`SteppedArm` obeys M ddq = tau, so its momentum M dq changes by dM/dt dq beside the torques."""
+        speed = float(np.abs(dq).max())
+        if speed < 1e-4:
+            return np.zeros(6)
+        last, h = self._last, 1e-5 / speed
+        change = self.dynamics(q + h * dq).M - self.dynamics(q - h * dq).M
+        self._last = last
+        return change @ dq / (2.0 * h)
+
 
 class SteppedArm:
     """Integrates a `DhArm` under joint torques and an external wrench at the tcp; gravity is compensated."""

@@ -84,12 +84,30 @@ def test_cancel_comes_to_rest_on_the_path_without_a_jump():
     assert 0.0 < follower.progress < 1.0
 
 
+@pytest.mark.parametrize("bends", [None, np.zeros((2, 6))])
+def test_a_curve_that_leaves_the_limits_between_its_points_is_refused(bends):
+    """At rest at both ends, and within the limits there; between them it would need twice the speed."""
+    q = np.array([np.zeros(6), np.full(6, 4.0)])
+    with pytest.raises(TrajectoryRejectedError, match=r"velocity of joint 0 between points 0 and 1 reaches"):
+        validate_trajectory(JointTrajectory(np.array([0.0, 1.0]), q, np.zeros((2, 6)), bends), LIMITS, np.zeros(6))
+    validate_trajectory(JointTrajectory(np.array([0.0, 4.0]), q, np.zeros((2, 6)), bends), LIMITS, np.zeros(6))
+
+
+def test_accelerations_that_no_arm_has_are_refused():
+    base = sine()
+    bends = np.full((21, 6), 1e5)
+    with pytest.raises(TrajectoryRejectedError, match=r"accelerations reach 1e\+05 rad/s\^2"):
+        validate_trajectory(JointTrajectory(base.times_s, base.positions, base.velocities, bends), LIMITS, np.zeros(6))
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
         (lambda t, q, v: (t[:1], q[:1], v[:1]), r"m >= 2"),
         (lambda t, q, v: (t, q[:, :5], v), r"needed are"),
         (lambda t, q, v: (t[::-1].copy(), q, v), "strictly increase"),
+        (lambda t, q, v: (1e307 * t, q, v), "end within 100000.0 s"),
+        (lambda t, q, v: (1e-310 * t, q, v), "strictly increase by at least 1e-06 s"),
         (lambda t, q, v: (t, q * np.nan, v), "positions hold NaN"),
         (lambda t, q, v: (t, q + 10.0, v), r"position of joint 0 at point 0 = 10.0000 rad is outside"),
         (lambda t, q, v: (t, q, v + 10.0), r"velocity of joint 0 at point 0 = 10.0000 rad/s"),

@@ -20,9 +20,13 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("run", "n", "keys"),
     [
-        (bench_motion.run_ik, 20, {"closed_form_median_s", "residual_max"}),
-        (bench_motion.run_collision, 8, {"pairs_median", "colliding_rate"}),
-        (bench_motion.run_timing, 2, {"joint_median_s", "line_median_s", "line_error_max_m", "jerk_use_max"}),
+        (bench_motion.run_ik, 20, {"closed_form_median_s", "residual_max", "cpu_median_s_random"}),
+        (bench_motion.run_collision, 8, {"pairs_median", "colliding_rate", "compiled_median_s", "ratio_to_peer"}),
+        (
+            bench_motion.run_timing,
+            2,
+            {"joint_median_s", "line_median_s", "line_error_max_m", "jerk_use_max", "peer_median_s"},
+        ),
     ],
 )
 def test_a_small_run_is_clean_and_repeatable(run: Any, n: int, keys: set[str]) -> None:

@@ -6,6 +6,7 @@ workers share the machine. Each benchmark judges its results by something the co
 
 from __future__ import annotations
 
+import itertools
 import math
 import multiprocessing
 import os
@@ -17,11 +18,13 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+import pinocchio as pin  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_robot_description, load_task_board_description
 from cablecell.core.geometry import exp_so3, invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
 from cablecell.core.motion.collision import CollisionChecker, RobotGeometry
+from cablecell.core.motion.compiled import CompiledChecker
 from cablecell.core.motion.errors import NoIkSolutionError, SingularityError
 from cablecell.core.motion.ik import InverseKinematics
 from cablecell.core.motion.model import RobotModel
@@ -62,14 +65,16 @@ def run_ik(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
 
     Returns:
         Rows, and a summary with `median_s`, `p95_s`, `p99_s` of all branches within limits, wrapped, checked and
-        sorted, the same of the bare closed form, `success_rate`, and `violations`: solutions that miss the pose by
-        more than 2e-9 m or rad or break a joint limit.
+        sorted, the same of the bare closed form, and of processor time of each kind of pose (`cpu_median_s_…`),
+        `success_rate`, and `violations`: solutions that miss the pose by more than 2e-9 m or rad or break a limit.
     """
     rows = _spread(_ik_row, n, seed, workers)
     summary = times(rows, "solve_s") | {f"closed_form_{k}": v for k, v in times(rows, "closed_form_s").items()}
     summary |= {f"cpu_{k}": v for k, v in times(rows, "cpu_s").items()}
     for kind in sorted({row["kind"] for row in rows}):
-        summary[f"success_rate_{kind}"] = float(np.mean([row["success"] for row in rows if row["kind"] == kind]))
+        of_kind = [row for row in rows if row["kind"] == kind]
+        summary[f"cpu_median_s_{kind}"] = times(of_kind, "cpu_s")["median_s"]
+        summary[f"success_rate_{kind}"] = float(np.mean([row["success"] for row in of_kind]))
     return rows, summary | _rates(rows) | {"residual_max": max((row["residual"] for row in rows), default=0.0)}
 
 
@@ -77,15 +82,21 @@ def run_collision(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summar
     """Check n configurations on random boards, half of them near home, with a plug in the gripper.
 
     Returns:
-        Rows, and a summary with the times of one full-scene check, `pairs_median`, and `violations`: answers that
-        differ from the smallest distance of all pairs, which another algorithm computes.
+        Rows, and a summary with the times of one full-scene check by coal, by the compiled checker (`compiled_…`) and,
+        for a peer, by pinocchio's loop over all pairs (`peer_…`), `pairs_median`, and `violations`: answers of any of
+        them that differ from the smallest distance of all pairs, which another algorithm computes.
     """
     rows = _spread(_collision_row, n, seed, workers)
     extra = {
         "pairs_median": float(np.median([row["pairs"] for row in rows])) if rows else 0.0,
         "colliding_rate": float(np.mean([not row["free"] for row in rows])) if rows else 0.0,
     }
-    return rows, times(rows, "check_s") | _rates(rows) | extra
+    summary = times(rows, "check_s")
+    for name in ("compiled", "peer"):
+        summary |= {f"{name}_{key}": value for key, value in times(rows, f"{name}_s").items()}
+    for prefix, ratio in (("", "ratio_to_peer"), ("compiled_", "compiled_ratio_to_peer")):
+        summary[ratio] = summary[f"{prefix}median_s"] / summary["peer_median_s"]
+    return rows, summary | _rates(rows) | extra
 
 
 def run_timing(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
@@ -94,13 +105,18 @@ def run_timing(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
     A straight line that runs out of reach or into a singularity is drawn again: that is no matter of timing.
 
     Returns:
-        Rows, and a summary with times of both kinds (`joint_…`, `line_…`), the largest use of each limit,
-        `line_error_max_m` between the knots, and `violations`: motions over a limit, off their path, or not at rest.
+        Rows, and a summary with times of both kinds (`joint_…`, `line_…`), of ruckig for the same joint paths
+        (`peer_…`, without samples) and how much longer than its motions ours are at most (`longer_than_peer_max`), the
+        largest use of each limit, `line_error_max_m` between the knots, and `violations`: motions over a limit, off
+        their path, or not at rest.
     """
     rows = _spread(_timing_row, n, seed, workers)
     summary: Summary = times(rows, "time_s")
     for kind in ("joint", "line"):
         summary |= {f"{kind}_{k}": v for k, v in times([r for r in rows if r["kind"] == kind], "time_s").items()}
+    joint_rows = [row for row in rows if row["kind"] == "joint"]
+    summary |= {f"peer_{k}": v for k, v in times(joint_rows, "peer_s").items()}
+    summary["longer_than_peer_max"] = max(row["duration_s"] / row["peer_duration"] - 1.0 for row in joint_rows)
     for name in ("velocity", "acceleration", "jerk"):
         summary[f"{name}_use_max"] = max((row[name] for row in rows), default=0.0)
     summary["line_error_max_m"] = max((row["error_m"] for row in rows if row["kind"] == "line"), default=0.0)
@@ -248,16 +264,20 @@ def calibrated_ik() -> InverseKinematics:
     return InverseKinematics(RobotModel(ElementTree.tostring(root, encoding="unicode")))
 
 
-def _ik_row(seed: int, index: int) -> Row:
+def draw_ik_query(rng: np.random.Generator, index: int) -> tuple[str, Array, Array]:
+    """Return the kind of a query, the configuration whose pose is asked for, and the reference."""
     kind = IK_KINDS[index % 10] if index % 10 < len(IK_KINDS) else "random"
-    solver = calibrated_ik() if kind.startswith("calibrated") else ik()
-    arm = solver.model
-    rng = _rng(seed, index)
     q = rng.uniform(-math.pi, math.pi, 6)
     if kind.endswith("shell"):
         shell = SHELLS[int(rng.integers(3))] if kind == "calibrated_shell" else kind.removesuffix("_shell")
         q = beside_shell(shell, q, 10.0 ** rng.uniform(-8.0, -1.0))
-    reference = rng.uniform(-math.pi, math.pi, 6)
+    return kind, q, rng.uniform(-math.pi, math.pi, 6)
+
+
+def _ik_row(seed: int, index: int) -> Row:
+    kind, q, reference = draw_ik_query(_rng(seed, index), index)
+    solver = calibrated_ik() if kind.startswith("calibrated") else ik()
+    arm = solver.model
     X = arm.fk(q)
     started = time.perf_counter()
     solver.branches(X, reference)
@@ -284,24 +304,36 @@ def _ik_row(seed: int, index: int) -> Row:
 
 
 @cache
-def _checker(seed: int, number: int) -> CollisionChecker:
-    return CollisionChecker(_geometry(), _board(seed, number)[0], 0.0)
+def _checkers(seed: int, number: int) -> tuple[CollisionChecker, CompiledChecker, Callable[[Array], bool]]:
+    """Return coal's checker of a board, its compiled twin, and the loop over its pairs."""
+    checker = CollisionChecker(_geometry(), _board(seed, number)[0], 0.0)
+    pin_model, geometry = model().pin_model, checker.geometry
+    data, geometry_data = pin_model.createData(), geometry.createData()
+    return (
+        checker,
+        CompiledChecker(checker),
+        lambda q: not pin.computeCollisions(pin_model, data, geometry, geometry_data, q, True),
+    )
 
 
 def _collision_row(seed: int, index: int) -> Row:
     rng = _rng(seed, index)
-    checker = _checker(seed, index % BOARD_COUNT)
+    checker, compiled, is_free_by_pairs = _checkers(seed, index % BOARD_COUNT)
     q = HOME + rng.uniform(-0.4, 0.4, 6) if index % 2 else rng.uniform(-math.pi, math.pi, 6)
-    checker.is_free(q + 0.01)  # a check never follows one of the same configuration
-    started = time.perf_counter()
-    is_free = checker.is_free(q)
-    elapsed = time.perf_counter() - started
+    answers, elapsed = [], []
+    for is_free in (checker.is_free, compiled.is_free, is_free_by_pairs):
+        is_free(q + 0.01)  # a check never follows one of the same configuration
+        started = time.perf_counter()
+        answers.append(is_free(q))
+        elapsed.append(time.perf_counter() - started)
     distance = checker.nearest(q).distance_m
-    agrees = is_free == (distance > 0.0) or abs(distance) < 1e-6
+    agrees = all(answer == (distance > 0.0) for answer in answers) or abs(distance) < 1e-6
     return {
         "index": index,
-        "check_s": elapsed,
-        "free": is_free,
+        "check_s": elapsed[0],
+        "compiled_s": elapsed[1],
+        "peer_s": elapsed[2],
+        "free": answers[0],
         "distance_m": round(distance, 5),  # the search starts at the last answer, which changes the 8th digit
         "pairs": checker.pair_count,
         "success": agrees,
@@ -311,12 +343,14 @@ def _collision_row(seed: int, index: int) -> Row:
 
 def _timing_row(seed: int, index: int) -> Row:
     rng = _rng(seed, index)
+    peer: Row = {}
     if index % 2 == 0:
         points = HOME + np.vstack([np.zeros(6), np.cumsum(rng.uniform(-0.8, 0.8, (3, 6)), axis=0)])
         started = time.perf_counter()
         trajectory = time_joint_path(points, limits(), model().joint_names)
         elapsed = time.perf_counter() - started
         error = max(float(np.abs(trajectory.q - point).max(axis=1).min()) for point in points)
+        peer = _ruckig(points)
     else:
         trajectory, X_goal, elapsed = _draw_line(rng)
         samples = trajectory.sample_at(rng.uniform(0.0, trajectory.duration_s, 200))[0]
@@ -335,6 +369,25 @@ def _timing_row(seed: int, index: int) -> Row:
         "error_m": error,
         "success": not violation,
         "violation": violation,
+    } | peer
+
+
+def _ruckig(points: Array) -> Row:
+    """Return how long ruckig takes to time the joint lines with a stop at each point, and how long they take."""
+    import ruckig  # type: ignore[import-not-found]
+
+    planner, wanted = ruckig.Ruckig(points.shape[1]), ruckig.InputParameter(points.shape[1])
+    wanted.max_velocity, wanted.max_acceleration = limits().velocity.tolist(), limits().acceleration.tolist()
+    wanted.max_jerk, wanted.synchronization = limits().jerk.tolist(), ruckig.Synchronization.Phase
+    lines = [(before.tolist(), after.tolist()) for before, after in itertools.pairwise(points)]
+    found = [ruckig.Trajectory(points.shape[1]) for _ in lines]
+    started = time.perf_counter()
+    for (before, after), trajectory in zip(lines, found, strict=True):
+        wanted.current_position, wanted.target_position = before, after
+        planner.calculate(wanted, trajectory)
+    return {
+        "peer_s": time.perf_counter() - started,
+        "peer_duration": sum(trajectory.duration for trajectory in found),
     }
 
 

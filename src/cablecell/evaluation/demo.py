@@ -37,6 +37,8 @@ from cablecell.evaluation.run_folder import RunFolder, create_run_folder
 EXIT_SEATED, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 BRING_UP_LIMIT_S = 90.0
+STAY_S = 1.0
+"""How long the plug has to stay after the cell's answer, when no skill presses it any more."""
 SETTLE_LIMIT_S = 3.0
 """How long after the cell's answer the plug may take to count as seated; the rule is one second at the stop."""
 PICTURE_LIMIT_S = 6.0
@@ -257,7 +259,7 @@ def _watch(run: TrialRun, client: Any, view: View) -> None:
 
 
 def _settle(run: TrialRun, client: Any) -> None:
-    """Wait until the plug counts as seated, and take a picture meanwhile: the camera may cost time now."""
+    """Wait until the plug counts as seated and has stayed; take a picture meanwhile: the camera may cost time now."""
     ended_s = time.time()
     found: list[Picture] = []
 
@@ -267,7 +269,8 @@ def _settle(run: TrialRun, client: Any) -> None:
         return bool(found)
 
     def has_settled() -> bool:
-        return client.truth[-1].is_seated or time.time() - ended_s > SETTLE_LIMIT_S
+        waited_s = time.time() - ended_s
+        return waited_s > SETTLE_LIMIT_S or (waited_s > STAY_S and client.truth[-1].is_seated)
 
     client.look()
     client.spin_until(lambda: has_come() and has_settled(), PICTURE_LIMIT_S)

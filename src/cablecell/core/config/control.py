@@ -23,17 +23,57 @@ class ControlSettings(ParameterSchema):
     angular_acceleration: float = parameter(
         12.0, "Highest angular acceleration of an interpolated target.", unit="rad/s^2", minimum=0.1, maximum=100.0
     )
+    smoothing_time_s: float = parameter(
+        0.02,
+        "Time over which what is followed is smoothed: jerk is at most twice the acceleration divided by it.",
+        unit="s",
+        minimum=0.002,
+        maximum=0.2,
+    )
+    stop_acceleration: float = parameter(
+        4.0, "Deceleration of a Cartesian reference whose source has died.", unit="m/s^2", minimum=0.01, maximum=40.0
+    )
+    stop_angular_acceleration: float = parameter(
+        24.0, "Likewise of its rotation.", unit="rad/s^2", minimum=0.1, maximum=200.0
+    )
+    workspace_reach_m: float = parameter(
+        1.5, "Distance from `base_link` beyond which a commanded pose is refused.", unit="m", minimum=0.1, maximum=10.0
+    )
     force_limit_n: float = parameter(
         40.0, "Highest norm of the commanded force at the compliance frame.", unit="N", minimum=1.0, maximum=150.0
     )
     torque_limit_nm: float = parameter(
         8.0, "Highest norm of the commanded moment at the compliance frame.", unit="N*m", minimum=0.1, maximum=30.0
     )
+    power_limit_w: float = parameter(
+        300.0,
+        "Highest mechanical power that a torque-controlled arm gives, beyond carrying its weight.",
+        unit="W",
+        minimum=1.0,
+        maximum=5000.0,
+    )
     feedforward_force_rate: float = parameter(
         500.0, "Fastest change of a feed-forward force.", unit="N/s", minimum=1.0, maximum=5000.0
     )
     feedforward_torque_rate: float = parameter(
         25.0, "Fastest change of a feed-forward moment.", unit="N*m/s", minimum=0.1, maximum=500.0
+    )
+    force_loop_rate: float = parameter(
+        8.0, "Integral gain of a force set-point, per unit of its feedback gain.", unit="1/s", minimum=0.0, maximum=50.0
+    )
+    force_correction_limit_n: float = parameter(
+        5.0, "Most that the loop adds to a force set-point.", unit="N", minimum=0.0, maximum=50.0
+    )
+    moment_correction_limit_nm: float = parameter(0.5, "Likewise to a moment.", unit="N*m", minimum=0.0, maximum=10.0)
+    force_speed_limit: float = parameter(
+        0.05,
+        "Speed at which an axis with a force set-point moves where it meets nothing.",
+        unit="m/s",
+        minimum=0.001,
+        maximum=0.5,
+    )
+    force_angular_speed_limit: float = parameter(
+        0.5, "Likewise of a rotation.", unit="rad/s", minimum=0.01, maximum=3.0
     )
     gain_time_constant_s: float = parameter(
         0.02, "Time constant with which stiffness and damping follow.", unit="s", minimum=0.0, maximum=1.0
@@ -67,9 +107,33 @@ class ControlSettings(ParameterSchema):
         minimum=0.01,
         maximum=1.0,
     )
+    joint_stop_acceleration: float = parameter(
+        15.0,
+        "Highest deceleration of the joints of a torque-controlled arm whose source has died in free air.",
+        unit="rad/s^2",
+        minimum=0.1,
+        maximum=200.0,
+    )
+    touching_force_n: float = parameter(
+        3.0,
+        "Measured force above which a tool is in something: what nobody commands slows down before it is braked.",
+        unit="N",
+        minimum=0.1,
+        maximum=100.0,
+    )
+    joint_reference_acceleration: float = parameter(
+        10.0, "Highest acceleration of streamed joint targets.", unit="rad/s^2", minimum=0.1, maximum=200.0
+    )
     command_hold_after_s: float = parameter(
         0.1,
-        "Age of the last streamed command at which the arm holds its reference.",
+        "Age of the last streamed command at which the arm comes to rest, however slow the stream was.",
+        unit="s",
+        minimum=0.004,
+        maximum=5.0,
+    )
+    command_hold_least_s: float = parameter(
+        0.06,
+        "Age at which it does when commands came so often that three in a row are missing before.",
         unit="s",
         minimum=0.004,
         maximum=5.0,
@@ -87,6 +151,19 @@ class ControlSettings(ParameterSchema):
     )
     contact_force_limit_n: float = parameter(
         60.0, "Measured force at which the controller stops the arm.", unit="N", minimum=5.0, maximum=500.0
+    )
+    collision_bandwidth: float = parameter(
+        40.0,
+        "Bandwidth with which torques on a torque-controlled arm are estimated.",
+        unit="rad/s",
+        minimum=1.0,
+        maximum=200.0,
+    )
+    collision_torque_share: float = parameter(
+        0.06,
+        "Share of a joint's effort limit that may push it unexplained; above it the arm stops.",
+        minimum=0.01,
+        maximum=1.0,
     )
     trajectory_stop_time_s: float = parameter(
         0.15,

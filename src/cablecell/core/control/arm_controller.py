@@ -11,20 +11,31 @@ import math
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
+from cablecell.core.control import validation as check
 from cablecell.core.control.admittance import ContactLoop
-from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate, TargetMode
+from cablecell.core.control.collision import MomentumObserver, judge_wrench
+from cablecell.core.control.command import (
+    ComplianceCommand,
+    JointMotionUpdate,
+    MotionUpdate,
+    TargetMode,
+    TrajectoryMode,
+)
 from cablecell.core.control.errors import (
+    CollisionError,
     CommandTimeoutError,
     ContactForceError,
     ExecutionError,
-    NonFiniteCommandError,
+    SensorFaultError,
 )
-from cablecell.core.control.interpolation import PoseInterpolator
+from cablecell.core.control.force_loop import prepare_force_axes
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.position_drive import PositionDrive
-from cablecell.core.control.torque_drive import TorqueDrive
+from cablecell.core.control.references import StreamedReferences
+from cablecell.core.control.standstill import Standstill, is_slow
+from cablecell.core.control.torque_drive import TorqueDrive, tool_wrench
 from cablecell.core.control.trajectory import (
     JointTrajectory,
     Reference,
@@ -32,12 +43,14 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
-from cablecell.core.control.validation import require_fresh
 from cablecell.core.geometry import Array, invert_pose, rotate_six
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
-_REST_RAD_PER_S = 0.05
-"""Speed of a joint up to which an arm rests."""
+_STREAMED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE, ControllerMode.JOINT_UPDATE)
+"""Modes in which a source has to go on sending."""
+
+_FELT_FAULTS = (CollisionError, ContactForceError, SensorFaultError)
+"""Faults after which the arm does not go on pressing: on what stopped it, or as it felt."""
 
 
 class ArmController:
@@ -52,13 +65,17 @@ class ArmController:
         self._limits = model.joint_limits
         joints = self._limits.lower.size
         self.interpreter = CommandInterpreter(settings, joints=joints)
-        self._interpolator = PoseInterpolator(settings)
+        self._references = StreamedReferences(settings, model.joint_limits)
+        self._observer = MomentumObserver(settings, self._limits.effort)
+        self._is_dead = False
+        self._standstill = Standstill(settings, joints)
         self._torques = TorqueDrive(settings, self._limits)
         self._command_mode = command_mode
         if command_mode is CommandMode.POSITION and loop is None:
             raise ValueError("a position-controlled arm needs its ContactLoop: delay, lag and contact stiffness")
         is_told_positions = command_mode is not CommandMode.EFFORT
         self._drive = PositionDrive(model, settings, loop) if is_told_positions and loop is not None else None
+        self._speed_scale = 1.0
         self._mode = ControllerMode.HOLD
         self._q_hold: Array | None = None
         self._follower: TrajectoryFollower | None = None
@@ -97,6 +114,8 @@ class ArmController:
         if self._mode is not ControllerMode.STOPPED:
             self.hold()
         self._drop_commands()
+        self._observer.reset()
+        self._standstill.forget()
         if self._drive is not None:
             self._drive.forget()
 
@@ -117,9 +136,28 @@ class ArmController:
         self._require_running()
         validate_trajectory(trajectory, self._limits, q)
         self._drop_commands()
-        self._follower = TrajectoryFollower(trajectory, tolerances, self._settings.trajectory_stop_time_s)
+        self._standstill.end()
+        stop_time_s = self._settings.trajectory_stop_time_s
+        self._follower = TrajectoryFollower(trajectory, tolerances, stop_time_s, self._speed_scale)
         self._mode = ControllerMode.TRAJECTORY
         return self._follower
+
+    @property
+    def speed_scale(self) -> float:
+        """Share of the speeds of trajectories, and of the highest speeds of streamed motion, that is used."""
+        return self._speed_scale
+
+    def scale_speed(self, scale: float) -> None:
+        """Move with a share of the speed from now on, the motion that is under way included; its path stays.
+
+        Raises:
+            CommandRangeError: The share is not in [0.01, 1] (code 321); nothing was changed.
+        """
+        check.require_speed_scale(scale)
+        self._speed_scale = scale
+        self._references.scale_speed(scale)
+        if self._follower is not None:
+            self._follower.speed_scale = scale
 
     def _drop_commands(self) -> None:
         """Forget whatever was commanded; nothing of it may come back later."""
@@ -138,8 +176,7 @@ class ArmController:
             ExecutionError: One of the codes 301 to 308, or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        report = self.report
-        self.interpreter.accept_motion(update, now_s, report.X_base_tcp, report.X_base_reference)
+        self.interpreter.accept_motion(update, now_s, self.report.X_base_tcp)
         self._compliance = None
 
     def command_joints(self, update: JointMotionUpdate, now_s: float, q: Array) -> None:
@@ -167,19 +204,13 @@ class ArmController:
         """Make a compliance setpoint the target.
 
         Raises:
-            ExecutionError: NaN, stale or future stamp (codes 301, 304, 305), or the controller is stopped; nothing
-                was changed.
+            ExecutionError: NaN, stale or future stamp, a force set-point on a stiff axis, numbers out of range (codes
+                301, 303 to 305, 321), or the controller is stopped; nothing was changed.
         """
         self._require_running()
-        numbers = (command.X_base_target, command.X_tcp_comp, command.stiffness, command.damping, command.feedforward)
-        # A sum is finite when its terms are; one that overflows is no setpoint either.
-        if not math.isfinite(sum(float(values.sum()) for values in numbers)):
-            raise NonFiniteCommandError(
-                "compliance command holds NaN or infinity", quantity="compliance", value="nan", limit="finite"
-            )
         newest = self._compliance.stamp_s if self._compliance is not None else -math.inf
-        require_fresh(command.stamp_s, now_s, newest, self._settings)
-        self._compliance = command
+        check.require_compliance(command, now_s, newest, self._settings)
+        self._compliance = prepare_force_axes(command, self._settings)
         self._compliance_at_s = now_s
 
     # Tick ----------------------------------------------------------------------------------------------------
@@ -195,7 +226,9 @@ class ArmController:
         """
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
-        self._watch(state, wrench_tcp)
+        self._watch(state, dynamics, wrench_tcp)
+        if isinstance(self._fault, SensorFaultError):
+            wrench_tcp = None
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:
             command, reference, is_limited = self._torque_tick(dynamics, q, dq, wrench_tcp, is_held)
@@ -212,38 +245,38 @@ class ArmController:
         )
         return command
 
-    def _watch(self, state: ArmState, wrench_tcp: Array | None) -> None:
+    def _watch(self, state: ArmState, dynamics: ArmDynamics, wrench_tcp: Array | None) -> None:
         if state.is_protective_stopped:
             self.stop(ExecutionError("the machine is in protective stop", quantity="protective_stop", value="on"))
-        if wrench_tcp is not None:
-            force = math.sqrt(float(wrench_tcp[:3] @ wrench_tcp[:3]))
-            if force > self._settings.contact_force_limit_n and self._mode is not ControllerMode.STOPPED:
-                limit = self._settings.contact_force_limit_n
-                self.stop(
-                    ContactForceError(
-                        f"contact force {force:.1f} N is above the limit of {limit} N",
-                        quantity="contact_force",
-                        value=force,
-                        limit=limit,
-                        unit="N",
-                        frame="tcp",
-                    )
-                )
+        felt = None if wrench_tcp is None else judge_wrench(wrench_tcp, self._settings.contact_force_limit_n)
+        if felt is not None:
+            self.stop(felt)
+        if isinstance(felt, SensorFaultError):
+            return
+        if self._drive is None:
+            self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
+            hit = self._observer.hit()
+            if hit is not None:
+                self.stop(hit)
 
     def _select(self, dynamics: ArmDynamics, q: Array, now_s: float) -> bool:
         """Choose the mode of this tick from what was commanded; return True when the stream is stale."""
         if self._mode is ControllerMode.STOPPED:
             return False
         settings = self._settings
-        wanted, age = self._mode, 0.0
+        wanted, arrived_s = self._mode, now_s
         if self._compliance is not None:
-            wanted, age = ControllerMode.COMPLIANCE, now_s - self._compliance_at_s
+            wanted, arrived_s = ControllerMode.COMPLIANCE, self._compliance_at_s
         elif self.interpreter.has_command:
             is_cartesian = self.interpreter.target_mode is TargetMode.CARTESIAN
             wanted = ControllerMode.MOTION_UPDATE if is_cartesian else ControllerMode.JOINT_UPDATE
-            age = now_s - self.interpreter.accepted_at_s
+            arrived_s = self.interpreter.accepted_at_s
+        age = now_s - arrived_s
         if wanted is not self._mode:
-            self._enter(wanted, dynamics)
+            self._enter(wanted, dynamics, q)
+        clock = self._references.clock
+        if wanted in _STREAMED:
+            self._references.hear(arrived_s)
         if age > settings.command_stop_after_s:
             self.stop(
                 CommandTimeoutError(
@@ -255,62 +288,102 @@ class ArmController:
                 )
             )
             return False
-        return age > settings.command_hold_after_s
+        self._is_dead = age > clock.brake_after_s
+        return age > clock.hold_after_s
 
-    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics) -> None:
+    def _enter(self, mode: ControllerMode, dynamics: ArmDynamics, q: Array) -> None:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
             self._follower.cancel()
         self._mode = mode
+        self._standstill.end()
         self._X_tcp_comp = np.eye(4)
-        self._interpolator.reset(dynamics.X_base_tcp)
         self._torques.reset()
-        if self._drive is not None:
-            self._interpolator.reset(self._drive.enter(dynamics))
+        X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
+        self._references.begin(X_begin, q if self._drive is None else self._drive.told(q))
 
-    def _setpoint(self, dynamics: ArmDynamics, is_held: bool) -> ComplianceCommand:
+    def _setpoint(self, dynamics: ArmDynamics, wrench_tcp: Array | None, is_held: bool) -> ComplianceCommand:
         """Return the Cartesian setpoint of this tick and move the interpolated reference towards it."""
+        references = self._references
         if self._mode is ControllerMode.COMPLIANCE:
             assert self._compliance is not None
             setpoint = self._compliance
         else:
-            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, self._dt_s, is_held=is_held)
+            X = references.pose.X_base_ahead
+            setpoint = self.interpreter.cartesian_setpoint(dynamics.X_base_tcp, X, is_held=is_held)
         # A stream mostly repeats the same array: comparing numbers would cost more than all the rest here.
         is_same = setpoint.X_tcp_comp is self._X_tcp_comp
         if not is_same and not np.array_equal(setpoint.X_tcp_comp, self._X_tcp_comp):
             X_old_new = invert_pose(self._X_tcp_comp) @ setpoint.X_tcp_comp
-            self._interpolator.move_frame(X_old_new)
+            references.move_frame(X_old_new)
             if self._drive is not None:
                 self._drive.law.use_frame(setpoint.X_tcp_comp)
             self._X_tcp_comp = setpoint.X_tcp_comp
         if is_held:
-            self._interpolator.step(self._interpolator.X_base_reference, np.zeros(6))
+            braking = references.brake()
+            R_target_tcp = references.pose.X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
+            felt = None if wrench_tcp is None else tool_wrench(wrench_tcp, setpoint.X_tcp_comp, R_target_tcp)
+            return self._standstill.soften(setpoint, felt, braking)
+        self._standstill.source_is_there()
+        if self._mode is ControllerMode.MOTION_UPDATE and self.interpreter.is_rate:
+            references.follow_twist(setpoint)
         else:
-            twist = rotate_six(setpoint.X_base_target[:3, :3], setpoint.twist)
-            self._interpolator.step(setpoint.X_base_target, twist)
+            references.follow_pose(setpoint)
         return setpoint
+
+    def _joint_target(self, *, is_held: bool) -> JointMotionUpdate:
+        """Move the joint reference towards the target of a stream of joint positions or rates; return the gains."""
+        q_target, _, update = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+        is_rate = update.mode == TrajectoryMode.VELOCITY
+        self._references.follow_joints(q_target, is_rate=is_rate, is_held=is_held)
+        return update
 
     def _torque_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
         torques, reference, is_limited = self._torques, dynamics.X_base_tcp, False
-        if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
-            setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._interpolator.X_base_reference
+        standstill = self._standstill
+        if standstill.is_braking and not is_held and self._mode in _STREAMED:
+            self._go_on(dynamics, q, dq)
+        stop = standstill.slow_down(q, dq, wrench_tcp, is_dead=self._is_dead) if is_held else None
+        if stop is not None:
+            tau = torques.track(dynamics, q, dq, stop)
+        elif self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
+            setpoint = self._setpoint(dynamics, wrench_tcp, is_held)
+            X_reference = self._references.pose.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3])
-            tau, is_limited = torques.comply(dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_held=is_held)
+            is_set_point = self._mode is ControllerMode.COMPLIANCE
+            tau, is_limited = torques.comply(
+                dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
+            )
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            tau = torques.update_joints(q, dq, *self.interpreter.joint_setpoint(self._dt_s, is_held=is_held))
+            update = self._joint_target(is_held=is_held)
+            tau = torques.update_joints(dynamics, q, dq, self._references.joints, update, is_held=is_held)
         else:
+            if self._q_hold is None and self._mode is not ControllerMode.TRAJECTORY:
+                is_felt = self._mode is ControllerMode.STOPPED and isinstance(self._fault, _FELT_FAULTS)
+                standstill.drop() if is_felt else standstill.carry(dq)
             tau = torques.track(dynamics, q, dq, self._joint_reference(q))
-        return JointCommand(CommandMode.EFFORT, torques.bound(q, dq, tau)), reference, is_limited
+        tau = torques.bound(q, dq, standstill.loaded(tau))
+        standstill.note(tau)
+        self._observer.command(tau)
+        return JointCommand(CommandMode.EFFORT, tau), reference, is_limited
+
+    def _go_on(self, dynamics: ArmDynamics, q: Array, dq: Array) -> None:
+        """Take up a stream that has come back, from where the arm has got to and with the speed that it has."""
+        self._standstill.end()
+        X_base_comp = dynamics.X_base_tcp @ self._X_tcp_comp
+        twist = dynamics.J_base_tcp @ dq
+        twist[:3] += np.cross(twist[3:], X_base_comp[:3, 3] - dynamics.X_base_tcp[:3, 3])
+        self._references.go_on(X_base_comp, twist, q)
+        self._torques.reset()
 
     def _position_tick(
         self, dynamics: ArmDynamics, q: Array, dq: Array, wrench_tcp: Array | None, is_held: bool
     ) -> tuple[JointCommand, Array, bool]:
         drive = self._drive
         assert drive is not None
-        drive.begin(q)
+        drive.begin(q, dq)
         stray = drive.stray(q)
         if stray is not None:
             # In motion it does not follow; at rest somebody moved it, and it stays where it was moved to. A stream that
@@ -320,19 +393,20 @@ class ArmController:
             elif self._mode not in (ControllerMode.HOLD, ControllerMode.STOPPED):
                 self.stop(stray)
             # Not while it moves: what is streamed would jump by the whole limit. Until then the stream brakes.
-            if float(np.abs(dq).max()) <= _REST_RAD_PER_S:
+            if is_slow(dq):
                 drive.restart(q)
                 self._q_hold = None
         reference = dynamics.X_base_tcp
         is_pressing = self._mode is ControllerMode.STOPPED and isinstance(self._fault, ContactForceError)
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
-            setpoint = self._setpoint(dynamics, is_held)
-            X_reference = self._interpolator.X_base_reference
+            setpoint = self._setpoint(dynamics, wrench_tcp, is_held)
+            X_reference = self._references.pose.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:
-            wanted, _, _ = self.interpreter.joint_setpoint(self._dt_s, is_held=is_held)
+            self._joint_target(is_held=is_held)
+            wanted = self._references.joints.q
         elif is_pressing and wrench_tcp is not None:
             wanted = self._q_hold = drive.give_way(dynamics, wrench_tcp)
         else:
@@ -342,6 +416,8 @@ class ArmController:
     def _joint_reference(self, q: Array) -> Reference:
         if self._mode is ControllerMode.TRAJECTORY and self._follower is not None:
             reference = self._follower.step(q, self._dt_s)
+            if self._drive is None:
+                reference = self._follower.present
             if self._follower.state.is_final:
                 self._mode = ControllerMode.HOLD
                 self._q_hold = reference.q
@@ -360,7 +436,7 @@ class ArmController:
         interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
         of a force-controlled motion.
         """
-        reference = rotate_six(R.T, self._interpolator.twist)
+        reference = rotate_six(R.T, self._references.pose.twist)
         is_stiff = np.diag(setpoint.stiffness) > soft
         twist: Array = np.where(is_stiff, reference, setpoint.twist)
         return twist

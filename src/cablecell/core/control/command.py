@@ -28,7 +28,8 @@ class ComplianceCommand:
         feedforward: Wrench of the robot on the environment, shape (6,), N, N·m.
         twist: Velocity of the target, shape (6,), in target axes; m/s, rad/s.
         acceleration: Of the target, likewise; m/s², rad/s².
-        feedback_gains: Wrench feedback gains, shape (6,), in [0, 0.95].
+        feedback_gains: Shape (6,), in [0, 0.95]. Above 0 on an axis without stiffness, `feedforward` is a set-point
+            there, and the measured wrench closes the loop.
     """
 
     stamp_s: float

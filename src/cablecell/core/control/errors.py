@@ -93,3 +93,21 @@ class FollowingError(ExecutionError):
     """The arm is not where it was told to be: it does not take commands, or something holds or moves it."""
 
     code = 319
+
+
+class CollisionError(ExecutionError):
+    """Something pushes the arm that neither its motion nor the force sensor explains; the arm was stopped."""
+
+    code = 320
+
+
+class CommandRangeError(ExecutionError):
+    """A command asks for more than any arm does, or for a place out of its workspace; nothing was changed."""
+
+    code = 321
+
+
+class SensorFaultError(ExecutionError):
+    """The force sensor reports what is no number; the arm was stopped, and what it feels is not used."""
+
+    code = 322

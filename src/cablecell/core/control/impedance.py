@@ -130,6 +130,11 @@ class CartesianImpedance:
         _warm_up()
         self.reset()
 
+    @property
+    def feedforward(self) -> Array:
+        """Push of the last step after its slew limit, shape (6,), N, N·m."""
+        return self._feedforward
+
     def reset(self) -> None:
         """Forget gains and feed-forward: the next step starts from its command's gains and zero feed-forward."""
         self._stiffness: Array | None = None

@@ -21,7 +21,7 @@ from cablecell.core.control.command import (
     TrajectoryMode,
 )
 from cablecell.core.control.errors import CommandModeError, UnknownFrameError
-from cablecell.core.geometry import Array, exp_so3, make_pose, rotate_six, rotation_from_quat
+from cablecell.core.geometry import Array, make_pose, rotate_six, rotation_from_quat
 
 _NO_OFFSET = np.eye(4)
 
@@ -72,6 +72,11 @@ class CommandInterpreter:
         """True when a command of the active target mode was accepted."""
         return (self._motion if self.target_mode is TargetMode.CARTESIAN else self._joint) is not None
 
+    @property
+    def is_rate(self) -> bool:
+        """True when a Cartesian command asks for a velocity, and so for no place."""
+        return self._motion is not None and self._motion.mode == TrajectoryMode.VELOCITY
+
     def change_target_mode(self, mode: int) -> None:
         """Switch between Cartesian and joint commands; a pending command of the other mode is dropped.
 
@@ -89,14 +94,13 @@ class CommandInterpreter:
             self.target_mode = TargetMode(mode)
             self.clear()
 
-    def accept_motion(self, update: MotionUpdate, now_s: float, X_base_tcp: Array, X_base_reference: Array) -> None:
+    def accept_motion(self, update: MotionUpdate, now_s: float, X_base_tcp: Array) -> None:
         """Check a Cartesian command and make it the target.
 
         Args:
             update: The command.
             now_s: Controller clock, s.
             X_base_tcp: Measured tcp, anchor of poses in the tcp frame.
-            X_base_reference: Present reference of the tcp, start of velocity mode.
 
         Raises:
             ExecutionError: One of the codes 301 to 308; nothing was changed.
@@ -111,17 +115,17 @@ class CommandInterpreter:
                 value=update.frame_id,
                 limit=valid,
             )
-        for name, values, size, unit in (
-            ("pose.position", update.position, 3, "m"),
-            ("pose.orientation", update.quat_xyzw, 4, ""),
-            ("velocity", update.velocity, 6, "m/s and rad/s"),
-            ("target_stiffness", update.stiffness, 36, "N/m and N*m/rad"),
-            ("target_damping", update.damping, 36, "N*s/m and N*m*s/rad"),
-            ("feedforward_wrench_at_tip", update.feedforward_at_tip, 6, "N and N*m"),
-            ("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip, 6, ""),
+        for name, values, size, limit, unit in (
+            ("pose.position", update.position, 3, self._settings.workspace_reach_m, "m"),
+            ("pose.orientation", update.quat_xyzw, 4, 1.0e6, ""),
+            ("velocity", update.velocity, 6, check.RATE_LIMIT, "m/s and rad/s"),
+            ("target_stiffness", update.stiffness, 36, check.STIFFNESS_LIMIT, "N/m and N*m/rad"),
+            ("target_damping", update.damping, 36, check.DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
+            ("feedforward_wrench_at_tip", update.feedforward_at_tip, 6, check.WRENCH_LIMIT, "N and N*m"),
+            ("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip, 6, 1.0e6, ""),
         ):
             check.require_size(name, values, size)
-            check.require_finite(name, values, unit)
+            check.require_moderate(name, values, limit, unit)
         if mode is TrajectoryMode.POSITION:
             check.require_unit_quaternion("pose.orientation", update.quat_xyzw)
         check.require_gain_matrix("target_stiffness", np.asarray(update.stiffness).reshape(6, 6))
@@ -129,12 +133,10 @@ class CommandInterpreter:
         check.require_feedback_gains("wrench_feedback_gains_at_tip", update.feedback_gains_at_tip)
         check.require_fresh(update.stamp_s, now_s, self._newest_s, self._settings)
 
-        if mode is TrajectoryMode.POSITION:
-            if update.stamp_s > self._newest_s or self._motion is None:  # the same stamp again is the same command
-                X = make_pose(rotation_from_quat(update.quat_xyzw / np.linalg.norm(update.quat_xyzw)), update.position)
-                self._X_base_target = X if update.frame_id == self._base_frame else X_base_tcp @ X
-        elif self._motion is None or self._motion.mode != TrajectoryMode.VELOCITY:
-            self._X_base_target = X_base_reference.copy()
+        is_other = update.stamp_s > self._newest_s or self._motion is None  # the same stamp again is the same command
+        if mode is TrajectoryMode.POSITION and is_other:
+            X = make_pose(rotation_from_quat(update.quat_xyzw / np.linalg.norm(update.quat_xyzw)), update.position)
+            self._X_base_target = X if update.frame_id == self._base_frame else X_base_tcp @ X
         self._motion = update
         self._newest_s = update.stamp_s
         self.accepted_at_s = now_s
@@ -154,13 +156,14 @@ class CommandInterpreter:
         check.require_size("positions" if position_mode else "velocities", self._wanted(update, mode), n)
         if update.feedforward_torque.size:
             check.require_size("target_feedforward_torque", update.feedforward_torque, n)
-        for name, values, unit in (
-            ("target_stiffness", update.stiffness, "N*m/rad"),
-            ("target_damping", update.damping, "N*m*s/rad"),
-            ("positions" if position_mode else "velocities", self._wanted(update, mode), "rad and rad/s"),
-            ("target_feedforward_torque", update.feedforward_torque, "N*m"),
+        wanted = "positions" if position_mode else "velocities"
+        for name, values, limit, unit in (
+            ("target_stiffness", update.stiffness, check.STIFFNESS_LIMIT, "N*m/rad"),
+            ("target_damping", update.damping, check.DAMPING_LIMIT, "N*m*s/rad"),
+            (wanted, self._wanted(update, mode), check.ANGLE_LIMIT_RAD, "rad" if position_mode else "rad/s"),
+            ("target_feedforward_torque", update.feedforward_torque, check.WRENCH_LIMIT, "N*m"),
         ):
-            check.require_finite(name, values, unit)
+            check.require_moderate(name, values, limit, unit)
         check.require_joint_gains("target_stiffness", update.stiffness, "N*m/rad")
         check.require_joint_gains("target_damping", update.damping, "N*m*s/rad")
         check.require_fresh(update.stamp_s, now_s, self._newest_s, self._settings)
@@ -173,8 +176,13 @@ class CommandInterpreter:
         self._newest_s = update.stamp_s
         self.accepted_at_s = now_s
 
-    def cartesian_setpoint(self, X_base_tcp: Array, dt_s: float, *, is_held: bool) -> ComplianceCommand:
-        """Return the setpoint of this tick; velocity mode advances by `dt_s` unless the command is held.
+    def cartesian_setpoint(self, X_base_tcp: Array, X_base_reference: Array, *, is_held: bool) -> ComplianceCommand:
+        """Return the setpoint of this tick.
+
+        Args:
+            X_base_tcp: Measured tcp, in whose axes wrenches are meant.
+            X_base_reference: Where the reference of the tcp is: velocity mode moves it from there.
+            is_held: Whether the stream is stale: nothing moves any more.
 
         Raises:
             CommandModeError: There is no Cartesian command (code 307).
@@ -184,15 +192,13 @@ class CommandInterpreter:
             raise CommandModeError("there is no Cartesian command", quantity="motion_update", value="none", limit="one")
         R_tcp = X_base_tcp[:3, :3]
         twist_base = np.zeros(6)
-        if update.mode == TrajectoryMode.VELOCITY and not is_held:
-            twist_base = self._limited_twist(update, R_tcp)
-            R_target = self._X_base_target[:3, :3]
-            step = np.eye(4)
-            step[:3, :3] = exp_so3(twist_base[3:] * dt_s) @ R_target
-            step[:3, 3] = self._X_base_target[:3, 3] + twist_base[:3] * dt_s
-            self._X_base_target = step
+        if self.is_rate:
+            self._X_base_target = X_base_reference
+            if not is_held:
+                twist_base = self._limited_twist(update, R_tcp)
+                self._stay_in_reach(twist_base, X_base_reference[:3, 3])
         R_target = self._X_base_target[:3, :3]
-        feedforward = np.zeros(6) if is_held else rotate_six(R_target.T @ R_tcp, update.feedforward_at_tip)
+        feedforward = rotate_six(R_target.T @ R_tcp, update.feedforward_at_tip)
         return ComplianceCommand(
             stamp_s=update.stamp_s,
             X_base_target=self._X_base_target,
@@ -202,7 +208,7 @@ class CommandInterpreter:
             damping_ratio=0.0,
             feedforward=feedforward,
             twist=rotate_six(R_target.T, twist_base),
-            feedback_gains=np.zeros(6) if is_held else update.feedback_gains_at_tip,
+            feedback_gains=update.feedback_gains_at_tip,
         )
 
     def joint_setpoint(self, dt_s: float, *, is_held: bool) -> tuple[Array, Array, JointMotionUpdate]:
@@ -232,6 +238,15 @@ class CommandInterpreter:
             if norm > limit:
                 twist[part] *= limit / norm
         return twist
+
+    def _stay_in_reach(self, twist: Array, p: Array) -> None:
+        """Take from a twist in base axes what would carry the tool at `p` out of the workspace: it brakes before."""
+        distance = float(np.linalg.norm(p))
+        outward = float(twist[:3] @ p) / max(distance, 1e-9)
+        room = max(self._settings.workspace_reach_m - distance, 0.0)
+        fastest = math.sqrt(room * self._settings.linear_acceleration)  # with half of what it may brake with
+        if outward > fastest:
+            twist[:3] -= (outward - fastest) / max(distance, 1e-9) * p
 
     def _require_target(self, mode: TargetMode) -> None:
         if self.target_mode is not mode:

@@ -26,6 +26,10 @@ def warm_up() -> None:
     """Compile the loops, or load what was compiled: takes seconds once after an installation, then milliseconds."""
     X, J = np.eye(4), np.eye(6)
     six, three = np.zeros(6), np.zeros(3)
+    walk_pose(X, six, 0.5)
+    ring = np.zeros((2, 13))
+    fill_ring(ring, three, np.eye(3), three, three)
+    mean_of_ring(ring)
     follow_pose(three.copy(), np.eye(3), three.copy(), three.copy(), X, six, 1.0, 1.0, 1.0, 1.0, 0.002)
     J_target, error = compliance_error(X, J, X, X)
     compliance_torque(J_target, six, error, J, J, J, six, six, six, six, 1.0, 1.0)
@@ -55,6 +59,92 @@ def _log(R: Array, out: Array) -> None:  # pragma: no cover - compiled
     sign = 1.0 if out[0] * x + out[1] * y + out[2] * z >= 0.0 else -1.0
     for k in range(3):
         out[k] *= sign * angle
+
+
+@njit(cache=True)
+def _turn(x: float, y: float, z: float) -> Array:  # pragma: no cover - compiled
+    """Return the rotation of a rotation vector, shape (3, 3)."""
+    t2 = x * x + y * y + z * z
+    if t2 < 1e-12:
+        a, b = 1.0 - t2 / 6.0, 0.5 - t2 / 24.0
+    else:
+        t = math.sqrt(t2)
+        a, b = math.sin(t) / t, (1.0 - math.cos(t)) / t2
+    return np.array(
+        [
+            [1.0 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y],
+            [b * x * y + a * z, 1.0 - b * (x * x + z * z), b * y * z - a * x],
+            [b * x * z - a * y, b * y * z + a * x, 1.0 - b * (x * x + y * y)],
+        ]
+    )
+
+
+@njit(cache=True)
+def walk_pose(X: Array, way: Array, share: float) -> Array:  # pragma: no cover - compiled
+    """Return the pose after a share of the way (shift, rotation vector), both in base axes, shape (4, 4)."""
+    out = np.zeros((4, 4))
+    out[3, 3] = 1.0
+    turn = _turn(way[3] * share, way[4] * share, way[5] * share)
+    for i in range(3):
+        out[i, 3] = X[i, 3] + way[i] * share
+        for j in range(3):
+            for k in range(3):
+                out[i, j] += turn[i, k] * X[k, j]
+    return out
+
+
+@njit(cache=True)
+def put_in_ring(ring: Array, row: int, p: Array, R: Array, v: Array, w: Array) -> None:  # pragma: no cover - compiled
+    """Write a moving pose into a row: position, quaternion x y z w, velocity, angular velocity."""
+    trace = R[0, 0] + R[1, 1] + R[2, 2]
+    # The largest component is found first: nothing is then divided by a small number.
+    if trace > 0.0:
+        s = 2.0 * math.sqrt(trace + 1.0)
+        x, y, z, q = (R[2, 1] - R[1, 2]) / s, (R[0, 2] - R[2, 0]) / s, (R[1, 0] - R[0, 1]) / s, 0.25 * s
+    elif R[0, 0] > R[1, 1] and R[0, 0] > R[2, 2]:
+        s = 2.0 * math.sqrt(1.0 + R[0, 0] - R[1, 1] - R[2, 2])
+        x, y, z, q = 0.25 * s, (R[0, 1] + R[1, 0]) / s, (R[0, 2] + R[2, 0]) / s, (R[2, 1] - R[1, 2]) / s
+    elif R[1, 1] > R[2, 2]:
+        s = 2.0 * math.sqrt(1.0 + R[1, 1] - R[0, 0] - R[2, 2])
+        x, y, z, q = (R[0, 1] + R[1, 0]) / s, 0.25 * s, (R[1, 2] + R[2, 1]) / s, (R[0, 2] - R[2, 0]) / s
+    else:
+        s = 2.0 * math.sqrt(1.0 + R[2, 2] - R[0, 0] - R[1, 1])
+        x, y, z, q = (R[0, 2] + R[2, 0]) / s, (R[1, 2] + R[2, 1]) / s, 0.25 * s, (R[1, 0] - R[0, 1]) / s
+    for i in range(3):
+        ring[row, i], ring[row, 7 + i], ring[row, 10 + i] = p[i], v[i], w[i]
+    ring[row, 3], ring[row, 4], ring[row, 5], ring[row, 6] = x, y, z, q
+
+
+@njit(cache=True)
+def fill_ring(ring: Array, p: Array, R: Array, v: Array, w: Array) -> None:  # pragma: no cover - compiled
+    """Write the same moving pose into every row."""
+    for row in range(ring.shape[0]):
+        put_in_ring(ring, row, p, R, v, w)
+
+
+@njit(cache=True)
+def mean_of_ring(ring: Array) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    """Return mean pose, shape (4, 4), and mean twist, shape (6,), of all rows; they are a small rotation apart."""
+    sums = np.zeros(13)
+    for row in range(ring.shape[0]):
+        same = 0.0
+        for i in range(3, 7):
+            same += ring[row, i] * ring[0, i]
+        sign = -1.0 if same < 0.0 else 1.0
+        for i in range(13):
+            sums[i] += (sign if 3 <= i < 7 else 1.0) * ring[row, i]
+    n = ring.shape[0]
+    length = math.sqrt(sums[3] ** 2 + sums[4] ** 2 + sums[5] ** 2 + sums[6] ** 2)
+    x, y, z, w = sums[3] / length, sums[4] / length, sums[5] / length, sums[6] / length
+    X, twist = np.zeros((4, 4)), np.empty(6)
+    X[0, 0], X[0, 1], X[0, 2] = 1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)
+    X[1, 0], X[1, 1], X[1, 2] = 2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)
+    X[2, 0], X[2, 1], X[2, 2] = 2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)
+    X[3, 3] = 1.0
+    for i in range(3):
+        X[i, 3] = sums[i] / n
+        twist[i], twist[3 + i] = sums[7 + i] / n, sums[10 + i] / n
+    return X, twist
 
 
 @njit(cache=True)
@@ -108,20 +198,7 @@ def follow_pose(
                 to_target[i, j] += X_target[i, k] * R[j, k]
     _log(to_target, distance)
     _pursue(distance, w, twist[3:], angular_speed, angular_acceleration, dt_s)
-    x, y, z = w[0] * dt_s, w[1] * dt_s, w[2] * dt_s
-    t2 = x * x + y * y + z * z
-    if t2 < 1e-12:
-        a, b = 1.0 - t2 / 6.0, 0.5 - t2 / 24.0
-    else:
-        t = math.sqrt(t2)
-        a, b = math.sin(t) / t, (1.0 - math.cos(t)) / t2
-    turn = np.array(
-        [
-            [1.0 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y],
-            [b * x * y + a * z, 1.0 - b * (x * x + z * z), b * y * z - a * x],
-            [b * x * z - a * y, b * y * z + a * x, 1.0 - b * (x * x + y * y)],
-        ]
-    )
+    turn = _turn(w[0] * dt_s, w[1] * dt_s, w[2] * dt_s)
     ax, ay, az, bx, by, bz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(3):
         ax, ay, az = ax + turn[0, k] * R[k, 0], ay + turn[1, k] * R[k, 0], az + turn[2, k] * R[k, 0]

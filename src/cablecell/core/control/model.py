@@ -51,3 +51,7 @@ class ArmModel(Protocol):
     def dynamics(self, q: Array) -> ArmDynamics:
         """Return pose, Jacobian and inertia at joint positions q, shape (n,), rad."""
         ...
+
+    def coupling(self, q: Array, dq: Array) -> Array:
+        """Return C^T dq, shape (n,), N·m: what changes the momentum M dq beside torques."""
+        ...

@@ -11,7 +11,8 @@ from cablecell.core.control.errors import FollowingError
 from cablecell.core.control.impedance import compliance_jacobian
 from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import ArmDynamics, ArmModel
-from cablecell.core.geometry import Array, log_so3, rotate_six, shift_wrench
+from cablecell.core.control.servo_sag import ServoSag
+from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose, rotate_six, shift_wrench
 
 _IK_DAMPING = 0.02
 """Damping of the differential inverse kinematics."""
@@ -35,13 +36,15 @@ class PositionDrive:
         acceleration = np.full(limits.lower.size, settings.joint_acceleration)
         self.stream = JointStream(limits.lower, limits.upper, limits.velocity, acceleration, self._dt_s)
         self.law = AdmittanceLaw(settings, loop)
+        self._sag = ServoSag(settings, limits.lower.size)
         self._is_streaming = False
         self._is_yielding = False
 
-    def begin(self, q: Array) -> None:
-        """Start the stream at measured positions, if it has not begun."""
+    def begin(self, q: Array, dq: Array) -> None:
+        """Begin a period at measured positions and velocities; the stream starts there, if it has not begun."""
         if not self._is_streaming:
             self.restart(q)
+        self._sag.observe(q, dq, self.stream.q, self.stream.dq)
 
     def forget(self) -> None:
         """Begin anew where the arm is next measured."""
@@ -50,6 +53,7 @@ class PositionDrive:
     def restart(self, q: Array) -> None:
         """Go on from measured positions, at rest."""
         self.stream.reset(q)
+        self._sag.reset()
         self._is_streaming = True
         self.release()
 
@@ -61,6 +65,10 @@ class PositionDrive:
         """Return where the arm comes to rest from now on: measured positions before the stream has begun."""
         return self.stream.brake() if self._is_streaming else q.copy()
 
+    def told(self, q: Array) -> Array:
+        """Return where the arm was told to be: measured positions before the stream has begun."""
+        return self.stream.q.copy() if self._is_streaming else q.copy()
+
     def enter(self, dynamics: ArmDynamics) -> Array:
         """Begin a Cartesian motion at rest and return where the tcp begins, shape (4, 4).
 
@@ -69,6 +77,7 @@ class PositionDrive:
         X_base_tcp = self._model.dynamics(self.stream.q).X_base_tcp if self._is_streaming else dynamics.X_base_tcp
         self.law.use_frame(np.eye(4))
         self.law.reset(X_base_tcp)
+        self._sag.reset()
         self.release()
         return X_base_tcp
 
@@ -93,9 +102,13 @@ class PositionDrive:
         if wrench_tcp is not None:
             at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
             wrench = rotate_six(X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3], at_comp)
-        twist = self.law.step(setpoint, X_base_reference, twist, wrench)
         commanded = self._model.dynamics(self.stream.q)
         X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
+        # Where the servos have given way, the tool is not where the law has put it: its target is as much further.
+        given_way = J @ self._sag.q
+        p_target = X_base_reference[:3, 3] - given_way[:3]
+        X_target = make_pose(exp_so3(-given_way[3:]) @ X_base_reference[:3, :3], p_target)
+        twist = self.law.step(setpoint, X_target, twist, wrench)
         X_wanted = self.law.X_base_commanded
         lag = np.empty(6)
         lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]

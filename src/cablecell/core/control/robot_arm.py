@@ -59,3 +59,9 @@ class RobotArm:
         X_base_tcp, J_base, M = dynamics_in_base(self._X_base_world, X_world_tcp, J, crba, self._rotors)
         self._q, self._dynamics = q, ArmDynamics(X_base_tcp, J_base, M)
         return self._dynamics
+
+    def coupling(self, q: Array, dq: Array) -> Array:
+        """Return C^T dq, shape (n,), N·m; rotors do not couple."""
+        C = pin.computeCoriolisMatrix(self._model, self._data, q, dq)
+        coupling: Array = C.T @ dq
+        return coupling

@@ -6,11 +6,13 @@ import numpy as np
 
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate
+from cablecell.core.control.force_loop import ForceLoop
 from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
 from cablecell.core.control.joint import JointImpedance, computed_torque
+from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, JointLimits
 from cablecell.core.control.trajectory import Reference
-from cablecell.core.geometry import Array, rotate_six
+from cablecell.core.geometry import Array, rotate_six, shift_wrench
 
 
 class TorqueDrive:
@@ -19,11 +21,13 @@ class TorqueDrive:
     def __init__(self, settings: ControlSettings, limits: JointLimits) -> None:
         self._settings, self._limits = settings, limits
         self._impedance = CartesianImpedance(settings)
-        self._joint_impedance = JointImpedance(settings, limits.velocity)
+        self._force = ForceLoop(settings)
+        self._joint_impedance = JointImpedance(settings, limits.lower.size)
 
     def reset(self) -> None:
         """Forget the gains of the motion before."""
         self._impedance.reset()
+        self._force.reset()
         self._joint_impedance.reset()
 
     def comply(
@@ -35,7 +39,7 @@ class TorqueDrive:
         twist: Array,
         wrench_tcp: Array | None,
         *,
-        is_held: bool,
+        is_set_point: bool,
     ) -> tuple[Array, bool]:
         """Return the torques of the Cartesian impedance, shape (n,), N·m, and whether its wrench was cut down.
 
@@ -46,35 +50,55 @@ class TorqueDrive:
             X_base_reference: Interpolated target of the compliance frame.
             twist: Its velocity in target axes.
             wrench_tcp: Environment on tool at the tcp in tcp axes; None without a sensor.
-            is_held: Whether the reference is frozen because the stream is stale.
+            is_set_point: Whether feedback gains mean a force set-point, and not the published controller's feedback.
         """
         R_target_tcp = X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
-        feedback = _wrench_feedback(setpoint, R_target_tcp, wrench_tcp)
-        acceleration = np.zeros(6) if is_held else setpoint.acceleration
-        out = self._impedance.step(dynamics, dq, setpoint, X_base_reference, twist, acceleration, feedback)
+        feedback = None
+        if wrench_tcp is not None and setpoint.feedback_gains.any():
+            if is_set_point:
+                wanted = self._impedance.feedforward
+                felt = tool_wrench(wrench_tcp, setpoint.X_tcp_comp, R_target_tcp)
+                feedback = self._force.step(setpoint.feedback_gains, wanted, felt)
+            else:
+                feedback = _wrench_feedback(setpoint, R_target_tcp, wrench_tcp)
+        out = self._impedance.step(dynamics, dq, setpoint, X_base_reference, twist, setpoint.acceleration, feedback)
         return out.tau, out.is_limited
 
-    def update_joints(self, q: Array, dq: Array, q_target: Array, dq_target: Array, update: JointMotionUpdate) -> Array:
+    def update_joints(
+        self,
+        dynamics: ArmDynamics,
+        q: Array,
+        dq: Array,
+        reference: JointReference,
+        update: JointMotionUpdate,
+        *,
+        is_held: bool,
+    ) -> Array:
         """Return the torques of the joint impedance of a streamed joint target, shape (n,), N·m."""
-        return self._joint_impedance.step(q, dq, q_target, dq_target, update)
+        return self._joint_impedance.step(dynamics.M, q, dq, reference, update, is_held=is_held)
 
     def track(self, dynamics: ArmDynamics, q: Array, dq: Array, target: Reference) -> Array:
         """Return the torques that follow a joint reference exactly, shape (n,), N·m."""
         return computed_torque(dynamics.M, target.q - q, target.dq - dq, target.ddq, self._settings.joint_bandwidth)
 
     def bound(self, q: Array, dq: Array, tau: Array) -> Array:
-        """Return torques that push away from the limits of the joints and stay within their effort, shape (n,), N·m."""
+        """Return torques that push away from the limits of the joints, within effort and power, shape (n,), N·m."""
         settings, limits = self._settings, self._limits
         tau = tau + joint_limit_torque(
             q, dq, limits.lower, limits.upper, settings.joint_limit_margin, settings.joint_limit_stiffness
         )
         bounded: Array = np.minimum(np.maximum(tau, -limits.effort), limits.effort)
-        return bounded
+        power = float(bounded @ dq)
+        # What brakes takes power out of the arm; only what drives it is bounded, all joints alike.
+        return bounded if power <= settings.power_limit_w else bounded * (settings.power_limit_w / power)
 
 
-def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array | None) -> Array | None:
+def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array) -> Array:
     """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
-    if wrench_tcp is None or not setpoint.feedback_gains.any():
-        return None
     feedforward_tcp = rotate_six(R_target_tcp.T, setpoint.feedforward)
     return rotate_six(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))
+
+
+def tool_wrench(wrench_tcp: Array, X_tcp_comp: Array, R_target_tcp: Array) -> Array:
+    """Return a wrench on the tool, given at the tcp in its axes, at the compliance frame in target axes, shape (6,)."""
+    return rotate_six(R_target_tcp, shift_wrench(wrench_tcp[:3], wrench_tcp[3:], X_tcp_comp[:3, 3]))

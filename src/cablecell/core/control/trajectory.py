@@ -14,10 +14,19 @@ from cablecell.core.control.errors import (
     TrajectoryRejectedError,
 )
 from cablecell.core.control.model import JointLimits
+from cablecell.core.control.validation import ACCELERATION_LIMIT
 from cablecell.core.geometry import Array
 
 START_TOLERANCE_RAD = 0.05
 """How far the first point of a motion may be from where the arm is: more would be a jump."""
+
+_LEAST_STEP_S, _LONGEST_S = 1.0e-6, 1.0e5
+"""Shortest time between two points, and the longest trajectory."""
+
+_BETWEEN = 7
+"""Places between two points where the limits are looked at, too."""
+_POSITION_SLACK_RAD, _VELOCITY_SLACK = 0.005, 1.1
+"""What interpolation may add to a position, rad, and as a factor to a velocity: points at a limit overshoot it."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +90,9 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
     """Refuse a trajectory that cannot be followed.
 
     Raises:
-        TrajectoryRejectedError: Wrong shapes, NaN, times that do not increase, a position or velocity beyond the
-            limits, or a first point further than `START_TOLERANCE_RAD` from where the arm is (code 309).
+        TrajectoryRejectedError: Wrong shapes, NaN, times that do not increase, accelerations beyond reason, a position
+            or velocity beyond the limits at a point or between two, or a first point further than
+            `START_TOLERANCE_RAD` from where the arm is (code 309).
     """
     t, q, v = trajectory.times_s, trajectory.positions, trajectory.velocities
     n = limits.lower.size
@@ -109,13 +119,14 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
     ):
         if values is not None and not np.isfinite(values).all():
             raise TrajectoryRejectedError(f"{name} hold NaN or infinity", quantity=name, value="nan", limit="finite")
-    if t[0] < 0.0 or (np.diff(t) <= 0.0).any():
-        i = int(np.argmax(np.diff(t) <= 0.0)) if t[0] >= 0.0 else 0
+    if t[0] < 0.0 or (np.diff(t) < _LEAST_STEP_S).any() or t[-1] > _LONGEST_S:
+        i = int(np.argmax(np.diff(t) < _LEAST_STEP_S)) if t[0] >= 0.0 and t[-1] <= _LONGEST_S else 0
         raise TrajectoryRejectedError(
-            f"time_from_start must be >= 0 and strictly increase; point {i} is at {t[i]:.4f} s",
+            f"time_from_start must be >= 0, strictly increase by at least {_LEAST_STEP_S} s and end within "
+            f"{_LONGEST_S} s; point {i} is at {t[i]:.6g} s of {t[-1]:.6g} s",
             quantity="time_from_start",
             value=float(t[i]),
-            limit="strictly increasing",
+            limit=f"strictly increasing by {_LEAST_STEP_S} s, up to {_LONGEST_S} s",
             unit="s",
         )
     for low, high, values, name, unit in (
@@ -133,6 +144,16 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
                 limit=f"[{low[j]:.4f}, {high[j]:.4f}]",
                 unit=unit,
             )
+    if trajectory.accelerations is not None and float(np.abs(trajectory.accelerations).max()) > ACCELERATION_LIMIT:
+        raise TrajectoryRejectedError(
+            f"accelerations reach {float(np.abs(trajectory.accelerations).max()):.4g} rad/s^2; the limit is "
+            f"{ACCELERATION_LIMIT:.4g} rad/s^2",
+            quantity="accelerations",
+            value=float(np.abs(trajectory.accelerations).max()),
+            limit=ACCELERATION_LIMIT,
+            unit="rad/s^2",
+        )
+    _require_between_points(trajectory, limits)
     distance = float(np.abs(q[0] - q_now).max())
     if distance > START_TOLERANCE_RAD:
         raise TrajectoryRejectedError(
@@ -144,18 +165,80 @@ def validate_trajectory(trajectory: JointTrajectory, limits: JointLimits, q_now:
         )
 
 
-class TrajectoryFollower:
-    """Plays one trajectory tick by tick; a cancel slows down along the path instead of cutting the corner."""
+def _require_between_points(trajectory: JointTrajectory, limits: JointLimits) -> None:
+    """Refuse a curve that leaves the limits between its points, by more than rounding and the interpolation's own."""
+    t = trajectory.times_s
+    h = np.diff(t)[:, None, None]
+    s = np.linspace(0.0, 1.0, _BETWEEN + 2)[1:-1][None, :, None]
+    start, end = slice(None, -1), slice(1, None)
 
-    def __init__(self, trajectory: JointTrajectory, tolerances: Tolerances, stop_time_s: float) -> None:
+    def points(values: Array, part: slice) -> Array:
+        return values[part][:, None, :]
+
+    p0, p1 = points(trajectory.positions, start), points(trajectory.positions, end)
+    v0, v1 = points(trajectory.velocities, start), points(trajectory.velocities, end)
+    a = trajectory.accelerations
+    a0, a1 = (points(a, start), points(a, end)) if a is not None else (None, None)
+    curve = _interpolate(p0, p1, v0, v1, a0, a1, h, s)
+    for name, values, least, most, unit in (
+        ("position", curve.q, limits.lower - _POSITION_SLACK_RAD, limits.upper + _POSITION_SLACK_RAD, "rad"),
+        ("velocity", curve.dq, -_VELOCITY_SLACK * limits.velocity, _VELOCITY_SLACK * limits.velocity, "rad/s"),
+    ):
+        outside = ~((values >= least) & (values <= most))
+        if outside.any():
+            i, k, j = (int(index) for index in np.argwhere(outside)[0])
+            value = float(values[i, k, j])
+            raise TrajectoryRejectedError(
+                f"{name} of joint {j} between points {i} and {i + 1} reaches {value:.4g} {unit}; the limits are "
+                f"[{least[j]:.4f}, {most[j]:.4f}] {unit}",
+                quantity=f"{name}[{i}..{i + 1},{j}]",
+                value=value,
+                limit=f"[{least[j]:.4f}, {most[j]:.4f}]",
+                unit=unit,
+            )
+
+
+def _interpolate(
+    p0: Array, p1: Array, v0: Array, v1: Array, a0: Array | None, a1: Array | None, h: Array | float, s: Array | float
+) -> Reference:
+    """Return the cubic, or with accelerations the quintic, at a share `s` between points that are `h` seconds apart."""
+    m0, m1, d = v0 * h, v1 * h, p1 - p0
+    if a0 is None or a1 is None:
+        b, c = 3.0 * d - 2.0 * m0 - m1, m0 + m1 - 2.0 * d
+        q = p0 + s * (m0 + s * (b + s * c))
+        return Reference(q, (m0 + s * (2.0 * b + 3.0 * s * c)) / h, (2.0 * b + 6.0 * s * c) / (h * h))
+    b0, b1 = 0.5 * h * h * a0, 0.5 * h * h * a1
+    u, v, w = d - m0 - b0, m1 - m0 - 2.0 * b0, b1 - b0
+    c3, c4, c5 = 10.0 * u - 4.0 * v + w, -15.0 * u + 7.0 * v - 2.0 * w, 6.0 * u - 3.0 * v + w
+    q = p0 + s * (m0 + s * (b0 + s * (c3 + s * (c4 + s * c5))))
+    dq = (m0 + s * (2.0 * b0 + s * (3.0 * c3 + s * (4.0 * c4 + s * 5.0 * c5)))) / h
+    return Reference(q, dq, (2.0 * b0 + s * (6.0 * c3 + s * (12.0 * c4 + s * 20.0 * c5))) / (h * h))
+
+
+class TrajectoryFollower:
+    """Plays one trajectory tick by tick; a cancel slows down along the path instead of cutting the corner.
+
+    Attributes:
+        state: What it is doing.
+        fault: Why it gave up; None otherwise.
+        present: Where the arm should be at the time of the last step: what a torque is computed from. What `step`
+            returns is one period later: what an arm is told that goes there by itself.
+        speed_scale: Share of its own speed at which the trajectory is played, along the same path; may be changed at
+            any time, and is approached as a cancel slows down.
+    """
+
+    def __init__(
+        self, trajectory: JointTrajectory, tolerances: Tolerances, stop_time_s: float, speed_scale: float = 1.0
+    ) -> None:
         self._trajectory = trajectory
         self._tolerances = tolerances
         self._stop_time_s = stop_time_s
         self._time_s = 0.0
-        self._rate = 1.0
+        self.speed_scale = self._rate = speed_scale
         self._settled_for_s = 0.0
         self.state = FollowState.RUNNING
         self.fault: ExecutionError | None = None
+        self.present = self._standing(self._sample())
 
     @property
     def progress(self) -> float:
@@ -180,13 +263,24 @@ class TrajectoryFollower:
                 self.state = FollowState.ABORTED if self.fault is not None else FollowState.CANCELLED
         elif self.state.is_final:
             self._rate = 0.0
+        elif self._rate != self.speed_scale:
+            most = dt_s / self._stop_time_s
+            rate_change = min(max(self.speed_scale - self._rate, -most), most)
+            self._rate += rate_change
+        self.present = self._moving(before, rate_change / dt_s)
         self._time_s = min(self._time_s + self._rate * dt_s, float(self._trajectory.times_s[-1]))
-        after = self._sample()
-        if self.state in (FollowState.RUNNING, FollowState.STOPPING):
-            ddq = after.ddq * self._rate * self._rate + after.dq * (rate_change / dt_s)
-            return Reference(after.q, after.dq * self._rate, ddq)
-        zero = np.zeros_like(after.q)
-        return Reference(after.q, zero, zero)
+        return self._moving(self._sample(), rate_change / dt_s)
+
+    def _moving(self, sample: Reference, rate_per_s: float) -> Reference:
+        """Return a point of the path as it is passed with the present rate."""
+        if self.state not in (FollowState.RUNNING, FollowState.STOPPING):
+            return self._standing(sample)
+        ddq = sample.ddq * self._rate * self._rate + sample.dq * rate_per_s
+        return Reference(sample.q, sample.dq * self._rate, ddq)
+
+    def _standing(self, sample: Reference) -> Reference:
+        zero = np.zeros_like(sample.q)
+        return Reference(sample.q, zero, zero)
 
     def _check(self, q: Array, reference: Reference, dt_s: float) -> None:
         error = np.abs(q - reference.q)
@@ -227,19 +321,6 @@ class TrajectoryFollower:
         i = min(max(int(np.searchsorted(times, time, side="right")) - 1, 0), times.size - 2)
         h = float(times[i + 1] - times[i])
         s = (time - float(times[i])) / h
-        p0, p1 = trajectory.positions[i], trajectory.positions[i + 1]
-        m0, m1 = trajectory.velocities[i] * h, trajectory.velocities[i + 1] * h
-        d = p1 - p0
-        if trajectory.accelerations is None:
-            b, c = 3.0 * d - 2.0 * m0 - m1, m0 + m1 - 2.0 * d
-            q = p0 + s * (m0 + s * (b + s * c))
-            dq = (m0 + s * (2.0 * b + 3.0 * s * c)) / h
-            ddq = (2.0 * b + 6.0 * s * c) / (h * h)
-            return Reference(q, dq, ddq)
-        a0, a1 = 0.5 * h * h * trajectory.accelerations[i], 0.5 * h * h * trajectory.accelerations[i + 1]
-        u, v, w = d - m0 - a0, m1 - m0 - 2.0 * a0, a1 - a0
-        c3, c4, c5 = 10.0 * u - 4.0 * v + w, -15.0 * u + 7.0 * v - 2.0 * w, 6.0 * u - 3.0 * v + w
-        q = p0 + s * (m0 + s * (a0 + s * (c3 + s * (c4 + s * c5))))
-        dq = (m0 + s * (2.0 * a0 + s * (3.0 * c3 + s * (4.0 * c4 + s * 5.0 * c5)))) / h
-        ddq = (2.0 * a0 + s * (6.0 * c3 + s * (12.0 * c4 + s * 20.0 * c5))) / (h * h)
-        return Reference(q, dq, ddq)
+        q, v, a = trajectory.positions, trajectory.velocities, trajectory.accelerations
+        a0, a1 = (None, None) if a is None else (a[i], a[i + 1])
+        return _interpolate(q[i], q[i + 1], v[i], v[i + 1], a0, a1, h, s)

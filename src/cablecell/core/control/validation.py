@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.command import TrajectoryMode
+from cablecell.core.control.command import ComplianceCommand, TrajectoryMode
 from cablecell.core.control.errors import (
     BadGainsError,
     BadQuaternionError,
     CommandModeError,
+    CommandRangeError,
     CommandSizeError,
     FutureCommandError,
     NonFiniteCommandError,
@@ -24,6 +25,24 @@ QUATERNION_TOLERANCE = 1e-3
 
 GAIN_LIMIT = 0.95
 """Largest wrench feedback gain: contact force grows as 1/(1 - gain)."""
+
+STIFFNESS_LIMIT, DAMPING_LIMIT = 1.0e5, 1.0e6
+"""Largest commanded gains: N/m or N·m/rad, N·s/m or N·m·s/rad. Damping is bounded by the inertia in any case."""
+
+WRENCH_LIMIT = 1.0e4
+"""Largest commanded push, N or N·m; what acts is limited much lower."""
+
+RATE_LIMIT, ACCELERATION_LIMIT = 1.0e3, 1.0e4
+"""Largest commanded velocity and acceleration, m or rad per s and s²; what is followed is limited much lower."""
+
+ANGLE_LIMIT_RAD = 100.0
+"""Largest commanded joint position, rad; what is followed stays within the joints' limits."""
+
+OFFSET_LIMIT_M = 1.0
+"""Largest distance of a compliance frame from the tcp, m."""
+
+LEAST_SPEED_SCALE = 0.01
+"""Smallest share of the speed: nothing would seem to move below; `stop` is there for rest."""
 
 _SYMMETRY_TOLERANCE = 1e-6
 """Largest |K - K^T| relative to the largest entry."""
@@ -40,6 +59,26 @@ def require_finite(name: str, values: Array, unit: str) -> None:
         value = float(np.asarray(values).ravel()[index])
         message = f"{name}[{index}] = {value} is not finite; every value must be a number in {unit or 'plain numbers'}"
         raise NonFiniteCommandError(message, quantity=f"{name}[{index}]", value=value, limit="finite", unit=unit)
+
+
+def require_moderate(name: str, values: Array, limit: float, unit: str) -> None:
+    """Refuse NaN, infinity, and numbers beyond what makes sense.
+
+    Raises:
+        NonFiniteCommandError: Some value is not finite (code 301).
+        CommandRangeError: They are too large (code 321).
+    """
+    size = float(np.abs(values).max(initial=0.0))
+    if size <= limit:
+        return
+    require_finite(name, values, unit)
+    raise CommandRangeError(
+        f"{name} has {size:.6g} {unit}; the limit is {limit:.6g} {unit}",
+        quantity=name,
+        value=size,
+        limit=limit,
+        unit=unit,
+    )
 
 
 def require_size(name: str, values: Array, size: int) -> None:
@@ -129,6 +168,21 @@ def require_feedback_gains(name: str, gains: Array) -> None:
         )
 
 
+def require_speed_scale(scale: float) -> None:
+    """Refuse a share of the speed that is none.
+
+    Raises:
+        CommandRangeError: It is not in [0.01, 1] (code 321).
+    """
+    if not LEAST_SPEED_SCALE <= scale <= 1.0:  # also when it is no number
+        raise CommandRangeError(
+            f"speed_scale = {scale} is outside [{LEAST_SPEED_SCALE}, 1]",
+            quantity="speed_scale",
+            value=scale,
+            limit=f"[{LEAST_SPEED_SCALE}, 1]",
+        )
+
+
 def require_mode(mode: int) -> TrajectoryMode:
     """Return the trajectory mode of a number.
 
@@ -180,3 +234,30 @@ def require_fresh(stamp_s: float, now_s: float, newest_s: float, settings: Contr
             limit=newest_s,
             unit="s",
         )
+
+
+def require_compliance(command: ComplianceCommand, now_s: float, newest_s: float, settings: ControlSettings) -> None:
+    """Refuse a compliance set-point that no arm can follow, or that is not the newest.
+
+    Args:
+        command: The set-point.
+        now_s: Clock, s.
+        newest_s: Stamp of the last accepted one, s.
+        settings: Of the controller.
+
+    Raises:
+        ExecutionError: NaN, numbers beyond reason, stale or future stamp (codes 301, 304, 305, 321).
+    """
+    for name, values, limit, unit in (
+        ("target", command.X_base_target[:3, 3], settings.workspace_reach_m, "m"),
+        ("compliance_frame", command.X_tcp_comp[:3, 3], OFFSET_LIMIT_M, "m"),
+        ("stiffness", command.stiffness, STIFFNESS_LIMIT, "N/m and N*m/rad"),
+        ("damping", command.damping, DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
+        ("feedforward", command.feedforward, WRENCH_LIMIT, "N and N*m"),
+        ("feedback_gains", command.feedback_gains, 1.0e6, ""),
+        ("twist", command.twist, RATE_LIMIT, "m/s and rad/s"),
+        ("acceleration", command.acceleration, ACCELERATION_LIMIT, "m/s^2 and rad/s^2"),
+        ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], 1.0e3, ""),
+    ):
+        require_moderate(name, values, limit, unit)
+    require_fresh(command.stamp_s, now_s, newest_s, settings)

@@ -1,0 +1,1 @@
+"""The checks of the benchmark `control`: the arm at rest, in motion, in contact."""

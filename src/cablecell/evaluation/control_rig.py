@@ -1,0 +1,241 @@
+"""The controller on the simulated machine, in one process: what the checks of the benchmark `control` are made of.
+
+The machine is that of a sample trial with its plug and cable, every sensor error on unless it is said otherwise. What
+is judged is the truth of the simulation; the controller gets what the sensors say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import pybullet as p
+from numpy.typing import NDArray
+
+from cablecell.composition.robot_description import load_robot_description
+from cablecell.composition.simulated_backend import payload_with_plug
+from cablecell.composition.simulated_cell import load_scene
+from cablecell.configuration import load_connectors, load_simulation, load_trials
+from cablecell.core.config.control import ControlSettings
+from cablecell.core.control.admittance import ContactLoop
+from cablecell.core.control.arm_controller import ArmController
+from cablecell.core.control.robot_arm import RobotArm
+from cablecell.core.fusion.wrench import Tare, WrenchCompensator
+from cablecell.core.geometry import invert_pose, make_pose, rotation_from_quat
+from cablecell.core.motion.model import RobotModel
+from cablecell.ports import ArmState, CommandMode
+from cablecell.simulation.machine import SimulatedMachine
+from cablecell.simulation.rigid import Pose
+from cablecell.simulation.servo import ServoArm, ServoLink
+
+Array = NDArray[np.float64]
+
+DT_S = 0.002
+CUTOFF_HZ = 60.0
+LINK = ServoLink(delay_s=0.004, jitter_s=0.002)
+"""How the servos of an arm that is told positions are reached: as over the loop-back of ros2_control."""
+LOOP = ContactLoop(0.022, 0.013, 40000.0, 30.0, tool_mass_kg=1.1, tool_centre_m=(0.0, 0.0, -0.1))
+"""What its controller believes of that, as `config/robots/loopback.yaml` has it."""
+_PLATE_M = (0.03, 0.03, 0.005)
+_SETTLE_PERIODS, _TARE_PERIODS = 150, 64
+
+
+@lru_cache(maxsize=1)
+def robot() -> RobotModel:
+    """Return the arm as described."""
+    return RobotModel(load_robot_description())
+
+
+@dataclass
+class Push:
+    """A push on a link of the arm, in `world`.
+
+    Attributes:
+        joint: The joint before the link.
+        force: N.
+        torque: N·m.
+        point: Where the force acts, m.
+    """
+
+    joint: str
+    force: Array
+    point: Array
+    torque: Array = field(default_factory=lambda: np.zeros(3))
+
+
+class ControlRig:
+    """A simulated arm with its controller, ticked by the caller.
+
+    Attributes:
+        machine: The machine.
+        controller: Its controller.
+        push: What pushes the arm now.
+        wrench: What the controller felt last; None before the sensor was tared.
+        tick_s: Processor time of every tick so far, s.
+    """
+
+    def __init__(
+        self,
+        mode: CommandMode,
+        seed: int,
+        *,
+        control: ControlSettings | None = None,
+        is_exact: bool = False,
+        has_cable: bool = True,
+    ) -> None:
+        """Set up a machine at home.
+
+        Args:
+            mode: What the arm is told.
+            seed: Of every error.
+            control: Settings of the controller.
+            is_exact: Whether every error is switched off, and there is no cable.
+            has_cable: Whether there is one otherwise; a cable swings on when the arm has stopped.
+        """
+        settings = load_simulation()
+        if is_exact:
+            settings = settings.exact()
+        if is_exact or not has_cable:
+            cable = settings.cable.model_copy(update={"is_present": False})
+            settings = settings.model_copy(update={"cable": cable})
+        trial = load_trials().trials["trial_1"]
+        scene = load_scene(trial, load_connectors())
+        self.machine = SimulatedMachine(scene, settings, seed=seed)
+        self.machine.connect()
+        self.model = RobotArm(robot(), rotor_inertia=np.array(settings.arm.rotor_inertia_kg_m2))
+        control = control or ControlSettings()
+        is_position = mode is CommandMode.POSITION
+        self.controller = ArmController(self.model, control, command_mode=mode, loop=LOOP if is_position else None)
+        self._servo = ServoArm(self.machine, LINK, seed) if is_position else None
+        X_tcp_ft = robot().relative_pose("tcp", "ft_frame")
+        connector = scene.ports[scene.target].connector
+        payload = payload_with_plug(connector, self.machine.world.X_tcp_tip_nominal, X_tcp_ft)
+        self.compensator = WrenchCompensator(X_tcp_ft, cutoff_hz=CUTOFF_HZ, rate_hz=control.rate_hz, payload=payload)
+        self.push: Push | None = None
+        self.wrench: Array | None = None
+        self.tick_s: list[float] = []
+        self._is_tared = False
+        self._plate: int | None = None
+        held = self.machine.world.held
+        assert held is not None
+        held.forces = (*held.forces, self._act)
+
+    def close(self) -> None:
+        """Free the simulation."""
+        self.machine.disconnect()
+
+    # What the controller has -----------------------------------------------------------------------------------
+
+    @property
+    def now_s(self) -> float:
+        """Time of the machine, s."""
+        return self.machine.clock.now_s()
+
+    def state(self) -> ArmState:
+        """Return what the controller would read."""
+        return self.machine.arm.read() if self._servo is None else self._servo.report()[0]
+
+    def tick(self) -> None:
+        """Run controller and machine for one period."""
+        if self._servo is None:
+            state, sample = self.machine.arm.read(), self.machine.wrench_sensor.read()
+        else:
+            state, sample = self._servo.report()
+        wrench = self.compensator.compensate(sample, self.model.dynamics(state.q).X_base_tcp[:3, :3])
+        self.wrench = wrench if self._is_tared else None
+        began = time.process_time()
+        command = self.controller.tick(state, self.wrench, self.now_s)
+        self.tick_s.append(time.process_time() - began)
+        if self._servo is None:
+            self.machine.arm.command(command)
+            self.machine.cycle(DT_S)
+        else:
+            # The messages of a cycle take until the next: nobody answers within the period he was asked in.
+            self._servo.cycle(DT_S)
+            self._servo.send(command.values)
+
+    def run(self, seconds: float, before: Callable[[float], None] | None = None) -> None:
+        """Tick for a while.
+
+        Args:
+            seconds: How long, s.
+            before: Called with the time since the start before every tick.
+        """
+        for i in range(round(seconds / DT_S)):
+            if before is not None:
+                before(i * DT_S)
+            self.tick()
+
+    def tare(self, *, settle: bool = True) -> None:
+        """Make the present reading of the force sensor zero, at rest."""
+        if settle:
+            self.run(_SETTLE_PERIODS * DT_S)
+        tare = Tare()
+        for _ in range(_TARE_PERIODS):
+            self.tick()
+            sample = self.machine.wrench_sensor.read()
+            tare.add(np.concatenate((sample.force, sample.torque)))
+        self.compensator.tare(tare.mean(), self.model.dynamics(self.state().q).X_base_tcp[:3, :3])
+        self._is_tared = True
+
+    # Truth -----------------------------------------------------------------------------------------------------
+
+    def X_base_tcp(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
+        """Return where the tool really is."""
+        world = self.machine.world
+        X_world_base = _matrix(world.frame("base_link"))
+        return np.asarray(invert_pose(X_world_base) @ _matrix(world.tcp()))
+
+    def speed(self) -> float:
+        """Return how fast the tool really is, m/s."""
+        return float(np.linalg.norm(self.machine.world.tcp_velocity()))
+
+    def to_world(self, vector_base: Array) -> Array:
+        """Return a direction of `base_link` in `world`."""
+        R: Array = _matrix(self.machine.world.frame("base_link"))[:3, :3]
+        return R @ vector_base
+
+    def point_in_world(self, X_tcp_point: Array) -> Array:
+        """Return where a point of the tool really is, in `world`, m."""
+        X: Array = _matrix(self.machine.world.tcp()) @ X_tcp_point
+        return X[:3, 3]
+
+    # The plate -------------------------------------------------------------------------------------------------
+
+    def tip_nominal(self) -> Array:
+        """Return `X_tcp_tip` as the gripper is believed to hold the plug, shape (4, 4)."""
+        return _matrix(self.machine.world.X_tcp_tip_nominal)
+
+    def put_plate(self, distance_m: float) -> None:
+        """Put a rigid plate before the tip of the plug, across its axis, and let it rest there."""
+        world = self.machine.world
+        tip = world.plug_tip()
+        centre = tip @ Pose((0.0, 0.0, distance_m + _PLATE_M[2]), (0.0, 0.0, 0.0, 1.0))
+        shape = p.createCollisionShape(p.GEOM_BOX, halfExtents=_PLATE_M, physicsClientId=world.client)
+        self._plate = p.createMultiBody(0.0, shape, -1, centre.p, centre.q, physicsClientId=world.client)
+        p.changeDynamics(self._plate, -1, lateralFriction=0.2, physicsClientId=world.client)
+
+    def contact_n(self) -> float:
+        """Return the force between plug and plate along the plate's normal, N."""
+        world = self.machine.world
+        if world.plug is None or self._plate is None:
+            return 0.0
+        contacts = p.getContactPoints(world.plug, self._plate, physicsClientId=world.client)
+        return float(sum(contact[9] for contact in contacts))
+
+    def _act(self, *_: object) -> None:
+        """Push the arm; called in every physics step."""
+        push = self.push
+        if push is None:
+            return
+        world = self.machine.world
+        link, client = world.joints[push.joint], world.client
+        p.applyExternalForce(world.arm, link, push.force.tolist(), push.point.tolist(), p.WORLD_FRAME, client)
+        p.applyExternalTorque(world.arm, link, push.torque.tolist(), p.WORLD_FRAME, client)
+
+
+def _matrix(pose: Pose) -> Array:
+    return make_pose(rotation_from_quat(pose.q), pose.p)
