@@ -275,7 +275,7 @@ class Rollout:
         out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
         self.trace.time_s.append(now)
         self.trace.phase.append(int(out.phase))
-        self.trace.depth_m.append(float((self._X_port_base @ X_base_tcp @ self._tip.X)[2, 3]))
+        self.trace.depth_m.append(float(self._X_port_base[2] @ (X_base_tcp @ self._tip.X[:, 3])))
         self.trace.force.append(wrench[:3])
         if out.is_gripper_open:
             self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)

@@ -21,16 +21,41 @@ _SMALL_ANGLE = 1e-4
 def warm_up() -> None:
     """Compile the loops, or load what was compiled."""
     X, six, three = np.eye(4), np.zeros(6), np.zeros(3)
-    see_tip(X, X, X, six, six)
+    see_tip(X, X, X, six, six, three.copy(), three.copy(), 0.0, 1.0)
     make_setpoint(X, three, three, six, six, three, three, three, six)
 
 
 @njit(cache=True)
 def see_tip(
-    X_port_base: Array, X_base_tcp: Array, X_tcp_tip: Array, wrench_tcp: Array, bias: Array
-) -> tuple[Array, Array]:  # pragma: no cover - compiled
-    """Return pose of the tip in the port frame, shape (4, 4), and wrench about the tip in port axes, shape (6,)."""
-    X_port_tcp, X_port_tip, wrench = np.zeros((3, 4)), np.zeros((4, 4)), np.zeros(6)
+    X_port_base: Array,
+    X_base_tcp: Array,
+    X_tcp_tip: Array,
+    wrench_tcp: Array,
+    bias: Array,
+    last_p: Array,
+    velocity: Array,
+    dt_s: float,
+    share: float,
+) -> tuple[Array, Array, float, Array, Array, float]:  # pragma: no cover - compiled
+    """Return what is measured at the tip, in the port frame.
+
+    Args:
+        X_port_base: Pose of `base_link` in the port frame, shape (4, 4).
+        X_base_tcp: Measured tcp, shape (4, 4).
+        X_tcp_tip: Estimated tip, shape (4, 4).
+        wrench_tcp: Environment on tool at the tcp in tcp axes, shape (6,), N, N·m.
+        bias: Of that, shape (6,).
+        last_p: Where the tip was, shape (3,), m; replaced.
+        velocity: Filtered velocity of the tip, shape (3,), m/s; updated.
+        dt_s: Time since then, s; 0 leaves the velocity.
+        share: Of a new sample in the velocity.
+
+    Returns:
+        Position, shape (3,); rotation, shape (3, 3); speed; force and moment about the tip, shape (3,) each; size of
+        the force.
+    """
+    X_port_tcp, X_port_tip = np.zeros((3, 4)), np.zeros((3, 4))
+    force, moment, p, R = np.zeros(3), np.zeros(3), np.empty(3), np.empty((3, 3))
     for i in range(3):
         for j in range(4):
             for k in range(4):
@@ -39,7 +64,6 @@ def see_tip(
         for j in range(4):
             for k in range(4):
                 X_port_tip[i, j] += X_port_tcp[i, k] * X_tcp_tip[k, j]
-    X_port_tip[3, 3] = 1.0
     f, m = wrench_tcp[:3] - bias[:3], wrench_tcp[3:] - bias[3:]
     x, y, z = X_tcp_tip[0, 3], X_tcp_tip[1, 3], X_tcp_tip[2, 3]
     m[0] -= y * f[2] - z * f[1]
@@ -47,9 +71,16 @@ def see_tip(
     m[2] -= x * f[1] - y * f[0]
     for i in range(3):
         for k in range(3):
-            wrench[i] += X_port_tcp[i, k] * f[k]
-            wrench[3 + i] += X_port_tcp[i, k] * m[k]
-    return X_port_tip, wrench
+            force[i] += X_port_tcp[i, k] * f[k]
+            moment[i] += X_port_tcp[i, k] * m[k]
+            R[i, k] = X_port_tip[i, k]
+        p[i] = X_port_tip[i, 3]
+        if dt_s > 0.0:
+            velocity[i] += share * ((p[i] - last_p[i]) / dt_s - velocity[i])
+        last_p[i] = p[i]
+    speed = math.sqrt(velocity[0] * velocity[0] + velocity[1] * velocity[1] + velocity[2] * velocity[2])
+    size = math.sqrt(force[0] * force[0] + force[1] * force[1] + force[2] * force[2])
+    return p, R, speed, force, moment, size
 
 
 @njit(cache=True)

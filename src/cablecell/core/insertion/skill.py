@@ -154,24 +154,29 @@ class InsertionSkill:
     def _measure(self, observation: Observation, port: PoseEstimate, tip: PoseEstimate) -> Measurement:
         if port.X is not self._X_base_port:
             self._X_base_port, self._X_port_base = port.X, invert_pose(port.X)
-        X_port_tip, wrench = see_tip(
-            self._X_port_base, observation.X_base_tcp, tip.X, observation.wrench_tcp, self._bias
-        )
-        p = X_port_tip[:3, 3].copy()
         dt_s = observation.time_s - self._last_s if self._active is not None else 0.0
-        if dt_s > 0.0:
-            self._velocity += _SPEED_BLEND * ((p - self._last_p) / dt_s - self._velocity)
-        self._last_s, self._last_p = observation.time_s, p
+        self._last_s = observation.time_s
+        p, R, speed, force, moment, force_n = see_tip(
+            self._X_port_base,
+            observation.X_base_tcp,
+            tip.X,
+            observation.wrench_tcp,
+            self._bias,
+            self._last_p,
+            self._velocity,
+            dt_s,
+            _SPEED_BLEND,
+        )
         if self.phase not in (Phase.IDLE, Phase.PREPARE):
-            self._peak_n = max(self._peak_n, math.sqrt(float(wrench[:3] @ wrench[:3])))
+            self._peak_n = max(self._peak_n, force_n)
         return Measurement(
             time_s=observation.time_s,
             dt_s=dt_s,
             p=p,
-            rotvec=log_so3(X_port_tip[:3, :3]),
-            speed=math.sqrt(float(self._velocity @ self._velocity)),
-            force=wrench[:3],
-            moment=wrench[3:],
+            rotvec=log_so3(R),
+            speed=speed,
+            force=force,
+            moment=moment,
         )
 
     # Decisions -----------------------------------------------------------------------------------------------
