@@ -16,13 +16,17 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.composition.simulated_backend import payload_with_plug
+from cablecell.composition.simulated_backend import TOOL_PAYLOAD, payload_with_plug
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import load_connectors, load_simulation, load_trials
+from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController
+from cablecell.core.control.payload_motion import plan_payload_motion
 from cablecell.core.control.robot_arm import RobotArm
+from cablecell.core.control.trajectory import Tolerances
+from cablecell.core.fusion.payload import CarriedPayload, PayloadReadings, carried_payload
 from cablecell.core.fusion.wrench import Tare, WrenchCompensator
 from cablecell.core.geometry import invert_pose, make_pose, rotation_from_quat
 from cablecell.core.motion.model import RobotModel
@@ -85,6 +89,7 @@ class ControlRig:
         control: ControlSettings | None = None,
         is_exact: bool = False,
         has_cable: bool = True,
+        plug_mass_kg: float | None = None,
     ) -> None:
         """Set up a machine at home.
 
@@ -94,6 +99,7 @@ class ControlRig:
             control: Settings of the controller.
             is_exact: Whether every error is switched off, and there is no cable.
             has_cable: Whether there is one otherwise; a cable swings on when the arm has stopped.
+            plug_mass_kg: What the plug really weighs, kg; arm and controller go on believing what is described.
         """
         settings = load_simulation()
         if is_exact:
@@ -102,7 +108,9 @@ class ControlRig:
             cable = settings.cable.model_copy(update={"is_present": False})
             settings = settings.model_copy(update={"cable": cable})
         trial = load_trials().trials["trial_1"]
-        scene = load_scene(trial, load_connectors())
+        connectors = load_connectors()
+        weighed = connectors if plug_mass_kg is None else {n: _weighing(c, plug_mass_kg) for n, c in connectors.items()}
+        scene = load_scene(trial, weighed)
         self.machine = SimulatedMachine(scene, settings, seed=seed)
         self.machine.connect()
         self.model = RobotArm(robot(), rotor_inertia=np.array(settings.arm.rotor_inertia_kg_m2))
@@ -111,13 +119,18 @@ class ControlRig:
         self.controller = ArmController(self.model, control, command_mode=mode, loop=LOOP if is_position else None)
         self._servo = ServoArm(self.machine, LINK, seed) if is_position else None
         X_tcp_ft = robot().relative_pose("tcp", "ft_frame")
-        connector = scene.ports[scene.target].connector
+        connector = connectors[scene.ports[scene.target].connector.name]
+        if plug_mass_kg is not None:
+            x, y, z = connector.plug.com_m
+            com = self.machine.world.X_tcp_tip_nominal.apply((x, y, z))
+            self.machine.arm.set_payload(connector.plug.mass_kg, com)
         payload = payload_with_plug(connector, self.machine.world.X_tcp_tip_nominal, X_tcp_ft)
         self.compensator = WrenchCompensator(X_tcp_ft, cutoff_hz=CUTOFF_HZ, rate_hz=control.rate_hz, payload=payload)
         self.push: Push | None = None
         self.wrench: Array | None = None
         self.tick_s: list[float] = []
         self._is_tared = False
+        self._gain_error = settings.wrench_sensor.gain_error
         self._plate: int | None = None
         held = self.machine.world.held
         assert held is not None
@@ -181,6 +194,31 @@ class ControlRig:
         self.compensator.tare(tare.mean(), self.model.dynamics(self.state().q).X_base_tcp[:3, :3])
         self._is_tared = True
 
+    def identify(self, *, apply: bool) -> CarriedPayload:
+        """Find what is carried by a short motion, as the node does; with `apply`, take it over."""
+        state, limits = self.state(), self.model.joint_limits
+        dynamics = self.model.dynamics(state.q)
+        motion = plan_payload_motion(state.q, dynamics.J_base_tcp, dynamics.X_base_tcp[:3, :3], limits)
+        readings = PayloadReadings(tuple(look.orientation for look in motion.looks))
+        follower = self.controller.start_trajectory(motion.trajectory, Tolerances(), state.q)
+        X_tcp_ft = robot().relative_pose("tcp", "ft_frame")
+        while not follower.state.is_final:
+            self.tick()
+            look = motion.look_at(follower.progress * motion.duration_s)
+            if look is not None:
+                sample = self.machine.wrench_sensor.read() if self._servo is None else self._servo.report()[1]
+                R_base_tcp = self.controller.report.X_base_tcp[:3, :3]
+                readings.add(look, R_base_tcp @ X_tcp_ft[:3, :3], sample)
+        estimate = readings.identify()
+        carried = carried_payload(estimate, TOOL_PAYLOAD, gain_error=self._gain_error)
+        if apply:
+            centre = X_tcp_ft[:3, :3] @ carried.payload.centre + X_tcp_ft[:3, 3]
+            self.machine.arm.set_payload(carried.payload.mass_kg, centre.tolist())
+            self.compensator.set_payload(estimate.payload)
+            self.compensator.set_bias(estimate.bias)
+            self._is_tared = True
+        return carried
+
     # Truth -----------------------------------------------------------------------------------------------------
 
     def X_base_tcp(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
@@ -235,6 +273,13 @@ class ControlRig:
         link, client = world.joints[push.joint], world.client
         p.applyExternalForce(world.arm, link, push.force.tolist(), push.point.tolist(), p.WORLD_FRAME, client)
         p.applyExternalTorque(world.arm, link, push.torque.tolist(), p.WORLD_FRAME, client)
+
+
+def _weighing(connector: Connector, mass_kg: float) -> Connector:
+    """Return a connector whose plug has another mass, equally spread."""
+    plug = connector.plug
+    inertia = [v * mass_kg / plug.mass_kg for v in plug.inertia_kg_m2]
+    return connector.model_copy(update={"plug": plug.model_copy(update={"mass_kg": mass_kg, "inertia_kg_m2": inertia})})
 
 
 def _matrix(pose: Pose) -> Array:
