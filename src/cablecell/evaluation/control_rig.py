@@ -23,6 +23,7 @@ from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController
+from cablecell.core.control.held_weight import HeldTorques, corrected_payload
 from cablecell.core.control.payload_motion import plan_payload_motion
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.control.trajectory import Tolerances
@@ -162,6 +163,7 @@ class ControlRig:
         began = time.process_time()
         command = self.controller.tick(state, self.wrench, self.now_s)
         self.tick_s.append(time.process_time() - began)
+        self._command = command
         if self._servo is None:
             self.machine.arm.command(command)
             self.machine.cycle(DT_S)
@@ -200,6 +202,7 @@ class ControlRig:
         dynamics = self.model.dynamics(state.q)
         motion = plan_payload_motion(state.q, dynamics.J_base_tcp, dynamics.X_base_tcp[:3, :3], limits)
         readings = PayloadReadings(tuple(look.orientation for look in motion.looks))
+        torques = HeldTorques(len(motion.looks))
         follower = self.controller.start_trajectory(motion.trajectory, Tolerances(), state.q)
         X_tcp_ft = robot().relative_pose("tcp", "ft_frame")
         while not follower.state.is_final:
@@ -209,11 +212,17 @@ class ControlRig:
                 sample = self.machine.wrench_sensor.read() if self._servo is None else self._servo.report()[1]
                 R_base_tcp = self.controller.report.X_base_tcp[:3, :3]
                 readings.add(look, R_base_tcp @ X_tcp_ft[:3, :3], sample)
+                torques.add(look, self.state().q, self._command.values)
         estimate = readings.identify()
         carried = carried_payload(estimate, TOOL_PAYLOAD, gain_error=self._gain_error)
         if apply:
-            centre = X_tcp_ft[:3, :3] @ carried.payload.centre + X_tcp_ft[:3, 3]
-            self.machine.arm.set_payload(carried.payload.mass_kg, centre.tolist())
+            if self._servo is None:
+                mass, com = self.machine.arm.payload
+                weight = torques.identify(self.model.dynamics)
+                found = corrected_payload((mass, np.array(com)), weight, carried)
+                if found is None:
+                    found = carried.payload.mass_kg, X_tcp_ft[:3, :3] @ carried.payload.centre + X_tcp_ft[:3, 3]
+                self.machine.arm.set_payload(found[0], found[1].tolist())
             self.compensator.set_payload(estimate.payload)
             self.compensator.set_bias(estimate.bias)
             self._is_tared = True

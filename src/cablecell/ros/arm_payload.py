@@ -15,6 +15,7 @@ from cablecell_interfaces.action import IdentifyPayload
 
 from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
+from cablecell.core.control.held_weight import HeldTorques, corrected_payload
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.payload_motion import TILT_RAD, PayloadMotion, PayloadMotionError, plan_payload_motion
 from cablecell.core.control.standstill import REST_RAD_PER_S, is_slow
@@ -23,6 +24,7 @@ from cablecell.core.errors import NotActiveError
 from cablecell.core.fusion.payload import CarriedPayload, PayloadReadings, carried_payload
 from cablecell.core.fusion.wrench import PayloadEstimate
 from cablecell.core.geometry import Array
+from cablecell.ports import CommandMode
 from cablecell.ros.arm_errors import PreemptedError
 from cablecell.ros.control_loop import ControlLoop, Cycle
 from cablecell.ros.conversions import FT_FRAME, TCP_FRAME, fill_time, fill_xyz
@@ -71,8 +73,9 @@ class PayloadAction:
         readings = PayloadReadings(tuple(look.orientation for look in motion.looks))
         follower, begin = self._loop.request(lambda: self._begin(motion))
         goal.result.attempts = 1
+        torques = HeldTorques(len(motion.looks))
         try:
-            end = self._read(goal, motion, follower, begin, readings)
+            end = self._read(goal, motion, follower, begin, readings, torques)
         except Exception:
             self._rest(follower)
             raise
@@ -81,7 +84,7 @@ class PayloadAction:
         fill_time(goal.result.duration, end.stamp_ns - begin.stamp_ns)
         centre = self._fill(goal.result, estimate, carried, end)
         if goal.request.apply:
-            self._loop.request(lambda: self._apply(estimate, carried, centre))
+            self._loop.request(lambda: self._apply(follower, estimate, carried, centre, torques))
         return goal.result
 
     def _fill(self, result: Any, estimate: PayloadEstimate, carried: CarriedPayload, end: Cycle) -> Array:
@@ -104,6 +107,7 @@ class PayloadAction:
         follower: TrajectoryFollower,
         begin: Cycle,
         readings: PayloadReadings,
+        torques: HeldTorques,
     ) -> Cycle:
         """Take readings until the motion is over, and return its last cycle."""
         seen, feedback_s = begin.number, 0.0
@@ -123,6 +127,7 @@ class PayloadAction:
             look = motion.look_at(follower.progress * motion.duration_s)
             if look is not None:
                 readings.add(look, cycle.report.X_base_tcp[:3, :3] @ self._X_tcp_ft[:3, :3], cycle.sample)
+                torques.add(look, cycle.state.q, cycle.command.values)
             if time.monotonic() - feedback_s > _FEEDBACK_S:
                 feedback_s = time.monotonic()
                 goal.publish_feedback(_feedback(follower, is_reading=look is not None))
@@ -183,9 +188,23 @@ class PayloadAction:
         follower = self._loop.controller.start_trajectory(motion.trajectory, Tolerances(), self._loop.measured_q())
         return follower, begin
 
-    def _apply(self, estimate: PayloadEstimate, carried: CarriedPayload, centre: Array) -> None:
+    def _apply(
+        self,
+        follower: TrajectoryFollower,
+        estimate: PayloadEstimate,
+        carried: CarriedPayload,
+        centre: Array,
+        torques: HeldTorques,
+    ) -> None:
+        last = self._loop.last
+        if self._loop.controller.follower is not follower and last is not None:
+            raise self._taken(last)  # by now this may be another scene
+        backend, held = self._backend, None
+        believed = backend.arm_payload()
+        if backend.command_mode is CommandMode.EFFORT and believed is not None:
+            held = corrected_payload(believed, torques.identify(backend.model.dynamics), carried)
         # First what may refuse: on an error everything is as it was.
-        self._backend.set_arm_payload(max(carried.payload.mass_kg, 0.0), centre)
+        backend.set_arm_payload(*(held or (max(carried.payload.mass_kg, 0.0), centre)))
         self._loop.compensator.set_payload(estimate.payload)
         self._loop.compensator.set_bias(estimate.bias)
 
