@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cablecell.core.control.held_weight import HeldTorques, WeightError, corrected_payload
+from cablecell.core.control.held_weight import HeldTorques, WeightError, corrected_payload, sensed_payload
 from cablecell.core.fusion.payload import CarriedPayload
 from cablecell.core.fusion.wrench import GRAVITY, Payload
 from tests.support.arm import HOME, DhArm
@@ -55,11 +55,32 @@ def test_joints_that_stick_are_noticed():
 
 def test_masses_and_moments_add_up_and_the_force_sensor_has_to_agree():
     believed = (0.1, np.array([0.0, 0.0, 0.02]))
-    error = WeightError(-0.02, np.array([1e-3, 0.0, 2e-3]), 0.01)
+    error = WeightError(-0.02, np.array([1e-3, 0.0, 2e-3]), 0.001, 1e-4, 0.01)
     carried = CarriedPayload(Payload(0.09, np.zeros(3)), 0.008, 0.0)
     found = corrected_payload(believed, error, carried)
     assert found is not None
-    assert found[0] == pytest.approx(0.08)
-    np.testing.assert_allclose(found[0] * found[1], [1e-3, 0.0, 4e-3])
+    assert found.mass_kg == pytest.approx(0.08)
+    np.testing.assert_allclose(found.mass_kg * found.centre, [1e-3, 0.0, 4e-3])
+    assert found.centre_sigma_m == pytest.approx(np.hypot(1e-4, np.linalg.norm(found.centre) * 1e-3) / 0.08)
     far = CarriedPayload(Payload(0.15, np.zeros(3)), 0.008, 0.0)
     assert corrected_payload(believed, error, far) is None
+
+
+def test_what_is_within_its_own_uncertainty_has_no_centre():
+    error = WeightError(-0.099, np.array([1e-3, 0.0, 2e-3]), 0.001, 1e-4, 0.01)
+    carried = CarriedPayload(Payload(0.004, np.zeros(3)), 0.008, 0.0)
+    found = corrected_payload((0.1, np.zeros(3)), error, carried)
+    assert found is not None
+    assert found.mass_kg == pytest.approx(0.001)
+    np.testing.assert_array_equal(found.centre, 0.0)
+    assert found.centre_sigma_m == 0.0
+
+
+def test_what_the_force_sensor_found_is_moved_to_the_tcp():
+    X_tcp_ft = np.eye(4)
+    X_tcp_ft[2, 3] = -0.2
+    found = sensed_payload(CarriedPayload(Payload(0.1, np.array([0.0, 0.01, 0.2])), 0.008, 0.02), X_tcp_ft)
+    np.testing.assert_allclose(found.centre, [0.0, 0.01, 0.0], atol=1e-15)
+    assert (found.mass_kg, found.mass_sigma_kg, found.centre_sigma_m) == (0.1, 0.008, 0.02)
+    nothing = sensed_payload(CarriedPayload(Payload(0.001, np.zeros(3)), 0.008, 0.0), X_tcp_ft)
+    np.testing.assert_array_equal(nothing.centre, 0.0)

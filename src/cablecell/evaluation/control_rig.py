@@ -23,10 +23,10 @@ from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController
-from cablecell.core.control.held_weight import HeldTorques, corrected_payload
+from cablecell.core.control.held_weight import HeldPayload, HeldTorques, corrected_payload, sensed_payload
 from cablecell.core.control.payload_motion import plan_payload_motion
 from cablecell.core.control.robot_arm import RobotArm
-from cablecell.core.control.trajectory import Tolerances
+from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.fusion.payload import CarriedPayload, PayloadReadings, carried_payload
 from cablecell.core.fusion.wrench import Tare, WrenchCompensator
 from cablecell.core.geometry import invert_pose, make_pose, rotation_from_quat
@@ -45,6 +45,7 @@ LINK = ServoLink(delay_s=0.004, jitter_s=0.002)
 LOOP = ContactLoop(0.022, 0.013, 40000.0, 30.0, tool_mass_kg=1.1, tool_centre_m=(0.0, 0.0, -0.1))
 """What its controller believes of that, as `config/robots/loopback.yaml` has it."""
 _PLATE_M = (0.03, 0.03, 0.005)
+_FELT_S = 0.2
 _SETTLE_PERIODS, _TARE_PERIODS = 150, 64
 
 
@@ -196,8 +197,12 @@ class ControlRig:
         self.compensator.tare(tare.mean(), self.model.dynamics(self.state().q).X_base_tcp[:3, :3])
         self._is_tared = True
 
-    def identify(self, *, apply: bool) -> CarriedPayload:
-        """Find what is carried by a short motion, as the node does; with `apply`, take it over."""
+    def identify(self, *, apply: bool) -> tuple[CarriedPayload, HeldPayload]:
+        """Find what is carried by a short motion, as the node does; with `apply`, take it over.
+
+        Returns:
+            What the force sensor says, and what is reported: by the torques of the arm where they tell.
+        """
         state, limits = self.state(), self.model.joint_limits
         dynamics = self.model.dynamics(state.q)
         motion = plan_payload_motion(state.q, dynamics.J_base_tcp, dynamics.X_base_tcp[:3, :3], limits)
@@ -215,18 +220,17 @@ class ControlRig:
                 torques.add(look, self.state().q, self._command.values)
         estimate = readings.identify()
         carried = carried_payload(estimate, TOOL_PAYLOAD, gain_error=self._gain_error)
+        found = sensed_payload(carried, X_tcp_ft)
+        if self._servo is None:
+            mass, com = self.machine.arm.payload
+            weight = torques.identify(self.model.dynamics)
+            found = corrected_payload((mass, np.array(com)), weight, carried) or found
         if apply:
-            if self._servo is None:
-                mass, com = self.machine.arm.payload
-                weight = torques.identify(self.model.dynamics)
-                found = corrected_payload((mass, np.array(com)), weight, carried)
-                if found is None:
-                    found = carried.payload.mass_kg, X_tcp_ft[:3, :3] @ carried.payload.centre + X_tcp_ft[:3, 3]
-                self.machine.arm.set_payload(found[0], found[1].tolist())
+            self.machine.arm.set_payload(max(found.mass_kg, 0.0), found.centre.tolist())
             self.compensator.set_payload(estimate.payload)
             self.compensator.set_bias(estimate.bias)
             self._is_tared = True
-        return carried
+        return carried, found
 
     # Truth -----------------------------------------------------------------------------------------------------
 
@@ -235,6 +239,28 @@ class ControlRig:
         world = self.machine.world
         X_world_base = _matrix(world.frame("base_link"))
         return np.asarray(invert_pose(X_world_base) @ _matrix(world.tcp()))
+
+    def plug_centre(self) -> Array:
+        """Return where the centre of mass of the plug really is in `tcp`, m."""
+        world = self.machine.world
+        assert world.held is not None
+        X: Array = np.asarray(invert_pose(_matrix(world.tcp())) @ _matrix(world.held.com()))
+        return X[:3, 3]
+
+    def free_wrench(self, turn: Array) -> Array:
+        """Turn the joints by some angles, rad, and return the mean wrench that is felt there, N, N·m."""
+        q = self.state().q
+        still = np.zeros((2, q.size))
+        trajectory = JointTrajectory(np.array([0.0, 1.0]), np.array([q, q + turn]), still, still)
+        self.controller.start_trajectory(trajectory, Tolerances(), q)
+        self.run(1.3)
+        felt: list[Array] = []
+        for _ in range(round(_FELT_S / DT_S)):
+            self.tick()
+            if self.wrench is not None:
+                felt.append(self.wrench)
+        mean: Array = np.mean(felt, axis=0)
+        return mean
 
     def speed(self) -> float:
         """Return how fast the tool really is, m/s."""

@@ -15,7 +15,7 @@ from cablecell_interfaces.action import IdentifyPayload
 
 from cablecell.composition.machines import Backend
 from cablecell.core.config.arm_controller import ArmControllerParameters
-from cablecell.core.control.held_weight import HeldTorques, corrected_payload
+from cablecell.core.control.held_weight import HeldPayload, HeldTorques, corrected_payload, sensed_payload
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.payload_motion import TILT_RAD, PayloadMotion, PayloadMotionError, plan_payload_motion
 from cablecell.core.control.standstill import REST_RAD_PER_S, is_slow
@@ -81,24 +81,18 @@ class PayloadAction:
             raise
         estimate = readings.identify()
         carried = carried_payload(estimate, self._backend.tool_payload, gain_error=self._settings.wrench_gain_error)
-        fill_time(goal.result.duration, end.stamp_ns - begin.stamp_ns)
-        centre = self._fill(goal.result, estimate, carried, end)
-        if goal.request.apply:
-            self._loop.request(lambda: self._apply(follower, estimate, carried, centre, torques))
-        return goal.result
-
-    def _fill(self, result: Any, estimate: PayloadEstimate, carried: CarriedPayload, end: Cycle) -> Array:
-        """Write what was found into the result; return the centre of what is carried in `tcp`, m."""
-        centre = np.zeros(3)
-        if carried.centre_sigma_m > 0.0:
-            centre = self._X_tcp_ft[:3, :3] @ carried.payload.centre + self._X_tcp_ft[:3, 3]
+        found = self._loop.request(lambda: self._find(follower, carried, torques))
+        result = goal.result
+        fill_time(result.duration, end.stamp_ns - begin.stamp_ns)
         result.payload.header.frame_id = TCP_FRAME
         fill_time(result.payload.header.stamp, end.stamp_ns)
-        result.payload.inertia.m = carried.payload.mass_kg
-        fill_xyz(result.payload.inertia.com, centre)
-        result.mass_std, result.com_std = carried.mass_sigma_kg, carried.centre_sigma_m
+        result.payload.inertia.m = found.mass_kg
+        fill_xyz(result.payload.inertia.com, found.centre)
+        result.mass_std, result.com_std = found.mass_sigma_kg, found.centre_sigma_m
         result.force_residual = estimate.force_residual_n
-        return centre
+        if goal.request.apply:
+            self._loop.request(lambda: self._apply(follower, estimate, found))
+        return result
 
     def _read(
         self,
@@ -188,25 +182,27 @@ class PayloadAction:
         follower = self._loop.controller.start_trajectory(motion.trajectory, Tolerances(), self._loop.measured_q())
         return follower, begin
 
-    def _apply(
-        self,
-        follower: TrajectoryFollower,
-        estimate: PayloadEstimate,
-        carried: CarriedPayload,
-        centre: Array,
-        torques: HeldTorques,
-    ) -> None:
-        last = self._loop.last
-        if self._loop.controller.follower is not follower and last is not None:
-            raise self._taken(last)  # by now this may be another scene
+    def _find(self, follower: TrajectoryFollower, carried: CarriedPayload, torques: HeldTorques) -> HeldPayload:
+        """Return what is carried: by the torques of the arm where they tell, else by the force sensor."""
+        self._require_same(follower)
         backend, held = self._backend, None
         believed = backend.arm_payload()
         if backend.command_mode is CommandMode.EFFORT and believed is not None:
             held = corrected_payload(believed, torques.identify(backend.model.dynamics), carried)
+        return held or sensed_payload(carried, self._X_tcp_ft)
+
+    def _apply(self, follower: TrajectoryFollower, estimate: PayloadEstimate, found: HeldPayload) -> None:
+        self._require_same(follower)
         # First what may refuse: on an error everything is as it was.
-        backend.set_arm_payload(*(held or (max(carried.payload.mass_kg, 0.0), centre)))
+        self._backend.set_arm_payload(max(found.mass_kg, 0.0), found.centre)
         self._loop.compensator.set_payload(estimate.payload)
         self._loop.compensator.set_bias(estimate.bias)
+
+    def _require_same(self, follower: TrajectoryFollower) -> None:
+        """Refuse to go on when something else has come since: by now this may be another scene."""
+        last = self._loop.last
+        if self._loop.controller.follower is not follower and last is not None:
+            raise self._taken(last)
 
 
 def _feedback(follower: TrajectoryFollower, *, is_reading: bool) -> Any:

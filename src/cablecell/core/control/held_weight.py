@@ -30,12 +30,33 @@ class WeightError:
     Attributes:
         mass_kg: Mass, kg; below zero where it believes too much.
         moment_kg_m: Mass times centre in `tcp`, shape (3,), kg·m.
+        mass_sigma_kg: One standard deviation of the mass, kg.
+        moment_sigma_kg_m: One of each coordinate of the moment, kg·m.
         residual_nm: Root mean square of the torques that are not explained, N·m.
     """
 
     mass_kg: float
     moment_kg_m: Array
+    mass_sigma_kg: float
+    moment_sigma_kg_m: float
     residual_nm: float
+
+
+@dataclass(frozen=True)
+class HeldPayload:
+    """What is carried beyond the tool, at the tcp.
+
+    Attributes:
+        mass_kg: Mass, kg.
+        centre: Centre in `tcp`, shape (3,), m; zero where the mass is within its own uncertainty.
+        mass_sigma_kg: One standard deviation of the mass, kg.
+        centre_sigma_m: One of each coordinate of the centre, m; zero without a centre.
+    """
+
+    mass_kg: float
+    centre: Array
+    mass_sigma_kg: float
+    centre_sigma_m: float
 
 
 class HeldTorques:
@@ -66,25 +87,37 @@ class HeldTorques:
         solution, *_ = np.linalg.lstsq(A, tau, rcond=None)
         missing = tau - A @ solution
         moment: Array = np.asarray(solution[1:], dtype=np.float64)
-        return WeightError(float(solution[0]), moment, math.sqrt(float(missing @ missing) / tau.size))
+        square = float(missing @ missing)
+        sigmas = np.sqrt(square / (tau.size - solution.size) * np.diag(np.linalg.inv(A.T @ A)))
+        return WeightError(
+            float(solution[0]), moment, float(sigmas[0]), float(sigmas[1:].max()), math.sqrt(square / tau.size)
+        )
 
 
-def corrected_payload(
-    believed: tuple[float, Array], error: WeightError, carried: CarriedPayload
-) -> tuple[float, Array] | None:
-    """Return mass, kg, and centre in `tcp`, m, that an arm should believe to carry.
+def sensed_payload(carried: CarriedPayload, X_tcp_ft: Array) -> HeldPayload:
+    """Return what the force sensor found, at the tcp."""
+    has_centre = carried.centre_sigma_m > 0.0
+    centre: Array = X_tcp_ft[:3, :3] @ carried.payload.centre + X_tcp_ft[:3, 3] if has_centre else np.zeros(3)
+    return HeldPayload(carried.payload.mass_kg, centre, carried.mass_sigma_kg, carried.centre_sigma_m)
+
+
+def corrected_payload(believed: tuple[float, Array], error: WeightError, carried: CarriedPayload) -> HeldPayload | None:
+    """Return what an arm carries by its torques.
 
     Args:
-        believed: What it believes now.
+        believed: Mass, kg, and centre in `tcp`, m, that it believes now.
         error: What it holds beyond that.
         carried: What the force sensor found.
 
     Returns:
         None where the torques are not those of a weight, or say something else than the force sensor.
     """
-    mass = believed[0] + error.mass_kg
-    is_same = abs(mass - carried.payload.mass_kg) <= _SIGMAS * carried.mass_sigma_kg
-    if error.residual_nm > _RESIDUAL_NM or not is_same or mass <= 0.0:
+    mass, sigma = believed[0] + error.mass_kg, error.mass_sigma_kg
+    is_same = abs(mass - carried.payload.mass_kg) <= _SIGMAS * math.hypot(carried.mass_sigma_kg, sigma)
+    if error.residual_nm > _RESIDUAL_NM or not is_same or mass < -_SIGMAS * sigma:
         return None
+    if mass <= _SIGMAS * sigma:
+        return HeldPayload(mass, np.zeros(3), sigma, 0.0)
     centre: Array = (believed[0] * believed[1] + error.moment_kg_m) / mass
-    return mass, centre
+    lever = float(np.linalg.norm(centre))
+    return HeldPayload(mass, centre, sigma, math.hypot(error.moment_sigma_kg_m, lever * sigma) / mass)
