@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cablecell.core.fusion.payload import PayloadNotRigidError
+from cablecell.core.fusion.wrench import TareError
 from cablecell.evaluation import bench_control
-from cablecell.evaluation.control_rig import ControlRig
+from cablecell.evaluation.control_rig import ControlRig, Push
 from cablecell.ports import CommandMode
 
 PLUG_KG = 0.3
@@ -49,3 +51,16 @@ def test_an_arm_that_knows_its_payload_does_not_sag_when_it_becomes_soft():
     before, after = (bench_control.run_one((name, 23)) for name in ("torque_no_motion", "torque_no_motion_identified"))
     assert after["pass"], after
     assert after["joint_update_um"] < 0.7 * before["joint_update_um"]
+
+
+def test_a_tool_that_is_pulled_at_is_refused():
+    rig = ControlRig(CommandMode.EFFORT, 24, has_cable=False)
+    try:
+        rig.run(0.4)
+        rig.push = Push("gripper_base_link_joint", np.array([5.0, 0.0, 0.0]), rig.point_in_world(np.eye(4)))
+        before = rig.compensator.payload, rig.compensator.bias.tolist(), rig.machine.arm.payload
+        with pytest.raises((PayloadNotRigidError, TareError)):
+            rig.identify(apply=True)
+        assert (rig.compensator.payload, rig.compensator.bias.tolist(), rig.machine.arm.payload) == before
+    finally:
+        rig.close()
