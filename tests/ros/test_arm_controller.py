@@ -8,10 +8,10 @@ import pytest
 from aic_control_interfaces.msg import JointMotionUpdate, MotionUpdate
 from aic_control_interfaces.srv import ChangeTargetMode
 from cablecell_interfaces.msg import LinkHeartbeat
-from cablecell_interfaces.srv import SetPayload
+from cablecell_interfaces.srv import SetPayload, SetSpeedScale
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from control_msgs.msg import JointTolerance
-from std_msgs.msg import String
+from std_msgs.msg import Float64, String
 from tf2_msgs.msg import TFMessage
 
 from cablecell.core.config.trial import JOINT_NAMES
@@ -334,6 +334,27 @@ def test_payload_is_checked(arm):
     assert set_payload("elbow", 0.1).error_code == 306
     assert set_payload("tcp", 50.0).error_code == 852
     assert set_payload("tcp", math.nan).error_code == 301
+
+
+def test_speed_is_scaled_also_in_motion_and_a_share_that_is_none_is_refused(arm):
+    def scale(share):
+        return arm.call(SetSpeedScale, "set_speed_scale", SetSpeedScale.Request(speed_scale=share)).error_code
+
+    shown = arm.collect(Float64, "speed_scale", qos.STATE)
+    wait_until(lambda: shown and shown[-1].data == 1.0)
+    assert [scale(share) for share in (0.0, 1.5, math.nan)] == [321, 321, 321]
+    start = arm.q()
+    goal = turned(start, 0.2, 0.0, 0.0, 0.0, 0.0, 0.2)
+    try:
+        handle = arm.send(arm.goal(goal, 1.0))
+        begun_ns = stamp_ns(arm.joints[-1])
+        assert scale(0.25) == 0
+        wait_until(lambda: shown[-1].data == 0.25)
+        assert arm.result(handle).status == SUCCEEDED
+        assert (stamp_ns(arm.joints[-1]) - begun_ns) * 1e-9 > 2.5
+        assert np.abs(arm.q() - goal).max() < 0.005
+    finally:
+        assert scale(1.0) == 0
 
 
 def test_loop_keeps_its_period(arm):

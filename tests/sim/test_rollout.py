@@ -6,12 +6,14 @@ import pytest
 
 from cablecell.configuration import load_connectors, load_simulation, load_trials
 from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.config.scenario import EstimateErrors
 from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.insertion.outcome import Outcome
 from cablecell.evaluation import bench_insertion
 from cablecell.evaluation.bench import wilson_interval
-from cablecell.evaluation.rollout import EstimateErrors, Rollout, RolloutResult
+from cablecell.evaluation.rollout import Rollout
+from cablecell.evaluation.rollout_result import RolloutResult
 
 
 def roll(trial: str, seed: int, **options) -> RolloutResult:
@@ -122,7 +124,7 @@ def test_bench_counts_every_rollout_and_states_the_interval():
 def test_moves_are_planned_with_the_cable_behind_the_plug():
     rollout = Rollout(load_trials().trials["trial_3"], load_connectors(), seed=2, simulation=load_simulation())
     try:
-        cable = rollout._believed_scene().cable
+        cable = rollout.believed_scene().cable
     finally:
         rollout.close()
     data = load_connectors()["sc"].cable

@@ -13,6 +13,7 @@ import pytest
 from cablecell.configuration import config_folder, load_connector, load_connectors
 from cablecell.evaluation import bench_catch
 from cablecell.evaluation.connector_drawing import save_drawing
+from cablecell.simulation.plug_kernel import in_port
 from cablecell.simulation.plug_rig import PlugRig, RigRows, Support
 from cablecell.simulation.rigid import NO_ROTATION, Pose
 from tests.support.sim_cell import connected
@@ -140,7 +141,8 @@ def test_a_plug_that_stands_beside_its_port_is_not_latched(beside_m, is_held):
         p.resetBasePositionAndOrientation(world.plug, X_W_com.p, X_W_com.q, physicsClientId=world.client)
         world.port_forces.look()
         still = (0.0, 0.0, 0.0)
-        wrench = world.port_forces.act(X_W_com.p, X_W_com.q, still, still, still, still)
+        place = in_port(world.held.port, 0.0, X_W_com.p, X_W_com.q, still, still, still)
+        wrench = world.port_forces.act(X_W_com.p, X_W_com.q, still, still, still, still, place)
         forces.append(still if wrench is None else wrench[0])
     assert (np.linalg.norm(forces[1]) > 3.0) == is_held, "closing"
     assert (np.linalg.norm(forces[3]) > 20.0) == is_held, "pulling"

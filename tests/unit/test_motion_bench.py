@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cablecell.evaluation import bench, bench_motion, bench_planning
+from cablecell.evaluation import bench, bench_ik, bench_motion, bench_planning
 from cablecell.evaluation.motion_figures import draw as figures
 from cablecell.evaluation.planning_problems import KINDS, generate, load_problems
 from tests.support import motion
@@ -20,9 +20,13 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("run", "n", "keys"),
     [
-        (bench_motion.run_ik, 20, {"closed_form_median_s", "residual_max"}),
-        (bench_motion.run_collision, 8, {"pairs_median", "colliding_rate"}),
-        (bench_motion.run_timing, 2, {"joint_median_s", "line_median_s", "line_error_max_m", "jerk_use_max"}),
+        (bench_ik.run_ik, 20, {"closed_form_median_s", "residual_max", "cpu_median_s_random"}),
+        (bench_motion.run_collision, 8, {"pairs_median", "colliding_rate", "compiled_median_s", "ratio_to_peer"}),
+        (
+            bench_motion.run_timing,
+            2,
+            {"joint_median_s", "line_median_s", "line_error_max_m", "jerk_use_max", "peer_median_s"},
+        ),
     ],
 )
 def test_a_small_run_is_clean_and_repeatable(run: Any, n: int, keys: set[str]) -> None:
@@ -69,21 +73,21 @@ def test_a_small_planning_run_is_clean_and_repeatable(monkeypatch: pytest.Monkey
 
 
 def test_rows_do_not_depend_on_the_workers() -> None:
-    alone, _ = bench_motion.run_ik(n=6, seed=3, workers=1)
-    shared, _ = bench_motion.run_ik(n=6, seed=3, workers=2)
+    alone, _ = bench_ik.run_ik(n=6, seed=3, workers=1)
+    shared, _ = bench_ik.run_ik(n=6, seed=3, workers=2)
     assert without_times(alone) == without_times(shared)
 
 
 @pytest.mark.parametrize(("n", "workers"), [(0, 1), (1, 0)])
 def test_a_run_of_nothing_is_refused(n: int, workers: int) -> None:
     with pytest.raises(ValueError, match=f"n is {n} and workers is {workers}"):
-        bench_motion.run_ik(n=n, seed=1, workers=workers)
+        bench_ik.run_ik(n=n, seed=1, workers=workers)
 
 
 def test_a_wrong_answer_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A benchmark that cannot fail proves nothing."""
-    monkeypatch.setattr(bench_motion, "RESIDUAL_LIMIT", -1.0)
-    _, summary = bench_motion.run_ik(n=5, seed=1, workers=1)
+    monkeypatch.setattr(bench_ik, "RESIDUAL_LIMIT", -1.0)
+    _, summary = bench_ik.run_ik(n=5, seed=1, workers=1)
     assert summary["violations"] == 5
     monkeypatch.setattr(bench_motion.CollisionChecker, "is_free", lambda *_: True)
     _, summary = bench_motion.run_collision(n=8, seed=1, workers=1)

@@ -77,7 +77,9 @@ def test_the_via_point_decides_which_way_round() -> None:
     assert (short.angle_rad, long.angle_rad) == pytest.approx((np.pi / 2, 1.5 * np.pi))
 
 
-@pytest.mark.parametrize("via", [(0.025, 0.0, 0.025), (0.0, 0.0, 0.0), (0.05, 0.0, 0.05)])
+@pytest.mark.parametrize(
+    "via", [(0.025, 0.0, 0.025), (0.0, 0.0, 0.0), (0.0, 1e-8, 0.0), (0.05, 0.0, 0.05), (0.05, 1e-8, 0.05)]
+)
 def test_three_points_on_a_line_make_no_arc(via: tuple[float, float, float]) -> None:
     with pytest.raises(PathGeometryError, match="on a line, or two of them are the same") as e:
         ArcPath(START, START[:3, 3] + via, moved(START, (0.05, 0.0, 0.05)))

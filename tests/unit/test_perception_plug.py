@@ -15,7 +15,7 @@ from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy, transform_point
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox, edges_in_sight, visible_edges
+from cablecell.core.perception.plug_edges import BodyBox, edges_in_sight, find_edges, visible_edges
 from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.ports import Frame, Region
 from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
@@ -138,6 +138,51 @@ def test_one_camera_is_not_enough():
     assert isinstance(answer, NoEstimate)
     assert answer.reason is Reason.TOO_FEW_CORNERS
     assert "in 1 cameras, at least 4 in 2 are needed" in answer.message
+
+
+@pytest.mark.parametrize("apart_m", [0.0015, 0.003])
+def test_two_equally_good_places_are_not_answered_confidently(apart_m):
+    """Left and right camera see the plug at two places: there is no answer, or its covariance holds both."""
+    shifts = (0.5 * apart_m, -0.5 * apart_m)
+    places = [X_TCP_TIP @ exp_se3(np.array([0.0, 0.0, shift, 0.0, 0.0, 0.0])) for shift in shifts]
+    seen = {name: images(X, cameras=(name,))[name] for name, X in zip(("left", "right"), places, strict=True)}
+    answer = see_plug(nominal_plug(X_TCP_TIP, board_state(), SETTINGS), BODY, seen)
+    if isinstance(answer, NoEstimate):
+        assert answer.reason in (Reason.INCONSISTENT_VIEWS, Reason.TOO_FEW_CORNERS)
+        return
+    for X in places:
+        error = log_se3(invert_pose(answer[0].X_tcp_tip) @ X)
+        assert error @ np.linalg.solve(answer[0].tip_covariance, error) < 22.5  # 99.9 %
+
+
+def test_a_measured_shift_is_judged_by_the_gripper_and_the_error_of_the_measurement():
+    far = np.zeros(6)
+    far[0] = 0.0034
+    seen = images(exp_se3(far) @ X_TCP_TIP)
+    answer = see_plug(nominal_plug(X_TCP_TIP, board_state(), SETTINGS), BODY, seen)
+    assert isinstance(answer, NoEstimate)
+    assert answer.reason is Reason.INCONSISTENT_VIEWS
+    assert "the gripper holds it within 0.0020 m" in answer.message
+    wider = PlugVisionSettings(grasp_limit_m=0.004)
+    state, _ = see_plug(nominal_plug(X_TCP_TIP, board_state(), wider), BODY, seen, wider)
+    assert abs(log_se3(invert_pose(X_TCP_TIP) @ state.X_tcp_tip)[0] - far[0]) < 4e-4
+
+
+@pytest.mark.parametrize("gap_px", [4.0, 7.0])
+def test_an_edge_ends_its_face_however_strong_what_comes_behind_it(gap_px):
+    """A face 15 grey levels above what is around it; a few pixels beyond its end, 100 levels down."""
+    plate = BodyBox(np.zeros(3), np.array([0.04, 0.04, 0.01]))
+    X = pose_from_xyz_rpy((0.0, 0.0, 0.4), (0.0, 0.0, 0.0))
+    samples = visible_edges(edges_in_sight((plate,), X, K), X, K, np.zeros((0, 2)), SIZE)
+    low, high = samples.pixels.min(axis=0), samples.pixels.max(axis=0)
+    image = np.full((SIZE[1], SIZE[0], 3), 110.0, dtype=np.float32)
+    image[:, int(np.ceil(high[0] + gap_px)) :] = 10.0
+    image[int(np.ceil(low[1])) : int(high[1]) + 1, int(np.ceil(low[0])) : int(high[0]) + 1] = 125.0
+    soft = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.8), dtype=np.float32)
+    found = find_edges([(soft, np.zeros(2))], samples, range_px=10.0, transition_px=2.6, min_strength=0.8)
+    right = np.abs(found.samples.pixels[:, 0] - high[0]) < 0.5
+    assert right.sum() > 20
+    assert np.abs(found.offset_px[right]).max() < 1.2
 
 
 def test_without_looking_the_grasp_error_stays():

@@ -109,6 +109,10 @@ def test_whatever_decides_a_run_changes_the_hash(tmp_path, change):
             {"control": {"rate_hz": 300.0}},
             "control.rate_hz = 300.0 Hz must divide simulation.physics.rate_hz = 2000 Hz",
         ),
+        (
+            {"randomise": {"distractors": {"count": [0, 2], "parts": [0, 3], "translation_m": [0.0, 0.0]}}},
+            "parts = [0, 3] are more than the fixtures that hold them: count = [0, 2]",
+        ),
         ({"randomize": {}}, "unknown key 'randomize' = {}; did you mean 'randomise'?"),
         (
             {"randomise": {"fixture_yaw_rad": [0.0, 0.1]}},
@@ -139,7 +143,7 @@ def test_draws_are_repeatable_differ_by_seed_and_stay_within_their_limits():
     scenario = load_scenario(ANYWHERE)
     assert draw_run(scenario, 4) == draw_run(scenario, 4)
     base, spread = scenario.trial.scene.task_board.pose, scenario.randomise
-    targets, cards, distractors, x, yaws = set(), set(), set(), [], []
+    targets, cards, distractors, parts, x, yaws = set(), set(), set(), set(), [], []
     for seed in range(200):
         draw = draw_run(scenario, seed)
         board, task = draw.trial.scene.task_board, draw.trial.task
@@ -147,6 +151,9 @@ def test_draws_are_repeatable_differ_by_seed_and_stay_within_their_limits():
         mounted = [rail for name, rail in board.rails() if rail.entity_present and name.startswith("nic")]
         cards.add(len(mounted))
         distractors.add(sum(r.entity_present for name, r in board.rails() if "mount" in name))
+        held = [r.entity_present for _, r in board.rails() if r.part_present]
+        assert all(held)
+        parts.add(len(held))
         targets.add((task.target_module_name, task.port_name))
         assert task.target_module_name in board.modules()
         for rail in mounted:
@@ -155,7 +162,7 @@ def test_draws_are_repeatable_differ_by_seed_and_stay_within_their_limits():
         x.append(board.pose.x - base.x)
         assert 0.75 <= draw.simulation.physics.friction_scale <= 1.5
     assert cards == {1, 2, 3, 4, 5}
-    assert distractors == {0, 1, 2, 3, 4, 5, 6}
+    assert distractors == parts == {0, 1, 2, 3, 4, 5, 6}
     assert targets == {(f"nic_card_mount_{i}", f"sfp_port_{k}") for i in range(5) for k in (0, 1)}
     # A uniform draw reaches both ends of its range and is centred: the mean's deviation is width / sqrt(12 n).
     assert min(x) < -0.019 < 0.019 < max(x)
@@ -167,3 +174,30 @@ def test_one_more_draw_leaves_the_others_as_they_were():
     scenario = load_scenario(ANYWHERE)
     fewer = scenario.model_copy(update={"randomise": scenario.randomise.model_copy(update={"friction_scale": None})})
     assert draw_run(fewer, 9).trial == draw_run(scenario, 9).trial
+
+
+def test_spare_connectors_are_drawn_without_moving_anything_else():
+    scenario = load_scenario(ANYWHERE)
+    spread = scenario.randomise.distractors.model_copy(update={"parts": [0, 0]})
+    bare = scenario.model_copy(update={"randomise": scenario.randomise.model_copy(update={"distractors": spread})})
+    for seed in range(20):
+        data, without = draw_run(scenario, seed).trial.model_dump(), draw_run(bare, seed).trial.model_dump()
+        for rail in data["scene"]["task_board"].values():
+            if "part_present" in rail:
+                rail["part_present"] = False
+        assert data == without
+
+
+@pytest.mark.parametrize(
+    ("rail", "what", "line"),
+    [
+        ("nic_rail_1", {"entity_present": False, "part_present": True}, "part_present = True needs entity_present"),
+        ("nic_rail_0", {"part_present": True}, "nic_rail_0.part_present = True, but only lc_mount_rail_0"),
+        ("lc_mount_rail_0", {"entity_present": False, "part_present": True}, "there is no fixture to hold it"),
+    ],
+)
+def test_a_spare_connector_needs_a_fixture(rail, what, line):
+    data = load_scenario().trial.model_dump()
+    data["scene"]["task_board"][rail].update(what)
+    with pytest.raises(ValueError, match=line):
+        Trial.model_validate(data)

@@ -66,7 +66,8 @@ def load_task_board_description(**xacro_args: XacroValue) -> str:
     Args:
         xacro_args: For every mounted slot `<slot>_present`, `<slot>_translation` (m), `<slot>_roll`, `<slot>_pitch`,
             `<slot>_yaw` (rad); slots are `nic_card_mount_0..4`, `sc_port_0..1`, `lc_mount_rail_0..1`,
-            `sfp_mount_rail_0..1` and `sc_mount_rail_0..1`.
+            `sfp_mount_rail_0..1` and `sc_mount_rail_0..1`. Of the last three kinds also `<slot>_part`: whether a spare
+            connector is in the fixture.
 
     Raises:
         ParameterError: An argument has an unknown name or is not a finite number.

@@ -65,6 +65,8 @@ def slot_arguments(board: TaskBoard) -> dict[str, XacroValue]:
         arguments[f"{slot}_present"] = True
         for key in ("translation", "roll", "pitch", "yaw"):
             arguments[f"{slot}_{key}"] = float(getattr(pose, key))
+        if rail.part_present:
+            arguments[f"{slot}_part"] = True
     return arguments
 
 

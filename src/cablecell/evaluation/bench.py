@@ -32,7 +32,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
-    "ik": ("cablecell.evaluation.bench_motion:run_ik", "inverse kinematics: all branches of random poses"),
+    "ik": ("cablecell.evaluation.bench_ik:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
         "cablecell.evaluation.bench_insertion:run",
         "the sample trials or a scenario, with an error model",

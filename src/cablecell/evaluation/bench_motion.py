@@ -1,4 +1,4 @@
-"""Benchmarks of the arm's motion: inverse kinematics, collision checks and timing.
+"""Benchmarks of the arm's motion: collision checks and timing, and what the others of its benchmarks share.
 
 Every query is drawn from its own seed, so the rows do not depend on the number of workers; the times do, because
 workers share the machine. Each benchmark judges its results by something the code under test did not compute.
@@ -6,6 +6,7 @@ workers share the machine. Each benchmark judges its results by something the co
 
 from __future__ import annotations
 
+import itertools
 import math
 import multiprocessing
 import os
@@ -17,11 +18,13 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+import pinocchio as pin  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_robot_description, load_task_board_description
-from cablecell.core.geometry import exp_so3, invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
+from cablecell.core.geometry import exp_so3, invert_pose, make_pose, pose_from_xyz_rpy
 from cablecell.core.motion.collision import CollisionChecker, RobotGeometry
+from cablecell.core.motion.compiled import CompiledChecker
 from cablecell.core.motion.errors import NoIkSolutionError, SingularityError
 from cablecell.core.motion.ik import InverseKinematics
 from cablecell.core.motion.model import RobotModel
@@ -31,7 +34,7 @@ from cablecell.core.motion.trajectory import MotionLimits, Trajectory, is_at_res
 from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.motion_figures import draw as figures
 
-__all__ = ["figures", "run_collision", "run_ik", "run_timing"]
+__all__ = ["figures", "run_collision", "run_timing"]
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -40,52 +43,37 @@ Summary = dict[str, float]
 HOME = np.array([-0.1597, -1.3542, -1.6648, -1.6933, 1.5710, 1.4110])
 MARGIN_M = 0.003
 LINE = LineLimits(velocity=0.25, acceleration=1.0, jerk=10.0)
-RESIDUAL_LIMIT = 2e-9
 JERK_TOLERANCE = 1.05
 SPEED_TOLERANCE = 1.02
 RECHECK_RAD = 0.001
 RECHECK_PERIOD_S = 0.002
 TIP_BELOW_TCP_M = 0.0579
 PLUG_SIZE_M = (0.01375, 0.00845, 0.0473)
-IK_KINDS = ("wrist_shell", "elbow_shell", "calibrated", "shoulder_shell", "calibrated_shell")
-SHELLS = ("wrist", "elbow", "shoulder")
 BOARD_COUNT = 8
 """Boards that the queries of one run are spread over."""
-
-
-def run_ik(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
-    """Solve n reachable poses of the tool for all branches; success means the original configuration is among them.
-
-    Of ten poses three are next to a singular shell, 1e-8 to 0.1 rad off: aligned wrist, straight elbow, and wrist
-    centre above the shoulder; two are of an arm with a calibrated description, one of them next to any of the shells.
-    Solutions are ordered by a reference that has nothing to do with the pose.
-
-    Returns:
-        Rows, and a summary with `median_s`, `p95_s`, `p99_s` of all branches within limits, wrapped, checked and
-        sorted, the same of the bare closed form, `success_rate`, and `violations`: solutions that miss the pose by
-        more than 2e-9 m or rad or break a joint limit.
-    """
-    rows = _spread(_ik_row, n, seed, workers)
-    summary = times(rows, "solve_s") | {f"closed_form_{k}": v for k, v in times(rows, "closed_form_s").items()}
-    summary |= {f"cpu_{k}": v for k, v in times(rows, "cpu_s").items()}
-    for kind in sorted({row["kind"] for row in rows}):
-        summary[f"success_rate_{kind}"] = float(np.mean([row["success"] for row in rows if row["kind"] == kind]))
-    return rows, summary | _rates(rows) | {"residual_max": max((row["residual"] for row in rows), default=0.0)}
 
 
 def run_collision(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
     """Check n configurations on random boards, half of them near home, with a plug in the gripper.
 
     Returns:
-        Rows, and a summary with the times of one full-scene check, `pairs_median`, and `violations`: answers that
-        differ from the smallest distance of all pairs, which another algorithm computes.
+        Rows, and a summary with the times of one full-scene check by coal, by the compiled checker (`compiled_…`) and,
+        for a peer, by pinocchio's loop over all pairs as it comes (`peer_…`), `pairs_median`, and `violations`: answers
+        of the first two that differ from the smallest distance of all pairs, which another algorithm computes;
+        `peer_wrong` counts the peer's.
     """
-    rows = _spread(_collision_row, n, seed, workers)
+    rows = spread_queries(_collision_row, n, seed, workers)
     extra = {
         "pairs_median": float(np.median([row["pairs"] for row in rows])) if rows else 0.0,
         "colliding_rate": float(np.mean([not row["free"] for row in rows])) if rows else 0.0,
+        "peer_wrong": float(sum(row["peer_wrong"] for row in rows)),
     }
-    return rows, times(rows, "check_s") | _rates(rows) | extra
+    summary = times(rows, "check_s")
+    for name in ("compiled", "peer"):
+        summary |= {f"{name}_{key}": value for key, value in times(rows, f"{name}_s").items()}
+    for prefix, ratio in (("", "ratio_to_peer"), ("compiled_", "compiled_ratio_to_peer")):
+        summary[ratio] = summary[f"{prefix}median_s"] / summary["peer_median_s"]
+    return rows, summary | rates(rows) | extra
 
 
 def run_timing(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
@@ -94,17 +82,22 @@ def run_timing(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
     A straight line that runs out of reach or into a singularity is drawn again: that is no matter of timing.
 
     Returns:
-        Rows, and a summary with times of both kinds (`joint_…`, `line_…`), the largest use of each limit,
-        `line_error_max_m` between the knots, and `violations`: motions over a limit, off their path, or not at rest.
+        Rows, and a summary with times of both kinds (`joint_…`, `line_…`), of ruckig for the same joint paths
+        (`peer_…`, without samples) and how much longer than its motions ours are at most (`longer_than_peer_max`), the
+        largest use of each limit, `line_error_max_m` between the knots, and `violations`: motions over a limit, off
+        their path, or not at rest.
     """
-    rows = _spread(_timing_row, n, seed, workers)
+    rows = spread_queries(_timing_row, n, seed, workers)
     summary: Summary = times(rows, "time_s")
     for kind in ("joint", "line"):
         summary |= {f"{kind}_{k}": v for k, v in times([r for r in rows if r["kind"] == kind], "time_s").items()}
+    joint_rows = [row for row in rows if row["kind"] == "joint"]
+    summary |= {f"peer_{k}": v for k, v in times(joint_rows, "peer_s").items()}
+    summary["longer_than_peer_max"] = max(row["duration_s"] / row["peer_duration"] - 1.0 for row in joint_rows)
     for name in ("velocity", "acceleration", "jerk"):
         summary[f"{name}_use_max"] = max((row[name] for row in rows), default=0.0)
     summary["line_error_max_m"] = max((row["error_m"] for row in rows if row["kind"] == "line"), default=0.0)
-    return rows, summary | _rates(rows)
+    return rows, summary | rates(rows)
 
 
 def spread(job: Callable[[Any], Row], items: Sequence[Any], workers: int) -> list[Row]:
@@ -118,7 +111,8 @@ def spread(job: Callable[[Any], Row], items: Sequence[Any], workers: int) -> lis
         return list(pool.map(job, items, chunksize=max(1, n // (8 * workers))))
 
 
-def _spread(job: Callable[[int, int], Row], n: int, seed: int, workers: int) -> list[Row]:
+def spread_queries(job: Callable[[int, int], Row], n: int, seed: int, workers: int) -> list[Row]:
+    """Return the rows of n queries, each made from a seed and its number."""
     if n < 1 or workers < 1:
         raise ValueError(f"n is {n} and workers is {workers}; both must be at least 1")
     return spread(partial(job, seed), range(n), workers)
@@ -136,7 +130,8 @@ def times(rows: list[Row], key: str) -> Summary:
     }
 
 
-def _rates(rows: list[Row]) -> Summary:
+def rates(rows: list[Row]) -> Summary:
+    """Return how many rows succeeded, with what confidence, and how many break a promise."""
     successes = sum(bool(row["success"]) for row in rows)
     return {
         "n": float(len(rows)),
@@ -217,106 +212,60 @@ def _frames(text: str, names: list[str]) -> list[Array]:
     return poses
 
 
-def _rng(seed: int, index: int) -> np.random.Generator:
+def query_rng(seed: int, index: int) -> np.random.Generator:
+    """Return the random numbers of one query."""
     return np.random.default_rng((seed, 0, index))
 
 
-def beside_shell(shell: str, q: Array, offset: float) -> Array:
-    """Return a configuration with one joint moved to be an offset, rad, beside a singular shell of the nominal arm."""
-    moved = q.copy()
-    if shell != "shoulder":
-        moved[4 if shell == "wrist" else 2] = offset
-        return moved
-    # Joint 2 turns the wrist centre about the shoulder; it is above or below it where its forward part is 0.
-    g = ik().geometry
-    forward = g.a2 + g.a3 * np.exp(1j * q[2]) - 1j * g.d5 * np.exp(1j * (q[2] + q[3]))
-    moved[1] = 0.5 * math.pi - float(np.angle(forward)) + offset
-    return moved
-
-
 @cache
-def calibrated_ik() -> InverseKinematics:
-    """Return the arm with joint origins off by tenths of a millimetre and milliradian, as a calibration finds them."""
-    root = ElementTree.fromstring(load_robot_description())
-    rng = np.random.default_rng(0)
-    for joint in root.iter("joint"):
-        origin = joint.find("origin")
-        if joint.attrib["name"] in model().joint_names and origin is not None:
-            for key, spread_by in (("xyz", 3e-4), ("rpy", 5e-4)):
-                values = np.array([float(v) for v in origin.attrib[key].split()]) + rng.normal(0.0, spread_by, 3)
-                origin.attrib[key] = " ".join(repr(float(v)) for v in values)
-    return InverseKinematics(RobotModel(ElementTree.tostring(root, encoding="unicode")))
-
-
-def _ik_row(seed: int, index: int) -> Row:
-    kind = IK_KINDS[index % 10] if index % 10 < len(IK_KINDS) else "random"
-    solver = calibrated_ik() if kind.startswith("calibrated") else ik()
-    arm = solver.model
-    rng = _rng(seed, index)
-    q = rng.uniform(-math.pi, math.pi, 6)
-    if kind.endswith("shell"):
-        shell = SHELLS[int(rng.integers(3))] if kind == "calibrated_shell" else kind.removesuffix("_shell")
-        q = beside_shell(shell, q, 10.0 ** rng.uniform(-8.0, -1.0))
-    reference = rng.uniform(-math.pi, math.pi, 6)
-    X = arm.fk(q)
-    started = time.perf_counter()
-    solver.branches(X, reference)
-    closed_form = time.perf_counter() - started
-    started, cpu = time.perf_counter(), time.process_time()
-    solutions = solver.solve_all(X, reference)
-    elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu
-    residual = max((float(np.abs(pose_difference(arm.fk(s), X)).max()) for s in solutions), default=0.0)
-    outside = any(np.any(s < arm.limits.lower) or np.any(s > arm.limits.upper) for s in solutions)
-    # A joint is known as well as the pose, divided by how far the next singular shell is.
-    smallest = float(np.linalg.svd(arm.jacobian(q), compute_uv=False)[-1])
-    misses = [float(np.abs(np.angle(np.exp(1j * (s - q)))).max()) for s in solutions]
-    return {
-        "index": index,
-        "kind": kind,
-        "closed_form_s": closed_form,
-        "solve_s": elapsed,
-        "cpu_s": cpu,
-        "solutions": len(solutions),
-        "residual": residual,
-        "success": min(misses, default=math.inf) < max(1e-6, 1e-13 / smallest**2, RESIDUAL_LIMIT / smallest),
-        "violation": residual > RESIDUAL_LIMIT or outside,
-    }
-
-
-@cache
-def _checker(seed: int, number: int) -> CollisionChecker:
-    return CollisionChecker(_geometry(), _board(seed, number)[0], 0.0)
+def _checkers(seed: int, number: int) -> tuple[CollisionChecker, CompiledChecker, Callable[[Array], bool]]:
+    """Return coal's checker of a board, its compiled twin, and the loop over its pairs."""
+    checker = CollisionChecker(_geometry(), _board(seed, number)[0], 0.0)
+    pin_model, geometry = model().pin_model, checker.geometry
+    data, geometry_data = pin_model.createData(), geometry.createData()
+    return (
+        checker,
+        CompiledChecker(checker),
+        lambda q: not pin.computeCollisions(pin_model, data, geometry, geometry_data, q, True),
+    )
 
 
 def _collision_row(seed: int, index: int) -> Row:
-    rng = _rng(seed, index)
-    checker = _checker(seed, index % BOARD_COUNT)
+    rng = query_rng(seed, index)
+    checker, compiled, is_free_by_pairs = _checkers(seed, index % BOARD_COUNT)
     q = HOME + rng.uniform(-0.4, 0.4, 6) if index % 2 else rng.uniform(-math.pi, math.pi, 6)
-    checker.is_free(q + 0.01)  # a check never follows one of the same configuration
-    started = time.perf_counter()
-    is_free = checker.is_free(q)
-    elapsed = time.perf_counter() - started
+    answers, elapsed = [], []
+    for is_free in (checker.is_free, compiled.is_free, is_free_by_pairs):
+        is_free(q + 0.01)  # a check never follows one of the same configuration
+        started = time.perf_counter()
+        answers.append(is_free(q))
+        elapsed.append(time.perf_counter() - started)
     distance = checker.nearest(q).distance_m
-    agrees = is_free == (distance > 0.0) or abs(distance) < 1e-6
+    agrees = [answer == (distance > 0.0) or abs(distance) < 1e-6 for answer in answers]
     return {
         "index": index,
-        "check_s": elapsed,
-        "free": is_free,
+        "check_s": elapsed[0],
+        "compiled_s": elapsed[1],
+        "peer_s": elapsed[2],
+        "free": answers[0],
         "distance_m": round(distance, 5),  # the search starts at the last answer, which changes the 8th digit
         "pairs": checker.pair_count,
-        "success": agrees,
-        "violation": not agrees,
+        "peer_wrong": not agrees[2],
+        "success": agrees[0] and agrees[1],
+        "violation": not (agrees[0] and agrees[1]),
     }
 
 
 def _timing_row(seed: int, index: int) -> Row:
-    rng = _rng(seed, index)
+    rng = query_rng(seed, index)
+    peer: Row = {}
     if index % 2 == 0:
         points = HOME + np.vstack([np.zeros(6), np.cumsum(rng.uniform(-0.8, 0.8, (3, 6)), axis=0)])
         started = time.perf_counter()
         trajectory = time_joint_path(points, limits(), model().joint_names)
         elapsed = time.perf_counter() - started
         error = max(float(np.abs(trajectory.q - point).max(axis=1).min()) for point in points)
+        peer = _ruckig(points)
     else:
         trajectory, X_goal, elapsed = _draw_line(rng)
         samples = trajectory.sample_at(rng.uniform(0.0, trajectory.duration_s, 200))[0]
@@ -335,6 +284,25 @@ def _timing_row(seed: int, index: int) -> Row:
         "error_m": error,
         "success": not violation,
         "violation": violation,
+    } | peer
+
+
+def _ruckig(points: Array) -> Row:
+    """Return how long ruckig takes to time the joint lines with a stop at each point, and how long they take."""
+    import ruckig  # type: ignore[import-not-found]
+
+    planner, wanted = ruckig.Ruckig(points.shape[1]), ruckig.InputParameter(points.shape[1])
+    wanted.max_velocity, wanted.max_acceleration = limits().velocity.tolist(), limits().acceleration.tolist()
+    wanted.max_jerk, wanted.synchronization = limits().jerk.tolist(), ruckig.Synchronization.Phase
+    lines = [(before.tolist(), after.tolist()) for before, after in itertools.pairwise(points)]
+    found = [ruckig.Trajectory(points.shape[1]) for _ in lines]
+    started = time.perf_counter()
+    for (before, after), trajectory in zip(lines, found, strict=True):
+        wanted.current_position, wanted.target_position = before, after
+        planner.calculate(wanted, trajectory)
+    return {
+        "peer_s": time.perf_counter() - started,
+        "peer_duration": sum(trajectory.duration for trajectory in found),
     }
 
 

@@ -88,10 +88,14 @@ def _draw_trial(trial: Trial, randomise: Randomise, dice: _Dice) -> Trial:
     if randomise.distractors is not None:
         others = randomise.distractors
         count = dice.count("distractors", others.count)
-        for rail in _choose(MOUNT_RAILS, set(), count, dice.source("distractors/which"), board):
+        fixtures = _choose(MOUNT_RAILS, set(), count, dice.source("distractors/which"), board)
+        for rail in fixtures:
             pose = board[rail]["entity_pose"]
             pose["translation"] = dice.uniform(f"{rail}/translation", others.translation_m)
             pose["yaw"] = dice.uniform(f"{rail}/yaw", others.yaw_rad)
+        parts = min(count, dice.count("parts", others.parts))
+        for rail in dice.source("parts/which").sample(fixtures, parts):
+            board[rail]["part_present"] = True
     drawn = Trial.model_validate(data)
     if not randomise.any_port:
         return drawn

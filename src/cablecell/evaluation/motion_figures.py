@@ -47,9 +47,18 @@ def _collision(rows: Rows) -> list[Figure]:
     plt = pyplot()
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
-        for is_free, label, colour in ((True, "free", DEPTH), (False, "in collision", LIMIT)):
-            _shares(left, [1e6 * row["check_s"] for row in rows if row["free"] == is_free], label, colour)
-        left.set(xscale="log", xlabel="time of a check [us]", ylabel="share of checks", ylim=(0.0, 1.02))
+        for key, label, colour in zip(
+            ("check_s", "compiled_s", "peer_s"), ("coal", "compiled", "pinocchio, pair by pair"), _COLOURS, strict=False
+        ):
+            for is_free, dashes in ((True, "solid"), (False, _DASHED)):
+                times = [1e6 * row[key] for row in rows if row["free"] == is_free]
+                _shares(left, times, label if is_free else "_", colour, dashes)
+        left.set(
+            xscale="log",
+            xlabel="time of a check [us]; dashed: in collision",
+            ylabel="share of checks",
+            ylim=(0.0, 1.02),
+        )
         left.legend(fontsize=8)
         for is_free, label, colour in ((True, "free", DEPTH), (False, "in collision", LIMIT)):
             distances = [1e3 * row["distance_m"] for row in rows if row["free"] == is_free]
@@ -66,6 +75,8 @@ def _timing(rows: Rows) -> list[Figure]:
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
         for kind, colour in (("joint", AXIAL), ("line", DEPTH)):
             _shares(left, [1e3 * row["time_s"] for row in rows if row["kind"] == kind], f"{kind} motions", colour)
+        peer = [1e3 * row["peer_s"] for row in rows if row["kind"] == "joint"]
+        _shares(left, peer, "ruckig, joint motions", MUTED)
         left.set(xscale="log", xlabel="time to time a motion [ms]", ylabel="share of motions", ylim=(0.0, 1.02))
         left.legend(fontsize=8)
         for name, colour in zip(("velocity", "acceleration", "jerk"), _COLOURS, strict=False):
@@ -111,13 +122,14 @@ def _found(title: str, rows: Rows, kinds: Sequence[str], key: str = "success") -
         return Figure(title, to_svg(plt, figure))
 
 
-def _shares(axes: Any, values: Sequence[float], label: str, colour: str) -> None:
-    """Draw which share of the values is at most a value."""
+def _shares(axes: Any, values: Sequence[float], label: str, colour: str, dashes: Any = "solid") -> None:
+    """Draw which share of the values is at most a value; a label that begins with _ is left out."""
     if values:
         ordered = np.sort(np.asarray(values, dtype=float))
         shares = np.arange(1, len(ordered) + 1) / len(ordered)
         finite = np.isfinite(ordered)
-        axes.step(ordered[finite], shares[finite], where="post", color=colour, label=f"{label} ({len(values)})")
+        label = f"{label} ({len(values)})"
+        axes.step(ordered[finite], shares[finite], where="post", color=colour, linestyle=dashes, label=label)
 
 
 _DRAWERS: dict[str, Callable[[Rows], list[Figure]]] = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -29,9 +28,8 @@ from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import WrenchCompensator
-from cablecell.core.geometry import exp_so3, invert_pose, make_pose, rotation_from_quat
-from cablecell.core.insertion.grasp import grasp_covariance
-from cablecell.core.insertion.observation import Observation, PoseEstimate
+from cablecell.core.geometry import invert_pose
+from cablecell.core.insertion.observation import Observation
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
@@ -39,17 +37,16 @@ from cablecell.core.insertion.staging import staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
-from cablecell.core.motion.scene import AttachedBody, Box, Obstacle, hold_cable, obstacles_from_urdf
 from cablecell.core.motion.scene import Scene as PlanningScene
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.evaluation.believed import believed_scene, draw_estimates, pose_matrix
 from cablecell.evaluation.draw import draw_run
-from cablecell.evaluation.scoring import TrialScore, score_trial, time_over_force
+from cablecell.evaluation.rollout_result import RolloutResult, Trace
+from cablecell.evaluation.scoring import score_trial, time_over_force
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
-from cablecell.simulation.fixture import block_shapes, wall_shapes
 from cablecell.simulation.machine import SavedMachine, SimulatedMachine
-from cablecell.simulation.rigid import Pose
 
 Array = NDArray[np.float64]
 
@@ -67,77 +64,6 @@ GRIP_FORCE_N = 10.0
 
 WRENCH_CUTOFF_HZ = 60.0
 """Low-pass of the contact wrench."""
-
-
-@dataclass
-class Trace:
-    """What was recorded in every control period of the skill.
-
-    Attributes:
-        time_s: Clock, s.
-        phase: Phase of the skill.
-        depth_m: Tip below the believed entrance, m.
-        force: Contact force as the skill sees it, before its own tare, in tcp axes, shape (3,) each, N.
-    """
-
-    time_s: list[float] = field(default_factory=list)
-    phase: list[int] = field(default_factory=list)
-    depth_m: list[float] = field(default_factory=list)
-    force: list[Array] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class RolloutResult:
-    """One rollout: what the skill says, what is true, and what it cost.
-
-    Attributes:
-        skill: Result of the skill.
-        score: AIC rubric, our PyBullet cell.
-        is_seated: True when the plug has been at the bottom of the right port for the dwell, and still is.
-        inserted: Port in which the plug was seated, or None.
-        depth_m: True depth below the entrance at the end, m.
-        lateral_m: True distance from the port's axis at the end, m.
-        cycle_s: From home to the skill's result, s.
-        peak_force_n: Largest sensor force minus its reading at the start, N.
-        over_20n_s: Total time above 20 N, s.
-        offlimit_contacts: Forbidden contacts, as "link on part".
-        cable_faults: What must not happen to the cable and did, by name.
-        port_error_m: Error of the estimate that was drawn, at the entrance, shape (3,) in port axes.
-        tip_error_m: Error of the believed tip, shape (3,) in its axes.
-        wall_s: Time the rollout took, s.
-        trace: Recorded periods.
-    """
-
-    skill: InsertionResult
-    score: TrialScore
-    is_seated: bool
-    inserted: str | None
-    depth_m: float
-    lateral_m: float
-    cycle_s: float
-    peak_force_n: float
-    over_20n_s: float
-    offlimit_contacts: tuple[str, ...]
-    cable_faults: tuple[str, ...]
-    port_error_m: Array
-    tip_error_m: Array
-    wall_s: float
-    trace: Trace
-
-    @property
-    def is_success(self) -> bool:
-        """True when the skill reports a seat and the truth agrees."""
-        return self.skill.outcome is Outcome.SEATED and self.is_seated
-
-    @property
-    def is_false_success(self) -> bool:
-        """True when the skill reports a seat that the truth denies."""
-        return self.skill.outcome is Outcome.SEATED and not self.is_seated
-
-
-def pose_matrix(pose: Pose) -> Array:
-    """Return a pose of the simulation as a 4x4 matrix."""
-    return make_pose(rotation_from_quat(pose.q), pose.p)
 
 
 @lru_cache(maxsize=1)
@@ -187,8 +113,9 @@ class Rollout:
         self._compensator = self._make_compensator()
         self._recorder = TrialRecorder(self.machine)
         self.trace = Trace()
-        self.port_error_m = np.zeros(3)
-        self._port, self._tip = self._draw_estimates()
+        self._port, self._tip, self.port_error_m = draw_estimates(
+            self.machine, _robot(), self._errors, self._settings.grasp, self._rng
+        )
         self._X_port_base = invert_pose(self._port.X)
         self._is_staged = False
 
@@ -273,26 +200,6 @@ class Rollout:
 
     # Estimates -----------------------------------------------------------------------------------------------
 
-    def _draw_estimates(self) -> tuple[PoseEstimate, PoseEstimate]:
-        errors, rng = self._errors, self._rng
-        # Where the arm finds the port: its own lasting error moves what it sees as it moves what it does.
-        X_tcp_port = invert_pose(pose_matrix(self.machine.world.tcp())) @ pose_matrix(self._target.X_WE)
-        X_base_port = _robot().fk(self.machine.arm.read().q) @ X_tcp_port
-        self.port_error_m = rng.normal(size=3) * errors.port_sigma_m
-        X_base_port = X_base_port @ make_pose(exp_so3(rng.normal(size=3) * errors.port_sigma_rad), self.port_error_m)
-        port = PoseEstimate(0.0, X_base_port, _covariance(errors.port_sigma_m, errors.port_sigma_rad))
-        if errors.grasp == "nominal":
-            grasp = self._settings.grasp
-            X_tcp_tip = pose_matrix(self.machine.world.X_tcp_tip_nominal)
-            # The tolerance of the gripper bounds each axis: the standard deviation of a uniform error.
-            sigmas = grasp.error_m / math.sqrt(3.0), grasp.error_rad / math.sqrt(3.0)
-            covariance = grasp_covariance(X_tcp_tip, *sigmas)
-            return port, PoseEstimate(0.0, X_tcp_tip, covariance)
-        X_tcp_tip = pose_matrix(self.machine.truth.tip_in_tcp()) @ make_pose(
-            exp_so3(rng.normal(size=3) * errors.grasp_sigma_rad), rng.normal(size=3) * errors.grasp_sigma_m
-        )
-        return port, PoseEstimate(0.0, X_tcp_tip, _covariance(errors.grasp_sigma_m, errors.grasp_sigma_rad))
-
     def _make_compensator(self) -> WrenchCompensator:
         X_tcp_ft = _robot().relative_pose("tcp", "ft_frame")
         return WrenchCompensator(
@@ -308,42 +215,18 @@ class Rollout:
         """Return the pose of the tcp from which the skill starts, shape (4, 4), from what is believed."""
         return staging_pose(self._port, self._tip, self._profile, self._insertion.contact_margin_m)
 
-    def _believed_scene(self) -> PlanningScene:
+    def believed_scene(self) -> PlanningScene:
         """Return the board where it is believed to be, and the plug as it is believed to be held."""
         X_world_board = pose_matrix(self.machine.world.scene.board)
         X_port_board = invert_pose(pose_matrix(self._target.X_WE)) @ X_world_board
-        board = load_task_board_description(**slot_arguments(self._board))
-        obstacles = list(obstacles_from_urdf(board, self._port.X @ X_port_board))
-        if self._fixture is not None:
-            shapes = (*block_shapes(self._fixture), *wall_shapes(self._fixture.connector))
-            obstacles += [
-                Obstacle(f"fixture_{i}", Box(shape.size), self._port.X @ pose_matrix(shape.X_BS))
-                for i, shape in enumerate(shapes)
-            ]
-        plug = self._target.connector.plug
-        bodies = [
-            AttachedBody(
-                f"plug_{part.name}",
-                Box((part.size_m[0], part.size_m[1], part.size_m[2])),
-                "tcp",
-                self._tip.X @ make_pose(np.eye(3), part.centre_m),
-            )
-            for part in plug.parts
-        ]
-        fingers = ("left_finger_link", "right_finger_link", "gripper_base_link")
-        grip = [(body.name, finger) for body in bodies for finger in fingers]
-        among = [(a.name, b.name) for a in bodies for b in bodies]
-        cable = self._target.connector.cable
-        held = hold_cable(
-            "tcp",
-            self._tip.X @ make_pose(np.eye(3), plug.cable_exit_m),
-            diameter_m=cable.diameter_m,
-            bending_stiffness_nm2=cable.bending_stiffness_nm2,
-            mass_kg_per_m=cable.mass_kg_per_m,
-            min_bend_radius_m=cable.min_bend_radius_m,
+        return believed_scene(
+            load_task_board_description(**slot_arguments(self._board)),
+            self._port.X @ X_port_board,
+            self._target.connector,
+            self._port,
+            self._tip,
+            self._fixture,
         )
-        scene = PlanningScene().with_obstacles(obstacles).with_attached(*bodies).with_cable(held)
-        return scene.allowing(*grip, *among)
 
     def step(self) -> InsertionResult | None:
         """Go on by one control period; return the skill's result when there is one.
@@ -373,7 +256,7 @@ class Rollout:
     def _start_move(self) -> None:
         """Plan a straight line to staging and start it; a path around obstacles where the line is not free."""
         q = self.machine.arm.read().q
-        scene, goal = self._believed_scene(), self.staging()
+        scene, goal = self.believed_scene(), self.staging()
         try:
             planned = _moves().move_linear(q, goal, LINE, scene, MARGIN_M)
         except WorkcellError:
@@ -408,7 +291,3 @@ class Rollout:
         self.machine.arm.command(self.controller.tick(self.machine.arm.read(), None, now))
         self.machine.cycle(self._dt_s)
         self._recorder.sample()
-
-
-def _covariance(sigma_m: float, sigma_rad: float) -> Array:
-    return np.diag([sigma_m**2] * 3 + [sigma_rad**2] * 3)

@@ -6,7 +6,8 @@ from typing import Any
 
 from cablecell.core.config.scenario import Scenario
 from cablecell.core.errors import WorkcellError
-from cablecell.evaluation.rollout import Rollout, RolloutResult
+from cablecell.evaluation.rollout import Rollout
+from cablecell.evaluation.rollout_result import RolloutResult
 
 Row = dict[str, Any]
 

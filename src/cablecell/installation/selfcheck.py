@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,17 @@ GATES: dict[str, tuple[str, ...]] = {
     "packages": ("python", "-m", "pip", "check"),
 }
 
+
+PURE: dict[str, tuple[str, ...]] = {
+    "laws and units": ("tests/unit", "tests/property"),
+    "simulation": ("tests/sim",),
+}
+"""Tests that only compute: they run beside each other."""
+
+NODES: dict[str, tuple[str, ...]] = {
+    "nodes and launch files": ("tests/contract", "tests/launch", "tests/ros", "tests/system")
+}
+"""Tests with processes that have to answer in time: they run alone, after the others."""
 
 PYTEST_LIMIT_S = 2400.0
 """Longest run of pytest; the longest one takes a quarter of it."""
@@ -57,19 +68,30 @@ def run(pytest_arguments: Sequence[str]) -> int:
         Console(stderr=True).print("cell test needs a checkout: this installation has no tests folder", markup=False)
         return 2
     failed = [] if pytest_arguments else [result.name for result in run_gates() if not result.passed]
-    words = [w for word in pytest_arguments for w in (("-m", "docker") if word == "--docker" else (word,))]
-    runs = [words] if words else [[], *(["-m", "cell", file] for file in _real_time_files())]
-    codes = [_run_pytest(run) for run in runs]
-    code = max(codes)
     console = Console(stderr=True)
-    if len(runs) > 1 and code:  # what failed may stand a thousand lines above
-        names = [run[-1] if run else "the suite without the running cell" for run in runs]
-        bad = ", ".join(name for name, its_code in zip(names, codes, strict=True) if its_code)
+    if pytest_arguments:
+        words = [w for word in pytest_arguments for w in (("-m", "docker") if word == "--docker" else (word,))]
+        return _run_pytest(words)
+    codes = _run_beside(PURE) | {name: _run_pytest(folders) for name, folders in NODES.items()}
+    codes |= {file: _run_pytest(("-m", "cell", file)) for file in _real_time_files()}
+    code = max(codes.values())
+    if code:  # what failed may stand a thousand lines above
+        bad = ", ".join(name for name, its_code in codes.items() if its_code)
         console.print(f"tests failed: {bad}", style="red", markup=False, soft_wrap=True)
     if failed:
         console.print(f"gates failed: {', '.join(failed)}", style="red", markup=False)
         return code or 1
     return code
+
+
+def _run_beside(suites: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Run suites at the same time and return their exit codes; the first is seen at work, the others when they end."""
+    with ThreadPoolExecutor(max_workers=len(suites)) as pool:
+        runs = {
+            name: pool.submit(_run_pytest, folders, is_quiet=number > 0)
+            for number, (name, folders) in enumerate(suites.items())
+        }
+        return {name: run.result() for name, run in runs.items()}
 
 
 def _real_time_files() -> list[str]:
@@ -90,15 +112,24 @@ def _real_time_files() -> list[str]:
     return list(dict.fromkeys(line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line))
 
 
-def _run_pytest(words: Sequence[str]) -> int:
-    """Run pytest and return its exit code; a run that hangs is ended and fails."""
+def _run_pytest(words: Sequence[str], *, is_quiet: bool = False) -> int:
+    """Run pytest and return its exit code; a run that hangs is ended and fails. Quiet ones are printed at their end."""
     command = [sys.executable, "-m", "pytest", *words]
+    output = subprocess.PIPE if is_quiet else None
     try:
         environ = {**os.environ, "PYTHONPATH": ""}
-        return subprocess.run(command, cwd=ROOT, env=environ, check=False, timeout=PYTEST_LIMIT_S).returncode
-    except subprocess.TimeoutExpired:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environ, check=False, timeout=PYTEST_LIMIT_S, stdout=output, stderr=output, text=True
+        )
+    except subprocess.TimeoutExpired as ended:
+        printed = (ended.stdout or b"") if is_quiet else b""
+        sys.stdout.write(printed.decode(errors="replace") if isinstance(printed, bytes) else printed)
         Console(stderr=True).print(f"pytest did not end within {PYTEST_LIMIT_S:.0f} s", style="red", markup=False)
         return 1
+    if is_quiet:
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+    return done.returncode
 
 
 def run_gates() -> list[GateResult]:

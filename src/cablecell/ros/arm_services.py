@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from aic_control_interfaces.srv import ChangeTargetMode
-from cablecell_interfaces.srv import SetPayload
+from cablecell_interfaces.srv import SetPayload, SetSpeedScale
+from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
 from cablecell.composition.machines import Backend, combine_payloads
@@ -15,6 +16,7 @@ from cablecell.core.control.errors import UnknownFrameError
 from cablecell.core.control.validation import require_finite
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.fusion.wrench import Payload
+from cablecell.ros import qos
 from cablecell.ros.arm_errors import ProtectiveStopError
 from cablecell.ros.control_loop import ControlLoop
 from cablecell.ros.conversions import FRAME_ALIASES, FT_FRAME, vector
@@ -22,7 +24,7 @@ from cablecell.ros.error_codes import fill_result
 
 
 class ArmServices:
-    """`stop`, `clear_stop`, `tare_force_torque_sensor`, `change_target_mode` and `set_payload`."""
+    """`stop`, `clear_stop`, `tare_force_torque_sensor`, `change_target_mode`, `set_payload`, `set_speed_scale`."""
 
     def __init__(self, node: Any, loop: ControlLoop, backend: Backend) -> None:
         """Create the services.
@@ -39,12 +41,19 @@ class ArmServices:
             node.create_service(Trigger, "tare_force_torque_sensor", self._trigger(loop.tare)),
             node.create_service(ChangeTargetMode, "change_target_mode", self._change_target_mode),
             node.create_service(SetPayload, "set_payload", self._set_payload),
+            node.create_service(SetSpeedScale, "set_speed_scale", self._set_speed_scale),
         ]
+        self._speed_scale = node.create_lifecycle_publisher(Float64, "speed_scale", qos.STATE)
 
     def destroy(self) -> None:
         """Destroy the services."""
         for service in self._services:
             self._node.destroy_service(service)
+        self._node.destroy_publisher(self._speed_scale)
+
+    def publish_latched(self) -> None:
+        """Publish the speed scale."""
+        self._speed_scale.publish(Float64(data=self._loop.speed_scale))
 
     def _trigger(self, act: Callable[[], None]) -> Callable[[Any, Any], Any]:
         def answer(_: Any, response: Any) -> Any:
@@ -81,6 +90,13 @@ class ArmServices:
 
     def _set_payload(self, request: Any, response: Any) -> Any:
         return fill_result(response, self._attempt(lambda: self._apply_payload(request.payload)))
+
+    def _set_speed_scale(self, request: Any, response: Any) -> Any:
+        scale = float(request.speed_scale)
+        error = self._attempt(lambda: self._loop.scale_speed(scale))
+        if error is None:
+            self.publish_latched()
+        return fill_result(response, error)
 
     def _apply_payload(self, payload: Any) -> None:
         frame = payload.header.frame_id

@@ -120,14 +120,16 @@ class ControlLoop:
         self.on_fault: Callable[[Exception], None] = lambda _: None
         self.on_stall: Callable[[Stall], None] = lambda _: None
         self.last: Cycle | None = None
+        self.speed_scale = 1.0
         self.reset()
 
     def reset(self) -> None:
-        """Start with a fresh controller and an untared sensor, as after a change of the scene."""
+        """Start with a fresh controller and an untared sensor, as after a change of the scene; the speed stays."""
         backend, settings = self._backend, self._settings
         self.controller = ArmController(
             backend.model, settings, command_mode=backend.command_mode, loop=backend.contact_loop
         )
+        self.controller.scale_speed(self.speed_scale)
         self.compensator = WrenchCompensator(
             backend.tool_frames["ft_frame"],
             cutoff_hz=settings.wrench_cutoff_hz,
@@ -221,6 +223,19 @@ class ControlLoop:
             return True
 
         self.request(work, deadline_s=1.0 + 4.0 * self._settings.tare_time_s)
+
+    def scale_speed(self, scale: float) -> None:
+        """Move with a share of the speed from now on.
+
+        Raises:
+            WorkcellError: It is no share (code 321), or the loop does not answer.
+        """
+
+        def work() -> None:
+            self.controller.scale_speed(scale)
+            self.speed_scale = scale
+
+        self.request(work)
 
     # Called in requests, by the loop -----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from action_msgs.msg import GoalInfo
@@ -62,19 +62,23 @@ class RemoteError(SupervisionError):
         return error
 
 
-@dataclass(frozen=True)
+@dataclass
 class Turns:
     """What becomes of a goal that comes while another one runs, where it is not simply rejected.
+
+    Shared by the actions that share a lock, so that a goal of one may take over from a goal of another.
 
     Attributes:
         preempts: Whether a goal wants the running one stopped for it.
         longest_s: How long it waits for that, s.
         busy: What it ends with where it does not get its turn.
+        running: The goal that has its turn.
     """
 
     preempts: Callable[[Any], bool]
     longest_s: float
     busy: Callable[[], WorkcellError]
+    running: RunningGoal | None = field(default=None, init=False)
 
 
 class GoalRunner:
@@ -108,7 +112,6 @@ class GoalRunner:
         """
         self._node, self._action_type, self._run, self._busy = node, action_type, run, lock
         self._make_result, self._turns = make_result, turns
-        self._running: RunningGoal | None = None
         self._threads: list[threading.Thread] = []
         self._ended_s = -_GOODBYE_S
         self._server = ActionServer(
@@ -165,7 +168,8 @@ class GoalRunner:
         goal = RunningGoal(self._node, handle, self._action_type)
         error = self._begin(goal, handle.request)
         if error is None:
-            self._running = goal
+            if self._turns is not None:
+                self._turns.running = goal
             try:
                 goal.result = self._run(goal)
             except WorkcellError as caught:
@@ -174,7 +178,8 @@ class GoalRunner:
                 error = caught
                 self._node.get_logger().error(f"unexpected {type(caught).__name__}: {caught}")
             finally:
-                self._running = None
+                if self._turns is not None:
+                    self._turns.running = None
                 self._ended_s = time.monotonic()
                 self._busy.release()
         if error is not None:
@@ -204,7 +209,7 @@ class GoalRunner:
             return None if self._busy.acquire(blocking=False) else turns.busy()
         end_s = time.monotonic() + turns.longest_s
         while not self._busy.acquire(timeout=_TURN_S):
-            running = self._running
+            running = turns.running
             if running is not None:  # else it is about to begin, or to end
                 running.is_preempted = True
             if time.monotonic() > end_s:

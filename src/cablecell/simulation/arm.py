@@ -12,7 +12,6 @@ from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.geometry.scalar import Vec3, add, rotate
 from cablecell.ports import ArmState, CommandMode, JointCommand, ServoResponse
 from cablecell.simulation.clock import SimulatedClock
-from cablecell.simulation.drives import gravity_torques
 from cablecell.simulation.errors import MachineCommandError, MachineNotConnectedError
 from cablecell.simulation.world import World
 
@@ -44,6 +43,8 @@ class SimulatedArm:
         self._state: ArmState | None = None
         self._is_protective_stopped = False
         self._payload: tuple[float, Vec3] = (0.0, (0.0, 0.0, 0.0))
+        self._positions: list[float] = [0.0] * len(JOINT_NAMES)
+        self._trips: list[tuple[float, float, float]] = []
 
     @property
     def joint_names(self) -> tuple[str, ...]:
@@ -132,8 +133,12 @@ class SimulatedArm:
         """Drive the arm of another world, from rest where it is."""
         self._world, self._mode, self._is_protective_stopped = world, None, False
         q, _, _ = world.joint_states()
-        self._payload = _believed_payload(world)
-        world.encoders.settle(self._gravity(world)[: len(q)])
+        self._payload, self._positions = _believed_payload(world), q
+        self._trips = [
+            (joint.lower - RANGE_MARGIN_RAD, joint.upper + RANGE_MARGIN_RAD, OVERSPEED * joint.velocity)
+            for joint in world.joint_limits
+        ]
+        world.encoders.settle(self._gravity(world))
         self._reference = [v + e for v, e in zip(q, world.encoders.error_rad, strict=True)]
         self._speed = [0.0] * len(q)
         self.measure()
@@ -149,7 +154,7 @@ class SimulatedArm:
         if self._mode is CommandMode.EFFORT:
             torques = [
                 min(max(v + g, -joint.effort), joint.effort)
-                for v, g, joint in zip(self._values, self._gravity(world), world.joint_limits, strict=False)
+                for v, g, joint in zip(self._values, self._gravity(world), world.joint_limits, strict=True)
             ]
             world.drives.apply_torques(torques)
             return
@@ -165,7 +170,7 @@ class SimulatedArm:
         error = world.encoders.error_rad
         start = [r - e for r, e in zip(self._reference, error, strict=True)]
         end = [t - e for t, e in zip(target, error, strict=True)]
-        load = self._gravity(world)[: len(start)] if world.drives.is_elastic else None
+        load = self._gravity(world) if world.drives.is_elastic else None
         world.drives.follow(start, end, steps, world.dt_s, load)
         self._reference = target
 
@@ -173,37 +178,31 @@ class SimulatedArm:
         """Read the encoders, and stop by itself when a joint is too fast or out of its range."""
         world = self._connected()
         q, dq, motor = world.joint_states()
+        self._positions = q
         drives = world.drives
         if drives.is_elastic and drives.applied is not None:
             motor = drives.applied
         tau = motor if drives.torques is None else drives.torques
         measured_q, measured_dq = world.encoders.measure(world.time_s, q, dq, tau)
-        for value, speed, joint in zip(measured_q, measured_dq, world.joint_limits, strict=True):
-            is_within = joint.lower - RANGE_MARGIN_RAD <= value <= joint.upper + RANGE_MARGIN_RAD
-            if abs(speed) > OVERSPEED * joint.velocity or not is_within:
+        for value, speed, (least, most, fastest) in zip(
+            measured_q.tolist(), measured_dq.tolist(), self._trips, strict=True
+        ):
+            if not (least <= value <= most and -fastest <= speed <= fastest):
                 self._is_protective_stopped = True
         self._state = ArmState(
             stamp_s=self._clock.now_s(),
-            q=np.array(measured_q),
-            dq=np.array(measured_dq),
+            q=measured_q,
+            dq=measured_dq,
             tau=np.array(tau),
             is_protective_stopped=self._is_protective_stopped,
         )
         if self._is_protective_stopped:
             self.stop()
 
-    def _gravity(self, world: World) -> list[float]:
+    def _gravity(self, world: World) -> tuple[float, ...]:
         """Return the torques that hold the arm still with what it believes to carry, N·m."""
         mass, com = self._payload if world.grasp is not None else (0.0, (0.0, 0.0, 0.0))
-        return gravity_torques(
-            world.client,
-            world.arm,
-            world.all_positions(),
-            world.joints["gripper_base_link_joint"],
-            mass,
-            world.in_hand_link(com),
-            world.settings.physics.gravity_m_per_s2,
-        )
+        return world.gravity.torques(self._positions, mass, world.in_hand_link(com))
 
     def _connected(self) -> World:
         if self._world is None:
@@ -226,6 +225,8 @@ class SimulatedArm:
                 value=len(values),
                 limit=len(JOINT_NAMES),
             )
+        if math.isfinite(sum(values)):
+            return
         for name, value in zip(JOINT_NAMES, values, strict=True):
             if not math.isfinite(value):
                 raise MachineCommandError(

@@ -117,10 +117,6 @@ def add_arm(client: int, description: Description, rotor_inertia: Mapping[str, f
         path = Path(folder) / "arm.urdf"
         path.write_text(text, encoding="utf-8")
         body = p.loadURDF(str(path), useFixedBase=True, flags=p.URDF_USE_INERTIA_FROM_FILE, physicsClientId=client)
-    # Inverse dynamics are set up on first use and refuse a motor's inertia; gravity torques do not depend on it.
-    movable = sum(joint.kind != "fixed" for joint in description.joints)
-    still = [0.0] * movable
-    p.calculateInverseDynamics(body, still, still, still, physicsClientId=client)
     indices = {}
     child_of = {joint.name: joint.child for joint in description.joints}
     for index in range(p.getNumJoints(body, physicsClientId=client)):

@@ -122,6 +122,8 @@ class Cable:
     def centre_line(self, points: int) -> tuple[Vec3, ...]:
         """Return points of the centre line at equal distances, from the plug to the far end, in `world`, m."""
         nodes = self.rod.nodes
+        if points == len(nodes):
+            return tuple([(x, y, z) for x, y, z in nodes.tolist()])
         at = np.linspace(0.0, len(nodes) - 1.0, points)
         line = np.stack([np.interp(at, np.arange(len(nodes)), nodes[:, i]) for i in range(3)], axis=1)
         return tuple((x, y, z) for x, y, z in line.tolist())

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import pybullet as p
 
-from cablecell.core.geometry.scalar import Vec3
-
 
 class Drives:
     """What moves the joints of one arm in a PyBullet client.
@@ -134,26 +132,3 @@ class Drives:
         p.setJointMotorControlArray(
             self._body, self._joints, p.TORQUE_CONTROL, forces=torques, physicsClientId=self._client
         )
-
-
-def gravity_torques(
-    client: int, body: int, positions: Sequence[float], hand: int, payload_kg: float, payload_com: Vec3, gravity: float
-) -> list[float]:
-    """Return the torques that hold an arm and a payload still, N·m, one per movable joint.
-
-    Args:
-        client: Where the arm is.
-        body: The arm.
-        positions: Positions of all movable joints, rad and m.
-        hand: Link that carries the payload.
-        payload_kg: Mass the arm believes it carries, kg.
-        payload_com: Centre of that mass relative to the hand's centre of mass, m.
-        gravity: m/s².
-    """
-    still = [0.0] * len(positions)
-    torques = list(p.calculateInverseDynamics(body, list(positions), still, still, physicsClientId=client))
-    if payload_kg > 0.0:
-        linear, _ = p.calculateJacobian(body, hand, payload_com, list(positions), still, still, physicsClientId=client)
-        weight = payload_kg * gravity
-        torques = [t + weight * j for t, j in zip(torques, linear[2], strict=True)]
-    return torques

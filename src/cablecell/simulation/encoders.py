@@ -34,6 +34,7 @@ class EncoderErrors:
         self._pairs = (joints + 1) // 2
         self._step = 2.0 * math.pi / 2**settings.bits if settings.bits else 0.0
         self._stamp_s: float | None = None
+        self._still = (0.0,) * (2 * self._pairs)
         self._sum_up()
 
     @property
@@ -57,8 +58,8 @@ class EncoderErrors:
 
     def measure(
         self, stamp_s: float, q: Sequence[float], dq: Sequence[float], torque: Sequence[float]
-    ) -> tuple[list[float], list[float]]:
-        """Return measured positions, rad, and velocities, rad/s.
+    ) -> tuple[Array, Array]:
+        """Return measured positions, shape (n,), rad, and velocities, shape (n,), rad/s.
 
         Args:
             stamp_s: Time, s; decides how far wander and deflection have gone since the last measurement.
@@ -66,27 +67,29 @@ class EncoderErrors:
             dq: True velocities, rad/s.
             torque: Of the drive on each joint, N·m; the joint lags behind the motor by what it yields.
         """
-        s, uniform = self._settings, self._noise_rng.random
+        s = self._settings
         elapsed_s = 0.0 if self._stamp_s is None else max(0.0, stamp_s - self._stamp_s)
         self._stamp_s = stamp_s
+        course, wandering = (1.0, 0.0, 0.0), self._still
         if elapsed_s > 0.0:
-            self._go_on(elapsed_s, torque)
+            course, uniform = self._course(elapsed_s), self._wander_rng.random
+            wandering = tuple([uniform() for _ in wandering])
+        uniform = self._noise_rng.random
         noisy = tuple([uniform() for _ in range(4 * self._pairs)])
-        measured, speed = kernel.encode(
-            self.encoder, tuple(q), tuple(dq), noisy, self._step, s.noise_rad, s.noise_rad_per_s
+        noise = (self._step, s.noise_rad, s.noise_rad_per_s)
+        measured: tuple[Array, Array] = kernel.encode(
+            self.encoder, tuple(q), tuple(dq), tuple(torque), wandering, noisy, course, noise
         )
-        return measured.tolist(), speed.tolist()
+        return measured
 
-    def _go_on(self, elapsed_s: float, torque: Sequence[float]) -> None:
+    def _course(self, elapsed_s: float) -> tuple[float, float, float]:
+        """Return how much of the wander is kept over a time, what comes to it, rad, and the share of the deflection."""
         s, kept, fresh = self._settings, 1.0, 0.0
         if s.wander_rad > 0.0:
             # An Ornstein-Uhlenbeck process, exact for any period.
             kept = math.exp(-elapsed_s / s.wander_time_s)
             fresh = s.wander_rad * math.sqrt(1.0 - kept * kept)
-        uniform = self._wander_rng.random
-        wandering = tuple([uniform() for _ in range(2 * self._pairs)])
-        share = 1.0 - math.exp(-elapsed_s / s.deflection_time_s)
-        kernel.go_on(self.encoder, tuple(torque), wandering, kept, fresh, share)
+        return kept, fresh, 1.0 - math.exp(-elapsed_s / s.deflection_time_s)
 
     def _sum_up(self) -> None:
         rows = self.encoder

@@ -17,10 +17,10 @@ from cablecell.simulation.grasp import GraspSpring, grasp_error
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import GrippedPlug
 
-PlugForce = Callable[[Vec3, Quat, Vec3, Vec3, Vec3, Vec3], "tuple[Vec3, Vec3] | None"]
-"""Something else that acts on the plug: from centre of mass, orientation, velocity and angular velocity of the plug and
-force and torque that act on it already to force, N, and torque about the centre of mass, N·m, in `world`; None where
-nothing acts."""
+PlugForce = Callable[[Vec3, Quat, Vec3, Vec3, Vec3, Vec3, kernel.Place], "tuple[Vec3, Vec3] | None"]
+"""Something else that acts on the plug: from centre of mass, orientation, velocity and angular velocity of the plug,
+force and torque that act on it already and how its tip is in the port it is near to, to force, N, and torque about the
+centre of mass, N·m, in `world`; None where nothing acts."""
 
 _LOOSE = np.array([0.0, 0.0, 0.0, 0.0, np.inf, 1.0, 0.0, 0.0, 0.0])
 _UNHELD = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0])
@@ -36,6 +36,7 @@ class HeldPlug:
         grasp: Spring that holds the plug; None while it is released.
         cable: Pull of the cable, or None.
         forces: What acts on the plug beside grasp and cable, in every step.
+        port: The port that the plug is near to, as the compiled step takes it.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class HeldPlug:
             )
             self._take_load(self.cable)
         self.forces: Sequence[PlugForce] = ()
+        self.port = kernel.NOWHERE
+        self._weight_n = plug.mass_kg * settings.physics.gravity_m_per_s2
 
     def com(self) -> Pose:
         """Return the pose of the centre of mass, with the axes of the tip."""
@@ -148,7 +151,7 @@ class HeldPlug:
         # Without fresh kinematics the link's pose is one step old, and the spring would gain energy.
         hand = p.getLinkState(self._arm, self._hand, 1, 1, client)
         fit, state = (_LOOSE, _UNHELD) if grasp is None else (grasp.fit, grasp.state)
-        force, torque, held, twisted, push, turn, point = kernel.held_wrench(
+        force, torque, held, twisted, push, turn, point, place = kernel.held_wrench(
             fit,
             state,
             self._load,
@@ -162,13 +165,15 @@ class HeldPlug:
             q,
             v,
             w,
+            self.port,
+            self._weight_n,
         )
         if grasp is not None:
             grasp.force, grasp.torque = held, twisted
             p.applyExternalForce(self._arm, self._hand, push, point, p.WORLD_FRAME, client)
             p.applyExternalTorque(self._arm, self._hand, turn, p.WORLD_FRAME, client)
         for act in self.forces:
-            wrench = act(com, q, v, w, force, torque)
+            wrench = act(com, q, v, w, force, torque, place)
             if wrench is not None:
                 force, torque = add(force, wrench[0]), add(torque, wrench[1])
         p.applyExternalForce(plug, -1, force, com, p.WORLD_FRAME, client)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Vec3 = tuple[float, float, float]
 Quat = tuple[float, float, float, float]
+Place = tuple[float, float, float, float, Vec3]
 
 # Entries of `fit`, what a grasp is made of: N/m, N·s/m, N·m/rad, N·m·s/rad, N, m, and the point of the plug that is
 # held, from its centre of mass, m.
@@ -36,6 +37,7 @@ LOAD_SIZE = 11
 # Entries of `port`: entrance in `world`, m; inward axis in `world`; tip of the plug to its centre of mass, m.
 ENTRANCE, AXIS, TIP_TO_COM = 0, 3, 6
 PORT_SIZE = 9
+NOWHERE = np.zeros(PORT_SIZE)
 
 
 @njit(cache=True)
@@ -183,57 +185,9 @@ def spring_wrench(
 
 
 @njit(cache=True)
-def held_wrench(
-    fit: Array,
-    state: Array,
-    load: Array,
-    p_hand_tcp: Vec3,
-    hand_com: Vec3,
-    p_hand: Vec3,
-    q_hand: Quat,
-    v_hand: Vec3,
-    w_hand: Vec3,
-    com: Vec3,
-    q: Quat,
-    v: Vec3,
-    w: Vec3,
-) -> tuple[Vec3, Vec3, Vec3, Vec3, Vec3, Vec3, Vec3]:  # pragma: no cover - compiled
-    """Return what grasp and cable do to the plug.
-
-    Args:
-        fit: What the grasp is made of, shape (FIT_SIZE,); without stiffness and damping there is none.
-        state: How far the plug has slipped, shape (STATE_SIZE,); updated.
-        load: The cable's, shape (LOAD_SIZE,); zero without one.
-        p_hand_tcp: Origin of `tcp` in the link of the hand, m.
-        hand_com: Centre of mass of the hand in `world`, m.
-        p_hand: Origin of its frame, m.
-        q_hand: Its orientation, which is that of `tcp`.
-        v_hand: Velocity of its centre of mass, m/s.
-        w_hand: Its angular velocity, rad/s.
-        com: Centre of mass of the plug, m.
-        q: Orientation of the plug.
-        v: Velocity of its centre of mass, m/s.
-        w: Its angular velocity, rad/s.
-
-    Returns:
-        Force, N, and torque about the centre of mass, N·m, of both together; force and torque of the grasp alone; the
-        grasp's force and torque on the hand, and where they act, m.
-    """
-    tcp = _add(p_hand, _rotate(q_hand, p_hand_tcp))
-    v_tcp = _add(v_hand, _cross(w_hand, _subtract(tcp, hand_com)))
-    force, moment, torque, point = spring_wrench(fit, state, tcp, q_hand, v_tcp, w_hand, com, q, v, w)
-    lever = _rotate(q, _three(load, BOOT))
-    pull = _subtract(_three(load, PULL), _scale(_add(v, _cross(w, lever)), load[PULL_DAMPING]))
-    twist = _subtract(_three(load, TWIST), _scale(w, load[TWIST_DAMPING]))
-    total = _add(force, pull)
-    total_torque = _add(torque, _add(twist, _cross(lever, pull)))
-    return total, total_torque, force, torque, _scale(force, -1.0), _scale(moment, -1.0), point
-
-
-@njit(cache=True)
 def in_port(
     port: Array, weight_n: float, com: Vec3, q: Quat, v: Vec3, w: Vec3, force: Vec3
-) -> tuple[float, float, float, float, Vec3]:  # pragma: no cover - compiled
+) -> Place:  # pragma: no cover - compiled
     """Return how the plug's tip is in a port.
 
     Args:
@@ -256,3 +210,56 @@ def in_port(
     speed = _dot(_add(v, _cross(w, lever)), axis)
     loaded = (force[0], force[1], force[2] - weight_n)
     return depth, _dot(off, off) - depth * depth, speed, _dot(loaded, axis), lever
+
+
+@njit(cache=True)
+def held_wrench(
+    fit: Array,
+    state: Array,
+    load: Array,
+    p_hand_tcp: Vec3,
+    hand_com: Vec3,
+    p_hand: Vec3,
+    q_hand: Quat,
+    v_hand: Vec3,
+    w_hand: Vec3,
+    com: Vec3,
+    q: Quat,
+    v: Vec3,
+    w: Vec3,
+    port: Array,
+    weight_n: float,
+) -> tuple[Vec3, Vec3, Vec3, Vec3, Vec3, Vec3, Vec3, Place]:  # pragma: no cover - compiled
+    """Return what grasp and cable do to the plug, and how its tip is in a port.
+
+    Args:
+        fit: What the grasp is made of, shape (FIT_SIZE,); without stiffness and damping there is none.
+        state: How far the plug has slipped, shape (STATE_SIZE,); updated.
+        load: The cable's, shape (LOAD_SIZE,); zero without one.
+        p_hand_tcp: Origin of `tcp` in the link of the hand, m.
+        hand_com: Centre of mass of the hand in `world`, m.
+        p_hand: Origin of its frame, m.
+        q_hand: Its orientation, which is that of `tcp`.
+        v_hand: Velocity of its centre of mass, m/s.
+        w_hand: Its angular velocity, rad/s.
+        com: Centre of mass of the plug, m.
+        q: Orientation of the plug.
+        v: Velocity of its centre of mass, m/s.
+        w: Its angular velocity, rad/s.
+        port: The port's, shape (PORT_SIZE,).
+        weight_n: Weight of the plug, N.
+
+    Returns:
+        Force, N, and torque about the centre of mass, N·m, of both together; force and torque of the grasp alone; the
+        grasp's force and torque on the hand, and where they act, m; what `in_port` returns.
+    """
+    tcp = _add(p_hand, _rotate(q_hand, p_hand_tcp))
+    v_tcp = _add(v_hand, _cross(w_hand, _subtract(tcp, hand_com)))
+    force, moment, torque, point = spring_wrench(fit, state, tcp, q_hand, v_tcp, w_hand, com, q, v, w)
+    lever = _rotate(q, _three(load, BOOT))
+    pull = _subtract(_three(load, PULL), _scale(_add(v, _cross(w, lever)), load[PULL_DAMPING]))
+    twist = _subtract(_three(load, TWIST), _scale(w, load[TWIST_DAMPING]))
+    total = _add(force, pull)
+    total_torque = _add(torque, _add(twist, _cross(lever, pull)))
+    place = in_port(port, weight_n, com, q, v, w, total)
+    return total, total_torque, force, torque, _scale(force, -1.0), _scale(moment, -1.0), point, place

@@ -10,7 +10,6 @@ from cablecell.core.geometry.scalar import Quat, Vec3, add, cross, quat_conjugat
 from cablecell.simulation import plug_kernel as kernel
 from cablecell.simulation.held_plug import HeldPlug
 from cablecell.simulation.latch import LatchModel, make_latch
-from cablecell.simulation.rigid import NO_ROTATION
 from cablecell.simulation.round_contact import RoundContact
 from cablecell.simulation.scene import Scene
 
@@ -71,9 +70,6 @@ class PortForces:
         com = (0.0, 0.0, 0.0) if scene.plug is None else scene.plug.connector.plug.com_m
         self._axes = {name: rotate(port.X_WE.q, (0.0, 0.0, 1.0)) for name, port in scene.ports.items()}
         self._at = {name: np.array([*port.X_WE.p, *self._axes[name], *com]) for name, port in scene.ports.items()}
-        if self._at:  # compiles, or loads what was compiled, before the first step that is near a port
-            still: Vec3 = (0.0, 0.0, 0.0)
-            kernel.in_port(next(iter(self._at.values())), 0.0, still, NO_ROTATION, still, still, still)
 
     def look(self) -> None:
         """Find the port that the plug's tip is in or just above; a port that it has left forgets its contact."""
@@ -86,10 +82,13 @@ class PortForces:
             if abs(x) < _BESIDE_M and abs(y) < _BESIDE_M and -_ABOVE_M < z < _BELOW_M:
                 self.near = name
                 break
+        self._held.port = kernel.NOWHERE if self.near is None else self._at[self.near]
         if before is not None and before != self.near and before in self.rounds:
             self.rounds[before].reset()
 
-    def act(self, com: Vec3, q: Quat, v: Vec3, w: Vec3, force: Vec3, torque: Vec3) -> tuple[Vec3, Vec3] | None:
+    def act(
+        self, com: Vec3, q: Quat, v: Vec3, w: Vec3, force: Vec3, torque: Vec3, place: kernel.Place
+    ) -> tuple[Vec3, Vec3] | None:
         """Return force, N, and torque about the centre of mass, N·m, on the plug for the coming step, in `world`.
 
         Args:
@@ -99,6 +98,7 @@ class PortForces:
             w: Its angular velocity, rad/s.
             force: Everything else that acts on it beside gravity, N.
             torque: The same about the centre of mass, N·m.
+            place: How the tip is in the port it is near to.
         """
         near = self.near
         if near is None:
@@ -106,9 +106,9 @@ class PortForces:
         latch, contact = self.latches.get(near), self.rounds.get(near)
         if latch is None and contact is None:
             return None
-        port, push, turn = self._at[near], (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+        push, turn = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
         if latch is not None:
-            depth, beside, speed, load, lever = kernel.in_port(port, self._weight_n, com, q, v, w, force)
+            depth, beside, speed, load, lever = place
             # A plug that stands beside its port is as deep as one in it, but there is nothing to latch on.
             along = latch.force(depth, speed, load) if beside < self._latches_within[near] else 0.0
             if along != 0.0:

@@ -77,44 +77,37 @@ def sense(
 
 
 @njit(cache=True)
-def go_on(
-    encoder: Array, torque: Numbers, wandering: Numbers, kept: float, fresh: float, share: float
-) -> None:  # pragma: no cover - compiled
-    """Let wander and deflection of the joints go on.
+def encode(
+    encoder: Array,
+    q: Numbers,
+    dq: Numbers,
+    torque: Numbers,
+    wandering: Numbers,
+    noisy: Numbers,
+    course: tuple[float, float, float],
+    noise: tuple[float, float, float],
+) -> tuple[Array, Array]:  # pragma: no cover - compiled
+    """Let wander and deflection of the joints go on; return measured positions, rad, and velocities, rad/s.
 
     Args:
         encoder: What the encoders are and were, shape (ENCODER_ROWS, n); updated.
+        q: True positions, rad.
+        dq: True velocities, rad/s.
         torque: On each joint, N·m.
         wandering: Uniform numbers, one per joint and one more where that is odd.
-        kept: Share of the wander that is kept.
-        fresh: Spread of what comes to it, rad.
-        share: Of the way of the deflection to where the torque leads it.
+        noisy: Uniform numbers, two per joint.
+        course: Share of the wander that is kept; spread of what comes to it, rad; share of the way of the deflection to
+            where the torque leads it. Where the first is 1 and the others are 0, nothing goes on.
+        noise: Resolution, rad, 0 for none; spread of positions, rad; spread of velocities, rad/s.
     """
-    for i in range(encoder.shape[1]):
+    n = encoder.shape[1]
+    at, speed = np.empty(n), np.empty(n)
+    kept, fresh, share = course
+    for i in range(n):
         if fresh > 0.0:
             encoder[WANDER, i] = kept * encoder[WANDER, i] + _normal(wandering, i) * fresh
         encoder[DEFLECTION, i] += share * (encoder[COMPLIANCE, i] * torque[i] - encoder[DEFLECTION, i])
         encoder[ERROR, i] = encoder[OFFSET, i] + encoder[WANDER, i] + encoder[DEFLECTION, i]
-
-
-@njit(cache=True)
-def encode(
-    encoder: Array, q: Numbers, dq: Numbers, noisy: Numbers, step: float, noise: float, speed_noise: float
-) -> tuple[Array, Array]:  # pragma: no cover - compiled
-    """Return measured positions, rad, and velocities, rad/s.
-
-    Args:
-        encoder: What the encoders are, shape (ENCODER_ROWS, n).
-        q: True positions, rad.
-        dq: True velocities, rad/s.
-        noisy: Uniform numbers, two per joint.
-        step: Resolution, rad; 0: none.
-        noise: Spread of positions, rad.
-        speed_noise: Spread of velocities, rad/s.
-    """
-    n = encoder.shape[1]
-    at, speed = np.empty(n), np.empty(n)
-    for i in range(n):
-        at[i] = _rounded(q[i] + encoder[ERROR, i] + _normal(noisy, i) * noise, step)
-        speed[i] = dq[i] + _normal(noisy, n + i) * speed_noise
+        at[i] = _rounded(q[i] + encoder[ERROR, i] + _normal(noisy, i) * noise[1], noise[0])
+        speed[i] = dq[i] + _normal(noisy, n + i) * noise[2]
     return at, speed

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 import pybullet as p
 
 from cablecell.core.cable.condition import CableCondition, CableFault
-from cablecell.core.geometry.scalar import Vec3, norm, quat_from_rotvec, rotate, rotvec_from_quat
+from cablecell.core.geometry.scalar import Vec3, add, norm, quat_from_rotvec, rotate, rotvec_from_quat, scale
 from cablecell.simulation.rigid import Pose
+from cablecell.simulation.scene import ScenePort
 from cablecell.simulation.world import World
 
 SEAT_DWELL_S = 1.0
 """A plug counts as seated when it stays at the stop this long (the published task's rule)."""
 SEAT_LATERAL_M = 2.0e-3
 SEAT_TURN_RAD = 0.3
+_ROUNDING_M = 1.0e-9
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Truth:
         self._world = world
         self._at_stop: tuple[str, float] | None = None
         self._links = {index: name for name, index in self._link_names().items()}
+        # Most ports are too far to be asked more than this.
+        self._stops = {name: _stop(port) for name, port in world.scene.ports.items()}
         self.inserted: str | None = None
         self.inserted_at_s: float | None = None
         self.contacts: list[OffLimitContact] = []
@@ -179,7 +183,9 @@ class Truth:
         world = self._world
         port = None
         if world.plug is not None:
-            port = next((name for name in world.scene.ports if self.is_at_stop(name)), None)
+            tip = world.plug_tip().p
+            deep = [name for name, place in self._stops.items() if _depth(tip, place) >= 0.0]
+            port = next((name for name in deep if self.is_at_stop(name)), None)
         if port is None:
             self._at_stop = None
         elif self._at_stop is None or self._at_stop[0] != port:
@@ -208,3 +214,14 @@ class Truth:
             if body in bodies:
                 return "task_board", f"task_board/{name}"
         return "", ""
+
+
+def _stop(port: ScenePort) -> tuple[Vec3, Vec3]:
+    """Return where a seated plug's tip is at least, in `world`, m, and the direction into the port."""
+    data, axis = port.connector.port, rotate(port.X_WE.q, (0.0, 0.0, 1.0))
+    return add(port.X_WE.p, scale(axis, data.stop_depth_m - data.seat_tolerance_m - _ROUNDING_M)), axis
+
+
+def _depth(tip: Vec3, place: tuple[Vec3, Vec3]) -> float:
+    (x, y, z), axis = place
+    return (tip[0] - x) * axis[0] + (tip[1] - y) * axis[1] + (tip[2] - z) * axis[2]

@@ -21,6 +21,7 @@ from cablecell.simulation.description import move_mass_to_parent
 from cablecell.simulation.drives import Drives
 from cablecell.simulation.encoders import EncoderErrors
 from cablecell.simulation.grasp import GraspSpring
+from cablecell.simulation.gravity import GravityLoad
 from cablecell.simulation.held_plug import HeldPlug
 from cablecell.simulation.latch import LatchModel
 from cablecell.simulation.port_forces import PortForces
@@ -49,6 +50,7 @@ class World:
         time_s: Time since the start, s.
         port_forces: What ports do to the plug beside Bullet's contact.
         drives: Motors of the arm.
+        gravity: What the arm's joints bear.
         sensor: What the force sensor reports.
         encoders: What the joint encoders report.
         true_wrench: Newest mean wrench at `ft_frame` without errors.
@@ -127,6 +129,7 @@ class World:
         if hand != "gripper_base_link":
             raise ValueError(f"frame tcp is on '{hand}', not on gripper_base_link")
         self._link_of = {joint.child: self.joints[joint.name] for joint in robot.joints}
+        self.gravity = GravityLoad(robot, JOINT_NAMES, hand, settings.physics.gravity_m_per_s2)
         self.drives = Drives(
             self.client,
             self.arm,

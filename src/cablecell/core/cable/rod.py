@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.cable.chain import CLIPPED, FREE, PLUGGED, Chain, make_work
-from cablecell.core.cable.rod_balance import end_loads, find_balance, follow_floor, near_stiffness, strain
-from cablecell.core.cable.rod_energy import energy, twist
+from cablecell.core.cable.rod_balance import find_balance, follow, follow_floor, weigh
+from cablecell.core.cable.rod_energy import twist
 from cablecell.core.cable.rod_shape import first_shape
-from cablecell.core.geometry.scalar import Vec3, cross
+from cablecell.core.geometry.scalar import Vec3
 
 Array = NDArray[np.float64]
 
@@ -192,8 +192,7 @@ class Rod:
             self.nodes[:], chain.ends[:], self.twist_rad = nodes, ends, twist_rad
             for k in range(1, pieces + 1):
                 part = near if k == pieces else _between(nodes[0], ends, near, k / pieces)
-                self._move_near_end(part, foresees=pieces == 1)
-                self._balance(rate * pieces)
+                self._follow(part, rate * pieces, foresees=pieces == 1)
             if self.residual_n < _SETTLED_N:
                 break
         else:
@@ -202,19 +201,19 @@ class Rod:
         follow_floor(self.nodes, chain, self.surroundings.friction)
         self._weigh()
 
-    def _move_near_end(self, near: RodEnd, foresees: bool) -> None:
-        """Put the near end to a new pose, and the other nodes where they will about be."""
-        chain = self._chain
-        chain.before[:] = self.nodes
-        d: Vec3 = tuple(chain.ends[0].tolist())
-        motion = np.array((*near.position, *cross(d, near.direction)))
-        motion[:3] -= self.nodes[0]
-        self.nodes[0] = near.position
-        chain.ends[0], chain.ends[2] = near.direction, near.across
-        if foresees:
-            foreseen = self.nodes + (motion @ self._work.answers).reshape(-1, 3)
-            if energy(foreseen, chain, self.twist_rad) < energy(self.nodes, chain, self.twist_rad):
-                self.nodes[:] = foreseen
+    def _follow(self, near: RodEnd, drag_n_per_m2: float, *, foresees: bool) -> None:
+        """Put the near end to a new pose and the rod into balance."""
+        self.iterations, self.residual_n, self.twist_rad = follow(
+            self.nodes,
+            self._chain,
+            self.twist_rad,
+            (near.position, near.direction, near.across),
+            drag_n_per_m2,
+            foresees,
+            TOLERANCE_N,
+            _MOST,
+            self._work,
+        )
 
     def _settle(self) -> None:
         """Let the rod sink from its first shape into balance, without friction and untwisted."""
@@ -251,12 +250,7 @@ class Rod:
 
     def _weigh(self) -> None:
         """Find out what the shape does to the ends and how it is strained."""
-        self._loads[:] = end_loads(self.nodes, self._chain, self.twist_rad, self._work)
-        self._strain[:2] = near_stiffness(self.nodes, self._chain, self._work)
-        self._strain[2:] = strain(self.nodes, self._chain)
-        self._tell()
-
-    def _tell(self) -> None:
+        weigh(self.nodes, self._chain, self.twist_rad, self._work, self._loads, self._strain)
         self.force, self.torque, self.far_force, self.far_torque = ((x, y, z) for x, y, z in self._loads.tolist())
         self.stiffness_n_per_m, self.stiffness_nm_per_rad, self.tension_n, self.radius_m = self._strain.tolist()
 

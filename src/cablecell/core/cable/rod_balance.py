@@ -13,6 +13,7 @@ from cablecell.core.cable.chain import BAND, FREE, PLUGGED, Chain, Work
 from cablecell.core.cable.rod_energy import bend, derivatives, energy, twist
 
 Array = NDArray[np.float64]
+Vec3 = tuple[float, float, float]
 
 _ENOUGH = 1.0e-4
 """Share of the slope's promise that a step must keep."""
@@ -274,3 +275,77 @@ def strain(x: Array, chain: Chain) -> tuple[float, float]:
         curvature = max(curvature, math.acos(c) / chain.cells[i])
         t[:] = u
     return tension, 1.0 / max(curvature, 1.0e-9)
+
+
+@njit(cache=True, error_model="numpy")
+def move_near_end(
+    x: Array, chain: Chain, turn: float, near: tuple[Vec3, Vec3, Vec3], drag: float, foresees: bool, work: Work
+) -> None:
+    """Put the near end to a new pose, and the other nodes where they will about be.
+
+    Args:
+        x: Nodes of the last balance, shape (n + 1, 3), m.
+        chain: The rod; its ends, its last shape and its drags are replaced.
+        turn: Angle of twist, rad.
+        near: Position, m, direction, and the direction across it of the near end.
+        drag: Resistance to a change of place per length in this step, N/m².
+        foresees: Whether to start from where the rod would go if it were linear.
+        work: With what the last `near_stiffness` left.
+    """
+    ends, answers = chain.ends, work.answers
+    place, ahead, across = near
+    chain.before[:] = x
+    for i in range(x.shape[0]):
+        chain.drags[i] = chain.cells[i] * drag
+    dx, dy, dz = ends[0, 0], ends[0, 1], ends[0, 2]
+    motion = np.empty(6)
+    for k in range(3):
+        motion[k] = place[k] - x[0, k]
+        x[0, k] = place[k]
+        ends[0, k], ends[2, k] = ahead[k], across[k]
+    motion[3] = dy * ahead[2] - dz * ahead[1]
+    motion[4] = dz * ahead[0] - dx * ahead[2]
+    motion[5] = dx * ahead[1] - dy * ahead[0]
+    if not foresees:
+        return
+    foreseen = x.copy()
+    for i in range(x.shape[0]):
+        for k in range(3):
+            for j in range(6):
+                foreseen[i, k] += motion[j] * answers[j, 3 * i + k]
+    if energy(foreseen, chain, turn) < energy(x, chain, turn):
+        x[:] = foreseen
+
+
+@njit(cache=True, error_model="numpy")
+def follow(
+    x: Array,
+    chain: Chain,
+    turn: float,
+    near: tuple[Vec3, Vec3, Vec3],
+    drag: float,
+    foresees: bool,
+    tolerance: float,
+    most: int,
+    work: Work,
+) -> tuple[int, float, float]:
+    """Move the near end and let the rod follow: `move_near_end` and `find_balance` in one call, which saves 10 µs."""
+    move_near_end(x, chain, turn, near, drag, foresees, work)
+    return find_balance(x, chain, turn, tolerance, most, work)
+
+
+@njit(cache=True, error_model="numpy")
+def weigh(x: Array, chain: Chain, turn: float, work: Work, loads: Array, strained: Array) -> None:
+    """Find out what a shape in balance does to the ends and how it is strained.
+
+    Args:
+        x: Nodes in balance, shape (n + 1, 3), m.
+        chain: The rod.
+        turn: Angle of twist, rad.
+        work: With gradient and second derivative at the balance.
+        loads: Replaced by `end_loads`, shape (4, 3).
+        strained: Replaced by `near_stiffness` and `strain`, shape (4,).
+    """
+    loads[:] = end_loads(x, chain, turn, work)
+    strained[0], strained[1] = near_stiffness(x, chain, work)
+    strained[2], strained[3] = strain(x, chain)

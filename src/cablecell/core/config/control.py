@@ -45,6 +45,13 @@ class ControlSettings(ParameterSchema):
     torque_limit_nm: float = parameter(
         8.0, "Highest norm of the commanded moment at the compliance frame.", unit="N*m", minimum=0.1, maximum=30.0
     )
+    power_limit_w: float = parameter(
+        300.0,
+        "Highest mechanical power that a torque-controlled arm gives, beyond carrying its weight.",
+        unit="W",
+        minimum=1.0,
+        maximum=5000.0,
+    )
     feedforward_force_rate: float = parameter(
         500.0, "Fastest change of a feed-forward force.", unit="N/s", minimum=1.0, maximum=5000.0
     )

@@ -14,6 +14,15 @@ class PlugVisionSettings(ParameterSchema):
     grasp_sigma_rad: float = parameter(
         0.018, "Grasp error before looking, per axis: turn about the tcp.", unit="rad", minimum=1e-6, maximum=0.5
     )
+    grasp_limit_m: float = parameter(
+        0.002, "Farthest shift of a plug the gripper can hold.", unit="m", minimum=1e-6, maximum=0.05
+    )
+    grasp_limit_rad: float = parameter(
+        0.04, "Farthest turn of a plug the gripper can hold.", unit="rad", minimum=1e-6, maximum=1.0
+    )
+    grasp_limit_sigmas: float = parameter(
+        2.0, "Errors of the measurement that are allowed beyond these limits.", minimum=0.0, maximum=10.0
+    )
     sample_sigma_px: float = parameter(
         0.25, "Independent error of one sample of an edge.", unit="px", minimum=0.01, maximum=5.0
     )
@@ -39,6 +48,12 @@ class PlugVisionSettings(ParameterSchema):
     min_cameras: int = parameter(2, "Fewest cameras that see edges of the plug.", minimum=1, maximum=10)
     min_inlier_share: float = parameter(
         0.5, "Smallest share of edge samples found where the plug would have them.", minimum=0.05, maximum=1.0
+    )
+    min_margin: float = parameter(
+        0.5,
+        "How much worse the next best place of the plug must fit, squared standard deviations per sample.",
+        minimum=0.0,
+        maximum=9.0,
     )
     gate_chi2: float = parameter(
         27.9, "Largest squared Mahalanobis distance (6 dof) from the grasp before looking.", minimum=5.0, maximum=1000.0

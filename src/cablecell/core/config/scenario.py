@@ -72,11 +72,25 @@ class AdapterSpread(DocumentSchema):
 
 
 class DistractorSpread(DocumentSchema):
-    """Pick fixtures, which are only in the way: how many stand on the six rails, and where."""
+    """Pick fixtures, which are only in the way: how many stand on the six rails, and where.
+
+    Attributes:
+        count: Fixtures.
+        parts: How many of them hold a spare connector; all, where there are fewer than that.
+        translation_m: Along their rails.
+        yaw_rad: How they are turned.
+    """
 
     count: Annotated[Counts, _within(0, 6)]
+    parts: Annotated[Counts, _within(0, 6)] = Field(default=[0, 0])
     translation_m: Annotated[Pair, _within(-0.09425, 0.09425, "m")]
     yaw_rad: Annotated[Pair, _within(-FIXTURE_YAW_RAD, FIXTURE_YAW_RAD, "rad")] = Field(default=[0.0, 0.0])
+
+    @model_validator(mode="after")
+    def _parts_have_fixtures(self) -> DistractorSpread:
+        if self.parts[1] > self.count[1]:
+            raise ValueError(f"parts = {self.parts} are more than the fixtures that hold them: count = {self.count}")
+        return self
 
 
 class Randomise(DocumentSchema):

@@ -55,16 +55,26 @@ class EntityPose(DocumentSchema):
 
 
 class Rail(DocumentSchema):
-    """One rail of the task board and what is mounted on it."""
+    """One rail of the task board and what is mounted on it.
+
+    Attributes:
+        entity_present: Whether something is.
+        entity_name: Its name.
+        entity_pose: Where it is on the rail.
+        part_present: Whether a spare connector is in it; only of pick fixtures, and no key of the AIC engine.
+    """
 
     entity_present: bool
     entity_name: str = ""
     entity_pose: EntityPose | None = None
+    part_present: bool = False
 
     @model_validator(mode="after")
     def _present_entity_has_a_pose(self) -> Rail:
         if self.entity_present and (self.entity_pose is None or not self.entity_name):
             raise ValueError("entity_present = True needs entity_name and entity_pose")
+        if self.part_present and not self.entity_present:
+            raise ValueError("part_present = True needs entity_present = True: there is no fixture to hold it")
         return self
 
 
@@ -103,6 +113,13 @@ class TaskBoard(DocumentSchema):
     sfp_mount_rail_1: Rail = _ABSENT
     sc_mount_rail_0: Rail = _ABSENT
     sc_mount_rail_1: Rail = _ABSENT
+
+    @model_validator(mode="after")
+    def _parts_are_in_fixtures(self) -> TaskBoard:
+        for name in NIC_RAILS + SC_RAILS:
+            if getattr(self, name).part_present:
+                raise ValueError(f"{name}.part_present = True, but only {', '.join(MOUNT_RAILS)} hold spare connectors")
+        return self
 
     def rails(self) -> Iterator[tuple[str, Rail]]:
         """Yield every rail with its name."""

@@ -75,6 +75,7 @@ class ArmController:
             raise ValueError("a position-controlled arm needs its ContactLoop: delay, lag and contact stiffness")
         is_told_positions = command_mode is not CommandMode.EFFORT
         self._drive = PositionDrive(model, settings, loop) if is_told_positions and loop is not None else None
+        self._speed_scale = 1.0
         self._mode = ControllerMode.HOLD
         self._q_hold: Array | None = None
         self._follower: TrajectoryFollower | None = None
@@ -136,9 +137,27 @@ class ArmController:
         validate_trajectory(trajectory, self._limits, q)
         self._drop_commands()
         self._standstill.end()
-        self._follower = TrajectoryFollower(trajectory, tolerances, self._settings.trajectory_stop_time_s)
+        stop_time_s = self._settings.trajectory_stop_time_s
+        self._follower = TrajectoryFollower(trajectory, tolerances, stop_time_s, self._speed_scale)
         self._mode = ControllerMode.TRAJECTORY
         return self._follower
+
+    @property
+    def speed_scale(self) -> float:
+        """Share of the speeds of trajectories, and of the highest speeds of streamed motion, that is used."""
+        return self._speed_scale
+
+    def scale_speed(self, scale: float) -> None:
+        """Move with a share of the speed from now on, the motion that is under way included; its path stays.
+
+        Raises:
+            CommandRangeError: The share is not in [0.01, 1] (code 321); nothing was changed.
+        """
+        check.require_speed_scale(scale)
+        self._speed_scale = scale
+        self._references.scale_speed(scale)
+        if self._follower is not None:
+            self._follower.speed_scale = scale
 
     def _drop_commands(self) -> None:
         """Forget whatever was commanded; nothing of it may come back later."""
@@ -279,6 +298,7 @@ class ArmController:
         self._standstill.end()
         self._X_tcp_comp = np.eye(4)
         self._torques.reset()
+        self._torques.stand(q)
         X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
         self._references.begin(X_begin, q if self._drive is None else self._drive.told(q))
 
@@ -334,7 +354,7 @@ class ArmController:
             twist = self._twist(setpoint, X_reference[:3, :3])
             is_set_point = self._mode is ControllerMode.COMPLIANCE
             tau, is_limited = torques.comply(
-                dynamics, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
+                dynamics, q, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
             )
             reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
         elif self._mode is ControllerMode.JOINT_UPDATE:

@@ -110,6 +110,10 @@ def _warm_up() -> None:
     """Compile the design of the damping, or load what was compiled."""
     unit = np.eye(6)
     bound_damping(1.0e6 * design_damping(operational_inertia(unit, unit), unit, 1.0), unit, 1.0)
+    blend(unit.copy(), unit.copy(), unit, unit, 1.0)
+    six = np.zeros(6)
+    slew(six, six, six)
+    joint_limit_torque(six, six, six, six, 0.0, 1.0)
 
 
 class CartesianImpedance:
@@ -187,12 +191,12 @@ class CartesianImpedance:
 
     def _follow_gains(self, command: ComplianceCommand, J_t: Array, M: Array) -> None:
         if self._stiffness is None:
-            self._stiffness = command.stiffness.copy()
-            self._damping = command.damping.copy()
+            self._stiffness = np.array(command.stiffness, float)
+            self._damping = np.array(command.damping, float)
         else:
-            # A convex combination of positive semi-definite matrices stays positive semi-definite.
-            self._stiffness += self._blend * (command.stiffness - self._stiffness)
-            self._damping += self._blend * (command.damping - self._damping)
+            # Arrays of a kind that was not compiled for would be compiled for here, in the middle of a motion.
+            wanted, wanted_damping = np.array(command.stiffness, float), np.array(command.damping, float)
+            blend(self._stiffness, self._damping, wanted, wanted_damping, self._blend)
         self._countdown -= 1
         if self._countdown > 0:
             return
@@ -206,23 +210,42 @@ class CartesianImpedance:
         self._total_damping = bound_damping(damping, inertia, self._settings.damping_step_limit / self._period_s)
 
     def _follow_feedforward(self, wanted: Array) -> None:
-        step = self._feedforward_step
-        self._feedforward = self._feedforward + np.minimum(np.maximum(wanted - self._feedforward, -step), step)
+        self._feedforward = slew(self._feedforward, np.array(wanted, float), self._feedforward_step)
 
 
+@njit(cache=True)
+def blend(stiffness: Array, damping: Array, wanted: Array, wanted_damping: Array, share: float) -> None:
+    """Move stiffness and damping by a share of the way to what is wanted.
+
+    A convex combination of positive semi-definite matrices stays positive semi-definite.
+    """
+    for i in range(6):
+        for k in range(6):
+            stiffness[i, k] += share * (wanted[i, k] - stiffness[i, k])
+            damping[i, k] += share * (wanted_damping[i, k] - damping[i, k])
+
+
+@njit(cache=True)
+def slew(now: Array, wanted: Array, step: Array) -> Array:
+    """Return a vector that has gone towards another by at most `step` in each number."""
+    out = np.empty_like(now)
+    for i in range(now.size):
+        out[i] = now[i] + min(max(wanted[i] - now[i], -step[i]), step[i])
+    return out
+
+
+@njit(cache=True)
 def joint_limit_torque(q: Array, dq: Array, lower: Array, upper: Array, margin: float, stiffness: float) -> Array:
     """Return torques that push back from joint limits, shape (n,), N·m; zero outside the margin.
 
     The push is a spring from the edge of the margin; a damper acts only on motion towards the limit, so the joint is
     slowed down before it arrives and leaves freely.
     """
-    joints = zip(q.tolist(), lower.tolist(), upper.tolist(), strict=True)
-    if all(low + margin <= value <= high - margin for value, low, high in joints):
-        return np.zeros_like(q)
-    depth_low = np.maximum(lower + margin - q, 0.0)
-    depth_high = np.maximum(q - (upper - margin), 0.0)
-    approach = np.where(depth_low > 0.0, np.minimum(dq, 0.0), 0.0) + np.where(
-        depth_high > 0.0, np.maximum(dq, 0.0), 0.0
-    )
-    torque: Array = stiffness * (depth_low - depth_high) - 0.2 * stiffness * approach
+    torque = np.zeros_like(q)
+    for i in range(q.size):
+        low, high = lower[i] + margin - q[i], q[i] - (upper[i] - margin)
+        if low > 0.0:
+            torque[i] += stiffness * low - 0.2 * stiffness * min(dq[i], 0.0)
+        if high > 0.0:
+            torque[i] += -stiffness * high - 0.2 * stiffness * max(dq[i], 0.0)
     return torque

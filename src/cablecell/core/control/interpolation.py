@@ -23,6 +23,7 @@ class PoseInterpolator:
         X_base_reference: Reference pose, shape (4, 4).
         twist: Its velocity in base axes, shape (6,), m/s, rad/s.
         acceleration: Likewise, m/s², rad/s².
+        speed_scale: Share of the highest speeds that is used.
         lead_s: By how much the reference of the next period is behind the point that pursues the target, s.
     """
 
@@ -31,6 +32,7 @@ class PoseInterpolator:
         self._dt_s = 1.0 / settings.rate_hz
         rows = max(1, round(settings.smoothing_time_s * settings.rate_hz))
         self._ring = np.zeros((rows, 13))
+        self.speed_scale = 1.0
         self.lead_s = max(0.5 * (rows - 1) - 1.0, 0.0) * self._dt_s
         warm_up()
         self.reset(np.eye(4))
@@ -95,9 +97,9 @@ class PoseInterpolator:
             self._w,
             np.ascontiguousarray(X_base_target),
             twist,
-            s.linear_speed,
+            s.linear_speed * self.speed_scale,
             linear,
-            s.angular_speed,
+            s.angular_speed * self.speed_scale,
             angular,
             self._dt_s,
         )

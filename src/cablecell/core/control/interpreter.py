@@ -196,6 +196,7 @@ class CommandInterpreter:
             self._X_base_target = X_base_reference
             if not is_held:
                 twist_base = self._limited_twist(update, R_tcp)
+                self._stay_in_reach(twist_base, X_base_reference[:3, 3])
         R_target = self._X_base_target[:3, :3]
         feedforward = rotate_six(R_target.T @ R_tcp, update.feedforward_at_tip)
         return ComplianceCommand(
@@ -237,6 +238,15 @@ class CommandInterpreter:
             if norm > limit:
                 twist[part] *= limit / norm
         return twist
+
+    def _stay_in_reach(self, twist: Array, p: Array) -> None:
+        """Take from a twist in base axes what would carry the tool at `p` out of the workspace: it brakes before."""
+        distance = float(np.linalg.norm(p))
+        outward = float(twist[:3] @ p) / max(distance, 1e-9)
+        room = max(self._settings.workspace_reach_m - distance, 0.0)
+        fastest = math.sqrt(room * self._settings.linear_acceleration)  # with half of what it may brake with
+        if outward > fastest:
+            twist[:3] -= (outward - fastest) / max(distance, 1e-9) * p
 
     def _require_target(self, mode: TargetMode) -> None:
         if self.target_mode is not mode:

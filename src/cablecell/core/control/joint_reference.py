@@ -37,6 +37,10 @@ class JointReference:
         self._left = 0
         self.q, self.dq, self.ddq = q.copy(), np.zeros_like(q), np.zeros_like(q)
 
+    def scale_speed(self, scale: float) -> None:
+        """Use a share of the highest joint speeds from now on."""
+        self._stream.scale_speed(scale)
+
     def aim(self, target: Array, ticks: int) -> None:
         """Walk to joint positions from now on, in a number of periods."""
         self._walk = (target - self._target) / ticks

@@ -31,7 +31,7 @@ class JointStream:
             period_s: Time between two positions, s.
         """
         self._lower, self._upper = lower, upper
-        self._velocity, self._acceleration = velocity, acceleration
+        self._highest, self._velocity, self._acceleration = velocity, velocity, acceleration
         self._dt_s = period_s
         self.q: Array = np.zeros_like(lower)
         self.dq: Array = np.zeros_like(lower)
@@ -42,6 +42,10 @@ class JointStream:
         """Go on from positions, at rest."""
         self.q, self.dq = q.copy(), np.zeros_like(q)
         self._wanted, self._rate = q.copy(), np.zeros_like(q)
+
+    def scale_speed(self, scale: float) -> None:
+        """Use a share of the highest speeds from now on."""
+        self._velocity = scale * self._highest
 
     def step(self, wanted: Array) -> Array:
         """Move one period towards the wanted positions and return where the stream is now, shape (n,), rad."""

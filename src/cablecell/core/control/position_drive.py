@@ -11,6 +11,7 @@ from cablecell.core.control.errors import FollowingError
 from cablecell.core.control.impedance import compliance_jacobian
 from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import ArmDynamics, ArmModel
+from cablecell.core.control.posture import is_redundant, posture_rate
 from cablecell.core.control.servo_sag import ServoSag
 from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose, rotate_six, shift_wrench
 
@@ -37,6 +38,7 @@ class PositionDrive:
         self.stream = JointStream(limits.lower, limits.upper, limits.velocity, acceleration, self._dt_s)
         self.law = AdmittanceLaw(settings, loop)
         self._sag = ServoSag(settings, limits.lower.size)
+        self._q_rest = np.zeros(limits.lower.size)
         self._is_streaming = False
         self._is_yielding = False
 
@@ -78,6 +80,7 @@ class PositionDrive:
         self.law.use_frame(np.eye(4))
         self.law.reset(X_base_tcp)
         self._sag.reset()
+        self._q_rest = self.stream.q.copy()
         self.release()
         return X_base_tcp
 
@@ -114,7 +117,10 @@ class PositionDrive:
         lag[:3] = X_wanted[:3, 3] - X_base_comp[:3, 3]
         lag[3:] = log_so3(X_wanted[:3, :3] @ X_base_comp[:3, :3].T)
         twist = twist + _POSE_CORRECTION * (lag - twist * self._dt_s)
-        wanted: Array = self.stream.q + damped_least_squares(J, twist, _IK_DAMPING) * self._dt_s
+        rate = damped_least_squares(J, twist, _IK_DAMPING)
+        if is_redundant(rate.size):
+            rate = rate + posture_rate(J, self.stream.q, self._q_rest)
+        wanted: Array = self.stream.q + rate * self._dt_s
         return wanted
 
     def give_way(self, dynamics: ArmDynamics, wrench_tcp: Array) -> Array:

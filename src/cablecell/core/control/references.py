@@ -47,6 +47,11 @@ class StreamedReferences:
         self._target.reset(X_base_comp)
         self.joints.reset(q)
 
+    def scale_speed(self, scale: float) -> None:
+        """Follow with a share of the highest speeds from now on."""
+        self.pose.speed_scale = scale
+        self.joints.scale_speed(scale)
+
     def hear(self, arrived_s: float) -> None:
         """Note when the newest command arrived, s; called in every period."""
         self._is_new = arrived_s != self._arrived_s

@@ -11,6 +11,7 @@ from cablecell.core.control.impedance import CartesianImpedance, joint_limit_tor
 from cablecell.core.control.joint import JointImpedance, computed_torque
 from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, JointLimits
+from cablecell.core.control.posture import is_redundant, posture_torque
 from cablecell.core.control.trajectory import Reference
 from cablecell.core.geometry import Array, rotate_six, shift_wrench
 
@@ -23,6 +24,11 @@ class TorqueDrive:
         self._impedance = CartesianImpedance(settings)
         self._force = ForceLoop(settings)
         self._joint_impedance = JointImpedance(settings, limits.lower.size)
+        self._q_rest: Array | None = None
+
+    def stand(self, q: Array) -> None:
+        """Take joint positions as the posture that an arm with joints to spare keeps, shape (n,), rad."""
+        self._q_rest = q.copy() if is_redundant(q.size) else None
 
     def reset(self) -> None:
         """Forget the gains of the motion before."""
@@ -33,6 +39,7 @@ class TorqueDrive:
     def comply(
         self,
         dynamics: ArmDynamics,
+        q: Array,
         dq: Array,
         setpoint: ComplianceCommand,
         X_base_reference: Array,
@@ -45,6 +52,7 @@ class TorqueDrive:
 
         Args:
             dynamics: Where the arm is measured to be.
+            q: Joint positions, shape (n,), rad.
             dq: Joint velocities, shape (n,), rad/s.
             setpoint: Gains, feed-forward and compliance frame.
             X_base_reference: Interpolated target of the compliance frame.
@@ -62,7 +70,9 @@ class TorqueDrive:
             else:
                 feedback = _wrench_feedback(setpoint, R_target_tcp, wrench_tcp)
         out = self._impedance.step(dynamics, dq, setpoint, X_base_reference, twist, setpoint.acceleration, feedback)
-        return out.tau, out.is_limited
+        if self._q_rest is None:
+            return out.tau, out.is_limited
+        return out.tau + posture_torque(dynamics.J_base_tcp, dynamics.M, q, dq, self._q_rest), out.is_limited
 
     def update_joints(
         self,
@@ -82,13 +92,15 @@ class TorqueDrive:
         return computed_torque(dynamics.M, target.q - q, target.dq - dq, target.ddq, self._settings.joint_bandwidth)
 
     def bound(self, q: Array, dq: Array, tau: Array) -> Array:
-        """Return torques that push away from the limits of the joints and stay within their effort, shape (n,), N·m."""
+        """Return torques that push away from the limits of the joints, within effort and power, shape (n,), N·m."""
         settings, limits = self._settings, self._limits
         tau = tau + joint_limit_torque(
             q, dq, limits.lower, limits.upper, settings.joint_limit_margin, settings.joint_limit_stiffness
         )
         bounded: Array = np.minimum(np.maximum(tau, -limits.effort), limits.effort)
-        return bounded
+        power = float(bounded @ dq)
+        # What brakes takes power out of the arm; only what drives it is bounded, all joints alike.
+        return bounded if power <= settings.power_limit_w else bounded * (settings.power_limit_w / power)
 
 
 def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array) -> Array:

@@ -223,14 +223,18 @@ class TrajectoryFollower:
         fault: Why it gave up; None otherwise.
         present: Where the arm should be at the time of the last step: what a torque is computed from. What `step`
             returns is one period later: what an arm is told that goes there by itself.
+        speed_scale: Share of its own speed at which the trajectory is played, along the same path; may be changed at
+            any time, and is approached as a cancel slows down.
     """
 
-    def __init__(self, trajectory: JointTrajectory, tolerances: Tolerances, stop_time_s: float) -> None:
+    def __init__(
+        self, trajectory: JointTrajectory, tolerances: Tolerances, stop_time_s: float, speed_scale: float = 1.0
+    ) -> None:
         self._trajectory = trajectory
         self._tolerances = tolerances
         self._stop_time_s = stop_time_s
         self._time_s = 0.0
-        self._rate = 1.0
+        self.speed_scale = self._rate = speed_scale
         self._settled_for_s = 0.0
         self.state = FollowState.RUNNING
         self.fault: ExecutionError | None = None
@@ -259,6 +263,10 @@ class TrajectoryFollower:
                 self.state = FollowState.ABORTED if self.fault is not None else FollowState.CANCELLED
         elif self.state.is_final:
             self._rate = 0.0
+        elif self._rate != self.speed_scale:
+            most = dt_s / self._stop_time_s
+            rate_change = min(max(self.speed_scale - self._rate, -most), most)
+            self._rate += rate_change
         self.present = self._moving(before, rate_change / dt_s)
         self._time_s = min(self._time_s + self._rate * dt_s, float(self._trajectory.times_s[-1]))
         return self._moving(self._sample(), rate_change / dt_s)

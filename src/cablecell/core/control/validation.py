@@ -41,6 +41,9 @@ ANGLE_LIMIT_RAD = 100.0
 OFFSET_LIMIT_M = 1.0
 """Largest distance of a compliance frame from the tcp, m."""
 
+LEAST_SPEED_SCALE = 0.01
+"""Smallest share of the speed: nothing would seem to move below; `stop` is there for rest."""
+
 _SYMMETRY_TOLERANCE = 1e-6
 """Largest |K - K^T| relative to the largest entry."""
 
@@ -162,6 +165,21 @@ def require_feedback_gains(name: str, gains: Array) -> None:
             quantity=f"{name}[{index}]",
             value=gains[index],
             limit=f"[0, {GAIN_LIMIT}]",
+        )
+
+
+def require_speed_scale(scale: float) -> None:
+    """Refuse a share of the speed that is none.
+
+    Raises:
+        CommandRangeError: It is not in [0.01, 1] (code 321).
+    """
+    if not LEAST_SPEED_SCALE <= scale <= 1.0:  # also when it is no number
+        raise CommandRangeError(
+            f"speed_scale = {scale} is outside [{LEAST_SPEED_SCALE}, 1]",
+            quantity="speed_scale",
+            value=scale,
+            limit=f"[{LEAST_SPEED_SCALE}, 1]",
         )
 
 

@@ -23,9 +23,14 @@ from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge
 
 Matrix = NDArray[np.float64]
 
-_SCHEDULE = ((8.0, 1.5, 4, 4), (5.0, 1.0, 4, 2), (3.0, 0.8, 4, 1))  # then range px, blur px, iterations, survivors
-_START_TURN = 1.3  # of the grasp's sigma: where further starts are
+_SCHEDULE = ((8.0, 1.5, 4, 4), (5.0, 1.0, 4, 3), (3.0, 0.8, 4, 2))  # then range px, blur px, iterations, survivors
+_START = 1.3  # of the grasp's sigma: where further starts are
+_SAME_M, _SAME_RAD = 0.0004, 0.01  # fits that are nearer to each other are one
 _INFLATION = 1.5  # of the shared error, over what the means of the edges show after the fit has absorbed some of it
+
+
+_Fit = tuple[float, BoardState, Matrix]
+"""Cost, board, X_tcp_tip."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,9 @@ def see_plug(
     for range_px, blur_px, iterations, survivors in _SCHEDULE:
         candidates = [problem.refine(board, X_tip, search, iterations) for board, X_tip in candidates]
         search = _Search(range_px, blur_px, shared_px)
-        costs = [problem.cost(board, X_tip, search) for board, X_tip in candidates]
-        candidates = [candidates[index] for index in np.argsort(costs)[:survivors]]
+        fits = sorted(((problem.cost(*candidate, search), *candidate) for candidate in candidates), key=lambda f: f[0])
+        fits = _different(fits)[:survivors]
+        candidates = [(board, X_tip) for _, board, X_tip in fits]
     board, X_tip = candidates[0]
     board, X_tip = problem.refine(board, X_tip, search, 6)
     _, _, seen = problem.equations(board, X_tip, search)
@@ -122,10 +128,12 @@ def see_plug(
     if means:
         search = replace(search, shared_px=max(shared_px, _INFLATION * float(np.sqrt(np.mean(np.square(means))))))
     H, _, seen = problem.equations(board, X_tip, search)
-    doubt = _judge(seen, prior, X_tip, settings)
+    P = np.linalg.inv(H + problem.information)
+    doubt = _judge(seen, prior, X_tip, settings) or _outside_gripper(prior, X_tip, P[-6:, -6:], settings)
+    if doubt is None and len(fits) > 1:
+        doubt = _rivals(fits[0], fits[1], seen, settings)
     if doubt is not None:
         return doubt
-    P = np.linalg.inv(H + problem.information)
     cameras = ", ".join(name for name, edge in seen.items() if edge.samples)
     state = PlugState(X_tip, _with_covariance(board, P[:-6, :-6]), P, (*prior.sources, f"plug edges in {cameras}"))
     return state, PlugReport(seen)
@@ -223,10 +231,62 @@ class _Problem:
 
 
 def _starts(X_tcp_tip: Matrix, settings: PlugVisionSettings) -> list[Matrix]:
-    """Return the grasp before looking, and turned about each axis of `tcp`: neighbouring edges are easily confused."""
-    turn = _START_TURN * settings.grasp_sigma_rad
-    steps = [np.zeros(6)] + [sign * turn * np.eye(6)[axis] for axis in (3, 4, 5) for sign in (-1.0, 1.0)]
-    return [exp_se3(step) @ X_tcp_tip for step in steps]
+    """Return the grasp before looking, shifted along the plug, and turned about each axis of `tcp`.
+
+    Neighbouring edges are easily confused, and so is the end of the plug with what lies behind it.
+    """
+    shift, turn = _START * settings.grasp_sigma_m, _START * settings.grasp_sigma_rad
+    turned = [exp_se3(sign * turn * np.eye(6)[axis]) @ X_tcp_tip for axis in (3, 4, 5) for sign in (-1.0, 1.0)]
+    shifted = [X_tcp_tip @ exp_se3(sign * shift * np.eye(6)[2]) for sign in (-1.0, 1.0)]
+    return [X_tcp_tip, *shifted, *turned]
+
+
+def _different(fits: Sequence[_Fit]) -> list[_Fit]:
+    """Return fits without those that are nearly the same as an earlier one."""
+    kept: list[_Fit] = []
+    for fit in fits:
+        steps = [log_se3(invert_pose(other[2]) @ fit[2]) for other in kept]
+        if all(np.linalg.norm(step[:3]) > _SAME_M or np.linalg.norm(step[3:]) > _SAME_RAD for step in steps):
+            kept.append(fit)
+    return kept
+
+
+def _outside_gripper(
+    prior: PlugState, X_tcp_tip: Matrix, covariance: Matrix, settings: PlugVisionSettings
+) -> NoEstimate | None:
+    """Say so when a plug sits where the gripper cannot hold it, even for the worst of the measurement's errors."""
+    step = log_se3(X_tcp_tip @ invert_pose(prior.X_tcp_tip))
+    A = adjoint(X_tcp_tip)
+    in_tcp = A @ covariance @ A.T
+    for part, limit, unit in (
+        (slice(0, 3), settings.grasp_limit_m, "m"),
+        (slice(3, 6), settings.grasp_limit_rad, "rad"),
+    ):
+        off = float(np.linalg.norm(step[part]))
+        allowed = limit + settings.grasp_limit_sigmas * float(np.sqrt(np.linalg.eigvalsh(in_tcp[part, part])[-1]))
+        if off > allowed:
+            return NoEstimate(
+                Reason.INCONSISTENT_VIEWS,
+                f"the plug would sit {off:.4f} {unit} from where it was gripped by design, the gripper holds it "
+                f"within {limit:.4f} {unit}, with the error of the measurement {allowed:.4f} {unit}",
+            )
+    return None
+
+
+def _rivals(
+    best: _Fit, second: _Fit, seen: Mapping[str, EdgeInformation], settings: PlugVisionSettings
+) -> NoEstimate | None:
+    """Say so when the edges fit nearly as well at another place."""
+    asked = sum(edge.asked for edge in seen.values())
+    margin = (second[0] - best[0]) / max(asked, 1)
+    if margin >= settings.min_margin:
+        return None
+    step = log_se3(invert_pose(best[2]) @ second[2])
+    return NoEstimate(
+        Reason.INCONSISTENT_VIEWS,
+        f"the plug fits nearly as well {np.linalg.norm(step[:3]):.4f} m and {np.linalg.norm(step[3:]):.3f} rad away: "
+        f"worse by {margin:.2f} per sample, at least {settings.min_margin:.2f} is needed",
+    )
 
 
 def _judge(

@@ -5,7 +5,8 @@ singular shells every branch of the nominal arm leads to one of the real arm by 
 branches meet, and where they meet differs between the two arms: the nominal arm may have none where the real one has
 two, or two where it has four. There the starts come from the closed form held open beside the shell (shoulder, elbow),
 or from all zeros of the one equation that is left when joint 6 is taken as given (wrist). And since solutions come in
-pairs there, the partner of each that was found is looked for where the fold between the two says it is.
+pairs there, the partner of each that was found is looked for where the fold between the two says it is; where two
+shells meet, all along the way on which the tool hardly moves.
 """
 
 from __future__ import annotations
@@ -16,36 +17,26 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from cablecell.core.motion.chain import compose_into, jacobian, pose_error, tip_pose
-from cablecell.core.motion.ik_kernel import dh_goal, distance, insert_sorted, is_rigid, refine, wrap
-from cablecell.core.motion.ur_geometry import dh_pose, one_branch, shoulder_and_wrist, wrist_miss
+from cablecell.core.motion.chain import jacobian, pose_error, tip_pose
+from cablecell.core.motion.ik_kernel import damped_step, dh_goal, distance, insert_sorted, is_rigid, refine, wrap
+from cablecell.core.motion.ur_geometry import one_branch
+from cablecell.core.motion.wrist_kernel import CIRCLE, add_root, apart, near_wrist
 
 Array = NDArray[np.float64]
-Arm = tuple[Array, Array, Array, Array, Array, Array, float]
-"""(blocks, tip, lengths, X_0_base, X_tip_6, X_06, slack), as `solve_calibrated` has them."""
 
 _NEAR_WRIST = 0.08
-"""Sine of joint 5 below which joint 6 is searched all around."""
+"""Sine of joint 5 below which joint 6 is searched for all around; next to another shell `_NEAR_BOTH`."""
+
+_NEAR_BOTH = 0.35
 
 _NEAR_ELBOW = 0.2
 """Sine of joint 3 below which there are more starts."""
 
-_NEAR_SHOULDER = 0.05
+_NEAR_SHOULDER = 0.1
 """The same, as the part by which the wrist centre is farther out than the shoulder's offset."""
 
 _OPENINGS = (0.0, 0.06, 0.01, 0.17)
 """How far beside the shells of shoulder and elbow starts are, rad."""
-
-_CLOSER = 0.004
-"""And by how much they grow where a closer look is needed, rad, times the square of their number."""
-
-_CIRCLE = 24
-"""Values of joint 6 between which its equation is looked at for zeros."""
-
-_HALVINGS = 26
-
-_ROUNDS = 4
-"""Corrections of a pose, each good to a hundredth of the one before."""
 
 _MOST = 32
 """Room for roots; a chain of six joints has at most 16, and what rounding makes of a double one takes more."""
@@ -55,7 +46,10 @@ _NEAR_SINGULAR = 0.02
 
 _PROBE_RAD = 1e-3
 
-_TURN = 2.0 * math.pi
+_CURVE_STEP_RAD, _CURVE_STEPS = 0.15, 140
+"""Steps along a curve through several roots, and how many of them at most."""
+
+_ROUNDING = 1e-14
 
 
 @njit(cache=True, error_model="numpy")
@@ -88,61 +82,42 @@ def solve_calibrated(
     q = np.empty(6)
     wx, wy = X_06[0, 3] - lengths[5] * X_06[0, 2], X_06[1, 3] - lengths[5] * X_06[1, 2]
     near_shoulder = lengths[3] > (1.0 - _NEAR_SHOULDER) * math.hypot(wx, wy)
-    is_singular = near_shoulder
-    for shoulder in range(0, 8, 4):
-        n, is_aligned = _near_wrist(arm, goal, shoulder, near_shoulder, _CIRCLE, residual_limit, roots, n)
-        is_singular |= is_aligned
-        for branch in range(shoulder, shoulder + 4):
-            for k in range(len(_OPENINGS)):
-                opening = _OPENINGS[k]
-                if not one_branch(lengths, X_06, branch, reference[5], slack, opening, q):
-                    continue
-                near_elbow = abs(math.sin(q[2])) < _NEAR_ELBOW
-                if k > 0 and not (near_shoulder or near_elbow):
+    near_elbow = False
+    for branch in range(8):
+        for shoulder in range(len(_OPENINGS) if near_shoulder else 1):
+            for elbow in range(len(_OPENINGS)):
+                openings = _OPENINGS[shoulder], _OPENINGS[elbow]
+                if not one_branch(lengths, X_06, branch, reference[5], slack, openings[0], openings[1], q):
                     break
-                is_singular |= near_elbow
-                residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if k == 0 else 1e-6)
+                is_stretched = abs(math.sin(q[2])) < _NEAR_ELBOW
+                near_elbow |= is_stretched
+                is_plain = shoulder == 0 and elbow == 0
+                residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12 if is_plain else 1e-6)
                 if residual <= residual_limit:
-                    n = _add(q, roots, n)
-    if is_singular:
+                    n = add_root(q, roots, n)
+                if not is_stretched:
+                    break
+    near_another = near_shoulder or near_elbow
+    wrist_limit = _NEAR_BOTH if near_another else _NEAR_WRIST
+    n, s5 = near_wrist(arm, goal, wrist_limit, CIRCLE, residual_limit, roots, n)
+    if near_another or s5 < wrist_limit:
         n = _pair(blocks, tip, goal, residual_limit, roots, tolerances, n)
         if n % 2 == 1:
             # Solutions come in pairs: one was missed, or a double one counted once. A closer look about the wrist.
-            for shoulder in range(0, 8, 4):
-                n, _ = _near_wrist(arm, goal, shoulder, near_shoulder, 4 * _CIRCLE, residual_limit, roots, n)
+            n, _ = near_wrist(arm, goal, wrist_limit, 4 * CIRCLE, residual_limit, roots, n)
             n = _pair(blocks, tip, goal, residual_limit, roots, tolerances, n)
+    if near_shoulder and s5 < 2.0 * _NEAR_WRIST:
+        n = _connected(blocks, tip, goal, residual_limit, roots, tolerances, n)
     costs = np.empty(found.shape[0])
     count = 0
     for k in range(n):
         is_new = True
         for other in range(k):
-            is_new &= _apart(roots[k], roots[other]) > max(tolerances[k], tolerances[other])
+            is_new &= apart(roots[k], roots[other]) > max(tolerances[k], tolerances[other])
         q[:] = roots[k]
         if is_new and wrap(q, reference, lower, upper, limit_tolerance):
             count = insert_sorted(q, distance(q, reference), found, costs, count)
     return count
-
-
-@njit(cache=True, error_model="numpy")
-def _apart(a: Array, b: Array) -> float:
-    """Return the largest joint difference, whole turns not counted."""
-    largest = 0.0
-    for j in range(a.shape[0]):
-        step = a[j] - b[j]
-        largest = max(largest, abs(step - _TURN * np.round(step / _TURN)))
-    return largest
-
-
-@njit(cache=True, error_model="numpy")
-def _add(q: Array, roots: Array, n: int) -> int:
-    """Add a root unless it is there already; return their number."""
-    for k in range(n):
-        if _apart(q, roots[k]) < 1e-7:
-            return n
-    if n == roots.shape[0]:
-        return n
-    roots[n] = q
-    return n + 1
 
 
 @njit(cache=True, error_model="numpy")
@@ -179,142 +154,100 @@ def _pair(
                     for j in range(6):
                         q[j] = roots[k, j] - step * Vt[5, j]
                     if refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12) <= residual_limit:
-                        n = _add(q, roots, n)
+                        n = add_root(q, roots, n)
         k += 1
     return n
 
 
 @njit(cache=True, error_model="numpy")
-def _near_wrist(
-    arm: Arm,
-    goal: Array,
-    shoulder: int,
-    near_shoulder: bool,
-    circle: int,
-    residual_limit: float,
-    roots: Array,
-    n: int,
-) -> tuple[int, bool]:
-    """Add the roots of one shoulder if its wrist is nearly aligned; return the number of roots, and whether it is."""
-    is_aligned = False
-    is_closer = circle > _CIRCLE
-    for k in range((2 * len(_OPENINGS) if is_closer else len(_OPENINGS)) if near_shoulder else 2):
-        opening = _CLOSER * k**2 if is_closer else _OPENINGS[k]
-        _, s5 = shoulder_and_wrist(arm[2], arm[5], shoulder, arm[6], opening)
-        if s5 < _NEAR_WRIST * (3.0 if near_shoulder else 1.0):
-            is_aligned = True
-            for elbow in range(2):
-                n = _around_wrist(arm, goal, shoulder + elbow, opening, circle, residual_limit, roots, n)
-    return n, is_aligned
-
-
-@njit(cache=True, error_model="numpy")
-def _around_wrist(
-    arm: Arm, goal: Array, branch: int, opening: float, circle: int, residual_limit: float, roots: Array, n: int
+def _connected(
+    blocks: Array, tip: Array, goal: Array, residual_limit: float, roots: Array, tolerances: Array, n: int
 ) -> int:
-    """Add the roots of one shoulder and elbow next to an aligned wrist; return the number of roots.
+    """Add the roots that a way along which the tool hardly moves connects with others; return the number of roots.
 
-    With joint 6 given, the other joints follow in closed form and one equation is left: the tool's axis has no part
-    across joint 6. For the nominal arm its zeros are half a turn apart; a calibrated one has two or four, anywhere.
+    Where two shells meet up to four roots lie along one such way, farther apart than a fold between two tells. Leaving
+    out the equation that holds it, the other five leave a curve through the root; it is followed until it closes.
     """
-    blocks, tip = arm[0], arm[1]
-    q, at, misses = np.empty(6), np.empty(2), np.empty(circle)
-    step = _TURN / circle
-    for k in range(circle):
-        misses[k] = _miss(arm, branch, opening, k * step, q)
-    for k in range(circle):
-        before, now, after = misses[k - 1], misses[k], misses[(k + 1) % circle]
-        if math.isnan(now):
-            continue
-        here = k * step
-        starts = 0
-        if (now <= 0.0) != (after <= 0.0) and not math.isnan(after):
-            at[0], starts = _zero(arm, branch, opening, here, here + step, now <= 0.0), 1
-        elif math.isnan(before) or math.isnan(after):
-            # The elbow reaches no farther: there may be a zero up to where it does.
-            inside, outside = here, here + (step if math.isnan(after) else -step)
-            for _ in range(_HALVINGS):
-                middle = 0.5 * (inside + outside)
-                if math.isnan(_miss(arm, branch, opening, middle, q)):
-                    outside = middle
-                else:
-                    inside = middle
-            at[0], at[1], starts = inside, 0.5 * (here + inside), 2
-            if (_miss(arm, branch, opening, inside, q) <= 0.0) != (now <= 0.0):
-                at[1] = _zero(arm, branch, opening, here, inside, now <= 0.0)
-        elif abs(now) <= min(abs(before), abs(after)) and (now <= 0.0) == (before <= 0.0):
-            # It turns back here: about its extreme there are two zeros, or none.
-            low, high = here - step, here + step
-            for _ in range(_HALVINGS):
-                first, second = low + 0.382 * (high - low), low + 0.618 * (high - low)
-                is_first_nearer = abs(_miss(arm, branch, opening, first, q)) < abs(
-                    _miss(arm, branch, opening, second, q)
+    poses, X, J = np.empty((6, 3, 4)), np.empty((3, 4)), np.empty((6, 6))
+    k = 0
+    while k < n:
+        tip_pose(blocks, tip, roots[k], poses, X)
+        jacobian(poses, X, J)
+        U, sigmas, Vt = np.linalg.svd(J)
+        tolerances[k] = max(tolerances[k], residual_limit / sigmas[5])
+        if sigmas[5] < _NEAR_SINGULAR:
+            for side in (-1.0, 1.0):
+                n, is_closed = _along_curve(
+                    blocks, tip, goal, residual_limit, roots[k].copy(), side * Vt[5].copy(), U.T.copy(), roots, n
                 )
-                at[0] = first if is_first_nearer else second
-                starts = 1
-                if (_miss(arm, branch, opening, at[0], q) <= 0.0) != (now <= 0.0):
-                    middle = at[0]
-                    at[0] = _zero(arm, branch, opening, here - step, middle, now <= 0.0)
-                    at[1] = _zero(arm, branch, opening, middle, here + step, now > 0.0)
-                    starts = 2
+                if is_closed:
                     break
-                if is_first_nearer:
-                    high = second
-                else:
-                    low = first
-        for start in range(starts):
-            if math.isnan(_miss(arm, branch, opening, at[start], q)):
-                continue
-            if refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12) <= residual_limit:
-                n = _add(q, roots, n)
+        k += 1
     return n
 
 
 @njit(cache=True, error_model="numpy")
-def _zero(arm: Arm, branch: int, opening: float, low: float, high: float, is_low_negative: bool) -> float:
-    """Return the joint 6 between two at which what misses the pose changes its sign."""
-    q = np.empty(6)
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        if (_miss(arm, branch, opening, middle, q) <= 0.0) == is_low_negative:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
+def _along_curve(
+    blocks: Array,
+    tip: Array,
+    goal: Array,
+    residual_limit: float,
+    begin: Array,
+    direction: Array,
+    axes: Array,
+    roots: Array,
+    n: int,
+) -> tuple[int, bool]:
+    """Add the roots along the curve on which the pose is reached but for the last of six axes of its error.
 
-
-@njit(cache=True, error_model="numpy")
-def _miss(arm: Arm, branch: int, opening: float, q6: float, q: Array) -> float:
-    """Write the configuration for a joint 6, and return by how much it misses the pose."""
-    lengths, X_06, slack = arm[2], arm[5], arm[6]
-    wanted = np.empty((3, 4))
-    miss = wrist_miss(lengths, X_06, branch, slack, opening, q6, q)
-    for _ in range(_ROUNDS):
-        if not math.isnan(miss):
-            _correct(arm, q, wanted)
-            miss = wrist_miss(lengths, wanted, branch, slack, opening, q6, q)
-    return miss
-
-
-@njit(cache=True, error_model="numpy")
-def _correct(arm: Arm, q: Array, wanted: Array) -> None:
-    """Write the pose at which the nominal arm is about where the real one is to be.
-
-    The two arms differ by a motion that hardly depends on the configuration: that at q is as good as that at the
-    solution, to a hundredth.
+    Returns:
+        The number of roots, and whether the curve came back to where it began.
     """
-    blocks, tip, lengths, X_0_base, X_tip_6, X_06, _ = arm
-    poses, X, real_06 = np.empty((6, 3, 4)), np.empty((3, 4)), np.empty((3, 4))
-    nominal, turn = np.empty((3, 4)), np.empty((3, 4))
-    tip_pose(blocks, tip, q, poses, X)
-    dh_goal(X_0_base, X, X_tip_6, real_06)
-    dh_pose(lengths, q, nominal)
-    # turn = nominal real⁻¹
-    for i in range(3):
-        for j in range(3):
-            turn[i, j] = nominal[i, 0] * real_06[j, 0] + nominal[i, 1] * real_06[j, 1] + nominal[i, 2] * real_06[j, 2]
-    for i in range(3):
-        turn[i, 3] = nominal[i, 3] - (
-            turn[i, 0] * real_06[0, 3] + turn[i, 1] * real_06[1, 3] + turn[i, 2] * real_06[2, 3]
-        )
-    compose_into(turn, X_06, wanted)
+    poses, X, J = np.empty((6, 3, 4)), np.empty((3, 4)), np.empty((6, 6))
+    error, A, wanted = np.empty(6), np.empty((6, 6)), np.zeros(6)
+    q, tangent, trial, start, move = begin.copy(), direction.copy(), np.empty(6), np.empty(6), np.empty(6)
+    before, now, after = 0.0, 0.0, 0.0
+    way, step = 0.0, _CURVE_STEP_RAD
+    for _ in range(_CURVE_STEPS):
+        trial[:] = q + step * tangent
+        is_there = False
+        for _ in range(5):
+            tip_pose(blocks, tip, trial, poses, X)
+            pose_error(X, goal, error)
+            jacobian(poses, X, J)
+            A[:] = axes @ J
+            wanted[:] = axes @ error
+            after = wanted[5]
+            A[5] = tangent
+            wanted[5] = 0.0
+            if np.abs(wanted).max() < 1e-7:
+                is_there = True
+                break
+            if not damped_step(A, wanted, _ROUNDING, move):
+                break
+            trial += move
+        if not is_there:
+            step *= 0.5
+            if step < 0.02 * _CURVE_STEP_RAD:
+                return n, False
+            continue
+        # A zero between, or where it turns back short of one.
+        is_passed = now != 0.0 and (now < 0.0) != (after < 0.0)
+        start[:] = q + now / (now - after) * (trial - q) if is_passed else q
+        turns_back = before != 0.0 and abs(now) <= min(abs(before), abs(after))
+        if (is_passed or turns_back) and refine(
+            blocks, tip, goal, start, 40, 0.1 * residual_limit, 1e-12
+        ) <= residual_limit:
+            n = add_root(start, roots, n)
+        wanted[:] = 0.0
+        wanted[5] = 1.0
+        if not damped_step(A, wanted, _ROUNDING, move):
+            return n, False
+        tangent[:] = move / math.sqrt((move * move).sum())
+        way += step
+        q[:] = trial
+        before, now = now, after
+        step = min(_CURVE_STEP_RAD, 1.5 * step)
+        if way > 4.0 * _CURVE_STEP_RAD and apart(q, begin) < 0.7 * _CURVE_STEP_RAD:
+            return n, True
+    return n, False

@@ -197,7 +197,7 @@ def solve_ur(
     costs, q = np.empty(found.shape[0]), np.empty(6)
     count = 0
     for branch in range(8):
-        if not one_branch(lengths, X_06, branch, reference[5], slack, 0.0, q):
+        if not one_branch(lengths, X_06, branch, reference[5], slack, 0.0, 0.0, q):
             continue
         residual = refine(blocks, tip, goal, q, 40, 0.1 * residual_limit, 1e-12)
         if residual <= residual_limit and wrap(q, reference, lower, upper, limit_tolerance):

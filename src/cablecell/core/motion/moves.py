@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,7 +16,20 @@ from cablecell.core.motion.joint_blend import time_rounded_joint_path
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.planner import PlannerSettings, RrtConnectPlanner
 from cablecell.core.motion.scene import Scene
-from cablecell.core.motion.sequence import Group, JointGoal, SequenceGoal, Tip, check_sequence, grouped, joined
+from cablecell.core.motion.sequence import (
+    Group,
+    JointGoal,
+    LaterGoal,
+    Leg,
+    SequenceGoal,
+    Tip,
+    ToolGoal,
+    about_goal,
+    check_sequence,
+    grouped,
+    joined,
+    led_to,
+)
 from cablecell.core.motion.timing import LineLimits, time_joint_path, time_tool_path
 from cablecell.core.motion.tool_path import ArcPath, LinePath, ToolPath
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, check_trajectory
@@ -30,8 +42,10 @@ _RECHECKED_SHARE = 0.9
 _SAMPLE_S = 0.002
 """Period at which a timed trajectory is looked at, that of a controller."""
 
-_BLEND_SHARES = (1.0, 0.5, 0.25, 0.0)
+_BLEND_SHARES = (1.0, 0.5, 0.25)
 """Shares of the wanted blend radii that are tried, until what is cut off a corner is free."""
+
+_LIMITS = ("velocity", "acceleration", "jerk")
 
 _TCP = Tip()
 
@@ -182,9 +196,16 @@ class MovePlanner:
         scene: Scene,
         margin_m: float,
         *,
-        speed_scale: float = 1.0,
+        limits: MotionLimits | None = None,
     ) -> Trajectory:
         """Return the straight joint line to the first of several goals that has a free one.
+
+        Args:
+            q_start: Present positions, rad.
+            q_goals: Wanted positions, rad.
+            scene: What must not be touched.
+            margin_m: Smallest distance to keep, m.
+            limits: Of the joints; those of the planner where they are not given.
 
         Raises:
             ValueError: There is no goal.
@@ -194,7 +215,7 @@ class MovePlanner:
         """
         if len(q_goals) == 0:
             raise ValueError("a joint line needs at least one goal configuration")
-        start, limits = self.model.check_joint_limits(q_start), self.limits.scaled(speed_scale)
+        start, limits = self.model.check_joint_limits(q_start), limits or self.limits
         first_problem: PathCollisionError | None = None
         for goal in q_goals:
             end = self.model.check_joint_limits(goal)
@@ -212,20 +233,21 @@ class MovePlanner:
     def move_sequence(
         self,
         q_start: ArrayLike,
-        goals: Sequence[SequenceGoal],
+        goals: Sequence[SequenceGoal | LaterGoal],
         line: LineLimits,
         scene: Scene,
         margin_m: float,
         *,
         tip: Tip = _TCP,
-        speed_scale: float = 1.0,
     ) -> Trajectory:
         """Return lines and arcs of the tip and joint lines one after the other, blended where a goal has a radius.
 
         Between joint lines the arm goes round the corner at the speed that its bend allows; between lines and arcs at
-        constant speed of the tip. Where that is slower than to slow down at the corner, and where a joint line meets a
-        line or arc, the two timed motions are blended. Either way the tip leaves its goals by no more than their radii.
-        Where what is cut off a corner is not free, all radii are halved, twice, and then left out.
+        constant speed of the tip. Where that is slower than to slow down at the corner, where a joint line meets a
+        line or arc, and where the pace changes, the two timed motions are blended, within the limits of the fastest
+        motion. Either way the tip leaves its goals by no more than their radii.
+        Each motion by itself has to be free. Where what is cut off a corner is not, all radii are halved, twice, and
+        then left out.
 
         Args:
             q_start: Present positions, rad.
@@ -234,74 +256,65 @@ class MovePlanner:
             scene: What must not be touched.
             margin_m: Smallest distance to keep, m.
             tip: What lines and arcs lead along, and what radii are about.
-            speed_scale: Factor on the limits of velocity and acceleration of joint lines, in (0, 1].
 
         Raises:
             PathGeometryError: There is no goal, the last one has a radius, or an arc has no shape.
-            WorkcellError: As `move_linear` and `move_joint_line` raise it.
+            WorkcellError: As `move_linear` and `move_joint_line` raise it; the message says which goal it is about.
         """
-        check_sequence(goals)
-        start = self.model.check_joint_limits(q_start)
-        is_blended = any(goal.blend_radius_m != 0.0 for goal in goals)
-        for share in _BLEND_SHARES if is_blended else (0.0,):
-            pieces, q = [], start
-            groups = grouped(goals, share)
-            try:
-                for group in groups:
-                    if isinstance(group.goals[0], JointGoal):
-                        points = [q]
-                        for goal in group.goals:
-                            q_goals = self._candidates(goal, points[-1], tip)
-                            one = self.move_joint_line(points[-1], q_goals, scene, margin_m, speed_scale=speed_scale)
-                            points.append(one.goal)
-                        piece = self._joint_group(points, group.radii_m, tip, speed_scale)
-                    else:
-                        piece = self._tool_group(q, group, line, tip)
-                        # Now, so that a joint line that follows does not find its start in collision.
-                        self.check_free(piece, scene, margin_m)
-                    pieces.append(piece)
-                    q = piece.goal
-                whole = self._joined(pieces, [group.radius_m for group in groups[:-1]], tip)
+        legs: list[Leg] = []
+        q = self.model.check_joint_limits(q_start)
+        for number, wanted in enumerate(goals, 1):
+            with about_goal(number, len(goals)):
+                legs.append(self._leg(q, wanted(q) if callable(wanted) else wanted, line, scene, margin_m, tip))
+            q = legs[-1].motion.goal
+        check_sequence([leg.goal for leg in legs])
+        highest = MotionLimits(
+            *(np.max([getattr(leg.limits, name) for leg in legs], axis=0) for name in _LIMITS)  # of each joint
+        )
+        tip_position = self._tip_position(tip)
+        is_blended = any(leg.goal.blend_radius_m != 0.0 for leg in legs)
+        for share in _BLEND_SHARES if is_blended else ():
+            groups = grouped(legs, share)
+            pieces = [self._group_motion(group, line, tip) for group in groups]
+            whole = joined(pieces, [group.radius_m for group in groups[:-1]], highest, tip_position)
+            with contextlib.suppress(PathCollisionError):
                 self.check_free(whole, scene, margin_m)
-            except PathCollisionError:
-                if share == 0.0:
-                    raise
-                continue
-            return whole
-        raise AssertionError("the last share returns or raises")
+                return whole
+        return joined([leg.motion for leg in legs], [0.0] * (len(legs) - 1), highest, tip_position)
 
-    def _joint_group(
-        self, points: Sequence[Array], radii_m: Sequence[float], tip: Tip, speed_scale: float
-    ) -> Trajectory:
-        """Return joint lines in one motion: the faster of going round the corners and of slowing down at them."""
-        limits, names, where = self.limits.scaled(speed_scale), self.model.joint_names, self._tip_position(tip)
-        pieces = [time_joint_path(pair, limits, names) for pair in itertools.pairwise(points)]
+    def _leg(
+        self, q_start: Array, goal: SequenceGoal, line: LineLimits, scene: Scene, margin_m: float, tip: Tip
+    ) -> Leg:
+        limits = self.limits.scaled(goal.velocity_scale, goal.acceleration_scale)
+        X_start = self._tip_pose(q_start, tip)
+        if isinstance(goal, ToolGoal):
+            path, pace = goal.path(X_start), line.scaled(goal.velocity_scale, goal.acceleration_scale)
+            motion = self._along(q_start, path, pace, scene, margin_m, tip, limits)
+        else:
+            candidates = self._candidates(goal, q_start, tip)
+            motion = self.move_joint_line(q_start, candidates, scene, margin_m, limits=limits)
+        return Leg(goal, X_start, motion, limits)
+
+    def _group_motion(self, group: Group, line: LineLimits, tip: Tip) -> Trajectory:
+        """Return legs in one motion: the faster of going round the corners and of slowing down at them."""
+        pieces, limits, where = [leg.motion for leg in group.legs], group.limits, self._tip_position(tip)
         if len(pieces) == 1:
             return pieces[0]
-        rounded = time_rounded_joint_path(points, radii_m, limits, names, where)
-        return min(rounded, joined(pieces, radii_m, limits, where), key=lambda motion: motion.duration_s)
-
-    def _tool_group(self, q_start: Array, group: Group, line: LineLimits, tip: Tip) -> Trajectory:
-        """Return lines and arcs in one motion, at constant speed of the tip unless that is slower than to slow down."""
-        pieces, q = [], q_start
-        for path in group.paths(self._tip_pose(q_start, tip)):
-            pieces.append(time_tool_path(self.ik(tip.frame), q, tip.path_of_frame(path), line, self.limits))
-            q = pieces[-1].goal
-        if len(pieces) == 1:
-            return pieces[0]
-        slowing = self._joined(pieces, group.radii_m, tip)
-        rounded = tip.path_of_frame(group.rounded(self._tip_pose(q_start, tip)))
-        with contextlib.suppress(SingularityError):  # at constant speed a tight corner may be too much for a joint
-            steady = time_tool_path(self.ik(tip.frame), q_start, rounded, line, self.limits)
-            if steady.duration_s <= slowing.duration_s:
+        slowing = joined(pieces, group.radii_m, limits, where)
+        goal, q_start = group.legs[0].goal, pieces[0].start
+        if isinstance(goal, JointGoal):
+            points = [q_start] + [piece.goal for piece in pieces]
+            rounded = time_rounded_joint_path(points, group.radii_m, limits, self.model.joint_names, where)
+            return min(rounded, slowing, key=lambda motion: motion.duration_s)
+        # At constant speed of the tip, which may be too much for a joint in a tight corner.
+        with contextlib.suppress(SingularityError):
+            path, pace = tip.path_of_frame(group.rounded()), line.scaled(goal.velocity_scale, goal.acceleration_scale)
+            steady = led_to(time_tool_path(self.ik(tip.frame), q_start, path, pace, limits), slowing.goal)
+            if steady is not None and steady.duration_s <= slowing.duration_s:
                 return steady
         return slowing
 
-    def _joined(self, pieces: Sequence[Trajectory], radii_m: Sequence[float], tip: Tip) -> Trajectory:
-        return joined(pieces, radii_m, self.limits, self._tip_position(tip))
-
-    def _candidates(self, goal: SequenceGoal, q: Array, tip: Tip) -> Sequence[ArrayLike]:
-        assert isinstance(goal, JointGoal)
+    def _candidates(self, goal: JointGoal, q: Array, tip: Tip) -> Sequence[ArrayLike]:
         if goal.X_base_tip is None:
             return goal.q
         X, ik = tip.to_frame(goal.X_base_tip), self.ik(tip.frame)
@@ -314,9 +327,16 @@ class MovePlanner:
         return tip.of_frame(self.model.fk(self.model.check_joint_limits(q), tip.frame))
 
     def _along(
-        self, q_start: ArrayLike, path: ToolPath, line: LineLimits, scene: Scene, margin_m: float, tip: Tip
+        self,
+        q_start: ArrayLike,
+        path: ToolPath,
+        line: LineLimits,
+        scene: Scene,
+        margin_m: float,
+        tip: Tip,
+        limits: MotionLimits | None = None,
     ) -> Trajectory:
-        trajectory = time_tool_path(self.ik(tip.frame), q_start, tip.path_of_frame(path), line, self.limits)
+        trajectory = time_tool_path(self.ik(tip.frame), q_start, tip.path_of_frame(path), line, limits or self.limits)
         self.check_free(trajectory, scene, margin_m)
         return trajectory
 

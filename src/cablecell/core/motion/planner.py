@@ -173,6 +173,7 @@ class RrtConnectPlanner:
             StartInCollisionError: The start does not keep the margin.
             GoalInCollisionError: No goal keeps the margin.
             NoPlanError: No path was found within the budget.
+            PlannerFaultError: None was but such that break the promise of a search.
         """
         if len(q_goals) == 0:
             raise ValueError("a plan needs at least one goal configuration")
@@ -198,12 +199,19 @@ class RrtConnectPlanner:
                 return _accept(path, start, goal, is_direct=True)
         tried = free[: self._settings.goals_tried]
         backends = (self._settings.backend, "compiled" if self._settings.backend == "ompl" else "ompl")
+        fault: PlannerFaultError | None = None
         for share, backend in zip((0.6, 0.4), backends, strict=True):
             search = search_with_ompl if backend == "ompl" else search_with_compiled_trees
             for goal in tried:
                 path_found = self._search(search, start, goal, checker, truth, share / len(tried))
-                if path_found is not None:
+                if path_found is None:
+                    continue
+                try:
                     return _accept(path_found, start, goal, is_direct=False)
+                except PlannerFaultError as error:
+                    fault = error  # another goal or search may do
+        if fault is not None:
+            raise fault
         raise NoPlanError(
             f"no path to any of {len(tried)} goals within {self._settings.budget_s} s "
             f"at a margin of {1e3 * margin_m:.1f} mm",

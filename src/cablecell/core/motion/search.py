@@ -90,7 +90,7 @@ def search_with_compiled_trees(problem: SearchProblem) -> Array | None:
         )
         if outcome > 0:
             there, back = (_to_root(trees[t], parents[t], int(meeting[t])) for t in range(2))
-            return np.array([*there[::-1], *back[1:]])
+            return np.array([*there[::-1], *back])
         if outcome < 0 or time.monotonic() > end_s:
             return None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cablecell.core.errors import WorkcellError
 from cablecell.core.geometry import invert_pose
 from cablecell.core.motion.blend import blend
 from cablecell.core.motion.errors import PathGeometryError
@@ -16,6 +18,9 @@ from cablecell.core.motion.tool_path import ArcPath, BlendedPath, CarriedPath, L
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory
 
 Array = NDArray[np.float64]
+
+_SAME_RAD = 1e-6
+"""Two solutions for one pose that differ by less are of one branch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +31,21 @@ class ToolGoal:
         X_base_tip: Pose of the tip, shape (4, 4).
         via_m: A point of the arc that leads there, in `base_link`; None for a straight line.
         blend_radius_m: How far from the goal the way may leave it for the next one, m; at 0 the arm rests there.
+        velocity_scale: Share of the limits of velocity, of tip and joints, in (0, 1].
+        acceleration_scale: Share of those of acceleration and jerk, in (0, 1].
     """
 
     X_base_tip: Array
     via_m: tuple[float, float, float] | None = None
     blend_radius_m: float = 0.0
+    velocity_scale: float = 1.0
+    acceleration_scale: float = 1.0
+
+    def path(self, X_start: Array) -> ToolPath:
+        """Return the way of the tip from a pose to this one."""
+        if self.via_m is None:
+            return LinePath(X_start, self.X_base_tip)
+        return ArcPath(X_start, self.via_m, self.X_base_tip)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +57,15 @@ class JointGoal:
         X_base_tip: Pose of the tip, shape (4, 4), whose solutions are tried, those nearest to where the line begins
             first; None where configurations are given.
         blend_radius_m: How far from the goal the way may leave it for the next one, m; at 0 the arm rests there.
+        velocity_scale: Share of the limits of velocity, in (0, 1].
+        acceleration_scale: Share of those of acceleration and jerk, in (0, 1].
     """
 
     q: Sequence[ArrayLike] = ()
     X_base_tip: Array | None = None
     blend_radius_m: float = 0.0
+    velocity_scale: float = 1.0
+    acceleration_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if (len(self.q) > 0) == (self.X_base_tip is not None):
@@ -54,6 +73,9 @@ class JointGoal:
 
 
 SequenceGoal = ToolGoal | JointGoal
+
+LaterGoal = Callable[[Array], SequenceGoal]
+"""A goal that depends on the joint positions its motion begins at, as one relative to where the tip is then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,34 +104,45 @@ class Tip:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Goals that are reached in one motion: joint goals or tool goals whose corners are rounded.
+class Leg:
+    """One motion of a sequence as it is by itself.
 
     Attributes:
-        goals: At least one.
+        goal: Where it ends.
+        X_start: Pose of the tip where it begins.
+        motion: At rest at both ends.
+        limits: What it may use of the joints.
+    """
+
+    goal: SequenceGoal
+    X_start: Array
+    motion: Trajectory
+    limits: MotionLimits
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Legs of one kind and pace that are run in one motion, with rounded corners.
+
+    Attributes:
+        legs: At least one; joint lines, or lines and arcs.
         radii_m: Of the corners between them.
         radius_m: Of the corner after the last of them.
     """
 
-    goals: Sequence[SequenceGoal]
+    legs: Sequence[Leg]
     radii_m: Sequence[float]
     radius_m: float
 
-    def paths(self, X_start: Array) -> list[ToolPath]:
-        """Return the paths of the tip through tool goals, one after the other."""
-        paths: list[ToolPath] = []
-        X = X_start
-        for goal in self.goals:
-            assert isinstance(goal, ToolGoal)
-            paths.append(
-                LinePath(X, goal.X_base_tip) if goal.via_m is None else ArcPath(X, goal.via_m, goal.X_base_tip)
-            )
-            X = np.asarray(goal.X_base_tip, dtype=float)
-        return paths
+    @property
+    def limits(self) -> MotionLimits:
+        """What it may use of the joints."""
+        return self.legs[0].limits
 
-    def rounded(self, X_start: Array) -> ToolPath:
-        """Return them as one, with rounded corners."""
-        return BlendedPath(self.paths(X_start), self.radii_m)
+    def rounded(self) -> ToolPath:
+        """Return the way of the tip along lines and arcs, with rounded corners."""
+        paths = [leg.goal.path(leg.X_start) for leg in self.legs if isinstance(leg.goal, ToolGoal)]
+        return BlendedPath(paths, self.radii_m)
 
 
 def check_sequence(goals: Sequence[SequenceGoal]) -> None:
@@ -130,17 +163,53 @@ def check_sequence(goals: Sequence[SequenceGoal]) -> None:
         )
 
 
-def grouped(goals: Sequence[SequenceGoal], share: float) -> list[Group]:
-    """Return the goals in groups, with a share of their radii."""
+@contextlib.contextmanager
+def about_goal(number: int, count: int) -> Iterator[None]:
+    """Put in front of what is raised which goal of how many it is about; nothing where there is one."""
+    try:
+        yield
+    except WorkcellError as error:
+        if count > 1:
+            error.args = (f"goal {number} of {count}: {error}",)
+        raise
+
+
+def grouped(legs: Sequence[Leg], share: float) -> list[Group]:
+    """Return the legs in groups, with a share of their radii."""
     groups: list[Group] = []
     begin = 0
-    for k, goal in enumerate(goals):
-        goes_on = goal.blend_radius_m * share != 0.0 and k + 1 < len(goals) and isinstance(goals[k + 1], type(goal))
+    for k, leg in enumerate(legs):
+        goes_on = leg.goal.blend_radius_m * share != 0.0 and k + 1 < len(legs) and _go_together(leg, legs[k + 1])
         if not goes_on:
-            radii = [share * one.blend_radius_m for one in goals[begin : k + 1]]
-            groups.append(Group(goals[begin : k + 1], radii[:-1], radii[-1]))
+            radii = [share * one.goal.blend_radius_m for one in legs[begin : k + 1]]
+            groups.append(Group(legs[begin : k + 1], radii[:-1], radii[-1]))
             begin = k + 1
     return groups
+
+
+def _go_together(leg: Leg, other: Leg) -> bool:
+    a, b = leg.goal, other.goal
+    is_same_pace = (a.velocity_scale, a.acceleration_scale) == (b.velocity_scale, b.acceleration_scale)
+    return is_same_pace and isinstance(b, type(a))
+
+
+def led_to(motion: Trajectory, q_goal: Array) -> Trajectory | None:
+    """Return a motion that ends exactly at a configuration next to which it ends; None where that is another one.
+
+    A way that is solved for once more ends within rounding of where it ended before. What is left, of nanoradians, is
+    spread over all of the motion, so that it does nothing to the limits.
+    """
+    offset = q_goal - motion.goal
+    if np.abs(offset).max() > _SAME_RAD:
+        return None
+    h = motion.duration_s
+    u = (motion.times_s / h)[:, None]
+    return replace(
+        motion,
+        q=motion.q + offset * u**3 * (10.0 - 15.0 * u + 6.0 * u**2),
+        dq=motion.dq + offset * 30.0 * u**2 * (1.0 - u) ** 2 / h,
+        ddq=motion.ddq + offset * 60.0 * u * (1.0 - u) * (1.0 - 2.0 * u) / h**2,
+    )
 
 
 def joined(

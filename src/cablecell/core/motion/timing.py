@@ -58,6 +58,12 @@ class LineLimits:
             if not (math.isfinite(value) and value > 0.0):
                 raise ValueError(f"line limit of {name} is {value}; it must be finite and above 0")
 
+    def scaled(self, velocity_scale: float, acceleration_scale: float) -> LineLimits:
+        """Return limits for a slower motion, by factors in (0, 1]; jerk scales with acceleration."""
+        return LineLimits(
+            self.velocity * velocity_scale, self.acceleration * acceleration_scale, self.jerk * acceleration_scale
+        )
+
     def slowed(self, factor: float) -> LineLimits:
         """Return the limits of the same motion in `factor` times the time."""
         return LineLimits(self.velocity / factor, self.acceleration / factor**2, self.jerk / factor**3)

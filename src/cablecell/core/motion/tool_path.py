@@ -25,6 +25,9 @@ ROTATION_WEIGHT_M = 0.25
 _STILL_M = 1e-9
 """A path shorter than this goes nowhere."""
 
+_SAME_M = 1e-6
+"""Points of an arc that are nearer to each other are the same: they say nothing about the circle."""
+
 _FLAT = 1e-6
 """Sine of the angle at the via point below which three points are on a line."""
 
@@ -91,11 +94,8 @@ class ArcPath:
         a, b = via - start, goal - start
         normal = np.cross(a, b)
         scale = float(np.linalg.norm(a) * np.linalg.norm(b))
-        if (
-            float(np.linalg.norm(goal - via)) < _STILL_M
-            or scale < _STILL_M**2
-            or np.linalg.norm(normal) < _FLAT * scale
-        ):
+        nearest = min(float(np.linalg.norm(side)) for side in (a, b, goal - via))
+        if nearest < _SAME_M or np.linalg.norm(normal) < _FLAT * scale:
             raise PathGeometryError(
                 "start, via point and goal of an arc are on a line, or two of them are the same: "
                 f"{_text(start)}, {_text(via)}, {_text(goal)} m",

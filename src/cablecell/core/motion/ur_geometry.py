@@ -69,14 +69,21 @@ def closed_form(lengths: Array, X: Array, q6_if_free: float, slack: float, out: 
     """
     count = 0
     for branch in range(8):
-        if one_branch(lengths, X, branch, q6_if_free, slack, 0.0, out[count]):
+        if one_branch(lengths, X, branch, q6_if_free, slack, 0.0, 0.0, out[count]):
             count += 1
     return count
 
 
 @njit(cache=True, error_model="numpy")
 def one_branch(
-    lengths: Array, X: Array, branch: int, q6_if_free: float, slack: float, opening: float, q: Array
+    lengths: Array,
+    X: Array,
+    branch: int,
+    q6_if_free: float,
+    slack: float,
+    shoulder_opening: float,
+    elbow_opening: float,
+    q: Array,
 ) -> bool:
     """Write the configuration of one branch that reaches a pose; False where there is none.
 
@@ -87,17 +94,18 @@ def one_branch(
         q6_if_free: Joint 6, rad, where the wrist is aligned.
         slack: By how much the argument of an arccosine may exceed 1; it is cut there. Above rounding, what comes out
             may be a start beside the pose, for an arm that departs from the DH form.
-        opening: How far shoulder and elbow are at least from their singular shells, rad: 0 for solutions, more for
-            starts beside a shell.
+        shoulder_opening: How far the shoulder is at least from its singular shell, rad: 0 for solutions, more for
+            starts beside the shell.
+        elbow_opening: The same of the elbow.
         q: Receives the configuration.
 
     Source:
         Own derivation from the DH parameters; checked by forward kinematics in the tests.
     """
-    q1 = _shoulder(lengths, X, branch, slack, opening)
+    q1 = _shoulder(lengths, X, branch, slack, shoulder_opening)
     if math.isnan(q1):
         return False
-    along_x, along_y, c5 = _wrist(X, q1)
+    along_x, along_y, c5 = wrist_axes(X, q1)
     s5 = math.hypot(along_x, along_y)
     if s5 < _WRIST_ALIGNED:
         if (branch & 2) != 0:
@@ -108,35 +116,42 @@ def one_branch(
         q6 = math.atan2(-along_y, -along_x)
     else:
         q6 = math.atan2(along_y, along_x)
-    return _arm(lengths, X, branch, slack, opening, q1, s5, c5, q6, q)
+    return _arm(lengths, X, branch, slack, elbow_opening, q1, s5, c5, q6, q)
 
 
 @njit(cache=True, error_model="numpy")
-def wrist_miss(lengths: Array, X: Array, branch: int, slack: float, opening: float, q6: float, q: Array) -> float:
-    """Write the configuration with a given joint 6 that reaches all of a pose but one turn of the tool.
+def outer_miss(
+    lengths: Array, X: Array, elbow: int, q1: float, q6: float, slack: float, q: Array
+) -> tuple[float, float]:
+    """Write the configuration with given joints 1 and 6 that reaches all of a pose but one shift and one turn.
+
+    Args:
+        lengths: (d1, a2, a3, d4, d5, d6), m.
+        X: Wanted pose of DH frame 6 in DH frame 0.
+        elbow: 0 or 1.
+        q1: Joint 1, rad.
+        q6: Joint 6, rad.
+        slack: As in `one_branch`.
+        q: Receives the configuration.
 
     Returns:
-        The part of the tool's axes, of length 1, across joint 6: 0 where the pose is reached, NaN where shoulder or
-        elbow do not get there.
+        By how much the wrist centre stands farther out from joint 1's plane than it should, m, and the part of the
+        tool's axes, of length 1, across joint 6; both 0 where the pose is reached, NaN where the elbow does not get
+        there.
     """
-    q1 = _shoulder(lengths, X, branch, slack, opening)
-    if math.isnan(q1):
-        return math.nan
-    along_x, along_y, c5 = _wrist(X, q1)
+    along_x, along_y, c5 = wrist_axes(X, q1)
     s6, c6 = math.sin(q6), math.cos(q6)
-    if not _arm(lengths, X, branch, slack, opening, q1, along_x * c6 + along_y * s6, c5, q6, q):
-        return math.nan
-    return along_y * c6 - along_x * s6
+    if not _arm(lengths, X, elbow, slack, 0.0, q1, along_x * c6 + along_y * s6, c5, q6, q):
+        return math.nan, math.nan
+    wx, wy = X[0, 3] - lengths[5] * X[0, 2], X[1, 3] - lengths[5] * X[1, 2]
+    return wx * math.sin(q1) - wy * math.cos(q1) - lengths[3], along_y * c6 - along_x * s6
 
 
 @njit(cache=True, error_model="numpy")
-def shoulder_and_wrist(lengths: Array, X: Array, branch: int, slack: float, opening: float) -> tuple[float, float]:
-    """Return joint 1 of a branch, and the sine of joint 5, not negative; NaN where the shoulder does not reach."""
-    q1 = _shoulder(lengths, X, branch, slack, opening)
-    if math.isnan(q1):
-        return math.nan, math.nan
-    along_x, along_y, _ = _wrist(X, q1)
-    return q1, math.hypot(along_x, along_y)
+def shoulder_fold(lengths: Array, X: Array) -> tuple[float, float]:
+    """Return joint 1 at which the wrist centre is farthest out from its plane, rad, and how far that is, m."""
+    wx, wy = X[0, 3] - lengths[5] * X[0, 2], X[1, 3] - lengths[5] * X[1, 2]
+    return math.atan2(wy, wx) + 0.5 * math.pi, math.hypot(wx, wy)
 
 
 @njit(cache=True, error_model="numpy")
@@ -155,7 +170,7 @@ def _shoulder(lengths: Array, X: Array, branch: int, slack: float, opening: floa
 
 
 @njit(cache=True, error_model="numpy")
-def _wrist(X: Array, q1: float) -> tuple[float, float, float]:
+def wrist_axes(X: Array, q1: float) -> tuple[float, float, float]:
     """Return the sine of joint 5 times cosine and sine of joint 6, and the cosine of joint 5.
 
     They are the tool's axes along joint 1's plane. The length of the first two keeps its digits where the wrist is

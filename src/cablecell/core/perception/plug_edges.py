@@ -24,6 +24,16 @@ Flags = NDArray[np.bool_]
 _ENDS = 0.06  # share of an edge that is left out at both ends, where other edges meet it
 _STEP_PX = 0.5  # between samples of a profile
 _SLIVER_PX = 4.0  # a face seen narrower than this has two edges that cannot be told apart
+_DEPTHS = (
+    0.65,
+    0.5,
+    0.35,
+    0.25,
+    0.15,
+)  # shares of a face, from an edge, at which its colour is taken: deep if it is open
+_COLOUR_LEVELS, _COLOUR_SIGMAS = 4.0, 2.5  # what is another colour: grey levels, and spread of the face's own colour
+_FEWEST_COLOURS = 6
+_ALIKE = 0.1
 _SURFACE_M = 1e-4  # how far inside another box a point must be to count as hidden
 
 
@@ -48,11 +58,14 @@ class EdgePoints:
         points: In the body's frame, shape (n, 3), m.
         along: Direction of the edge of each point, of any length, shape (n, 3).
         edges: Number of the edge of each point, shape (n,).
+        across: From each point straight across its two faces to their other ends, shape (n, 2, 3), m; NaN for a face
+            that looks away.
     """
 
     points: Matrix
     along: Matrix
     edges: NDArray[np.intp]
+    across: Matrix
 
 
 @dataclass(frozen=True)
@@ -64,12 +77,28 @@ class EdgeSamples:
         pixels: Predicted places in the full image, shape (n, 2).
         normals: Unit normals of the projected edges, shape (n, 2).
         edges: Number of the edge of each sample, shape (n,).
+        across_px: From the prediction across the face against the normal and the one along it, in the image, shape
+            (n, 2, 2); NaN where that side is not the body's.
+        inside: Places on these faces that show their colour, shape (n, 2, k, 2); NaN where something hides them.
     """
 
     points: Matrix
     pixels: Matrix
     normals: Matrix
     edges: NDArray[np.intp]
+    across_px: Matrix
+    inside: Matrix
+
+    def of(self, which: Flags) -> EdgeSamples:
+        """Return some of the samples."""
+        return EdgeSamples(
+            self.points[which],
+            self.pixels[which],
+            self.normals[which],
+            self.edges[which],
+            self.across_px[which],
+            self.inside[which],
+        )
 
 
 @dataclass(frozen=True)
@@ -97,10 +126,10 @@ def edges_in_sight(boxes: Sequence[BodyBox], X_optical_body: Matrix, K: Matrix, 
         step_px: Distance of points along an edge.
     """
     eye = -X_optical_body[:3, :3].T @ X_optical_body[:3, 3]
-    points, edges, directions, owners = [], [], [], []
+    points, edges, directions, owners, across = [], [], [], [], []
     number = 0
     for index, box in enumerate(boxes):
-        for ends in _edges_towards(box, eye, _SLIVER_PX / float(K[0, 0])):
+        for ends, faces in _edges_towards(box, eye, _SLIVER_PX / float(K[0, 0])):
             number += 1
             pixels = project(ends, X_optical_body, K)[0]
             length = float(np.linalg.norm(pixels[1] - pixels[0]))
@@ -112,11 +141,14 @@ def edges_in_sight(boxes: Sequence[BodyBox], X_optical_body: Matrix, K: Matrix, 
             edges.append(np.full(count, number, dtype=np.intp))
             owners.append(np.full(count, index, dtype=np.intp))
             directions.append(np.repeat((ends[1] - ends[0])[None, :], count, axis=0))
+            across.append(np.repeat(faces[None, :, :], count, axis=0))
     if not points:
-        return EdgePoints(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, dtype=np.intp))
+        return EdgePoints(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, dtype=np.intp), np.zeros((0, 2, 3)))
     p = np.vstack(points)
     open_ = ~_hidden(p, eye, boxes, np.concatenate(owners))
-    return EdgePoints(p[open_], np.vstack(directions)[open_], np.concatenate(edges)[open_])
+    return EdgePoints(
+        p[open_], np.vstack(directions)[open_], np.concatenate(edges)[open_], np.concatenate(across)[open_]
+    )
 
 
 def visible_edges(
@@ -140,7 +172,8 @@ def visible_edges(
     """
     p, along = sight.points, sight.along
     if len(p) == 0:
-        return EdgeSamples(p, np.zeros((0, 2)), np.zeros((0, 2)), sight.edges)
+        nothing = np.zeros((0, 2))
+        return EdgeSamples(p, nothing, nothing, sight.edges, np.zeros((0, 2, 2)), np.zeros((0, 2, len(_DEPTHS), 2)))
     pixels, _ = project(p, X_optical_body, K)
     ahead, _ = project(p + 1e-4 * along / np.linalg.norm(along, axis=1, keepdims=True), X_optical_body, K)
     tangent = (ahead - pixels) / np.linalg.norm(ahead - pixels, axis=1, keepdims=True)
@@ -148,44 +181,56 @@ def visible_edges(
     inside = np.all((pixels > margin_px) & (pixels < np.array(size_px) - 1.0 - margin_px), axis=1)
     if len(outline):
         inside &= ~in_hull(outline, pixels, margin_px)
-    return EdgeSamples(p[inside], pixels[inside], normals[inside], sight.edges[inside])
+    p, pixels, normals = p[inside], pixels[inside], normals[inside]
+    across_px, places = _faces(p, sight.across[inside], pixels, normals, X_optical_body, K)
+    if len(outline) and len(p):
+        covered = in_hull(outline, np.nan_to_num(places.reshape(-1, 2)), margin_px).reshape(places.shape[:-1])
+        places[covered] = np.nan
+    return EdgeSamples(p, pixels, normals, sight.edges[inside], across_px, places)
 
 
 def find_edges(
-    images: Sequence[tuple[NDArray[np.float32], Matrix]], samples: EdgeSamples, *, range_px: float, min_strength: float
+    images: Sequence[tuple[NDArray[np.float32], Matrix]],
+    samples: EdgeSamples,
+    *,
+    range_px: float,
+    transition_px: float,
+    min_strength: float,
 ) -> EdgeOffsets:
     """Return where the edges are, from images in which the body is at the same place.
 
     The strength at an offset is the weakest over the images (what is behind the body moves, the body does not) plus a
-    little of the mean; it falls off towards the end of the range.
+    little of the mean; it falls off towards the end of the range. An edge ends a face of one colour: where the image
+    has changed from that colour before, what comes farther out is something behind the body, however strong.
 
     Args:
         images: Smoothed colour images, shape (h, w, 3), with the place (x, y) of their first pixel in the full image.
         samples: Where to look.
         range_px: How far to look to either side.
+        transition_px: Within which an edge mixes the colours of its two sides, by blur of the lens and smoothing.
         min_strength: Weakest change of brightness per pixel that counts, grey levels.
     """
     offsets = np.arange(-range_px - 1.0, range_px + 1.0 + 1e-9, _STEP_PX)
     places = samples.pixels[:, None, :] + offsets[None, :, None] * samples.normals[:, None, :]
-    slopes = []
+    slopes, alike = [], np.ones(places.shape[:2])
     for image, corner in images:
         local = (places - corner).astype(np.float32)
-        profile = cv2.remap(image, local[:, :, 0], local[:, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        slope = np.gradient(np.asarray(profile, dtype=np.float64), _STEP_PX, axis=1)
+        profile = np.asarray(_look_up(image, local), dtype=np.float64)
+        slope = np.gradient(profile, _STEP_PX, axis=1)
         slopes.append(np.sqrt(np.mean(slope**2, axis=2)))
+        alike = np.minimum(alike, _ends_its_faces(image, corner, samples, profile, offsets, transition_px))
     stack = np.stack(slopes)
     strength = 0.75 * stack.min(axis=0) + 0.25 * stack.mean(axis=0)
     window = np.exp(-0.5 * (offsets / (0.7 * range_px)) ** 2)
-    weighted = strength * window
+    weighted = strength * window * alike
     best = np.argmax(weighted[:, 1:-1], axis=1) + 1
     rows = np.arange(len(best))
     before, at, after = strength[rows, best - 1], strength[rows, best], strength[rows, best + 1]
     bend = before - 2.0 * at + after
     shift = np.where(bend < -1e-9, 0.5 * (before - after) / np.where(bend < -1e-9, bend, -1.0), 0.0)
     found = offsets[best] + _STEP_PX * np.clip(shift, -1.0, 1.0)
-    keep = (at > min_strength) & (np.abs(found) <= range_px)
-    kept = EdgeSamples(samples.points[keep], samples.pixels[keep], samples.normals[keep], samples.edges[keep])
-    return EdgeOffsets(kept, found[keep], at[keep])
+    keep = (at > min_strength) & (alike[rows, best] > _ALIKE) & (np.abs(found) <= range_px)
+    return EdgeOffsets(samples.of(keep), found[keep], at[keep])
 
 
 def in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> Flags:
@@ -199,8 +244,84 @@ def in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> Flags:
     return np.asarray(np.all(outward < margin_px, axis=0))
 
 
-def _edges_towards(box: BodyBox, eye: Matrix, sliver: float) -> list[Matrix]:
-    """Return the edges, shape (2, 3), of a box that touch a face looking at the eye, but no face seen as a sliver.
+def _look_up(image: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the colours, shape (n, m, 3), at places (x, y) in an image, shape (n, m, 2)."""
+    x, y = places[:, :, 0], places[:, :, 1]
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _faces(
+    points: Matrix, across: Matrix, pixels: Matrix, normals: Matrix, X_optical_body: Matrix, K: Matrix
+) -> tuple[Matrix, Matrix]:
+    """Return `across_px` and `inside` of samples, with the face against the normal first."""
+    count = len(points)
+    shares = np.array([*_DEPTHS, 1.0])
+    p = points[:, None, None, :] + across[:, :, None, :] * shares[None, None, :, None]
+    places = project(p.reshape(-1, 3), X_optical_body, K)[0].reshape(count, 2, len(shares), 2)
+    side = np.einsum("nkj,nj->nk", places[:, :, -1] - pixels[:, None, :], normals)
+    ordered = np.full_like(places, np.nan)
+    for face in (0, 1):
+        against, with_it = side[:, face] < 0.0, side[:, face] > 0.0
+        ordered[against, 0] = places[against, face]
+        ordered[with_it, 1] = places[with_it, face]
+    return ordered[:, :, -1] - pixels[:, None, :], ordered[:, :, :-1].copy()
+
+
+def _ends_its_faces(
+    image: NDArray[np.float32],
+    corner: Matrix,
+    samples: EdgeSamples,
+    profile: Matrix,
+    offsets: Matrix,
+    transition_px: float,
+) -> Matrix:
+    """Return how well each place of a profile ends faces of one colour, from 0 to 1, shape of the profile.
+
+    Args:
+        image: Smoothed colour image.
+        corner: Place (x, y) of its first pixel.
+        samples: Where to look; `inside` shows the colours of the faces, by edge and side.
+        profile: Colours along the normals, shape (n, m, 3).
+        offsets: Of the profile, shape (m,), px.
+        transition_px: So far inside an edge the colour may differ already.
+    """
+    count, length = profile.shape[:2]
+    flat = np.nan_to_num(samples.inside - corner).astype(np.float32).reshape(count, -1, 2)
+    colours = np.asarray(_look_up(image, flat), dtype=np.float64).reshape(*samples.inside.shape[:3], 3)
+    is_open = np.isfinite(samples.inside[..., 0])
+    gap = round(transition_px / _STEP_PX)
+    worst = np.zeros((count, length))
+    for edge in np.unique(samples.edges):
+        members = np.flatnonzero(samples.edges == edge)
+        for side in (0, 1):
+            opened = is_open[members, side]
+            total = np.cumsum(opened.sum(axis=0))
+            if total[-1] < _FEWEST_COLOURS:
+                continue
+            deep = int(np.argmax(total >= _FEWEST_COLOURS)) + 1
+            shown = colours[members, side, :deep][opened[:, :deep]]
+            colour = np.median(shown, axis=0)
+            spread = 1.4826 * np.median(np.abs(shown - colour), axis=0)
+            other = np.abs(profile[members] - colour) / np.maximum(_COLOUR_LEVELS, _COLOUR_SIGMAS * spread)
+            departure = other.max(axis=2)
+            # No farther into the face than to its middle.
+            width = np.abs(np.einsum("ni,ni->n", samples.across_px[members, side], samples.normals[members]))
+            outward = offsets if side == 0 else -offsets
+            departure[outward[None, :] < -0.5 * np.nan_to_num(width)[:, None]] = 0.0
+            if side == 0:
+                until = np.maximum.accumulate(departure, axis=1)
+                until = np.concatenate([np.zeros((len(members), gap)), until[:, :-gap]], axis=1)
+            else:
+                until = np.maximum.accumulate(departure[:, ::-1], axis=1)[:, ::-1]
+                until = np.concatenate([until[:, gap:], np.zeros((len(members), gap))], axis=1)
+            worst[members] = np.maximum(worst[members], until)
+    return np.asarray(np.exp(-0.5 * worst**2))
+
+
+def _edges_towards(box: BodyBox, eye: Matrix, sliver: float) -> list[tuple[Matrix, Matrix]]:
+    """Return the edges of a box that touch a face looking at the eye, but no face seen as a sliver.
+
+    Each comes as its ends, shape (2, 3), and the way across its two faces, shape (2, 3), NaN for an averted one.
 
     Args:
         box: The box.
@@ -227,7 +348,11 @@ def _edges_towards(box: BodyBox, eye: Matrix, sliver: float) -> list[Matrix]:
                 widths = (box.size[second] * above[0] / distance**2, box.size[first] * above[1] / distance**2)
                 if any(0.0 < width < sliver for width in widths):
                     continue
-                found.append(ends)
+                faces = np.zeros((2, 3))
+                faces[0, second] = -s2 * box.size[second]
+                faces[1, first] = -s1 * box.size[first]
+                faces[np.array(above) <= 0.0] = np.nan
+                found.append((ends, faces))
     return found
 
 

@@ -23,6 +23,7 @@ _SLOPE_SHARE = 0.5  # deviation of an edge's shared slope, as a share of that of
 _SIGNS = np.array([[i, j, k] for i in (-1.0, 1.0) for j in (-1.0, 1.0) for k in (-1.0, 1.0)])
 _SMALLEST_REGION_PX = 16
 _COST_PX, _TRUNCATED = 0.7, 9.0
+_LENS_TRANSITION_PX, _BLUR_TRANSITION = 1.0, 2.0  # of an edge: by the lens, and as a multiple of the smoothing
 _MIN_WEIGHT = 2.0  # of the samples of an edge whose mean says something
 
 
@@ -60,6 +61,7 @@ class EdgeInformation:
         edges: Number of different edges among the inliers.
         rms_px: Root mean square distance of the inliers, px.
         means_px: Mean distance of every edge, px; large where the body or its place is not as thought.
+        asked: Number of edge samples that were looked for.
         cost: Squared distances of all looked-for samples in units of `_COST_PX`, truncated; compares starts.
     """
 
@@ -70,6 +72,7 @@ class EdgeInformation:
     edges: int
     rms_px: float
     means_px: tuple[float, ...] = ()
+    asked: int = 0
     cost: float = 0.0
 
 
@@ -113,6 +116,7 @@ def edge_information(
         images.smoothed(blur_px),
         samples,
         range_px=range_px,
+        transition_px=_LENS_TRANSITION_PX + _BLUR_TRANSITION * blur_px,
         min_strength=settings.min_strength,
     )
     if len(found.offset_px) < 6:
@@ -148,6 +152,7 @@ def edge_information(
         edges=len(np.unique(found.samples.edges[good])),
         rms_px=float(np.sqrt((weight * r**2).sum() / max(float(weight.sum()), 1e-9))),
         means_px=tuple(means),
+        asked=asked,
         cost=_TRUNCATED * (asked - len(r)) + float(np.minimum((r / _COST_PX) ** 2, _TRUNCATED).sum()),
     )
 

@@ -188,7 +188,7 @@ def _dh(q: Array) -> Array:
 
 
 def _gravity_torque(rng: np.random.Generator) -> Result:
-    """Largest difference of the engine's gravity torques from pinocchio's, N·m."""
+    """Largest difference of the engine's gravity torques, and of the arm's own, from pinocchio's, N·m."""
     machine = exact_machine(rng, has_rotors=False)
     world, worst = machine.world, 0.0
     for _ in range(10):
@@ -196,7 +196,8 @@ def _gravity_torque(rng: np.random.Generator) -> Result:
         positions = [*q.tolist(), *world.all_positions()[6:]]
         still = [0.0] * len(positions)
         found = p.calculateInverseDynamics(world.arm, positions, still, still, physicsClientId=world.client)[:6]
-        worst = max(worst, float(np.abs(np.array(found) - _gravity_torques(q)).max()))
+        for torques in (found, world.gravity.torques(q.tolist())):
+            worst = max(worst, float(np.abs(np.array(torques) - _gravity_torques(q)).max()))
     machine.disconnect()
     return worst, 1.0e-3, {}
 

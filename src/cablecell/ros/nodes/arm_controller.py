@@ -125,6 +125,7 @@ class ArmController(CellNode[ArmControllerParameters]):
 
     def _publish_latched(self) -> None:
         self._output.publish_latched(time.time_ns())
+        self._answers.publish_latched()
         self._extras.publish_latched()
 
     def _take(self, convert: Callable[[Any], Streamed], stamp_of: Callable[[Any], int]) -> Callable[[Any], None]:

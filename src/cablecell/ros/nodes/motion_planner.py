@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cablecell_interfaces.action import MoveTo
+from cablecell_interfaces.action import MoveSequence, MoveTo
 from cablecell_interfaces.msg import PortEstimateArray
-from cablecell_interfaces.srv import EditScene, PlanMotion, SetLayout
+from cablecell_interfaces.srv import EditScene, PlanMotion, PlanSequence, SetLayout
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
@@ -45,8 +45,15 @@ from cablecell.ros.planner_errors import (
     MoveTimeoutError,
 )
 from cablecell.ros.planner_messages import to_joint_trajectory, to_preview
-from cablecell.ros.planner_moves import MoveMaker, MoveRequest, Plan, parse_named_targets, read_target, thinned
+from cablecell.ros.planner_moves import MoveMaker, Plan, thinned
 from cablecell.ros.planner_scene import PlanningScene
+from cablecell.ros.planner_targets import (
+    MoveRequest,
+    SequenceRequest,
+    parse_named_targets,
+    read_sequence,
+    read_target,
+)
 
 _POLL_S = 0.01
 _PLAN_OVERRUN_S = 20.0
@@ -79,6 +86,7 @@ class _Move:
     """A running move."""
 
     goal: RunningGoal
+    feedback_type: Any
     end_s: float
     reported_s: float = -math.inf
 
@@ -88,14 +96,14 @@ class _Move:
         if not at_once and now_s - self.reported_s < _FEEDBACK_S:
             return
         self.reported_s = now_s
-        feedback = MoveTo.Feedback(phase=phase)
+        feedback = self.feedback_type(phase=phase)
         feedback.progress = min(1.0, elapsed_s / duration_s) if duration_s > 0.0 else 0.0
         fill_time(feedback.time_remaining, max(0, round(1e9 * (duration_s - elapsed_s))))
         self.goal.publish_feedback(feedback)
 
 
 class MotionPlannerNode(CellNode[MotionPlannerParameters]):
-    """Serves `move_to`, `plan_motion`, `set_planning_layout`, `edit_planning_scene`; publishes previews of its plans.
+    """Serves moves and sequences of moves, their plans alone, and edits of its scene; publishes previews of its plans.
 
     Plans run one after the other in a thread of their own, so that cancels, states and parameters are answered
     meanwhile: the sampling planner calls back into Python all the time, and others get their turn then.
@@ -147,6 +155,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
             self._created.callback(self.destroy_subscription, subscription)
         for service, name, answer in (
             (PlanMotion, "plan_motion", self._answer_plan),
+            (PlanSequence, "plan_sequence", self._answer_plan_sequence),
             (SetLayout, "set_planning_layout", self._answer_layout),
             (EditScene, "edit_planning_scene", self._answer_edit),
         ):
@@ -158,8 +167,16 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
             longest_s=settings.controller_timeout_s + 1.0,
             busy=lambda: MoveBusyError("another move is running; cancel it first, or preempt it"),
         )
-        self._action = GoalRunner(self, MoveTo, "move_to", self._run_move, threading.Lock(), turns=turns)
-        self._created.callback(self._action.destroy)
+        lock = threading.Lock()
+        self._actions = [
+            GoalRunner(self, kind, name, run, lock, turns=turns)
+            for kind, name, run in (
+                (MoveTo, "move_to", self._run_move),
+                (MoveSequence, "move_sequence", self._run_sequence),
+            )
+        ]
+        for action in self._actions:
+            self._created.callback(action.destroy)
 
     def teardown(self) -> None:
         """Destroy the interfaces, as many as there are."""
@@ -172,7 +189,8 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
     def stop(self) -> None:
         """Let a running move stop the arm, then leave the arm alone."""
         # The move sees that the node is no longer active, and ends within the time the controller is given.
-        self._action.join(self.parameters.values.controller_timeout_s + 1.0)
+        for action in self._actions:
+            action.join(self.parameters.values.controller_timeout_s + 1.0)
         self._arm.close()
 
     def _publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
@@ -203,10 +221,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         return fill_result(response, None)
 
     def _answer_plan(self, request: Any, response: Any) -> Any:
-        begun_s = time.monotonic()
-        try:
-            if not self.is_active:
-                raise NotActiveError(f"{self.get_fully_qualified_name()} is not active; activate it first")
+        def plan() -> Plan:
             limit_s = 1e-9 * time_ns(request.planning_time_limit)
             if limit_s <= 0.0:
                 raise MoveRequestError(
@@ -216,15 +231,35 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
                     limit="above 0",
                     unit="s",
                 )
-            move = read_target(request.target, self._model, self._scene, self._named)
-            start = self._start_positions(request.start)
-            plan = self._plan(move, start, limit_s, _no_check)
+            move = read_target(request.target, *self._known)
+            found = self._plan(move, self._start_positions(request.start), limit_s, _no_check)
+            response.attempts = found.attempts
+            return found
+
+        return self._answer_with(plan, response)
+
+    def _answer_plan_sequence(self, request: Any, response: Any) -> Any:
+        def plan() -> Plan:
+            sequence = read_sequence(request.items, *self._known)
+            return self._plan(sequence, self._start_positions(request.start), math.inf, _no_check)
+
+        return self._answer_with(plan, response)
+
+    def _answer_with(self, plan: Callable[[], Plan], response: Any) -> Any:
+        begun_s = time.monotonic()
+        try:
+            if not self.is_active:
+                raise NotActiveError(f"{self.get_fully_qualified_name()} is not active; activate it first")
+            response.trajectory = to_joint_trajectory(plan().trajectory)
         except WorkcellError as error:
             return fill_result(response, error)
-        response.attempts = plan.attempts
-        response.trajectory = to_joint_trajectory(plan.trajectory)
         fill_time(response.planning_time, round(1e9 * (time.monotonic() - begun_s)))
         return fill_result(response, None)
+
+    @property
+    def _known(self) -> tuple[RobotModel, PlanningScene, dict[str, dict[str, float]]]:
+        """What a target is resolved with."""
+        return self._model, self._scene, self._named
 
     def _start_positions(self, start: Any) -> np.ndarray:
         """Return the start of a plan: given, or measured where it is not."""
@@ -244,7 +279,9 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         q = self._arm.positions_at_rest(_no_check)
         return np.array([given.get(name, value) for name, value in zip(names, q, strict=True)])
 
-    def _plan(self, move: MoveRequest, start: np.ndarray, limit_s: float, check: Callable[[], None]) -> Plan:
+    def _plan(
+        self, move: MoveRequest | SequenceRequest, start: np.ndarray, limit_s: float, check: Callable[[], None]
+    ) -> Plan:
         """Plan in the planner's thread and publish the preview; `check` may end the wait, not the thread's work.
 
         Raises:
@@ -272,7 +309,9 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
             time.sleep(_POLL_S)
         return future.result()
 
-    def _plan_and_preview(self, move: MoveRequest, start: np.ndarray, scene: Scene, budget_s: float) -> Plan:
+    def _plan_and_preview(
+        self, move: MoveRequest | SequenceRequest, start: np.ndarray, scene: Scene, budget_s: float
+    ) -> Plan:
         """Plan; the planner's thread alone uses the planner's memory."""
         found = self._maker.plan(move, start, scene, budget_s)
         plan = Plan(thinned(found.trajectory), found.attempts)
@@ -283,27 +322,33 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         return plan
 
     def _run_move(self, goal: RunningGoal) -> Any:
+        return self._run(goal, MoveTo.Feedback, lambda: read_target(goal.request.target, *self._known))
+
+    def _run_sequence(self, goal: RunningGoal) -> Any:
+        return self._run(goal, MoveSequence.Feedback, lambda: read_sequence(goal.request.items, *self._known))
+
+    def _run(self, goal: RunningGoal, feedback_type: Any, read: Callable[[], MoveRequest | SequenceRequest]) -> Any:
+        """Read, plan and execute a goal; however it ends, its result says where the joints are then."""
         limit_s = 1e-9 * time_ns(goal.request.time_limit)
+        end_s = time.monotonic() + limit_s if limit_s > 0.0 else math.inf
         try:
-            self._move(_Move(goal, time.monotonic() + limit_s if limit_s > 0.0 else math.inf))
+            self._go(_Move(goal, feedback_type, end_s), read())
         finally:
             measured = self._arm.measured()
             goal.result.final_positions = [] if measured is None else measured.tolist()
         return goal.result
 
-    def _move(self, move: _Move) -> None:
-        request, feedback = move.goal.request, MoveTo.Feedback
-        check = self._checker(move)
-        target = read_target(request.target, self._model, self._scene, self._named)
+    def _go(self, move: _Move, target: MoveRequest | SequenceRequest) -> None:
+        feedback, check = move.feedback_type, self._checker(move)
         move.report(feedback.PHASE_PLANNING)
         start = self._arm.positions_at_rest(check)
         plan = self._plan(target, start, max(_POLL_S, move.end_s - time.monotonic()), check)
+        duration_s = plan.trajectory.duration_s
         move.goal.result.attempts = plan.attempts
         move.goal.result.trajectory = to_joint_trajectory(plan.trajectory)
-        if request.plan_only:
+        if move.goal.request.plan_only:
             return
         check()
-        duration_s = plan.trajectory.duration_s
 
         def report(elapsed_s: float) -> None:
             phase = feedback.PHASE_EXECUTING if elapsed_s < duration_s else feedback.PHASE_SETTLING
@@ -334,7 +379,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
                     unit="s",
                 )
             if error is not None:
-                move.report(MoveTo.Feedback.PHASE_STOPPING)
+                move.report(move.feedback_type.PHASE_STOPPING)
                 raise error
 
         return check
