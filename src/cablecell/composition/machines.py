@@ -126,6 +126,7 @@ class Backend:
         tool_payload: What hangs on the force sensor without anything gripped.
         payload: Returns what hangs on it with the plug that is gripped now, nominally.
         set_arm_payload: Tells the arm what it carries beyond its tool: mass, kg, and centre in `tcp`, m.
+        arm_payload: Returns what the arm believes to carry, likewise; None where it does not say.
         make_extras: Makes what this kind of machine offers beside its arm.
     """
 
@@ -138,6 +139,7 @@ class Backend:
     tool_payload: Payload
     payload: Callable[[], Payload]
     set_arm_payload: Callable[[float, Array], None]
+    arm_payload: Callable[[], tuple[float, Array] | None] = lambda: None
     make_extras: Callable[[ExtrasHost], BackendExtras] = lambda host: NoExtras()
 
 

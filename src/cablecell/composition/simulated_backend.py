@@ -138,6 +138,7 @@ def backend_of(cell: SimulatedCell) -> Backend:
         tool_payload=TOOL_PAYLOAD,
         payload=lambda: cell.payload(tool_frames["ft_frame"]),
         set_arm_payload=lambda mass, centre: cell.machine.arm.set_payload(mass, centre.tolist()),
+        arm_payload=lambda: (cell.machine.arm.payload[0], np.array(cell.machine.arm.payload[1])),
         make_extras=lambda host: _extras(host, cell),
     )
 

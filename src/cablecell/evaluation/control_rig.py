@@ -16,13 +16,18 @@ import pybullet as p
 from numpy.typing import NDArray
 
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.composition.simulated_backend import payload_with_plug
+from cablecell.composition.simulated_backend import TOOL_PAYLOAD, payload_with_plug
 from cablecell.composition.simulated_cell import load_scene
 from cablecell.configuration import load_connectors, load_simulation, load_trials
+from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.arm_controller import ArmController
+from cablecell.core.control.held_weight import HeldPayload, HeldTorques, corrected_payload, sensed_payload
+from cablecell.core.control.payload_motion import plan_payload_motion
 from cablecell.core.control.robot_arm import RobotArm
+from cablecell.core.control.trajectory import JointTrajectory, Tolerances
+from cablecell.core.fusion.payload import CarriedPayload, PayloadReadings, carried_payload
 from cablecell.core.fusion.wrench import Tare, WrenchCompensator
 from cablecell.core.geometry import invert_pose, make_pose, rotation_from_quat
 from cablecell.core.motion.model import RobotModel
@@ -40,6 +45,7 @@ LINK = ServoLink(delay_s=0.004, jitter_s=0.002)
 LOOP = ContactLoop(0.022, 0.013, 40000.0, 30.0, tool_mass_kg=1.1, tool_centre_m=(0.0, 0.0, -0.1))
 """What its controller believes of that, as `config/robots/loopback.yaml` has it."""
 _PLATE_M = (0.03, 0.03, 0.005)
+_FELT_S = 0.2
 _SETTLE_PERIODS, _TARE_PERIODS = 150, 64
 
 
@@ -85,6 +91,7 @@ class ControlRig:
         control: ControlSettings | None = None,
         is_exact: bool = False,
         has_cable: bool = True,
+        plug_mass_kg: float | None = None,
     ) -> None:
         """Set up a machine at home.
 
@@ -94,6 +101,7 @@ class ControlRig:
             control: Settings of the controller.
             is_exact: Whether every error is switched off, and there is no cable.
             has_cable: Whether there is one otherwise; a cable swings on when the arm has stopped.
+            plug_mass_kg: What the plug really weighs, kg; arm and controller go on believing what is described.
         """
         settings = load_simulation()
         if is_exact:
@@ -102,7 +110,9 @@ class ControlRig:
             cable = settings.cable.model_copy(update={"is_present": False})
             settings = settings.model_copy(update={"cable": cable})
         trial = load_trials().trials["trial_1"]
-        scene = load_scene(trial, load_connectors())
+        connectors = load_connectors()
+        weighed = connectors if plug_mass_kg is None else {n: _weighing(c, plug_mass_kg) for n, c in connectors.items()}
+        scene = load_scene(trial, weighed)
         self.machine = SimulatedMachine(scene, settings, seed=seed)
         self.machine.connect()
         self.model = RobotArm(robot(), rotor_inertia=np.array(settings.arm.rotor_inertia_kg_m2))
@@ -111,13 +121,18 @@ class ControlRig:
         self.controller = ArmController(self.model, control, command_mode=mode, loop=LOOP if is_position else None)
         self._servo = ServoArm(self.machine, LINK, seed) if is_position else None
         X_tcp_ft = robot().relative_pose("tcp", "ft_frame")
-        connector = scene.ports[scene.target].connector
+        connector = connectors[scene.ports[scene.target].connector.name]
+        if plug_mass_kg is not None:
+            x, y, z = connector.plug.com_m
+            com = self.machine.world.X_tcp_tip_nominal.apply((x, y, z))
+            self.machine.arm.set_payload(connector.plug.mass_kg, com)
         payload = payload_with_plug(connector, self.machine.world.X_tcp_tip_nominal, X_tcp_ft)
         self.compensator = WrenchCompensator(X_tcp_ft, cutoff_hz=CUTOFF_HZ, rate_hz=control.rate_hz, payload=payload)
         self.push: Push | None = None
         self.wrench: Array | None = None
         self.tick_s: list[float] = []
         self._is_tared = False
+        self._gain_error = settings.wrench_sensor.gain_error
         self._plate: int | None = None
         held = self.machine.world.held
         assert held is not None
@@ -149,6 +164,7 @@ class ControlRig:
         began = time.process_time()
         command = self.controller.tick(state, self.wrench, self.now_s)
         self.tick_s.append(time.process_time() - began)
+        self._command = command
         if self._servo is None:
             self.machine.arm.command(command)
             self.machine.cycle(DT_S)
@@ -181,6 +197,41 @@ class ControlRig:
         self.compensator.tare(tare.mean(), self.model.dynamics(self.state().q).X_base_tcp[:3, :3])
         self._is_tared = True
 
+    def identify(self, *, apply: bool) -> tuple[CarriedPayload, HeldPayload]:
+        """Find what is carried by a short motion, as the node does; with `apply`, take it over.
+
+        Returns:
+            What the force sensor says, and what is reported: by the torques of the arm where they tell.
+        """
+        state, limits = self.state(), self.model.joint_limits
+        dynamics = self.model.dynamics(state.q)
+        motion = plan_payload_motion(state.q, dynamics.J_base_tcp, dynamics.X_base_tcp[:3, :3], limits)
+        readings = PayloadReadings(tuple(look.orientation for look in motion.looks))
+        torques = HeldTorques(len(motion.looks))
+        follower = self.controller.start_trajectory(motion.trajectory, Tolerances(), state.q)
+        X_tcp_ft = robot().relative_pose("tcp", "ft_frame")
+        while not follower.state.is_final:
+            self.tick()
+            look = motion.look_at(follower.progress * motion.duration_s)
+            if look is not None:
+                sample = self.machine.wrench_sensor.read() if self._servo is None else self._servo.report()[1]
+                R_base_tcp = self.controller.report.X_base_tcp[:3, :3]
+                readings.add(look, R_base_tcp @ X_tcp_ft[:3, :3], sample)
+                torques.add(look, self.state().q, self._command.values)
+        estimate = readings.identify()
+        carried = carried_payload(estimate, TOOL_PAYLOAD, gain_error=self._gain_error)
+        found = sensed_payload(carried, X_tcp_ft)
+        if self._servo is None:
+            mass, com = self.machine.arm.payload
+            weight = torques.identify(self.model.dynamics)
+            found = corrected_payload((mass, np.array(com)), weight, carried) or found
+        if apply:
+            self.machine.arm.set_payload(max(found.mass_kg, 0.0), found.centre.tolist())
+            self.compensator.set_payload(estimate.payload)
+            self.compensator.set_bias(estimate.bias)
+            self._is_tared = True
+        return carried, found
+
     # Truth -----------------------------------------------------------------------------------------------------
 
     def X_base_tcp(self) -> Array:  # noqa: N802 - frame notation (ADR 0001)
@@ -188,6 +239,28 @@ class ControlRig:
         world = self.machine.world
         X_world_base = _matrix(world.frame("base_link"))
         return np.asarray(invert_pose(X_world_base) @ _matrix(world.tcp()))
+
+    def plug_centre(self) -> Array:
+        """Return where the centre of mass of the plug really is in `tcp`, m."""
+        world = self.machine.world
+        assert world.held is not None
+        X: Array = np.asarray(invert_pose(_matrix(world.tcp())) @ _matrix(world.held.com()))
+        return X[:3, 3]
+
+    def free_wrench(self, turn: Array) -> Array:
+        """Turn the joints by some angles, rad, and return the mean wrench that is felt there, N, N·m."""
+        q = self.state().q
+        still = np.zeros((2, q.size))
+        trajectory = JointTrajectory(np.array([0.0, 1.0]), np.array([q, q + turn]), still, still)
+        self.controller.start_trajectory(trajectory, Tolerances(), q)
+        self.run(1.3)
+        felt: list[Array] = []
+        for _ in range(round(_FELT_S / DT_S)):
+            self.tick()
+            if self.wrench is not None:
+                felt.append(self.wrench)
+        mean: Array = np.mean(felt, axis=0)
+        return mean
 
     def speed(self) -> float:
         """Return how fast the tool really is, m/s."""
@@ -235,6 +308,13 @@ class ControlRig:
         link, client = world.joints[push.joint], world.client
         p.applyExternalForce(world.arm, link, push.force.tolist(), push.point.tolist(), p.WORLD_FRAME, client)
         p.applyExternalTorque(world.arm, link, push.torque.tolist(), p.WORLD_FRAME, client)
+
+
+def _weighing(connector: Connector, mass_kg: float) -> Connector:
+    """Return a connector whose plug has another mass, equally spread."""
+    plug = connector.plug
+    inertia = [v * mass_kg / plug.mass_kg for v in plug.inertia_kg_m2]
+    return connector.model_copy(update={"plug": plug.model_copy(update={"mass_kg": mass_kg, "inertia_kg_m2": inertia})})
 
 
 def _matrix(pose: Pose) -> Array:

@@ -61,6 +61,11 @@ class SimulatedArm:
         """How positions are followed: the sensor's latency and filter, and the lag of the drives."""
         return ServoResponse(delay_s=0.006, lag_s=0.005)
 
+    @property
+    def payload(self) -> tuple[float, Vec3]:
+        """What gravity compensation believes to carry beyond the tool: mass, kg, and centre of mass in `tcp`, m."""
+        return self._payload
+
     def set_payload(self, mass_kg: float, com_m: Sequence[float]) -> None:
         """Tell the arm's gravity compensation what it carries beyond its own tool.
 

@@ -53,6 +53,12 @@ class ArmControllerParameters(ControlSettings):
     tare_time_s: float = parameter(
         0.128, "Time over which a tare averages the force sensor.", unit="s", minimum=0.04, maximum=2.0
     )
+    wrench_gain_error: float = parameter(
+        0.01,
+        "Relative error of the gain of an axis of the force sensor (1 sigma): how well a mass can be identified.",
+        minimum=0.0,
+        maximum=0.2,
+    )
     wrench_cutoff_hz: float = parameter(60.0, "Low-pass of the contact wrench.", unit="Hz", minimum=1.0, maximum=250.0)
     gripper_force_n: float = parameter(
         60.0, "Grip force where a goal asks for none.", unit="N", minimum=1.0, maximum=130.0

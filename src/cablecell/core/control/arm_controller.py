@@ -81,7 +81,7 @@ class ArmController:
         self._follower: TrajectoryFollower | None = None
         self._compliance: ComplianceCommand | None = None
         self._compliance_at_s = -math.inf
-        self._X_tcp_comp = np.eye(4)
+        self._X_tcp_comp, self._X_comp_tcp = np.eye(4), np.eye(4)
         self._fault: ExecutionError | None = None
         self._report: ControllerReport | None = None
 
@@ -253,7 +253,9 @@ class ArmController:
             self.stop(felt)
         if isinstance(felt, SensorFaultError):
             return
-        if self._drive is None:
+        if self._drive is None and wrench_tcp is None:
+            self._observer.reset()  # the work of the tool cannot be told from a hit
+        elif self._drive is None:
             self._observer.observe(dynamics, self._model.coupling(state.q, state.dq), state.dq, wrench_tcp)
             hit = self._observer.hit()
             if hit is not None:
@@ -296,7 +298,7 @@ class ArmController:
             self._follower.cancel()
         self._mode = mode
         self._standstill.end()
-        self._X_tcp_comp = np.eye(4)
+        self._X_tcp_comp, self._X_comp_tcp = np.eye(4), np.eye(4)
         self._torques.reset()
         self._torques.stand(q)
         X_begin = dynamics.X_base_tcp if self._drive is None else self._drive.enter(dynamics)
@@ -318,7 +320,7 @@ class ArmController:
             references.move_frame(X_old_new)
             if self._drive is not None:
                 self._drive.law.use_frame(setpoint.X_tcp_comp)
-            self._X_tcp_comp = setpoint.X_tcp_comp
+            self._X_tcp_comp, self._X_comp_tcp = setpoint.X_tcp_comp, invert_pose(setpoint.X_tcp_comp)
         if is_held:
             braking = references.brake()
             R_target_tcp = references.pose.X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
@@ -357,7 +359,7 @@ class ArmController:
             tau, is_limited = torques.comply(
                 dynamics, q, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
             )
-            reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
+            reference = X_reference @ self._X_comp_tcp
         elif self._mode is ControllerMode.JOINT_UPDATE:
             update = self._joint_target(is_held=is_held)
             tau = torques.update_joints(dynamics, q, dq, self._references.joints, update, is_held=is_held)
@@ -405,7 +407,7 @@ class ArmController:
             X_reference = self._references.pose.X_base_reference
             twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
-            reference = X_reference @ invert_pose(setpoint.X_tcp_comp)
+            reference = X_reference @ self._X_comp_tcp
         elif self._mode is ControllerMode.JOINT_UPDATE:
             self._joint_target(is_held=is_held)
             wanted = self._references.joints.q

@@ -63,17 +63,24 @@ class PayloadEstimate:
         payload: Mass and centre.
         bias: Sensor bias in `ft_frame`, shape (6,), N, N·m.
         mass_sigma_kg: One standard deviation of the mass, kg.
+        moment_sigma_kg_m: One standard deviation of mass times centre, its worst coordinate, kg·m.
         force_residual_n: Root mean square of what the model does not explain, N.
     """
 
     payload: Payload
     bias: Array
     mass_sigma_kg: float
+    moment_sigma_kg_m: float
     force_residual_n: float
 
 
-_LEAST_SPREAD = 0.05
-"""Smallest eigenvalue of the scatter of gravity directions that tells weight from bias."""
+LEAST_SPREAD = 0.05
+"""Smallest `gravity_spread` that tells weight from bias."""
+
+
+def gravity_spread(directions: Array) -> float:
+    """Return the second largest eigenvalue of the scatter of directions of gravity in the tool, shape (k, 3)."""
+    return float(np.linalg.eigvalsh(np.cov(directions.T, bias=True))[-2])
 
 
 def identify_payload(rotations: Array, wrenches: Array) -> PayloadEstimate:
@@ -90,15 +97,14 @@ def identify_payload(rotations: Array, wrenches: Array) -> PayloadEstimate:
     """
     k = rotations.shape[0]
     down = np.array([rotation.T @ np.array([0.0, 0.0, -GRAVITY]) for rotation in rotations])
-    directions = down / GRAVITY
-    spread = float(np.linalg.eigvalsh(np.cov(directions.T, bias=True))[-2]) if k >= 4 else 0.0
-    if spread < _LEAST_SPREAD:
+    spread = gravity_spread(down / GRAVITY) if k >= 4 else 0.0
+    if spread < LEAST_SPREAD:
         raise PayloadExcitationError(
             f"the {k} orientations spread gravity by {spread:.3f} in the second direction; at least 4 orientations "
-            f"and {_LEAST_SPREAD} are needed: tilt the tool about two axes",
+            f"and {LEAST_SPREAD} are needed: tilt the tool about two axes",
             quantity="gravity_spread",
             value=spread,
-            limit=_LEAST_SPREAD,
+            limit=LEAST_SPREAD,
         )
     A = np.zeros((3 * k, 4))
     A[:, 0] = down.ravel()
@@ -115,12 +121,17 @@ def identify_payload(rotations: Array, wrenches: Array) -> PayloadEstimate:
         # (m c) x g = -[g]x (m c)
         B[3 * i : 3 * i + 3, :3] = [[0.0, g[2], -g[1]], [-g[2], 0.0, g[0]], [g[1], -g[0], 0.0]]
         B[3 * i : 3 * i + 3, 3:] = np.eye(3)
-    moment, *_ = np.linalg.lstsq(B, wrenches[:, 3:].ravel(), rcond=None)
+    torques = wrenches[:, 3:].ravel()
+    moment, *_ = np.linalg.lstsq(B, torques, rcond=None)
+    unexplained = torques - B @ moment
+    variance = float(unexplained @ unexplained) / max(torques.size - 6, 1)
+    moment_sigma = math.sqrt(variance * float(np.diag(np.linalg.inv(B.T @ B))[:3].max()))
     centre: Array = np.zeros(3) if abs(mass) <= 1e-6 else np.asarray(moment[:3], dtype=np.float64) / mass
     return PayloadEstimate(
         payload=Payload(mass, centre),
         bias=np.concatenate((force_bias, moment[3:])),
         mass_sigma_kg=mass_sigma,
+        moment_sigma_kg_m=moment_sigma,
         force_residual_n=math.sqrt(float(residual @ residual) / forces.size),
     )
 

@@ -78,11 +78,17 @@ def _moved(rig: ControlRig, seconds: float, before: Callable[[float], None] | No
     return 1e6 * max(furthest)
 
 
-def transitions(mode: CommandMode, seed: int) -> tuple[float, Row]:
-    """Enable, take over by every kind of command and back, tare: the largest motion that any of these causes, µm."""
+def transitions(mode: CommandMode, seed: int, *, identifies: bool = False) -> tuple[float, Row]:
+    """Enable, take over by every kind of command and back, tare: the largest motion that any of these causes, µm.
+
+    With `identifies` the payload is identified by the motion for that first, and what was found is used.
+    """
     rig = ControlRig(mode, seed)
     controller, moved = rig.controller, {}
     try:
+        if identifies:
+            rig.run(0.4)
+            rig.identify(apply=True)
         moved["enable"] = _moved(rig, 0.4)
         moved["first_tare"] = _tare(rig)
         X = controller.report.X_base_tcp.copy()
@@ -149,4 +155,6 @@ def still_checks() -> list[Check]:
     ]
     for mode, name in ((torque, "torque"), (position, "position")):
         checks.append(Check(f"{name}_no_motion", "um", 100.0, partial(transitions, mode)))
+        identified = partial(transitions, mode, identifies=True)
+        checks.append(Check(f"{name}_no_motion_identified", "um", 100.0, identified))
     return checks

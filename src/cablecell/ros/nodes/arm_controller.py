@@ -18,6 +18,7 @@ from cablecell.ros import conversions, qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
 from cablecell.ros.arm_diagnostics import ArmDiagnostics
 from cablecell.ros.arm_output import ArmOutput
+from cablecell.ros.arm_payload import PayloadAction
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
 from cablecell.ros.control_loop import ControlLoop, Cycle, Streamed
@@ -56,6 +57,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
         self._gripper = GripperAction(self, self._loop, backend.machine.gripper, values.gripper_force_n)
+        self._identify = PayloadAction(self, self._loop, backend, values)
         self._answers = ArmServices(self, self._loop, backend)
         self._inputs = [
             self.create_subscription(
@@ -86,7 +88,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         """Destroy the interfaces and disconnect the machine; also what is left of a setup that failed."""
         for subscription in self.__dict__.pop("_inputs", []):
             self.destroy_subscription(subscription)
-        for name in ("_answers", "_gripper", "_trajectory", "_extras", "_output"):
+        for name in ("_answers", "_identify", "_gripper", "_trajectory", "_extras", "_output"):
             if name in self.__dict__:
                 self.__dict__.pop(name).destroy()
         if "_diagnostics" in self.__dict__:
@@ -113,6 +115,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         ended = NotActiveError(f"{self.get_fully_qualified_name()} was deactivated")
         self._trajectory.end(ended)
         self._gripper.end()
+        self._identify.end()
         self._loop.stop()
         set_realtime_priority(0)
 
