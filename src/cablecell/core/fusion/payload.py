@@ -143,7 +143,7 @@ def carried_payload(estimate: PayloadEstimate, tool: Payload, *, gain_error: flo
     """
     whole = estimate.payload
     mass = whole.mass_kg - tool.mass_kg
-    # Two axes with gains of their own see the most of the weight that tilting moves to and fro.
+    # Two axes with gains of their own see the most of the weight that tilting moves about.
     sigma = math.hypot(estimate.mass_sigma_kg, gain_error * whole.mass_kg / math.sqrt(2.0))
     if mass < -_SIGMAS * sigma:
         raise PayloadMassError(
