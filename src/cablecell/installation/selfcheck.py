@@ -128,6 +128,7 @@ def _run_pytest(words: Sequence[str], *, is_quiet: bool = False) -> int:
         return 1
     if is_quiet:
         sys.stdout.write(done.stdout)
+        sys.stdout.flush()  # what comes next writes past Python
         sys.stderr.write(done.stderr)
     return done.returncode
 
