@@ -22,6 +22,7 @@ from cablecell.core.control.arm_controller import ArmController
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate, MotionUpdate
 from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.modes import ControllerReport
+from cablecell.core.control.standstill import REST_RAD_PER_S
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import Tare, TareError, WrenchCompensator
 from cablecell.core.geometry import Array
@@ -38,9 +39,6 @@ _GRIPPER_EVERY = 5
 
 _COLLECT_EVERY = 500
 """Cycles between two collections of garbage: 0.1 ms, as everything from before the start is frozen."""
-
-_REST_RAD_PER_S = 0.05
-"""Speed of a joint above which the arm does not rest: its inertia would be taken for bias."""
 
 
 @dataclass(frozen=True)
@@ -251,12 +249,12 @@ class ControlLoop:
     def _require_rest(self, state: ArmState) -> None:
         fastest = int(np.abs(state.dq).argmax())
         speed = abs(float(state.dq[fastest]))
-        if speed > _REST_RAD_PER_S:
+        if speed > REST_RAD_PER_S:
             raise TareError(
-                f"joint {fastest} moves with {speed:.3f} rad/s; a tare needs all below {_REST_RAD_PER_S} rad/s",
+                f"joint {fastest} moves with {speed:.3f} rad/s; a tare needs all below {REST_RAD_PER_S} rad/s",
                 quantity="joint_speed",
                 value=speed,
-                limit=_REST_RAD_PER_S,
+                limit=REST_RAD_PER_S,
                 unit="rad/s",
             )
 

@@ -29,13 +29,14 @@ from cablecell.core.control.errors import (
     SensorFaultError,
 )
 from cablecell.core.control.force_loop import prepare_force_axes
+from cablecell.core.control.impedance import tool_wrench
 from cablecell.core.control.interpreter import CommandInterpreter
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.modes import ControllerMode, ControllerReport
 from cablecell.core.control.position_drive import PositionDrive
 from cablecell.core.control.references import StreamedReferences
 from cablecell.core.control.standstill import Standstill, is_slow
-from cablecell.core.control.torque_drive import TorqueDrive, tool_wrench
+from cablecell.core.control.torque_drive import TorqueDrive
 from cablecell.core.control.trajectory import (
     JointTrajectory,
     Reference,

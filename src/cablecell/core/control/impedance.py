@@ -19,7 +19,7 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.kernels import compliance_error, compliance_torque, warm_up
 from cablecell.core.control.model import ArmDynamics
-from cablecell.core.geometry import Array
+from cablecell.core.geometry import Array, rotate_six, shift_wrench
 
 _NOTHING: Array = np.zeros(6)
 
@@ -52,6 +52,11 @@ def compliance_jacobian(dynamics: ArmDynamics, X_tcp_comp: Array) -> tuple[Array
     # v_c = v + w x r
     J_comp[:3] -= np.array([[0.0, -rz, ry], [rz, 0.0, -rx], [-ry, rx, 0.0]]) @ J_comp[3:]
     return X_base_comp, J_comp
+
+
+def tool_wrench(wrench_tcp: Array, X_tcp_comp: Array, R_target_tcp: Array) -> Array:
+    """Return a wrench on the tool, given at the tcp in its axes, at the compliance frame in target axes, shape (6,)."""
+    return rotate_six(R_target_tcp, shift_wrench(wrench_tcp[:3], wrench_tcp[3:], X_tcp_comp[:3, 3]))
 
 
 @njit(cache=True)

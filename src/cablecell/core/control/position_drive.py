@@ -8,12 +8,12 @@ from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.admittance import AdmittanceLaw, ContactLoop, damped_least_squares
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.errors import FollowingError
-from cablecell.core.control.impedance import compliance_jacobian
+from cablecell.core.control.impedance import compliance_jacobian, tool_wrench
 from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import ArmDynamics, ArmModel
 from cablecell.core.control.posture import is_redundant, posture_rate
 from cablecell.core.control.servo_sag import ServoSag
-from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose, rotate_six, shift_wrench
+from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose
 
 _IK_DAMPING = 0.02
 """Damping of the differential inverse kinematics."""
@@ -103,8 +103,8 @@ class PositionDrive:
         """
         wrench = np.zeros(6)
         if wrench_tcp is not None:
-            at_comp = shift_wrench(wrench_tcp[:3], wrench_tcp[3:], setpoint.X_tcp_comp[:3, 3])
-            wrench = rotate_six(X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3], at_comp)
+            R_target_tcp = X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
+            wrench = tool_wrench(wrench_tcp, setpoint.X_tcp_comp, R_target_tcp)
         commanded = self._model.dynamics(self.stream.q)
         X_base_comp, J = compliance_jacobian(commanded, setpoint.X_tcp_comp)
         # Where the servos have given way, the tool is not where the law has put it: its target is as much further.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cablecell.core.control.impedance import operational_inertia
 from cablecell.core.geometry import Array
 
 _TASK = 6
@@ -18,9 +19,6 @@ _TASK = 6
 
 _BANDWIDTH = 6.0
 """Of the return to the posture, rad/s: slow against the task, whose inertia it sees only approximately."""
-
-_FLOOR = 1e-6
-"""Added to the mobility of the task, so that a singular direction stays finite, 1/kg."""
 
 
 def is_redundant(joints: int) -> bool:
@@ -39,10 +37,8 @@ def posture_torque(J: Array, M: Array, q: Array, dq: Array, q_rest: Array) -> Ar
         q_rest: The posture, shape (n,), rad.
     """
     wanted = _BANDWIDTH * _BANDWIDTH * (q_rest - q) - 2.0 * _BANDWIDTH * dq
-    mobility = np.linalg.solve(M, J.T)
-    inertia = np.linalg.inv(J @ mobility + _FLOOR * np.eye(_TASK))
     # tau = N^T M a with N^T = I - J^T Lambda J M^-1, and M^-1 M a is a.
-    tau: Array = M @ wanted - J.T @ (inertia @ (J @ wanted))
+    tau: Array = M @ wanted - J.T @ (operational_inertia(J, M) @ (J @ wanted))
     return tau
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate
 from cablecell.core.control.force_loop import ForceLoop
-from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque
+from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque, tool_wrench
 from cablecell.core.control.joint import JointImpedance, computed_torque
 from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, JointLimits
 from cablecell.core.control.posture import is_redundant, posture_torque
 from cablecell.core.control.trajectory import Reference
-from cablecell.core.geometry import Array, rotate_six, shift_wrench
+from cablecell.core.geometry import Array, rotate_six
 
 
 class TorqueDrive:
@@ -107,8 +107,3 @@ def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tc
     """Return G (ff - F), tip axes rotated to target axes: the published controller's amplification of contact."""
     feedforward_tcp = rotate_six(R_target_tcp.T, setpoint.feedforward)
     return rotate_six(R_target_tcp, setpoint.feedback_gains * (feedforward_tcp - wrench_tcp))
-
-
-def tool_wrench(wrench_tcp: Array, X_tcp_comp: Array, R_target_tcp: Array) -> Array:
-    """Return a wrench on the tool, given at the tcp in its axes, at the compliance frame in target axes, shape (6,)."""
-    return rotate_six(R_target_tcp, shift_wrench(wrench_tcp[:3], wrench_tcp[3:], X_tcp_comp[:3, 3]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.errors import CollisionError, CommandTimeoutError
+from cablecell.core.geometry import Array
 from cablecell.evaluation.control_checks.check import Check, Row
 from cablecell.evaluation.control_rig import DT_S, ControlRig, Push
 from cablecell.ports import CommandMode
@@ -23,14 +24,20 @@ _HELD_S = 1.5
 _LEFT_S = 2.0
 
 
+def _before_plate(rig: ControlRig) -> tuple[Array, Array]:
+    """Tare, put the plate before the plug; return the tip in the tcp and where it is, shape (4, 4) each."""
+    rig.tare()
+    tip = rig.tip_nominal()
+    X_target = rig.controller.report.X_base_tcp @ tip
+    rig.put_plate(_GAP_M)
+    return tip, X_target
+
+
 def press(mode: CommandMode, seed: int, force_n: float, gain: float = 0.0) -> Row:
     """Approach a plate at 10 mm/s with a set-point of the force and hold it; return what the truth was."""
     rig = ControlRig(mode, seed)
     try:
-        rig.tare()
-        tip = rig.tip_nominal()
-        X_target = rig.controller.report.X_base_tcp @ tip
-        rig.put_plate(_GAP_M)
+        tip, X_target = _before_plate(rig)
         stiffness, damping = np.diag([2500.0, 2500.0, 0.0, 60.0, 60.0, 60.0]), np.zeros((6, 6))
         damping[2, 2] = force_n / APPROACH
         push, gains = np.zeros(6), np.zeros(6)
@@ -80,10 +87,7 @@ def left_pressing(mode: CommandMode, seed: int, *, force_n: float) -> tuple[floa
     """Press on a plate and end the stream; return how far the tip moves in the next seconds, m."""
     rig = ControlRig(mode, seed)
     try:
-        rig.tare()
-        tip = rig.tip_nominal()
-        X_target = rig.controller.report.X_base_tcp @ tip
-        rig.put_plate(_GAP_M)
+        tip, X_target = _before_plate(rig)
         # As the insertion skill presses: nothing but the push along the axis, so nothing but the push holds it there.
         stiffness, damping = np.diag([800.0, 800.0, 0.0, 3.0, 3.0, 3.0]), np.zeros((6, 6))
         push = np.zeros(6)
