@@ -3,7 +3,9 @@
 import pytest
 from cablecell_interfaces.msg import CellState, JobStatus
 from cablecell_interfaces.srv import PackmlCommand
+from typer.testing import CliRunner
 
+from cablecell.cli import app
 from cablecell.core.supervision.packml import Command, Mode, State
 from cablecell.ros import qos
 from tests.support.graph import GraphClient
@@ -190,6 +192,23 @@ def test_what_is_refused_changes_nothing(cell, fields, code, says):
     assert says in answer.error_msg
     assert (answer.state, answer.mode) == (State.IDLE, Mode.PRODUCTION)
     assert len(cell.running.states) == count
+
+
+def test_the_same_from_a_terminal(cell):
+    def run(*words):
+        done = CliRunner().invoke(app, list(words))
+        return done.exit_code, done.stdout, done.stderr
+
+    refused = "refused, code 621: hold is not possible while the cell is IDLE; possible: start, stop, abort\n"
+    assert run("command", "hold") == (1, "", refused)
+    assert run("mode", "Maintenance") == (0, "IDLE, mode MAINTENANCE\n", "")
+    assert run("mode", "production", "--reason", "repaired") == (0, "IDLE, mode PRODUCTION\n", "")
+    assert cell.running.states[-1].reason.endswith("(command line): repaired")
+    assert run("command", "stop") == (0, "STOPPED, mode PRODUCTION\n", "")
+    assert run("command", "reset") == (0, "IDLE, mode PRODUCTION\n", "")
+    code, _, said = run("command", "halt")
+    assert code == 1
+    assert said.startswith("there is no command 'halt'; there are reset, start, stop")
 
 
 def test_who_asks_has_to_say_its_name(cell):

@@ -38,6 +38,8 @@ from cablecell.ros.supervisor_recipes import RecipeBook
 from cablecell.ros.supervisor_state import CellStateTeller
 
 _POLL_S = 0.01
+_NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
+"""States in which nobody gets the arm."""
 _LAST_WORDS_S = 0.5
 """Time for messages and results to leave before the process ends after a loss."""
 
@@ -79,7 +81,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._desk = ControlDesk(
             self,
             self._busy,
-            lambda: self._is_ready and self._lost is None and self._cell.state in (State.IDLE, State.STOPPED),
+            lambda: self._is_ready and self._lost is None and self._cell.state not in _NOBODYS,
             lambda name: process_exists(self._senders[name]) if name in self._senders else None,
             lambda reason: self._cell.stay(reason),
         )
