@@ -13,6 +13,10 @@ class PortEstimatorParameters(ParameterSchema):
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     layout_file: str = parameter("", "Trial file with the designed layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout that stands in the cell after configuration.")
+    calibration_folder: str = parameter(
+        "", "Folder of calibration records; empty means the mounts and lenses of the descriptions.", read_only=True
+    )
+    cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
     cameras: list[str] = parameter(["left", "center", "right"], "Cameras, by the prefix of their topics and frames.")
     min_cameras: int = parameter(2, "Fewest cameras that make a view.", minimum=1, maximum=8)
     rest_timeout_s: float = parameter(

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from cablecell.core.perception.outcome import NoEstimate
 from cablecell.ports import Region
 from cablecell.ros import qos
 from cablecell.ros.error_codes import fill_result
+from cablecell.ros.estimator_calibration import calibrated, load_calibration
 from cablecell.ros.estimator_errors import (
     AccuracyNotReachedError,
     ObservationBusyError,
@@ -89,7 +90,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def setup(self) -> None:
         """Read what is known beforehand and create the interfaces."""
         settings = self.parameters.values
-        self._knowledge = Knowledge.read(load_robot_description(), settings.cameras)
+        self._calibration = load_calibration(settings)
+        self._knowledge = replace(
+            Knowledge.read(load_robot_description(), settings.cameras),
+            rig=None if self._calibration is None else self._calibration.rig,
+        )
         self._patches = build_patches(load_fiducials())
         self._connectors = load_connectors()
         self._set_board(settings.layout)
@@ -255,6 +260,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             ObservationError: The view cannot be used (family 500); the estimate so far stays, unless its board has
                 moved.
         """
+        view = calibrated(view, self._calibration)
         self._estimator.calibrate(view.intrinsics)
         outcome = self._estimator.look(view.stamp_s, view.X_base_tcp, view.frames)
         report = outcome.board
