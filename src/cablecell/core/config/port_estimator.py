@@ -59,6 +59,15 @@ class PortEstimatorParameters(ParameterSchema):
     region_margin_px: int = parameter(
         40, "Margin around the fiducials in the images that are asked for.", unit="px", minimum=0, maximum=1000
     )
+    stream_silence_s: float = parameter(
+        3.0, "Longest wait for a camera's image before it is reported as silent.", unit="s", minimum=0.1, maximum=120.0
+    )
+    stream_max_age_s: float = parameter(
+        3.0, "Oldest image on arrival; its stamp is not believed beyond.", unit="s", minimum=0.05, maximum=60.0
+    )
+    stream_jump_s: float = parameter(
+        1.5, "Stamps may advance by so much more or less than the clock.", unit="s", minimum=0.05, maximum=60.0
+    )
     tf_rate_hz: float = parameter(10.0, "Rate of the transforms.", unit="Hz", minimum=0.1, maximum=100.0)
     report_rate_hz: float = parameter(1.0, "Rate of the diagnostics.", unit="Hz", minimum=0.1, maximum=50.0)
 
