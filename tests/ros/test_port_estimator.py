@@ -440,7 +440,7 @@ def test_one_frozen_camera_is_reported_and_left_out(graph, impatient_node, cell,
     cell.frozen_cameras = {"left"}
     cell.silent_cameras = {"right"}  # so that the observation waits until the frozen camera has repeated itself
     outcome = observe(graph, action, goal()).result
-    assert outcome.error_code == 534, "a frozen camera does not stand in for one that is missing"
+    assert outcome.error_code == 581, "a frozen camera does not stand in for one that is missing"
 
     def told():
         values = [status for item in diagnostics for status in item.status if "left camera" in status.name]
