@@ -33,7 +33,7 @@ class Shift:
         self.mounts = {name: X @ exp_se3(error[6 * i : 6 * i + 6]) for i, (name, X) in enumerate(RIG.mounts.items())}
         self.X_base_board = X_BOARD @ exp_se3(self.rng.normal(size=6) * ([0.01] * 3 + [0.03] * 3))
         self.X_tcp_tip = X_TIP
-        self.watch = DriftWatch(RIG, X_BOARD, X_TIP, TOOL)
+        self.watch = DriftWatch(RIG, X_BOARD, TOOL)
         self.stamp_s = 0.0
 
     def change(self, part, step):
@@ -43,7 +43,7 @@ class Shift:
         elif part == MOUNT:
             self.mounts = {name: motion @ X for name, X in self.mounts.items()}
         elif part == TIP:
-            self.X_tcp_tip = self.X_tcp_tip @ motion
+            self.X_tcp_tip = motion @ self.X_tcp_tip
         else:
             self.mounts[part] = self.mounts[part] @ motion
 
@@ -64,7 +64,7 @@ class Shift:
             errors = [RIG.mounts[name] @ invert_pose(X) for name, X in self.mounts.items()]
             seen = errors[0] @ held @ exp_se3(rng.normal(size=6) * np.sqrt(np.diag(TIP_SEEN)))
             tip = SeenPose(seen, TIP_SEEN)
-        return self.watch.add(WatchedLook(self.stamp_s, X, boards, tip))
+        return self.watch.add(WatchedLook(self.stamp_s, X, boards, tip, X_TIP))
 
 
 STEP = np.array([0.001, -0.0005, 0.0003, 0.001, 0.0, 0.003])
@@ -169,7 +169,7 @@ def test_a_look_takes_milliseconds():
 
 
 def test_a_look_with_nothing_in_it_changes_nothing():
-    watch = DriftWatch(RIG, X_BOARD, X_TIP, TOOL)
+    watch = DriftWatch(RIG, X_BOARD, TOOL)
     assert watch.add(WatchedLook(0.0, np.eye(4), {})) is None
 
 

@@ -131,8 +131,19 @@ def test_a_fault_is_told_once_and_silence_means_nothing_when_nobody_listens():
     health.close()
     assert health.look(1e6) == []
     health.open(1e6)
+    assert not health.faults, "a fault must show again"
     assert health.look(1e6 + 0.4) == []
     assert health.add("right", 1e6 + 0.1, Camera(6).image(1e6 + 0.1)) is None, "what was before is no jump"
+
+
+def test_a_camera_that_froze_while_nobody_listened_is_found_by_its_first_image():
+    health, camera = StreamHealth(["left"]), Camera(9)
+    health.open(0.0)
+    health.add("left", 0.1, camera.image(0.1))
+    health.close()
+    health.open(50.0)
+    fault = health.add("left", 50.1, ArrivedImage(50.06, camera.kept))
+    assert fault.error.code == 581
 
 
 def board_corners(X_optical_board, name):

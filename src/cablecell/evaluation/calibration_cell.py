@@ -36,6 +36,7 @@ from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import Patch, build_patches
 from cablecell.evaluation.believed import believed_scene
 from cablecell.evaluation.true_arm import TrueArm
+from cablecell.ports import Frame
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_errors import draw_cameras
 from cablecell.simulation.camera_scene import build_camera_scene
@@ -55,6 +56,12 @@ _X_WORLD_TARGET = (0.22, 0.27, 1.16), (0.0, 0.0, 0.4)
 _APPROACH_M, _CENTRING_M = 0.03, 2e-5
 _PLATE_M = (0.26, 0.2, 0.01)
 _EXPECTED_NOISE = Noise(0.1, 0.02, np.array([1e-4] * 3 + [2e-4] * 3))
+
+
+def corners_of(frames: Mapping[str, Frame], patches: Sequence[Patch]) -> dict[str, Corners]:
+    """Return the corners of patches in images; images that show too few are absent."""
+    found = {name: find_corners(frame, tuple(patches)) for name, frame in frames.items()}
+    return {name: corners for name, corners in found.items() if isinstance(corners, Corners)}
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class CalibrationCell:
         lenses: Camera models as described, by camera.
         X_base_target: Where the target was put, to a few millimetres.
         patches: The target.
+        X_base_board: Where the task board was put.
         X_tcp_tip_nominal: Where the plug is by design.
         X_tcp_tip: Truth.
     """
@@ -130,6 +138,8 @@ class CalibrationCell:
         self._tool = self._tool_bodies(scene.robot.joints)
         X_base_world = invert_pose(self._model.X_world_base)
         self.X_base_target = X_base_world @ X_world_target
+        self._X_world_board = scene.board.matrix()
+        self.X_base_board = X_base_world @ self._X_world_board
         self.mounts = camera_mounts(scene)
         self.lenses = {name: LensModel.of(CameraIntrinsics()) for name in CAMERAS}
         self._make_cameras(simulation, seed, knocked or {})
@@ -158,17 +168,49 @@ class CalibrationCell:
         Raises:
             WorkcellError: There is no free path (families 100 and 200).
         """
+        frames = self.frames(X_base_tcp)
+        return CalibrationView(X_base_tcp, corners_of(frames, self.patches))
+
+    def frames(self, X_base_tcp: Matrix) -> dict[str, Frame]:
+        """Go to a pose along a planned path, stand still, and return the images of all cameras.
+
+        Raises:
+            WorkcellError: There is no free path (families 100 and 200).
+        """
         goals = self._kinematics.solve_all(X_base_tcp, self._q)
         path = self._planner.plan(self._q, goals, self._believed, MARGIN_M)
         self._q = path.goal
         self._X_world_tcp = self._arm.stand(X_base_tcp)
         self._render.place({name: self._X_world_tcp @ X for name, X in self._tool.items()})
-        corners = {}
-        for name, camera in self._cameras.items():
-            found = find_corners(camera.capture(), self.patches)
-            if isinstance(found, Corners):
-                corners[name] = found
-        return CalibrationView(X_base_tcp, corners)
+        return {name: camera.capture() for name, camera in self._cameras.items()}
+
+    def bump_board(self, step: Matrix) -> None:
+        """Move the task board with all that is on it; the planner does not know.
+
+        Args:
+            step: Right perturbation of its pose, shape (6,), m and rad.
+        """
+        X = self._X_world_board
+        turn = X @ exp_se3(step) @ invert_pose(X)
+        moved = {
+            name: turn @ pose
+            for name, pose in self._render.poses().items()
+            if name.startswith(("static/task_board", "port/", "fiducials"))
+        }
+        self._render.place(moved)
+        self._X_world_board = turn @ X
+
+    def knock(self, camera: str, step: Matrix) -> None:
+        """Move a camera against the tool, or all of them about the tcp under the name `mount`.
+
+        Args:
+            camera: Name of the camera.
+            step: Perturbation of X_tcp_optical from the right, or of all from the left, shape (6,), m and rad.
+        """
+        if camera == "mount":
+            self._built_mounts = {name: exp_se3(step) @ X for name, X in self._built_mounts.items()}
+        else:
+            self._built_mounts[camera] = self._built_mounts[camera] @ exp_se3(step)
 
     def touch(self, X_base_tcp: Matrix, p_base_point: Matrix, rng: np.random.Generator) -> Matrix:
         """Bring the tip of the plug onto a fixed point and return the pose that the arm reports there.

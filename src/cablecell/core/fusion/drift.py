@@ -15,7 +15,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,12 +83,14 @@ class WatchedLook:
         X_base_tcp: Reported pose of the tool, shape (4, 4).
         boards: X_optical_board by camera, each from its own image alone.
         tip: X_tcp_tip of the held plug; None but once in a grasp.
+        X_tcp_nominal: Where that tip should be by design, shape (4, 4).
     """
 
     stamp_s: float
     X_base_tcp: Matrix
     boards: Mapping[str, SeenPose]
     tip: SeenPose | None = None
+    X_tcp_nominal: Matrix = field(default_factory=lambda: np.eye(4))
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class DriftAlarm:
     Attributes:
         error: The alarm with its code; its message holds the evidence.
         part: What changed.
-        change: By how much, right perturbation of the part, shape (6,), m and rad; of the mount about the tcp.
+        change: By how much, shape (6,), m and rad: right perturbation of board or camera; in `tcp` of mount and tip.
         sigma: Standard deviations of `change`, shape (6,).
         since_s: First look that showed it, s.
         looks: How many looks have shown it.
@@ -130,7 +132,6 @@ class DriftWatch:
         self,
         rig: CameraRig,
         X_base_board: Matrix,
-        X_tcp_tip: Matrix,
         tool_covariance: Matrix,
         settings: DriftSettings | None = None,
     ) -> None:
@@ -139,11 +140,10 @@ class DriftWatch:
         Args:
             rig: Mounts as calibrated, and how surely.
             X_base_board: Where the board is, roughly, shape (4, 4).
-            X_tcp_tip: Where the tip is by design, shape (4, 4).
             tool_covariance: Of a right perturbation of X_base_tcp at one look, shape (6, 6).
             settings: When a change is believed.
         """
-        self._rig, self._X_base_board, self._X_tcp_tip = rig, X_base_board, X_tcp_tip
+        self._rig, self._X_base_board = rig, X_base_board
         self._tool = tool_covariance
         self._settings = settings or DriftSettings()
         self._size = 6 + 6 * len(rig.mounts) + 6
@@ -215,9 +215,8 @@ class DriftWatch:
             weighted = np.linalg.solve(S, np.column_stack([M, e]))
             A, b = A + M.T @ weighted[:, :-1], b + M.T @ weighted[:, -1]
         if look.tip is not None:
-            M = np.zeros((6, self._size))
-            M[:, -6:] = np.eye(6)
-            X_tip_tcp = invert_pose(self._X_tcp_tip)
+            M, X_tip_tcp = np.zeros((6, self._size)), invert_pose(look.X_tcp_nominal)
+            M[:, -6:] = adjoint(X_tip_tcp)
             for index, X_tcp_optical in enumerate(self._rig.mounts.values()):
                 # Cameras that moved see the tip where it is not, each with its share.
                 share = -adjoint(X_tip_tcp @ X_tcp_optical) / len(self._rig.mounts)

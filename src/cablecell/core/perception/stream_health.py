@@ -83,11 +83,13 @@ class StreamHealth:
         self._opened_s: float | None = None
 
     def open(self, now_s: float) -> None:
-        """Begin to listen: what came before says nothing about intervals and silence; faults stay until disproved."""
+        """Begin to listen: what came before says nothing about intervals and silence, and faults must show again.
+
+        The last image is remembered: one that comes again after any time is frozen.
+        """
         self._opened_s = now_s
         for stream in self._streams.values():
-            stream.stamp_s, stream.arrival_s, stream.equal = None, now_s, 1
-            stream.checksum, stream.shape = 0, ()
+            stream.stamp_s, stream.arrival_s, stream.fault = None, now_s, None
 
     def close(self) -> None:
         """Stop listening: silence means nothing from now on."""

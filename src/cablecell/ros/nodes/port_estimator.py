@@ -27,6 +27,7 @@ from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.stream_health import StreamHealthSettings
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.board import Use
+from cablecell.core.fusion.drift import DriftAlarm
 from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
@@ -37,6 +38,7 @@ from cablecell.core.perception.stream_health import StreamFault
 from cablecell.core.perception.stream_order import find_swapped
 from cablecell.ports import Region
 from cablecell.ros import qos
+from cablecell.ros.drift_report import DriftReport
 from cablecell.ros.error_codes import fill_result
 from cablecell.ros.estimator_calibration import calibrated, load_calibration
 from cablecell.ros.estimator_errors import (
@@ -89,6 +91,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._created = ExitStack()
         self._last_problem = ""
         self._grasp: HeldPlug | None = None
+        self._watched_grasp: HeldPlug | None = None
         self._plug: PlugState | None = None
         self._timers: list[Any] = []
 
@@ -150,6 +153,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         estimator = self._knowledge.make_estimator(layout, self._patches, settings)
         with self._lock:
             self._layout, self._estimator, self._plug = layout, estimator, None
+            self._drift = DriftReport(self._knowledge.mounts, self._knowledge.rig, self._patches)
 
     def _take_held_plug(self, message: Any) -> None:
         with self._lock:
@@ -190,7 +194,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             layout, board, plug = self._layout, self._estimator.board(now_s), self._plug
         message = to_diagnostics(self.get_name(), board, plug, layout.name, self._last_problem, now_s)
-        message.status += self._watch.statuses(self.get_name())
+        message.status += [*self._watch.statuses(self.get_name()), self._drift.status(self.get_name())]
         self._diagnostics.publish(message)
 
     def _report_fault(self, fault: StreamFault) -> None:
@@ -290,6 +294,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._estimator.calibrate(view.intrinsics)
         outcome = self._estimator.look(view.stamp_s, view.X_base_tcp, view.frames)
         report = outcome.board
+        self._watch_drift(view)
         if report.problem is None:
             return report.use
         self._check_order(view)
@@ -297,12 +302,26 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         is_blind = len(outcome.unseen) == len(view.frames)
         raise error_of(list(outcome.unseen.values())[-1] if is_blind else report.problem)
 
+    def _watch_drift(self, view: View) -> None:
+        board = self._estimator.board(view.stamp_s)
+        self._tell_drift(self._drift.look(view.stamp_s, view.X_base_tcp, view.frames, board))
+
+    def _tell_drift(self, alarm: DriftAlarm | None) -> None:
+        if alarm is not None:
+            self.get_logger().error(f"code {alarm.error.code}: {alarm.error}")
+            self._publish_diagnostics()
+
     def _see_plug(self, grasp: HeldPlug | None) -> None:
         """Measure the plug in the gripper in the images of the observation; without clear edges it stays unknown."""
         plug = self._estimator.plug(self._now_s())
         with self._lock:
-            if isinstance(plug, PlugState) and plug.is_seen and self._grasp is grasp:
+            is_measured = isinstance(plug, PlugState) and plug.is_seen and self._grasp is grasp
+            if isinstance(plug, PlugState) and is_measured:
                 self._plug = plug
+        if isinstance(plug, PlugState) and is_measured and grasp is not None and grasp is not self._watched_grasp:
+            self._watched_grasp = grasp
+            nominal = grasp.X_tcp_tip
+            self._tell_drift(self._drift.plug(plug.board.stamp_s, plug.X_tcp_tip, plug.tip_covariance, nominal))
 
     def _ask_for(self, regions: Mapping[str, Region | None]) -> None:
         for name, publisher in self._regions.items():
