@@ -72,12 +72,14 @@ class CalibrationTruth:
         mounts: X_tcp_optical as built, by camera.
         effective_mounts: The mounts that go best with what the arm reports: what is constant in the tool's frame in
             the error of the arm cannot be told from a mount, and it is these that a calibration must find.
+        effective_tip: X_tcp_tip of the held plug, likewise.
         lenses: By camera.
         tool_scatter: Root mean square of what the arm's report is off beyond that, over the workspace: m, rad.
     """
 
     mounts: Mapping[str, Matrix]
     effective_mounts: Mapping[str, Matrix]
+    effective_tip: Matrix
     lenses: Mapping[str, Lens]
     tool_scatter: tuple[float, float]
 
@@ -91,6 +93,7 @@ class CalibrationCell:
         X_base_target: Where the target was put, to a few millimetres.
         patches: The target.
         X_base_board: Where the task board was put.
+        X_base_home: Where the tool is at the start.
         X_tcp_tip_nominal: Where the plug is by design.
         X_tcp_tip: Truth.
     """
@@ -125,6 +128,7 @@ class CalibrationCell:
         self._q = np.array(q_home)
         self._arm = TrueArm(RobotModel(load_robot_description(with_enclosure=False)), built, encoders, q_home)
         self._kinematics = InverseKinematics(self._model)
+        self.X_base_home = self._model.fk(q_home)
         self._render = build_camera_scene(built, load_fiducials())
         target_set = load_fiducials(config_folder() / "perception" / _TARGET_FILE)
         self.patches: tuple[Patch, ...] = build_patches(target_set)
@@ -142,6 +146,7 @@ class CalibrationCell:
         self.X_base_board = X_base_world @ self._X_world_board
         self.mounts = camera_mounts(scene)
         self.lenses = {name: LensModel.of(CameraIntrinsics()) for name in CAMERAS}
+        self._built_mounts: dict[str, Matrix] = {}
         self._make_cameras(simulation, seed, knocked or {})
         tip = PoseEstimate(0.0, X_tcp_tip.matrix(), grasp_covariance(X_tcp_tip.matrix(), 1e-3, 1e-2))
         assert scene.plug is not None
@@ -259,7 +264,8 @@ class CalibrationCell:
         rest = np.array([log_se3(invert_pose(base @ X_true @ tool) @ X) for X, X_true in pairs])
         effective = {name: invert_pose(tool) @ X for name, X in self._built_mounts.items()}
         scatter = float(np.sqrt((rest[:, :3] ** 2).mean())), float(np.sqrt((rest[:, 3:] ** 2).mean()))
-        return CalibrationTruth(self._built_mounts, effective, self._built_lenses, scatter)
+        effective_tip = invert_pose(tool) @ self.X_tcp_tip
+        return CalibrationTruth(self._built_mounts, effective, effective_tip, self._built_lenses, scatter)
 
     def _free_goals(self, X_base_tcp: Matrix) -> list[Matrix]:
         try:

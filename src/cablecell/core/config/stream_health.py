@@ -14,7 +14,7 @@ class StreamHealthSettings(ParameterSchema):
         0.5, "Stamps may advance by so much more or less than the clock.", unit="s", minimum=0.01, maximum=60.0
     )
     silence_s: float = parameter(
-        0.45, "Longest wait for an image of a camera that is listened to.", unit="s", minimum=0.05, maximum=120.0
+        0.4, "Longest wait for an image of a camera that is listened to.", unit="s", minimum=0.05, maximum=120.0
     )
     black_level: float = parameter(
         12.0, "An image whose brightest hundredth is below is black, grey levels.", minimum=0.0, maximum=255.0

@@ -57,8 +57,8 @@ class WrenchHealthSettings(ParameterSchema):
         0.3, "Over which the reading at rest is averaged.", unit="s", minimum=0.05, maximum=10.0
     )
     window_s: float = parameter(0.08, "Over which readings are averaged.", unit="s", minimum=0.01, maximum=10.0)
-    drift_n: float = parameter(0.8, "Largest change of a force at rest.", unit="N", minimum=0.05, maximum=100.0)
-    drift_nm: float = parameter(0.05, "Largest change of a torque at rest.", unit="N·m", minimum=0.001, maximum=10.0)
+    drift_n: float = parameter(0.6, "Largest change of a force at rest.", unit="N", minimum=0.05, maximum=100.0)
+    drift_nm: float = parameter(0.04, "Largest change of a torque at rest.", unit="N·m", minimum=0.001, maximum=10.0)
     still_rad: float = parameter(4e-4, "Joints that stay within are at rest.", unit="rad", minimum=1e-6, maximum=0.1)
     recovery_s: float = parameter(
         1.0, "So long without a fault, until trusted again.", unit="s", minimum=0.0, maximum=600.0
