@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cablecell.core.geometry import invert_pose, log_se3
+from cablecell.evaluation import bench_drift, bench_health
 from cablecell.evaluation.calibration_cell import CAMERAS, CalibrationCell
 from cablecell.evaluation.calibration_runs import rig_calibration, take_views, touch_point
 
@@ -38,3 +39,22 @@ def test_the_tip_is_found_by_touching_a_point(cell):
     error = found.p_tcp_tip - cell.X_tcp_tip[:3, 3]
     assert np.linalg.norm(error) < 4e-4
     assert np.linalg.norm(cell.X_tcp_tip_nominal[:3, 3] - cell.X_tcp_tip[:3, 3]) > 4e-4, "the grasp was off"
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_what_is_moved_before_rendered_cameras_is_named(index):
+    """A board that is bumped by half a millimetre, and a camera that is knocked by as much."""
+    row = bench_drift.run_cell(8200 + index, index)
+    assert row["part"] == ("board", "center", "left")[index]
+    assert row["false_alarms"] == 0
+    assert 1 <= row["looks_to_alarm"] <= 3
+    assert row["named"] == row["part"]
+    assert row["change_error_m"] < 2e-4
+
+
+def test_the_health_benchmark_finds_every_fault(monkeypatch):
+    monkeypatch.setattr(bench_health, "_QUIET_S", 10.0)
+    rows, summary = bench_health.run(n=1, seed=8300, workers=1)
+    assert summary["found_rate"] == 1.0
+    assert summary["camera_false_alarms"] == 0.0
+    assert {row["found_code"] for row in rows if row["code"]} >= {581, 582, 583, 584, 585, 586, 587, 591, 592, 593}

@@ -132,7 +132,7 @@ def test_a_fault_is_told_once_and_silence_means_nothing_when_nobody_listens():
     assert health.look(1e6) == []
     health.open(1e6)
     assert not health.faults, "a fault must show again"
-    assert health.look(1e6 + 0.4) == []
+    assert health.look(1e6 + 0.35) == []
     assert health.add("right", 1e6 + 0.1, Camera(6).image(1e6 + 0.1)) is None, "what was before is no jump"
 
 

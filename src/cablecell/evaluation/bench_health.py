@@ -43,6 +43,7 @@ _RATE_HZ, _LATENCY_S, _JITTER_S = 10.0, 0.04, 0.03
 _WRENCH_HZ = 100.0
 _BEFORE_S, _AFTER_S = (3.0, 4.0), 2.0
 _QUIET_S = 120.0
+_OVEREXPOSED = 10.0
 _ROWS = slice(400, 640)
 _WEIGHT = (0.0, 0.0, -14.0, 0.1, 0.2, 0.0)
 
@@ -130,7 +131,7 @@ def _stream(kind: str, code: int, ideal: NDArray[np.uint8], camera: Any, rng: np
         elif kind == "black":
             pixels = degrade(np.zeros_like(ideal), camera, rng)
         elif kind == "saturated":
-            pixels = degrade(np.minimum(ideal.astype(int) * 6 + 60, 255).astype(np.uint8), camera, rng)
+            pixels = degrade(ideal, camera.model_copy(update={"exposure": _OVEREXPOSED}), rng)
         elif kind == "future_stamp":
             stamp_s += 0.4
         elif kind == "stale_stamp":
