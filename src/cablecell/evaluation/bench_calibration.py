@@ -6,19 +6,35 @@ whole mount in a random direction. A calibration that fails counts as a failure,
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2  # type: ignore[import-untyped]
 
+from cablecell.configuration import load_fiducials
+from cablecell.core.calibration.applied import apply_record
 from cablecell.core.calibration.camera_model import LensModel
+from cablecell.core.calibration.record import CalibrationRecord
+from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.errors import WorkcellError
+from cablecell.core.fusion.board import solve_look
+from cablecell.core.fusion.board_state import CameraRig, Look
 from cablecell.core.geometry import invert_pose, log_se3, transform_point
+from cablecell.core.perception.fiducials import build_patches
+from cablecell.core.perception.outcome import NoEstimate
 from cablecell.evaluation.bench import percentile, wilson_interval
-from cablecell.evaluation.calibration_cell import CAMERAS, CalibrationCell, CalibrationTruth
-from cablecell.evaluation.calibration_runs import lens_calibrations, rig_calibration, take_views, touch_point
+from cablecell.evaluation.calibration_cell import CAMERAS, CalibrationCell, CalibrationTruth, corners_of
+from cablecell.evaluation.calibration_runs import (
+    handeye_record,
+    lens_calibrations,
+    rig_calibration,
+    take_views,
+    touch_point,
+)
 from cablecell.evaluation.workers import work_off
 
 Matrix = NDArray[np.float64]
@@ -30,6 +46,8 @@ _KNOCK_M, _KNOCK_RAD = 5e-4, float(np.radians(0.2))
 _WORK_DISTANCE_M = 0.3
 _TRUTH_POSES = 60
 _TIME_LIMIT_S = 300.0
+_PORT_M = np.array([-0.08, -0.13, 0.1])
+"""A place of a port in `task_board`."""
 
 
 def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
@@ -72,6 +90,7 @@ def run_cell(seed: int) -> Row:
         pivot = touch_point(cell, _TOUCHES, seed)
     except WorkcellError as error:
         return row | {"fault": f"code {error.code}: {error}"}
+    row |= _board_errors(cell, handeye_record(found, "bench", "bench"))
     truth = cell.truth(taken.reachable[:_TRUTH_POSES])
     errors = []
     for name in CAMERAS:
@@ -106,6 +125,29 @@ def run_cell(seed: int) -> Row:
     }
 
 
+def _board_errors(cell: CalibrationCell, record: CalibrationRecord) -> Row:
+    """Return how far off a port's place on the task board is after one look from home: as described, as calibrated."""
+    settings, X = EstimatorSettings(), cell.X_base_home
+    seen = corners_of(cell.frames(X), build_patches(load_fiducials()))
+    applied = apply_record(record, now_s=record.created_s, cell="bench", cameras=CAMERAS)
+    models = {name: applied.intrinsics[name].matrix() for name in CAMERAS}
+    looks = {
+        "before": (CameraRig.calibrated(cell.mounts, settings), seen),
+        "after": (applied.rig, {name: replace(corners, K=models[name]) for name, corners in seen.items()}),
+    }
+    X_true, row = cell.board_for_arm(X), Row()
+    for when, (rig, corners) in looks.items():
+        solution = solve_look(Look(0.0, X, corners), rig, settings, [cell.X_base_board])
+        if isinstance(solution, NoEstimate):
+            row[f"board_{when}_fault"] = solution.message
+            continue
+        error = log_se3(invert_pose(solution.state.X_base_board) @ X_true)
+        port = transform_point(X_true, _PORT_M) - transform_point(solution.state.X_base_board, _PORT_M)
+        row[f"port_{when}_m"] = float(np.linalg.norm(port))
+        row[f"board_{when}_nees"] = float(error @ np.linalg.solve(solution.state.board_covariance, error))
+    return row
+
+
 def prediction_px(X_tcp_optical: Matrix, lens: LensModel, truth: CalibrationTruth, camera: str) -> float:
     """Return how far from where they are seen points are expected, rms over the image at working distance, px."""
     u, v = np.meshgrid(np.linspace(40.0, lens.width - 40.0, 9), np.linspace(40.0, lens.height - 40.0, 9))
@@ -137,8 +179,12 @@ def summarise(rows: list[Row]) -> Summary:
         values = [row[key] for row in good]
         summary[f"{key}_mean_over_dimension"] = float(np.mean(values)) / freedom
         summary[f"{key}_in_95_band"] = float(np.mean([value <= chi2.ppf(0.95, freedom) for value in values]))
-    for key in ("tip_before_m", "tip_error_m"):
-        values = [row[key] for row in good]
+    for when in ("before", "after"):
+        values = [row.get(f"board_{when}_nees", math.inf) for row in good]
+        summary[f"board_{when}_nees_in_95_band"] = float(np.mean([value <= chi2.ppf(0.95, 6) for value in values]))
+        summary[f"board_{when}_nees_median"] = percentile(values, 0.5)
+    for key in ("port_before_m", "port_after_m", "tip_before_m", "tip_error_m"):
+        values = [row.get(key, math.inf) for row in good]
         stem = key.removesuffix("_m")
         summary[f"{stem}_median_m"], summary[f"{stem}_p95_m"] = percentile(values, 0.5), percentile(values, 0.95)
     summary["solve_median_s"] = percentile([row["solve_s"] for row in good], 0.5)

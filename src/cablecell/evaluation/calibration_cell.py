@@ -189,6 +189,11 @@ class CalibrationCell:
         self._render.place({name: self._X_world_tcp @ X for name, X in self._tool.items()})
         return {name: camera.capture() for name, camera in self._cameras.items()}
 
+    def board_for_arm(self, X_base_tcp: Matrix) -> Matrix:
+        """Return the true board as the arm finds it when it is at a pose: where it has to be sent to meet it."""
+        X_base_world = invert_pose(self._model.X_world_base)
+        return self._arm.in_arm_coordinates(X_base_world @ self._X_world_board, X_base_tcp)
+
     def bump_board(self, step: Matrix) -> None:
         """Move the task board with all that is on it; the planner does not know.
 
