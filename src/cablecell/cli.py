@@ -234,6 +234,32 @@ def status(
     show_status(as_json=json, timeout_s=timeout)
 
 
+@app.command()
+def command(
+    name: Annotated[
+        str, typer.Argument(help="reset, start, stop, hold, unhold, suspend, unsuspend, abort, clear, complete.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the state of the cell and in the log.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, help="Longest wait for the cell's answer, s.")] = 5.0,
+) -> None:
+    """Give the running cell a PackML command; exit code 1 when it is refused, with what is possible."""
+    from cablecell.ros.verbs.packml import give_command
+
+    give_command(name, reason=reason, timeout_s=timeout)
+
+
+@app.command()
+def mode(
+    name: Annotated[str, typer.Argument(help="production, maintenance or manual.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the state of the cell and in the log.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, help="Longest wait for the cell's answer, s.")] = 5.0,
+) -> None:
+    """Change the PackML mode of the running cell; exit code 1 when it is refused."""
+    from cablecell.ros.verbs.packml import change_mode
+
+    change_mode(name, reason=reason, timeout_s=timeout)
+
+
 def _real_ros2(verb: str) -> typer.Typer:
     passed = typer.Typer()
 

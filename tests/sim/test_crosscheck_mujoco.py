@@ -12,12 +12,11 @@ import pytest
 
 pytest.importorskip("mujoco", reason="MuJoCo is only for this comparison: pip install -e .[crosscheck]")
 
-from cablecell.core.config.simulation import PhysicsSettings
 from cablecell.evaluation.closed_forms import lead_in_forces, one_point_forces, two_point_forces
 from cablecell.simulation.contact_rig import ContactRig, RigSetup
 from tests.support.mujoco_rig import MujocoRig
 
-RATE_HZ = 4000
+MUJOCO_RATE_HZ = 4000
 SETUP = RigSetup(
     half_width_m=3.5e-3,
     lead_in_m=1.2e-3,
@@ -36,10 +35,10 @@ def rms(values):
 
 
 def both(setup, speed, seconds):
-    rig = ContactRig(setup, PhysicsSettings(rate_hz=RATE_HZ))
-    bullet = rig.lower(speed, seconds, every_steps=RATE_HZ // 500)
+    rig = ContactRig(setup)  # as the cell steps it
+    bullet = rig.lower(speed, seconds, every_steps=rig.rate_hz // 500)
     rig.close()
-    return bullet, MujocoRig(setup, RATE_HZ).lower(speed, seconds)
+    return bullet, MujocoRig(setup, MUJOCO_RATE_HZ).lower(speed, seconds)
 
 
 @pytest.mark.parametrize(

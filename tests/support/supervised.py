@@ -63,6 +63,7 @@ class Partners:
         node.create_service(SetLayout, "set_layout", self._set_layout)
         node.create_service(SetLayout, "set_planning_layout", self._set_planning_layout)
         node.create_service(Trigger, "stop", self._stop)
+        node.create_service(Trigger, "clear_stop", self._clear_stop)
         # They end with the client's node: an executor that spins must not lose what it waits for.
         self._serve(node, Observe, "observe", lambda: self.observe_error)
         self._serve(node, InsertConnector, "insert_connector", lambda: self.insert_error)
@@ -73,7 +74,8 @@ class Partners:
 
     def reset(self):
         """Do well again, and forget what was asked."""
-        self.calls, self.stops, self.attempts = [], 0, 1
+        self.calls, self.stops, self.clears, self.attempts = [], 0, 0, 1
+        self.stays_stopped, self.begun = False, []
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
 
     def _set_layout(self, request, response):
@@ -89,6 +91,12 @@ class Partners:
         response.success = True
         return response
 
+    def _clear_stop(self, _, response):
+        self.clears += 1
+        response.success = not self.stays_stopped
+        response.message = "" if response.success else "the robot is in protective stop"
+        return response
+
     def _serve(self, node, action, name, error):
         def run(goal):
             self.calls.append((name, goal.request))
@@ -102,6 +110,8 @@ class Partners:
             return result
 
         def accept(goal):
+            self.begun.append(name)
+
             def later():
                 while self.waits_for_cancel and not goal.is_cancel_requested and not self._ending.wait(0.01):
                     pass

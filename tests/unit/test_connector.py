@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 from cablecell.configuration import config_folder, load_connectors, load_simulation
 from cablecell.core.config.connector import Latch, Port, Wall, parse_connector
 from cablecell.core.config.documents import DocumentError
-from cablecell.core.config.simulation import SimulationSettings, parse_simulation
+from cablecell.core.config.simulation import PhysicsSettings, SimulationSettings, parse_simulation
 from cablecell.simulation.contact_geometry import floor_box, plug_boxes, wall_vertices
 from cablecell.simulation.latch import LatchField
 
@@ -230,6 +230,16 @@ def test_the_shipped_settings_are_the_defaults():
 def test_rates_that_do_not_divide_are_refused():
     with pytest.raises(DocumentError, match=r"wrench_sensor\.rate_hz = 300 Hz must divide physics\.rate_hz = 2000 Hz"):
         parse_simulation({"wrench_sensor": {"rate_hz": 300}}, "simulation.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "clearance_m", "rate_hz"),
+    [("peg_rect", 2.0e-5, 4000), ("peg_rect", 2.9e-5, 4000), ("peg_rect", 3.1e-5, 2000), ("peg_round", 2.0e-5, 2000)],
+)
+def test_close_boxes_are_stepped_at_a_finer_rate(connectors, name, clearance_m, rate_hz):
+    connector = connectors[name].with_clearance(clearance_m)
+    assert PhysicsSettings().for_connector(connector).rate_hz == rate_hz
+    assert PhysicsSettings(rate_hz=8000).for_connector(connector).rate_hz == 8000
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path):

@@ -85,6 +85,7 @@ class PlugRig:
     """A plug, its support and its port; call `close` when done.
 
     Attributes:
+        rate_hz: Of the physics: what was asked for, or more where the fit needs it.
         client: PyBullet client.
         plug: Body of the plug.
         port: Bodies of the port, the floor last.
@@ -95,7 +96,8 @@ class PlugRig:
     def __init__(
         self, connector: Connector, support: Support, physics: PhysicsSettings | None = None, *, has_latch: bool = True
     ) -> None:
-        physics = physics or PhysicsSettings()
+        physics = (physics or PhysicsSettings()).for_connector(connector)
+        self.rate_hz = physics.rate_hz
         self.connector = connector
         self._dt_s = 1.0 / physics.rate_hz
         self.client = open_client(physics.model_copy(update={"gravity_m_per_s2": 0.0}))

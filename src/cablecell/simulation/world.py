@@ -57,6 +57,9 @@ class World:
     """
 
     def __init__(self, scene: Scene, settings: SimulationSettings, seed: int, home_rad: Sequence[float]) -> None:
+        if scene.plug is not None:
+            fine_enough = settings.physics.for_connector(scene.plug.connector)
+            settings = settings.model_copy(update={"physics": fine_enough})
         self.scene, self.settings, self.seed = scene, settings, seed
         physics = settings.physics
         self.dt_s = 1.0 / physics.rate_hz

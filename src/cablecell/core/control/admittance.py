@@ -75,7 +75,7 @@ class AdmittanceLaw:
     """Integrates a commanded pose of the compliance frame; `step` once per control period.
 
     Attributes:
-        soft: Stiffness below which an axis yields rather than follows, shape (6,), N/m, N·m/rad. The velocity of its
+        soft: Stiffness below which an axis yields rather than follows, six numbers, N/m, N·m/rad. The velocity of its
             reference must not be fed forward: whoever moves the reference by what he feels would close a loop over
             the stiffness of the grasp, with all the delay in it.
     """
@@ -83,7 +83,7 @@ class AdmittanceLaw:
     def __init__(self, settings: ControlSettings, loop: ContactLoop) -> None:
         self._settings = settings
         self._dt_s = 1.0 / settings.rate_hz
-        self.soft = _SOFT * np.array([loop.stiffness] * 3 + [loop.stiffness_rot] * 3)
+        self.soft = (*[_SOFT * loop.stiffness] * 3, *[_SOFT * loop.stiffness_rot] * 3)
         self._at_tcp = (loop.inertia(), loop.least_damping())
         self._inertia, self._least = self._at_tcp
         self._X_tcp_comp = np.eye(4)

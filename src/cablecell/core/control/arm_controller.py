@@ -44,7 +44,7 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
-from cablecell.core.geometry import Array, invert_pose, rotate_six
+from cablecell.core.geometry import Array, invert_pose
 from cablecell.ports import ArmState, CommandMode, JointCommand
 
 _STREAMED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE, ControllerMode.JOINT_UPDATE)
@@ -355,7 +355,7 @@ class ArmController:
         elif self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, wrench_tcp, is_held)
             X_reference = self._references.pose.X_base_reference
-            twist = self._twist(setpoint, X_reference[:3, :3])
+            twist = self._references.lead(setpoint)
             is_set_point = self._mode is ControllerMode.COMPLIANCE
             tau, is_limited = torques.comply(
                 dynamics, q, dq, setpoint, X_reference, twist, wrench_tcp, is_set_point=is_set_point
@@ -406,7 +406,7 @@ class ArmController:
         if self._mode in (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE):
             setpoint = self._setpoint(dynamics, wrench_tcp, is_held)
             X_reference = self._references.pose.X_base_reference
-            twist = self._twist(setpoint, X_reference[:3, :3], drive.law.soft)
+            twist = self._references.lead(setpoint, drive.law.soft)
             wanted = drive.move(setpoint, X_reference, twist, dynamics, wrench_tcp)
             reference = X_reference @ self._X_comp_tcp
         elif self._mode is ControllerMode.JOINT_UPDATE:
@@ -433,18 +433,6 @@ class ArmController:
             self._q_hold = q.copy() if self._drive is None else self._drive.rest(q)
         zero = np.zeros_like(q)
         return Reference(self._q_hold, zero, zero)
-
-    def _twist(self, setpoint: ComplianceCommand, R: Array, soft: Array | float = 0.0) -> Array:
-        """Return the velocity reference in target axes.
-
-        An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the
-        interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
-        of a force-controlled motion.
-        """
-        reference = rotate_six(R.T, self._references.pose.twist)
-        is_stiff = np.diag(setpoint.stiffness) > soft
-        twist: Array = np.where(is_stiff, reference, setpoint.twist)
-        return twist
 
     def _require_running(self) -> None:
         if self._mode is ControllerMode.STOPPED:

@@ -118,7 +118,7 @@ def _warm_up() -> None:
     blend(unit.copy(), unit.copy(), unit, unit, 1.0)
     six = np.zeros(6)
     slew(six, six, six)
-    joint_limit_torque(six, six, six, six, 0.0, 1.0)
+    bound_torque(six, six, six, six, six, six, 0.0, 1.0, 1.0)
 
 
 class CartesianImpedance:
@@ -200,7 +200,8 @@ class CartesianImpedance:
             self._damping = np.array(command.damping, float)
         else:
             # Arrays of a kind that was not compiled for would be compiled for here, in the middle of a motion.
-            wanted, wanted_damping = np.array(command.stiffness, float), np.array(command.damping, float)
+            wanted = np.ascontiguousarray(command.stiffness, dtype=float)
+            wanted_damping = np.ascontiguousarray(command.damping, dtype=float)
             blend(self._stiffness, self._damping, wanted, wanted_damping, self._blend)
         self._countdown -= 1
         if self._countdown > 0:
@@ -215,7 +216,7 @@ class CartesianImpedance:
         self._total_damping = bound_damping(damping, inertia, self._settings.damping_step_limit / self._period_s)
 
     def _follow_feedforward(self, wanted: Array) -> None:
-        self._feedforward = slew(self._feedforward, np.array(wanted, float), self._feedforward_step)
+        self._feedforward = slew(self._feedforward, np.ascontiguousarray(wanted, dtype=float), self._feedforward_step)
 
 
 @njit(cache=True)
@@ -254,3 +255,31 @@ def joint_limit_torque(q: Array, dq: Array, lower: Array, upper: Array, margin: 
         if high > 0.0:
             torque[i] += -stiffness * high - 0.2 * stiffness * max(dq[i], 0.0)
     return torque
+
+
+@njit(cache=True)
+def bound_torque(
+    q: Array,
+    dq: Array,
+    tau: Array,
+    lower: Array,
+    upper: Array,
+    effort: Array,
+    margin: float,
+    stiffness: float,
+    power_limit_w: float,
+) -> Array:
+    """Return torques with the push of `joint_limit_torque`, within effort and power, shape (n,), N·m."""
+    bounded = tau + joint_limit_torque(q, dq, lower, upper, margin, stiffness)
+    power = 0.0
+    for i in range(q.size):
+        # Comparisons, not min and max: what is not a number stays so, and is refused by whom it is told.
+        if bounded[i] > effort[i]:
+            bounded[i] = effort[i]
+        elif bounded[i] < -effort[i]:
+            bounded[i] = -effort[i]
+        power += bounded[i] * dq[i]
+    # What brakes takes power out of the arm; only what drives it is bounded, all joints alike.
+    if power > power_limit_w:
+        bounded *= power_limit_w / power
+    return bounded

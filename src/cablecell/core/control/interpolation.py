@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from cablecell.core.config.control import ControlSettings
-from cablecell.core.control.kernels import fill_ring, follow_pose, mean_of_ring, put_in_ring, walk_pose, warm_up
+from cablecell.core.control.kernels import advance_reference, fill_ring, mean_of_ring, put_in_ring, walk_pose, warm_up
 from cablecell.core.geometry import Array, make_pose
 
 _STANDING: Array = np.zeros(6)
@@ -90,7 +90,8 @@ class PoseInterpolator:
 
     def _step(self, X_base_target: Array, twist: Array, linear: float, angular: float) -> None:
         s = self._settings
-        follow_pose(
+        self._row = (self._row + 1) % self._ring.shape[0]
+        self.X_base_reference, self.twist, self.acceleration = advance_reference(
             self._p,
             self._R,
             self._v,
@@ -102,9 +103,7 @@ class PoseInterpolator:
             s.angular_speed * self.speed_scale,
             angular,
             self._dt_s,
+            self._ring,
+            self._row,
+            self.twist,
         )
-        self._row = (self._row + 1) % self._ring.shape[0]
-        put_in_ring(self._ring, self._row, self._p, self._R, self._v, self._w)
-        before = self.twist
-        self.X_base_reference, self.twist = mean_of_ring(self._ring)
-        self.acceleration = (self.twist - before) / self._dt_s

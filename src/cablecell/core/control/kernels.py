@@ -30,7 +30,8 @@ def warm_up() -> None:
     ring = np.zeros((2, 13))
     fill_ring(ring, three, np.eye(3), three, three)
     mean_of_ring(ring)
-    follow_pose(three.copy(), np.eye(3), three.copy(), three.copy(), X, six, 1.0, 1.0, 1.0, 1.0, 0.002)
+    moving = three.copy(), np.eye(3), three.copy(), three.copy()
+    advance_reference(*moving, X, six, 1.0, 1.0, 1.0, 1.0, 0.002, ring, 0, six)
     J_target, error = compliance_error(X, J, X, X)
     compliance_torque(J_target, six, error, J, J, J, six, six, six, six, 1.0, 1.0)
 
@@ -213,6 +214,39 @@ def follow_pose(
     R[0, 0], R[1, 0], R[2, 0] = ax, ay, az
     R[0, 1], R[1, 1], R[2, 1] = bx, by, bz
     R[0, 2], R[1, 2], R[2, 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+
+
+@njit(cache=True)
+def advance_reference(
+    p: Array,
+    R: Array,
+    v: Array,
+    w: Array,
+    X_target: Array,
+    twist: Array,
+    linear_speed: float,
+    linear_acceleration: float,
+    angular_speed: float,
+    angular_acceleration: float,
+    dt_s: float,
+    ring: Array,
+    row: int,
+    before: Array,
+) -> tuple[Array, Array, Array]:  # pragma: no cover - compiled
+    """Move the point by one period, note it in a row of the ring, and return pose, twist and acceleration of the mean.
+
+    `follow_pose`, `put_in_ring` and `mean_of_ring` in one call: each call costs more than its arithmetic. `before` is
+    the twist of the last mean.
+    """
+    follow_pose(
+        p, R, v, w, X_target, twist, linear_speed, linear_acceleration, angular_speed, angular_acceleration, dt_s
+    )
+    put_in_ring(ring, row, p, R, v, w)
+    X, mean = mean_of_ring(ring)
+    acceleration = np.empty(6)
+    for i in range(6):
+        acceleration[i] = (mean[i] - before[i]) / dt_s
+    return X, mean, acceleration
 
 
 @njit(cache=True)

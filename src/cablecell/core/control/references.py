@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from cablecell.core.geometry import Array, rotate_six
 
 _LEAD_LIMIT_S = 0.05
 """Longest time by which a target that says how it moves is thought ahead."""
+
+_NEVER_SOFT = (0.0,) * 6
 
 
 class StreamedReferences:
@@ -94,6 +97,31 @@ class StreamedReferences:
         elif is_moving:
             twist = twist + acceleration * self.pose.lead_s
         self.pose.step(self._target.X, twist)
+
+    def lead(self, setpoint: ComplianceCommand, soft: Sequence[float] = _NEVER_SOFT) -> Array:
+        """Return the velocity reference of a set-point in target axes, shape (6,), m/s, rad/s.
+
+        An axis without stiffness, or one that is soft, has no position reference to be fed forward: there the
+        interpolated target may only follow the arm, and its velocity would cancel the damping that limits the speed
+        of a force-controlled motion. It gets what the set-point says.
+
+        Args:
+            setpoint: Gains and velocity.
+            soft: Stiffness up to which an axis is soft, six numbers, N/m, N*m/rad.
+        """
+        # Plain numbers: in every period, and numpy takes five times as long for six.
+        vx, vy, vz, wx, wy, wz = self.pose.twist.tolist()
+        (xx, yx, zx), (xy, yy, zy), (xz, yz, zz) = self.pose.X_base_reference[:3, :3].tolist()
+        followed = (
+            xx * vx + xy * vy + xz * vz,
+            yx * vx + yy * vy + yz * vz,
+            zx * vx + zy * vy + zz * vz,
+            xx * wx + xy * wy + xz * wz,
+            yx * wx + yy * wy + yz * wz,
+            zx * wx + zy * wy + zz * wz,
+        )
+        stiffness, wanted = setpoint.stiffness.diagonal().tolist(), setpoint.twist.tolist()
+        return np.array([f if k > s else w for f, k, s, w in zip(followed, stiffness, soft, wanted, strict=True)])
 
     def follow_joints(self, q_target: Array, *, is_rate: bool, is_held: bool) -> None:
         """Move towards the newest joint target; a target that moves by a rate is followed in every period."""

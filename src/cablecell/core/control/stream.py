@@ -32,6 +32,8 @@ _KNOWN = 3
 _DEAD = 1.2
 """Intervals after which a slow stream is not late but dead."""
 
+_STANDING: Array = np.zeros(6)
+
 
 class StreamClock:
     """Measures how often the targets of a stream come.
@@ -102,8 +104,8 @@ class StreamedPose:
     def reset(self, X: Array) -> None:
         """Stand at a pose."""
         self.X = X
-        self.twist: Array = np.zeros(6)
-        self._from, self._way = X, np.zeros(6)
+        self.twist: Array = _STANDING
+        self._from, self._way = X, _STANDING
         self._tick, self._ticks = 0, 0
 
     def aim(self, X_target: Array, ticks: int) -> None:
@@ -112,8 +114,8 @@ class StreamedPose:
             self.reset(X_target)
             return
         self._from = self.X
-        self._way[:3] = X_target[:3, 3] - self.X[:3, 3]
-        self._way[3:] = log_so3(X_target[:3, :3] @ self.X[:3, :3].T)
+        turn = log_so3(X_target[:3, :3] @ self.X[:3, :3].T)
+        self._way = np.concatenate((X_target[:3, 3] - self.X[:3, 3], turn))
         self._tick, self._ticks = 0, ticks
 
     def step(self) -> None:
@@ -123,4 +125,4 @@ class StreamedPose:
             self.X = walk_pose(np.ascontiguousarray(self._from), self._way, self._tick / self._ticks)
             self.twist = self._way / (self._ticks * self._dt_s)
         elif self._ticks:
-            self.twist, self._ticks = np.zeros(6), 0
+            self.twist, self._ticks = _STANDING, 0

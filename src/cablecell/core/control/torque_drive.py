@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate
 from cablecell.core.control.force_loop import ForceLoop
-from cablecell.core.control.impedance import CartesianImpedance, joint_limit_torque, tool_wrench
+from cablecell.core.control.impedance import CartesianImpedance, bound_torque, tool_wrench
 from cablecell.core.control.joint import JointImpedance, computed_torque
 from cablecell.core.control.joint_reference import JointReference
 from cablecell.core.control.model import ArmDynamics, JointLimits
@@ -60,9 +58,9 @@ class TorqueDrive:
             wrench_tcp: Environment on tool at the tcp in tcp axes; None without a sensor.
             is_set_point: Whether feedback gains mean a force set-point, and not the published controller's feedback.
         """
-        R_target_tcp = X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
         feedback = None
         if wrench_tcp is not None and setpoint.feedback_gains.any():
+            R_target_tcp = X_base_reference[:3, :3].T @ dynamics.X_base_tcp[:3, :3]
             if is_set_point:
                 wanted = self._impedance.feedforward
                 felt = tool_wrench(wrench_tcp, setpoint.X_tcp_comp, R_target_tcp)
@@ -94,13 +92,17 @@ class TorqueDrive:
     def bound(self, q: Array, dq: Array, tau: Array) -> Array:
         """Return torques that push away from the limits of the joints, within effort and power, shape (n,), N·m."""
         settings, limits = self._settings, self._limits
-        tau = tau + joint_limit_torque(
-            q, dq, limits.lower, limits.upper, settings.joint_limit_margin, settings.joint_limit_stiffness
+        return bound_torque(
+            q,
+            dq,
+            tau,
+            limits.lower,
+            limits.upper,
+            limits.effort,
+            settings.joint_limit_margin,
+            settings.joint_limit_stiffness,
+            settings.power_limit_w,
         )
-        bounded: Array = np.minimum(np.maximum(tau, -limits.effort), limits.effort)
-        power = float(bounded @ dq)
-        # What brakes takes power out of the arm; only what drives it is bounded, all joints alike.
-        return bounded if power <= settings.power_limit_w else bounded * (settings.power_limit_w / power)
 
 
 def _wrench_feedback(setpoint: ComplianceCommand, R_target_tcp: Array, wrench_tcp: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +47,12 @@ LEAST_SPEED_SCALE = 0.01
 
 _SYMMETRY_TOLERANCE = 1e-6
 """Largest |K - K^T| relative to the largest entry."""
+
+_FEEDBACK_LIMIT, _ROTATION_LIMIT = 1.0e6, 1.0e3
+"""Largest wrench feedback gain, sharper limits follow, and entry of the sum of both rotations of a set-point."""
+
+_COMPLIANCE_SHAPES = ((4, 4), (4, 4), (6, 6), (6, 6), (6,), (6,), (6,), (6,))
+"""Of target, frame, stiffness, damping, feed-forward, feedback gains, twist and acceleration."""
 
 
 def require_finite(name: str, values: Array, unit: str) -> None:
@@ -246,18 +253,67 @@ def require_compliance(command: ComplianceCommand, now_s: float, newest_s: float
         settings: Of the controller.
 
     Raises:
-        ExecutionError: NaN, numbers beyond reason, stale or future stamp (codes 301, 304, 305, 321).
+        ExecutionError: NaN, numbers beyond reason, wrong sizes, stale or future stamp (codes 301, 304, 305, 308,
+            321).
     """
+    if not _is_plainly_moderate(command, settings.workspace_reach_m):
+        _require_moderate_compliance(command, settings)
+    require_fresh(command.stamp_s, now_s, newest_s, settings)
+
+
+def _is_plainly_moderate(command: ComplianceCommand, reach_m: float) -> bool:
+    """Return whether every number is of the right place and far within reason, at one look.
+
+    This is done in every control period. A command it does not pass is looked at group by group, and may be sound.
+    """
+    parts = _parts(command)
+    for part, shape in zip(parts, _COMPLIANCE_SHAPES, strict=True):
+        if part.shape != shape:
+            return False
+    numbers = np.concatenate([part.ravel() for part in parts])
+    return bool((np.abs(numbers) <= _compliance_limits(reach_m)).all())
+
+
+def _parts(command: ComplianceCommand) -> tuple[Array, ...]:
+    return (
+        command.X_base_target,
+        command.X_tcp_comp,
+        command.stiffness,
+        command.damping,
+        command.feedforward,
+        command.feedback_gains,
+        command.twist,
+        command.acceleration,
+    )
+
+
+@lru_cache(maxsize=8)
+def _compliance_limits(reach_m: float) -> Array:
+    """Return the limits of all numbers of a compliance set-point in the order of `_COMPLIANCE_SHAPES`."""
+    target, frame = np.full((4, 4), 0.5 * _ROTATION_LIMIT), np.full((4, 4), 0.5 * _ROTATION_LIMIT)
+    target[:3, 3], frame[:3, 3] = reach_m, OFFSET_LIMIT_M
+    limits = (STIFFNESS_LIMIT, DAMPING_LIMIT, WRENCH_LIMIT, _FEEDBACK_LIMIT, RATE_LIMIT, ACCELERATION_LIMIT)
+    rest = [np.full(shape, limit).ravel() for shape, limit in zip(_COMPLIANCE_SHAPES[2:], limits, strict=True)]
+    return np.concatenate([target.ravel(), frame.ravel(), *rest])
+
+
+def _require_moderate_compliance(command: ComplianceCommand, settings: ControlSettings) -> None:
+    """Refuse the first group of numbers of a compliance set-point that is not finite and moderate."""
+    names = ("target", "compliance_frame", "stiffness", "damping", "feedforward", "feedback_gains", "twist")
+    for name, part, shape in zip((*names, "acceleration"), _parts(command), _COMPLIANCE_SHAPES, strict=True):
+        if part.shape != shape:
+            raise CommandSizeError(
+                f"{name} has shape {part.shape}; {shape} is needed", quantity=name, value=str(part.shape), limit=shape
+            )
     for name, values, limit, unit in (
         ("target", command.X_base_target[:3, 3], settings.workspace_reach_m, "m"),
         ("compliance_frame", command.X_tcp_comp[:3, 3], OFFSET_LIMIT_M, "m"),
         ("stiffness", command.stiffness, STIFFNESS_LIMIT, "N/m and N*m/rad"),
         ("damping", command.damping, DAMPING_LIMIT, "N*s/m and N*m*s/rad"),
         ("feedforward", command.feedforward, WRENCH_LIMIT, "N and N*m"),
-        ("feedback_gains", command.feedback_gains, 1.0e6, ""),
+        ("feedback_gains", command.feedback_gains, _FEEDBACK_LIMIT, ""),
         ("twist", command.twist, RATE_LIMIT, "m/s and rad/s"),
         ("acceleration", command.acceleration, ACCELERATION_LIMIT, "m/s^2 and rad/s^2"),
-        ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], 1.0e3, ""),
+        ("rotations", command.X_base_target[:3, :3] + command.X_tcp_comp[:3, :3], _ROTATION_LIMIT, ""),
     ):
         require_moderate(name, values, limit, unit)
-    require_fresh(command.stamp_s, now_s, newest_s, settings)

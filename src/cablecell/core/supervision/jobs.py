@@ -106,6 +106,8 @@ class Job:
         attempts: Attempts over all steps, those that failed among them.
         current_step: The step being worked on; empty when the job is not running.
         error: What ended it; None otherwise.
+        paused_s: Time spent waiting in pauses that are over, s.
+        pause_began_s: When the present pause began, s; None while it goes on.
     """
 
     job_id: str
@@ -117,10 +119,28 @@ class Job:
     attempts: int = 0
     current_step: str = ""
     error: WorkcellError | None = field(default=None)
+    paused_s: float = 0.0
+    pause_began_s: float | None = None
 
     def begin_step(self, step: Step) -> None:
         """Work on a step from now on."""
         self.status, self.current_step = Status.RUNNING, step.name
+
+    def pause(self, now_s: float) -> None:
+        """Wait from now on."""
+        self.status, self.pause_began_s = Status.HELD, now_s
+
+    def go_on(self, now_s: float) -> None:
+        """Go on after a pause."""
+        self.status = Status.RUNNING
+        if self.pause_began_s is not None:
+            self.paused_s += now_s - self.pause_began_s
+            self.pause_began_s = None
+
+    def running_s(self, now_s: float) -> float:
+        """Return the time it has run, pauses left out, s."""
+        until_s = now_s if self.pause_began_s is None else self.pause_began_s
+        return until_s - self.start_s - self.paused_s
 
     def count_attempts(self, attempts: int) -> None:
         """Count attempts of the current step, however they ended."""

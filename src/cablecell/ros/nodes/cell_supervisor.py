@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from cablecell_interfaces.action import InsertConnector, Observe, RunJob
+from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus, LinkHeartbeat
-from cablecell_interfaces.srv import SetLayout
-from lifecycle_msgs.msg import State
-from rclpy.duration import Duration
+from lifecycle_msgs.msg import State as LifecycleState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import config_folder
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
-from cablecell.core.errors import CancelledError, NotActiveError, WorkcellError
+from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
-from cablecell.core.supervision.jobs import Job, Step
+from cablecell.core.supervision.packml import Command, IllegalCommandError, State
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
-from cablecell.ros.error_codes import SUCCESS
-from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
+from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
 from cablecell.ros.heartbeat import Periodic, process_exists
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
+from cablecell.ros.supervisor_commands import CommandDesk
 from cablecell.ros.supervisor_control import ControlDesk
+from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_recipes import RecipeBook
 from cablecell.ros.supervisor_state import CellStateTeller
 
-_ANSWER_S = 10.0
 _POLL_S = 0.01
+_NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
+"""States in which nobody gets the arm."""
 _LAST_WORDS_S = 0.5
 """Time for messages and results to leave before the process ends after a loss."""
 
 
 class CellSupervisor(CellNode[CellSupervisorParameters]):
-    """Publishes `cell_state`, `job_status`, `cell/heartbeat` and `cell/held_plug`; serves the action `run_job`."""
+    """Publishes `cell_state`, `job_status`, `cell/heartbeat`, `cell/held_plug`; serves `run_job`, `packml_command`."""
 
     def __init__(self) -> None:
         super().__init__("cell_supervisor", CellSupervisorParameters)
@@ -72,20 +74,14 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._states = self.create_publisher(CellState, "cell_state", qos.STATE)
         self._jobs = self.create_publisher(JobStatus, "job_status", qos.STATE)
         self._plugs = self.create_publisher(String, "cell/held_plug", qos.STATE)
-        self._plugs.publish(String(data=held_plug_to_json(held)))
         self._beats = self.create_publisher(LinkHeartbeat, "cell/heartbeat", qos.HEARTBEAT)
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.managed)
-        # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
-        self._set_layouts = [self.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._stop_arm = self.create_client(Trigger, "stop")
-        self._observe = self.action_client(Observe, "observe")
-        self._insert = self.action_client(InsertConnector, "insert_connector")
-        self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
         self._desk = ControlDesk(
             self,
             self._busy,
-            lambda: self._is_ready and self._lost is None,
+            lambda: self._is_ready and self._lost is None and self._cell.state not in _NOBODYS,
             lambda name: process_exists(self._senders[name]) if name in self._senders else None,
             lambda reason: self._cell.stay(reason),
         )
@@ -95,14 +91,34 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             lambda: bool(self._desk.holder),
             self.get_logger().info,
         )
-        self._cell.enter(CellState.STATE_STOPPED, "configured")
+        self._runner = JobRunner(
+            self,
+            self._cell,
+            self._knowledge,
+            find_recipe=self._recipes.find,
+            require_ready=self._require_ready,
+            say_status=self._jobs.publish,
+            say_plug=self._say_plug,
+        )
+        self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
+        self._commands = CommandDesk(
+            self,
+            self._cell,
+            stop_arm=self._stop_now,
+            is_up=lambda: self._is_ready,
+            is_job_running=lambda: self._runner.is_running,
+            lost=lambda: self._lost,
+            holder=lambda: self._desk.holder,
+        )
+        self._say_plug(held)
 
     def teardown(self) -> None:
         """Destroy the interfaces."""
+        self._commands.destroy()
         self._desk.destroy()
         self._run_job.destroy()
-        for client in (*self._set_layouts, self._stop_arm):
-            self.destroy_client(client)
+        self._runner.destroy()
+        self.destroy_client(self._stop_arm)
         self._nodes.destroy()
         self.destroy_subscription(self._hearing)
         for publisher in (self._beats, self._plugs, self._jobs, self._states):
@@ -110,7 +126,12 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
 
     def start(self) -> None:
         """Bring the managed nodes up, in a thread; watch them from then on."""
-        self._cell.enter(CellState.STATE_RESETTING, "bringing up " + ", ".join(self.parameters.values.managed))
+        # Whoever activates a cell that had ended clears what was.
+        self._cell.complete(State.STOPPING, "taken down")
+        if self._cell.state is State.ABORTED:
+            self._cell.command(Command.CLEAR, "activated again")
+            self._cell.complete(State.CLEARING, "activated again")
+        self._cell.command(Command.RESET, "bringing up " + ", ".join(self.parameters.values.managed))
         set_realtime_priority(self.parameters.values.realtime_priority)
         self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch", self.fail)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
@@ -120,6 +141,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._watch.end()
         set_realtime_priority(0)
         was_ready, self._is_ready = self._is_ready, False
+        if not self.is_closing:
+            self._rest("the nodes are taken down")
         if was_ready and self._winding_down_s is None:
             threading.Thread(target=self._take_down, name="take-down", daemon=True).start()
 
@@ -134,7 +157,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return False
         lost = self._health.died(self._winding_down_s)
         if lost is None:
-            self._cell.enter(CellState.STATE_STOPPED, "the cell is ending")
+            self._rest("the cell is ending")
+            self._cell.complete(State.STOPPING, "the cell is ending")
         else:
             self._abort(lost)
             self.exit_code = 1
@@ -150,11 +174,11 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return  # the supervisor itself is ending
         except WorkcellError as error:
             self.get_logger().fatal(f"bring-up failed, code {error.code}: {error}")
-            self._cell.enter(CellState.STATE_ABORTED, str(error), error.code)
+            self._cell.abort(str(error), error.code)
             self._end_soon(2 if isinstance(error, RefusedTransitionError) else 1)
             return
         self._is_ready = True
-        self._cell.enter(CellState.STATE_IDLE, f"ready after {time.monotonic() - started_s:.1f} s")
+        self._cell.complete(State.RESETTING, f"ready after {time.monotonic() - started_s:.1f} s")
 
     def _await_heartbeats(self, limit_s: float) -> None:
         """Wait until every node is heard: a death that came before could only be told from the silence after it.
@@ -179,7 +203,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def _take_down(self) -> None:
         for problem in self._nodes.take_down(self.parameters.values.transition_limit_s):
             self.get_logger().warning(problem)
-        self._cell.enter(CellState.STATE_STOPPED, "taken down")
+        self._cell.complete(State.STOPPING, "taken down")
 
     def _require_running(self) -> None:
         if self._winding_down_s is not None or self.exit_code is not None:
@@ -213,7 +237,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return
         message = LinkHeartbeat(
             node_name=self.get_fully_qualified_name(),
-            lifecycle_state=State.PRIMARY_STATE_ACTIVE,
+            lifecycle_state=LifecycleState.PRIMARY_STATE_ACTIVE,
             sequence=self._sequence,
         )
         message.header.stamp = self.get_clock().now().to_msg()
@@ -224,11 +248,19 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         """Stop the arm, say why, and end soon. The heartbeat is silent from here on, which stops the arm as well."""
         self._lost = lost
         self.get_logger().fatal(f"aborting, code {NodeLostError.code}: {lost.reason}")
+        self._stop_now()
+        self._cell.abort(lost.reason, NodeLostError.code)
+        self._end_soon(1)
+
+    def _stop_now(self) -> None:
+        """Tell the arm to stop, without waiting for its answer."""
         if self._stop_arm.service_is_ready():
             self._stop_arm.call_async(Trigger.Request())
-        self._cell.enter(CellState.STATE_ABORTING, lost.reason, NodeLostError.code)
-        self._cell.enter(CellState.STATE_ABORTED, lost.reason, NodeLostError.code)
-        self._end_soon(1)
+
+    def _rest(self, reason: str) -> None:
+        """Lead the cell towards stopped, from wherever a stop may be commanded."""
+        with contextlib.suppress(IllegalCommandError):
+            self._cell.command(Command.STOP, reason)
 
     def _end_soon(self, exit_code: int) -> None:
         self._end_code = exit_code
@@ -238,115 +270,23 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
 
     def _work(self, goal: RunningGoal) -> Any:
         """Run a job; in a thread of its own."""
-        result = goal.result
-        if not self._is_ready or self._lost is not None:
-            raise NotActiveError(f"no job can run: {self._cell.reason}")
         self._desk.require_free()
-        recipe = self._recipes.find(goal.request.recipe)
-        job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
-        self._cell.job_id = job.job_id
-        self._cell.enter(CellState.STATE_STARTING, f"recipe {recipe.name}")
-        self._cell.enter(CellState.STATE_EXECUTE, f"recipe {recipe.name}")
-        try:
-            for step in recipe.steps:
-                job.begin_step(step)
-                self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
-                self._do(goal, job, step)
-                job.end_step()
-                self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
-        except WorkcellError as error:
-            job.fail(error, is_cancelled=isinstance(error, CancelledError))
-            self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
-            self._cell.enter(CellState.STATE_COMPLETING, str(error), error.code)
-            self._cell.enter(CellState.STATE_IDLE, f"job {job.job_id} ended: {error}", error.code)
-            raise
-        else:
-            self._cell.enter(CellState.STATE_COMPLETING, "every step succeeded")
-            self._cell.enter(CellState.STATE_IDLE, f"job {job.job_id} succeeded")
-        finally:
-            self._cell.job_id = ""
-            result.attempts, result.status = job.attempts, self._status(job)
-        return result
+        return self._runner.run(goal)
 
-    def _do(self, goal: RunningGoal, job: Job, step: Step) -> None:
-        """Do one step, and count its attempts whether or not it succeeds."""
+    def _require_ready(self) -> None:
+        """Refuse work while the cell is not up.
 
-        def check() -> None:
-            if self._lost is not None:
-                raise NodeLostError(self._lost.reason)
-            goal.check()
+        Raises:
+            NodeLostError: A node was lost (code 608).
+            NotActiveError: It is not up yet, or not any more (code 604).
+        """
+        if self._lost is not None:
+            raise NodeLostError(self._lost.reason)
+        if not self._is_ready:
+            raise NotActiveError(f"no job can run: {self._cell.reason}")
 
-        task, held = self._knowledge.task(step.layout), self._knowledge.held_plug(step.layout)
-        port = f"{task.target_module_name}/{task.port_name}"
+    def _say_plug(self, held: HeldPlug | None) -> None:
         self._plugs.publish(String(data=held_plug_to_json(held)))
-        for client in self._set_layouts:
-            answer = call(client, SetLayout.Request(layout=step.layout), _ANSWER_S, check)
-            if answer.error_code != SUCCESS:
-                raise RemoteError.of(answer)
-        look = Observe.Goal(
-            port_names=[port],
-            position_std=step.observe.position_std_m,
-            orientation_std=step.observe.orientation_std_rad,
-            max_views=step.observe.max_views,
-            time_limit=Duration(seconds=step.observe.time_limit_s).to_msg(),
-        )
-        run_action(self, self._observe, "observe", look, step.observe.time_limit_s + _ANSWER_S, check)
-        self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
-        insert = InsertConnector.Goal(
-            job_id=job.job_id,
-            cable_name=task.cable_name,
-            plug_name=task.plug_name,
-            port_name=port,
-            connector_type=task.port_type,
-            force_limit=step.insert.force_limit_n,
-            max_attempts=step.insert.attempts,
-            time_limit=Duration(seconds=step.insert.time_limit_s).to_msg(),
-            pull_test=step.insert.pull_test,
-        )
-        # The limit of the recipe is for one attempt from staging on; the way there comes on top.
-        longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
-        # From the feedback, because a step that is cancelled or loses its node has no result.
-        begun: list[int] = [0]
-        try:
-            done = run_action(
-                self,
-                self._insert,
-                "insert_connector",
-                insert,
-                longest_s,
-                check,
-                lambda feedback: begun.append(int(feedback.phase.attempt)),
-            )
-            begun.append(int(done.attempts))
-        except RemoteError as error:
-            begun.append(error.attempts)
-            raise
-        finally:
-            job.count_attempts(max(begun))
-
-    # Saying it -----------------------------------------------------------------------------------------------
-
-    def _report(self, goal: RunningGoal, job: Job, phase: int) -> None:
-        status = self._status(job)
-        self._jobs.publish(status)
-        goal.publish_feedback(RunJob.Feedback(phase=phase, status=status))
-
-    def _status(self, job: Job) -> Any:
-        message = JobStatus(
-            job_id=job.job_id,
-            recipe=job.recipe.name,
-            status=int(job.status),
-            steps_total=len(job.recipe.steps),
-            steps_succeeded=job.succeeded,
-            steps_failed=job.failed,
-            current_step=job.current_step,
-            running_time=Duration(seconds=time.monotonic() - job.start_s).to_msg(),
-            attempts=job.attempts,
-        )
-        if job.error is not None:
-            message.error_code, message.error_msg = job.error.code, str(job.error)
-        message.header.stamp = self.get_clock().now().to_msg()
-        return message
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import typer
 
 from cablecell.ros.verbs.command import VerbError, ends_well
 
-_WELL = frozenset({"STARTING", "IDLE", "EXECUTE", "COMPLETING", "COMPLETE", "RESETTING"})
-"""PackML states in which the cell works or could work; RESETTING is the bring-up."""
+_ILL = frozenset({"UNDEFINED", "STOPPING", "STOPPED", "ABORTING", "ABORTED", "CLEARING"})
+"""PackML states in which the cell cannot work before somebody commands it; one that is held could at once."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CellStatus:
 def summarise(state: Any, job: Any | None) -> CellStatus:
     """Return the status that a `CellState` message and, where there was a job, a `JobStatus` message tell."""
     name = constant_name(type(state), "STATE_", state.state)
-    said = (name, name in _WELL, state.reason, state.cause_code)
+    said = (name, name not in _ILL and not name.isdigit(), state.reason, state.cause_code)
     if job is None:
         return CellStatus(*said)
     done = job.steps_succeeded + job.steps_failed

@@ -1,0 +1,273 @@
+"""Runs jobs: one at a time, step by step, and does in between what PackML commands want."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cablecell_interfaces.action import InsertConnector, Observe, RunJob
+from cablecell_interfaces.msg import JobStatus
+from cablecell_interfaces.srv import SetLayout
+from rclpy.duration import Duration
+
+from cablecell.composition.task_knowledge import TaskKnowledge
+from cablecell.core.errors import CancelledError, SupervisionError, WorkcellError
+from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.supervision.jobs import Job, Recipe, Step
+from cablecell.core.supervision.packml import Command, IllegalCommandError, IllegalModeError, Mode, State
+from cablecell.ros.error_codes import SUCCESS
+from cablecell.ros.goals import RemoteError, RunningGoal, call, run_action
+from cablecell.ros.supervisor_state import CellStateTeller
+
+ANSWER_S = 10.0
+"""Longest time another node takes for an answer, s."""
+
+_LOOK_AGAIN_S = 0.1
+_PAUSING = (State.HOLDING, State.SUSPENDING)
+_PAUSED = {State.HELD: Command.UNHOLD, State.SUSPENDED: Command.UNSUSPEND}
+_GOING_ON = (State.UNHOLDING, State.UNSUSPENDING)
+_ENDING = (State.STOPPING, State.STOPPED, State.ABORTING, State.ABORTED, State.CLEARING)
+_AT_REST = (State.IDLE, State.STOPPED, State.ABORTED, State.CLEARING)
+
+
+class JobEndedError(SupervisionError):
+    """A PackML command ended the job before its last step."""
+
+    code = 623
+
+
+class JobRunner:
+    """Does the goals of `run_job`.
+
+    Attributes:
+        is_running: Whether a job is being worked on.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        cell: CellStateTeller,
+        knowledge: TaskKnowledge,
+        *,
+        find_recipe: Callable[[str], Recipe],
+        require_ready: Callable[[], None],
+        say_status: Callable[[Any], None],
+        say_plug: Callable[[HeldPlug | None], None],
+    ) -> None:
+        """Create the clients.
+
+        Args:
+            node: The supervisor.
+            cell: State of the cell.
+            knowledge: Layouts, and what is held in them.
+            find_recipe: Returns a recipe by its name.
+            require_ready: Raises a typed error when no job can begin, or go on.
+            say_status: Publishes a `JobStatus`.
+            say_plug: Tells everybody which plug is held now.
+        """
+        self._node, self._cell, self._knowledge = node, cell, knowledge
+        self._find_recipe, self._require_ready = find_recipe, require_ready
+        self._say_status, self._say_plug = say_status, say_plug
+        self.is_running = False
+        # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
+        self._set_layouts = [node.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
+        self._observe = node.action_client(Observe, "observe")
+        self._insert = node.action_client(InsertConnector, "insert_connector")
+
+    def destroy(self) -> None:
+        """Take the clients away."""
+        for client in self._set_layouts:
+            self._node.destroy_client(client)
+
+    def run(self, goal: RunningGoal) -> Any:
+        """Run a job to its end, in a thread of its own; return the result of `run_job`.
+
+        Raises:
+            WorkcellError: The job could not begin, or a step failed, or it was ended; `goal.result` has the status.
+        """
+        self._require_ready()
+        recipe = self._find_recipe(goal.request.recipe)
+        mode = self._cell.mode
+        if mode is not Mode.PRODUCTION:
+            raise IllegalModeError(
+                f"no job runs in mode {mode.name}; change to PRODUCTION",
+                quantity="mode",
+                value=mode.name,
+                limit=Mode.PRODUCTION.name,
+            )
+        job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
+        self._cell.job_id, self.is_running = job.job_id, True
+        begun = False
+        try:
+            self._cell.command(Command.START, f"recipe {recipe.name}")
+            begun = True
+            self._cell.complete(State.STARTING, f"recipe {recipe.name}")
+            self._do_steps(goal, job)
+        except WorkcellError as error:
+            job.fail(error, is_cancelled=isinstance(error, (CancelledError, JobEndedError)))
+            self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
+            if begun:
+                self._leave(f"job {job.job_id} ended: {error}", error.code)
+            raise
+        else:
+            self._leave(f"job {job.job_id} succeeded", 0)
+        finally:
+            goal.result.attempts, goal.result.status = job.attempts, self._status(job)
+            self._cell.job_id, self.is_running = "", False
+            # A stop that came in the last moment found a job running, and left its end to us.
+            self._cell.complete(State.STOPPING, f"job {job.job_id} has ended")
+        return goal.result
+
+    # Steps ---------------------------------------------------------------------------------------------------
+
+    def _do_steps(self, goal: RunningGoal, job: Job) -> None:
+        for step in job.recipe.steps:
+            self._pause_where_asked(goal, job)
+            job.begin_step(step)
+            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
+            self._do(goal, job, step)
+            job.end_step()
+            self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
+        self._pause_where_asked(goal, job, is_last=True)
+
+    def _check(self, goal: RunningGoal) -> None:
+        """Raise when the job has to end at once; a pause and an early completion wait for a better moment."""
+        self._require_ready()
+        if self._cell.state in _ENDING:
+            raise JobEndedError(
+                f"the cell is {self._cell.state.name}: {self._cell.reason}",
+                quantity="state",
+                value=self._cell.state.name,
+            )
+        goal.check()
+
+    def _pause_where_asked(self, goal: RunningGoal, job: Job, *, is_last: bool = False) -> bool:
+        """Hold or suspend the job here if that was commanded, until it is taken back; return whether it was.
+
+        Raises:
+            JobEndedError: A command completes the job early, or ends it at once (code 623).
+        """
+        has_paused = False
+        while True:
+            state = self._cell.state
+            if state in _PAUSING:
+                has_paused = True
+                job.pause(time.monotonic())
+                self._report(goal, job, RunJob.Feedback.PHASE_HELD)
+                self._cell.complete(state, f"job {job.job_id} waits after {job.succeeded} steps: {self._cell.reason}")
+            elif state in _PAUSED:
+                self._check(goal)
+                self._cell.wait_while(state, _LOOK_AGAIN_S)
+            elif state in _GOING_ON:
+                job.go_on(time.monotonic())
+                self._cell.complete(state, f"job {job.job_id} goes on")
+            else:
+                break
+        self._check(goal)
+        if self._cell.state is State.COMPLETING and not is_last:
+            total = len(job.recipe.steps)
+            raise JobEndedError(
+                f"completed by command after {job.succeeded} of {total} steps",
+                quantity="steps_succeeded",
+                value=job.succeeded,
+                limit=total,
+            )
+        return has_paused
+
+    def _leave(self, reason: str, cause_code: int) -> None:
+        """Lead the cell out of the job: to idle, or to where a command or a loss wants it."""
+        cell = self._cell
+        while (state := cell.state) not in _AT_REST:
+            try:
+                if state in _PAUSED:
+                    cell.command(_PAUSED[state], reason, cause_code)
+                elif state is State.COMPLETE:
+                    cell.command(Command.RESET, reason, cause_code)
+                else:
+                    cell.complete(state, reason, cause_code)
+            except IllegalCommandError:
+                continue  # somebody was faster; look again
+
+    def _do(self, goal: RunningGoal, job: Job, step: Step) -> None:
+        """Do one step, and count its attempts whether or not it succeeds."""
+
+        def check() -> None:
+            self._check(goal)
+
+        task = self._knowledge.task(step.layout)
+        port = f"{task.target_module_name}/{task.port_name}"
+        self._say_plug(self._knowledge.held_plug(step.layout))
+        for client in self._set_layouts:
+            answer = call(client, SetLayout.Request(layout=step.layout), ANSWER_S, check)
+            if answer.error_code != SUCCESS:
+                raise RemoteError.of(answer)
+        look = Observe.Goal(
+            port_names=[port],
+            position_std=step.observe.position_std_m,
+            orientation_std=step.observe.orientation_std_rad,
+            max_views=step.observe.max_views,
+            time_limit=Duration(seconds=step.observe.time_limit_s).to_msg(),
+        )
+        while True:
+            run_action(self._node, self._observe, "observe", look, step.observe.time_limit_s + ANSWER_S, check)
+            # What was seen before a pause may have been moved in it.
+            if not self._pause_where_asked(goal, job):
+                break
+            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
+        self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
+        insert = InsertConnector.Goal(
+            job_id=job.job_id,
+            cable_name=task.cable_name,
+            plug_name=task.plug_name,
+            port_name=port,
+            connector_type=task.port_type,
+            force_limit=step.insert.force_limit_n,
+            max_attempts=step.insert.attempts,
+            time_limit=Duration(seconds=step.insert.time_limit_s).to_msg(),
+            pull_test=step.insert.pull_test,
+        )
+        # The limit of the recipe is for one attempt from staging on; the way there comes on top.
+        longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
+        # From the feedback, because a step that is cancelled or loses its node has no result.
+        begun: list[int] = [0]
+        try:
+            done = run_action(
+                self._node,
+                self._insert,
+                "insert_connector",
+                insert,
+                longest_s,
+                check,
+                lambda feedback: begun.append(int(feedback.phase.attempt)),
+            )
+            begun.append(int(done.attempts))
+        except RemoteError as error:
+            begun.append(error.attempts)
+            raise
+        finally:
+            job.count_attempts(max(begun))
+
+    # Saying it -----------------------------------------------------------------------------------------------
+
+    def _report(self, goal: RunningGoal, job: Job, phase: int) -> None:
+        status = self._status(job)
+        self._say_status(status)
+        goal.publish_feedback(RunJob.Feedback(phase=phase, status=status))
+
+    def _status(self, job: Job) -> Any:
+        message = JobStatus(
+            job_id=job.job_id,
+            recipe=job.recipe.name,
+            status=int(job.status),
+            steps_total=len(job.recipe.steps),
+            steps_succeeded=job.succeeded,
+            steps_failed=job.failed,
+            current_step=job.current_step,
+            running_time=Duration(seconds=job.running_s(time.monotonic())).to_msg(),
+            attempts=job.attempts,
+        )
+        if job.error is not None:
+            message.error_code, message.error_msg = job.error.code, str(job.error)
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        return message
