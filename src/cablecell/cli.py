@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cablecell.calib_verbs import app as calib
 from cablecell.installation import environment
 from cablecell.ros.verbs import groups
 
@@ -183,6 +184,7 @@ def rollout(
 
 scene = typer.Typer(no_args_is_help=True, help="Pictures of what is simulated.")
 app.add_typer(scene, name="scene")
+app.add_typer(calib, name="calib")
 
 
 @scene.command()

@@ -101,7 +101,8 @@ class FakeCell:
     def reset(self):
         """Show what there is again."""
         self.pixels = {name: self.home.frames[name].pixels for name in CAMERAS}
-        self.silent_cameras = set()
+        self.silent_cameras, self.frozen_cameras = set(), set()
+        self.taken = 0
         self.has_state = True
         self.shift_m = 0.0
         self.speed = 0.0
@@ -153,7 +154,10 @@ class FakeCell:
         full = CameraIntrinsics()
         region = self.regions.get(name) or Region(0, 0, full.width, full.height)
         x, y = region.x, region.y
-        pixels = np.ascontiguousarray(self.pixels[name][y : y + region.height, x : x + region.width])
+        pixels = self.pixels[name][y : y + region.height, x : x + region.width].copy()
+        self.taken += 1
+        if name not in self.frozen_cameras:
+            pixels[0, 0] = self.taken % 256  # a living camera has noise
         info = CameraInfo(width=full.width, height=full.height, k=full.matrix().ravel().tolist(), d=self.distortion)
         info.roi = RegionOfInterest(x_offset=x, y_offset=y, width=region.width, height=region.height)
         image = Image(height=region.height, width=region.width, encoding=self.encoding, step=3 * region.width)
@@ -415,7 +419,7 @@ def distorted(cell):
         (blank, {521}, "no marker"),
         (a_few_corners, {522}, "below the minimum"),
         (shifted, {524, 525, 529}, ""),
-        (swapped, {524, 525, 526}, "limit"),
+        (swapped, {586}, "'left' shows what 'right' must see"),
         (wrong_encoding, {535}, "mono8"),
         (distorted, {535}, "distortion"),
     ],
@@ -427,6 +431,32 @@ def test_bad_images_give_a_reason_and_no_estimate(graph, node, cell, action, bre
     assert outcome.result.error_code in codes
     assert words in outcome.result.error_msg
     assert all(port.sources == port.SOURCE_BOARD_MODEL for port in outcome.result.ports.ports)
+
+
+def test_one_frozen_camera_is_reported_and_left_out(graph, impatient_node, cell, action):
+    diagnostics = graph.collect(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    good = observe(graph, action, goal()).result
+    assert good.error_code == 0
+    cell.frozen_cameras = {"left"}
+    cell.silent_cameras = {"right"}  # so that the observation waits until the frozen camera has repeated itself
+    outcome = observe(graph, action, goal()).result
+    assert outcome.error_code == 581, "a frozen camera does not stand in for one that is missing"
+
+    def told():
+        values = [status for item in diagnostics for status in item.status if "left camera" in status.name]
+        return any(pair.value == "581" for status in values for pair in status.values)
+
+    wait_until(told, what="the code of the frozen camera")
+    cell.frozen_cameras, cell.silent_cameras = set(), set()
+    assert observe(graph, action, goal()).result.error_code == 0
+
+
+def test_frozen_cameras_all_together_end_the_observation(graph, impatient_node, cell, action):
+    cell.frozen_cameras = set(CAMERAS)
+    cell.silent_cameras = {"left"}
+    outcome = observe(graph, action, goal()).result
+    assert outcome.error_code == 581
+    assert "shows the same image" in outcome.error_msg
 
 
 def test_a_board_far_from_where_it_is_put_is_not_believed(graph, process, cell, action):

@@ -28,10 +28,16 @@ Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "calibration": (
+        "cablecell.evaluation.bench_calibration:run",
+        "knocked cells that calibrate themselves: mounts, lenses, tip",
+    ),
     "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
+    "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
+    "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
     "ik": ("cablecell.evaluation.bench_ik:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
         "cablecell.evaluation.bench_insertion:run",

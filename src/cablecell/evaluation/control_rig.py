@@ -28,7 +28,7 @@ from cablecell.core.control.payload_motion import plan_payload_motion
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.fusion.payload import CarriedPayload, PayloadReadings, carried_payload
-from cablecell.core.fusion.wrench import Tare, WrenchCompensator
+from cablecell.core.fusion.wrench import PayloadEstimate, Tare, WrenchCompensator
 from cablecell.core.geometry import invert_pose, make_pose, rotation_from_quat
 from cablecell.core.motion.model import RobotModel
 from cablecell.ports import ArmState, CommandMode
@@ -132,6 +132,7 @@ class ControlRig:
         self.wrench: Array | None = None
         self.tick_s: list[float] = []
         self._is_tared = False
+        self.estimate: PayloadEstimate | None = None
         self._gain_error = settings.wrench_sensor.gain_error
         self._plate: int | None = None
         held = self.machine.world.held
@@ -197,6 +198,12 @@ class ControlRig:
         self.compensator.tare(tare.mean(), self.model.dynamics(self.state().q).X_base_tcp[:3, :3])
         self._is_tared = True
 
+    def identify_sensed(self) -> PayloadEstimate:
+        """Return all that hangs on the force sensor, and its bias, from the motion of `identify`."""
+        self.identify(apply=True)
+        assert self.estimate is not None
+        return self.estimate
+
     def identify(self, *, apply: bool) -> tuple[CarriedPayload, HeldPayload]:
         """Find what is carried by a short motion, as the node does; with `apply`, take it over.
 
@@ -218,7 +225,7 @@ class ControlRig:
                 R_base_tcp = self.controller.report.X_base_tcp[:3, :3]
                 readings.add(look, R_base_tcp @ X_tcp_ft[:3, :3], sample)
                 torques.add(look, self.state().q, self._command.values)
-        estimate = readings.identify()
+        estimate = self.estimate = readings.identify()
         carried = carried_payload(estimate, TOOL_PAYLOAD, gain_error=self._gain_error)
         found = sensed_payload(carried, X_tcp_ft)
         if self._servo is None:

@@ -18,12 +18,14 @@ from sensor_msgs.msg import CameraInfo, Image
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.geometry import pose_difference
+from cablecell.core.perception.stream_errors import FrozenImageError, ImageStampError
 from cablecell.ports import Frame, Region
 from cablecell.ros import qos
 from cablecell.ros.estimator_errors import ArmMovingError, ImageFormatError, NoImagesError, NoToolPoseError
 from cablecell.ros.estimator_listener import Listener
 from cablecell.ros.pose_history import PoseHistory, RestLimits
 from cablecell.ros.pose_messages import from_pose, to_seconds
+from cablecell.ros.stream_watch import StreamWatch
 
 Matrix = NDArray[np.float64]
 
@@ -70,9 +72,9 @@ class _Placed:
 class ViewCollector:
     """Listens to cameras and controller while it is open; a renderer renders only what somebody listens to."""
 
-    def __init__(self, node: Any, parameters: PortEstimatorParameters) -> None:
-        """Subscribe."""
-        self._node = node
+    def __init__(self, node: Any, parameters: PortEstimatorParameters, watch: StreamWatch) -> None:
+        """Subscribe; images of cameras that the watch does not trust are not used while enough others are left."""
+        self._node, self._watch = node, watch
         self._parameters = parameters
         self._history = PoseHistory(
             RestLimits(parameters.rest_velocity_m_per_s, parameters.rest_velocity_rad_per_s),
@@ -86,13 +88,15 @@ class ViewCollector:
         self._listener.listen(ControllerState, "controller_state", self._take_state, qos.SENSOR)
         for name in parameters.cameras:
             image, info = f"{name}_camera/image", f"{name}_camera/camera_info"
-            self._listener.listen(Image, image, self._taker(self._images[name]), qos.IMAGE)
+            self._listener.listen(Image, image, self._image_taker(name), qos.IMAGE)
             self._listener.listen(CameraInfo, info, self._taker(self._infos[name]), qos.IMAGE)
+        self._watch.open()
         self._listener.start()
 
     def close(self) -> None:
         """Unsubscribe."""
         self._listener.close()
+        self._watch.close()
 
     def wait_for_rest(self, check: Callable[[], None]) -> Matrix:
         """Return the pose of the tool once the arm stands still.
@@ -137,11 +141,13 @@ class ViewCollector:
             NoToolPoseError: The controller's state stopped, so that images cannot be placed.
             NoImagesError: Fewer cameras than needed delivered before the deadline.
             ImageFormatError: An image cannot be used.
+            StreamError: Too few cameras are left whose images are new and stamped right.
         """
         settings = self._parameters
         begun_s = time.monotonic()
         while True:
             check()
+            self._watch.look()
             found = self._placed_images(after_s)
             is_late = time.monotonic() - begun_s > settings.image_timeout_s
             if len(found) == len(settings.cameras) or (is_late and len(found) >= settings.min_cameras):
@@ -164,7 +170,10 @@ class ViewCollector:
     def _placed_images(self, after_s: float) -> dict[str, _Placed]:
         """Return the newest usable image by camera, all from one standstill."""
         found: dict[str, _Placed] = {}
+        distrusted = self._distrusted()
         for name in self._parameters.cameras:
+            if name in distrusted:
+                continue
             infos = {to_seconds(info.header.stamp): info for info in tuple(self._infos[name])}
             for image in reversed(tuple(self._images[name])):
                 stamp_s = to_seconds(image.header.stamp)
@@ -177,6 +186,20 @@ class ViewCollector:
             return found
         newest = max(found.values(), key=lambda placed: placed.stamp_s)
         return {name: placed for name, placed in found.items() if _is_same_place(placed.X_base_tcp, newest.X_base_tcp)}
+
+    def _distrusted(self) -> set[str]:
+        """Return the cameras whose images are left out.
+
+        Raises:
+            StreamError: With them left out too few remain, and what they show may be of another time (code 581, 584).
+        """
+        faults = self._watch.faults
+        if len(self._parameters.cameras) - len(faults) >= self._parameters.min_cameras:
+            return set(faults)
+        for fault in faults.values():
+            if isinstance(fault.error, FrozenImageError | ImageStampError):
+                raise fault.error
+        return set()  # what is black or of a wrong format is refused with better words later
 
     def _silent_controller(self, age_s: float) -> NoToolPoseError:
         limit_s = self._parameters.state_timeout_s
@@ -204,6 +227,15 @@ class ViewCollector:
             math.hypot(linear.x, linear.y, linear.z),
             math.hypot(angular.x, angular.y, angular.z),
         )
+
+    def _image_taker(self, name: str) -> Callable[[Any], None]:
+        keep = self._taker(self._images[name])
+
+        def take(message: Any) -> None:
+            self._watch.take(name, message)
+            keep(message)
+
+        return take
 
     def _taker(self, queue: deque[Any]) -> Callable[[Any], None]:
         def take(message: Any) -> None:

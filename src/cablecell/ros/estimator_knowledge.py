@@ -32,10 +32,12 @@ class Knowledge:
     Attributes:
         X_base_world: Pose of `world` in `base_link`, shape (4, 4).
         mounts: X_tcp_optical by camera name.
+        rig: The cameras as a calibration record has them; None where the description counts.
     """
 
     X_base_world: Matrix
     mounts: Mapping[str, Matrix]
+    rig: CameraRig | None = None
 
     @staticmethod
     def read(urdf: str, cameras: Sequence[str]) -> Knowledge:
@@ -60,7 +62,8 @@ class Knowledge:
             parameters.unseen_sigma_m,
             parameters.unseen_sigma_rad,
         )
-        viewer = Viewer(CameraRig.calibrated(self.mounts, configuration.errors), {}, palm_outline())
+        rig = self.rig or CameraRig.calibrated(self.mounts, configuration.errors)
+        viewer = Viewer(rig, {}, palm_outline())
         return PortEstimator(
             viewer,
             patches,

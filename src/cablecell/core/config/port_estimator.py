@@ -13,6 +13,10 @@ class PortEstimatorParameters(ParameterSchema):
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     layout_file: str = parameter("", "Trial file with the designed layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout that stands in the cell after configuration.")
+    calibration_folder: str = parameter(
+        "", "Folder of calibration records; empty means the mounts and lenses of the descriptions.", read_only=True
+    )
+    cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
     cameras: list[str] = parameter(["left", "center", "right"], "Cameras, by the prefix of their topics and frames.")
     min_cameras: int = parameter(2, "Fewest cameras that make a view.", minimum=1, maximum=8)
     rest_timeout_s: float = parameter(
@@ -54,6 +58,15 @@ class PortEstimatorParameters(ParameterSchema):
     )
     region_margin_px: int = parameter(
         40, "Margin around the fiducials in the images that are asked for.", unit="px", minimum=0, maximum=1000
+    )
+    stream_silence_s: float = parameter(
+        3.0, "Longest wait for a camera's image before it is reported as silent.", unit="s", minimum=0.1, maximum=120.0
+    )
+    stream_max_age_s: float = parameter(
+        3.0, "Oldest image on arrival; its stamp is not believed beyond.", unit="s", minimum=0.05, maximum=60.0
+    )
+    stream_jump_s: float = parameter(
+        1.5, "Stamps may advance by so much more or less than the clock.", unit="s", minimum=0.05, maximum=60.0
     )
     tf_rate_hz: float = parameter(10.0, "Rate of the transforms.", unit="Hz", minimum=0.1, maximum=100.0)
     report_rate_hz: float = parameter(1.0, "Rate of the diagnostics.", unit="Hz", minimum=0.1, maximum=50.0)

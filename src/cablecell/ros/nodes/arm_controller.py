@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from cablecell.composition.machines import ExtrasHost, MachineOptions, make_machine
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.fusion.wrench_health import WrenchFault
 from cablecell.ros import conversions, qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
 from cablecell.ros.arm_diagnostics import ArmDiagnostics
@@ -24,9 +26,13 @@ from cablecell.ros.arm_services import ArmServices
 from cablecell.ros.control_loop import ControlLoop, Cycle, Streamed
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.wrench_watch import WrenchWatch
 
 _SWITCH_INTERVAL_S = 0.0005
 """How long a callback may keep the interpreter from the control loop; Python's own 5 ms would be two periods."""
+
+_FAULT_PERIOD_S = 0.05
+"""How soon a fault of the force sensor is told."""
 
 
 class ArmController(CellNode[ArmControllerParameters]):
@@ -104,14 +110,18 @@ class ArmController(CellNode[ArmControllerParameters]):
         if priority:
             lock_memory()
         self._report = ArmDiagnostics(self.get_name(), self._loop, self.parameters.values)
+        self._wrench_faults: deque[WrenchFault] = deque(maxlen=10)
+        self._wrench_watch = WrenchWatch(self._wrench_faults.append)
         self._loop.on_fault = self._end
         self._loop.start()
         self._publish_latched()
         self._timer = self.create_timer(1.0 / self.parameters.values.diagnostics_rate_hz, self._look)
+        self._wrench_timer = self.create_timer(_FAULT_PERIOD_S, self._tell_wrench_faults)
 
     def stop(self) -> None:
         """End what runs and let the machine come to rest."""
         self.destroy_timer(self._timer)
+        self.destroy_timer(self._wrench_timer)
         ended = NotActiveError(f"{self.get_fully_qualified_name()} was deactivated")
         self._trajectory.end(ended)
         self._gripper.end()
@@ -122,6 +132,7 @@ class ArmController(CellNode[ArmControllerParameters]):
     def _publish(self, cycle: Cycle) -> None:
         self._output.publish(cycle)
         self._extras.publish(cycle)
+        self._wrench_watch.take(cycle)
 
     def _publish_latched(self) -> None:
         self._output.publish_latched(time.time_ns())
@@ -147,8 +158,20 @@ class ArmController(CellNode[ArmControllerParameters]):
                 newest_ns = conversions.time_ns(taken[0].header.stamp)
         return newest_ns
 
+    def _tell_wrench_faults(self) -> None:
+        """Say at once what is wrong with the force sensor, and not only with the next report."""
+        while self._wrench_faults:
+            fault = self._wrench_faults.popleft()
+            self.get_logger().error(f"code {fault.error.code}: {fault.error}")
+            self._publish_status()
+
+    def _publish_status(self) -> None:
+        message = self._report.message(self.get_clock().now().to_msg())
+        message.status.append(self._wrench_watch.status(self.get_name()))
+        self._diagnostics.publish(message)
+
     def _look(self) -> None:
-        self._diagnostics.publish(self._report.message(self.get_clock().now().to_msg()))
+        self._publish_status()
         refused = self._report.take_refused()
         if refused:
             self.get_logger().warning(refused)

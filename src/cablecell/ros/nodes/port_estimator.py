@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,16 +24,23 @@ from tf2_ros import TransformBroadcaster
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_connectors, load_fiducials
 from cablecell.core.config.port_estimator import PortEstimatorParameters
+from cablecell.core.config.stream_health import StreamHealthSettings
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.board import Use
+from cablecell.core.fusion.drift import DriftAlarm
 from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.core.perception.stream_health import StreamFault
+from cablecell.core.perception.stream_order import find_swapped
 from cablecell.ports import Region
 from cablecell.ros import qos
+from cablecell.ros.drift_report import DriftReport
 from cablecell.ros.error_codes import fill_result
+from cablecell.ros.estimator_calibration import calibrated, load_calibration
 from cablecell.ros.estimator_errors import (
     AccuracyNotReachedError,
     ObservationBusyError,
@@ -51,6 +58,7 @@ from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
 from cablecell.ros.skill_messages import held_plug_from_json
+from cablecell.ros.stream_watch import StreamWatch
 
 
 @dataclass
@@ -83,15 +91,21 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._created = ExitStack()
         self._last_problem = ""
         self._grasp: HeldPlug | None = None
+        self._watched_grasp: HeldPlug | None = None
         self._plug: PlugState | None = None
         self._timers: list[Any] = []
 
     def setup(self) -> None:
         """Read what is known beforehand and create the interfaces."""
         settings = self.parameters.values
-        self._knowledge = Knowledge.read(load_robot_description(), settings.cameras)
+        self._calibration = load_calibration(settings)
+        self._knowledge = replace(
+            Knowledge.read(load_robot_description(), settings.cameras),
+            rig=None if self._calibration is None else self._calibration.rig,
+        )
         self._patches = build_patches(load_fiducials())
         self._connectors = load_connectors()
+        self._watch = StreamWatch(settings.cameras, self._now_s, self._report_fault, _stream_limits(settings))
         self._set_board(settings.layout)
         self._ports = self._publisher(PortEstimateArray, "ports", qos.STATE)
         self._diagnostics = self._publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
@@ -139,6 +153,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         estimator = self._knowledge.make_estimator(layout, self._patches, settings)
         with self._lock:
             self._layout, self._estimator, self._plug = layout, estimator, None
+            self._drift = DriftReport(self._knowledge.mounts, self._knowledge.rig, self._patches)
 
     def _take_held_plug(self, message: Any) -> None:
         with self._lock:
@@ -179,7 +194,27 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             layout, board, plug = self._layout, self._estimator.board(now_s), self._plug
         message = to_diagnostics(self.get_name(), board, plug, layout.name, self._last_problem, now_s)
+        message.status += [*self._watch.statuses(self.get_name()), self._drift.status(self.get_name())]
         self._diagnostics.publish(message)
+
+    def _report_fault(self, fault: StreamFault) -> None:
+        """Say at once what is wrong with a camera, and not only with the next report."""
+        self.get_logger().error(f"code {fault.error.code}: {fault.error}")
+        self._publish_diagnostics()
+
+    def _check_order(self, view: View) -> None:
+        """Say that streams are exchanged where that explains why a look could not be used.
+
+        Raises:
+            SwappedCamerasError: They are (code 586).
+        """
+        X_base_board = self._knowledge.X_base_world @ self._layout.X_world_board
+        found = {name: find_corners(frame, self._patches) for name, frame in view.frames.items()}
+        seen = {name: corners for name, corners in found.items() if isinstance(corners, Corners)}
+        error = find_swapped(seen, self._knowledge.mounts, view.X_base_tcp, X_base_board)
+        if error is not None:
+            self.get_logger().error(f"code {error.code}: {error}")
+            raise error
 
     def _run_observe(self, goal: RunningGoal) -> Any:
         limit_s = to_seconds(goal.request.time_limit)
@@ -209,7 +244,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             self._plug, grasp = None, self._grasp
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
-        collector = ViewCollector(self, self.parameters.values)
+        collector = ViewCollector(self, self.parameters.values, self._watch)
         try:
             self._look_until_sure(progress, collector, check)
         finally:
@@ -255,21 +290,38 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             ObservationError: The view cannot be used (family 500); the estimate so far stays, unless its board has
                 moved.
         """
+        view = calibrated(view, self._calibration)
         self._estimator.calibrate(view.intrinsics)
         outcome = self._estimator.look(view.stamp_s, view.X_base_tcp, view.frames)
         report = outcome.board
+        self._watch_drift(view)
         if report.problem is None:
             return report.use
+        self._check_order(view)
         # Where no camera is of use, the reasons of the single images say more than "nothing was seen".
         is_blind = len(outcome.unseen) == len(view.frames)
         raise error_of(list(outcome.unseen.values())[-1] if is_blind else report.problem)
+
+    def _watch_drift(self, view: View) -> None:
+        board = self._estimator.board(view.stamp_s)
+        self._tell_drift(self._drift.look(view.stamp_s, view.X_base_tcp, view.frames, board))
+
+    def _tell_drift(self, alarm: DriftAlarm | None) -> None:
+        if alarm is not None:
+            self.get_logger().error(f"code {alarm.error.code}: {alarm.error}")
+            self._publish_diagnostics()
 
     def _see_plug(self, grasp: HeldPlug | None) -> None:
         """Measure the plug in the gripper in the images of the observation; without clear edges it stays unknown."""
         plug = self._estimator.plug(self._now_s())
         with self._lock:
-            if isinstance(plug, PlugState) and plug.is_seen and self._grasp is grasp:
+            is_measured = isinstance(plug, PlugState) and plug.is_seen and self._grasp is grasp
+            if isinstance(plug, PlugState) and is_measured:
                 self._plug = plug
+        if isinstance(plug, PlugState) and is_measured and grasp is not None and grasp is not self._watched_grasp:
+            self._watched_grasp = grasp
+            nominal = grasp.X_tcp_tip
+            self._tell_drift(self._drift.plug(plug.board.stamp_s, plug.X_tcp_tip, plug.tip_covariance, nominal))
 
     def _ask_for(self, regions: Mapping[str, Region | None]) -> None:
         for name, publisher in self._regions.items():
@@ -307,6 +359,12 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
                 )
 
         return check
+
+
+def _stream_limits(settings: PortEstimatorParameters) -> StreamHealthSettings:
+    return StreamHealthSettings(
+        silence_s=settings.stream_silence_s, max_age_s=settings.stream_max_age_s, jump_s=settings.stream_jump_s
+    )
 
 
 def _largest_sigma(covariance: np.ndarray) -> float:

@@ -1,0 +1,92 @@
+"""What nodes say about cameras and force sensor: messages in, typed diagnostics out."""
+
+from __future__ import annotations
+
+import array
+from types import SimpleNamespace
+
+import numpy as np
+from sensor_msgs.msg import Image
+
+from cablecell.core.control.modes import ControllerMode
+from cablecell.ports import WrenchSample
+from cablecell.ros.pose_messages import to_stamp
+from cablecell.ros.stream_watch import StreamWatch
+from cablecell.ros.wrench_watch import WrenchWatch
+
+
+def message(stamp_s, pixels, **changes):
+    height, width = pixels.shape[:2]
+    image = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=array.array("B", pixels.tobytes()))
+    image.header.stamp = to_stamp(stamp_s)
+    for key, value in changes.items():
+        setattr(image, key, value)
+    return image
+
+
+def test_camera_messages_are_judged_and_told():
+    rng, found, now = np.random.default_rng(1), [], [0.0]
+    watch = StreamWatch(["left", "right"], lambda: now[0], found.append)
+    watch.open()
+    still = rng.integers(0, 255, (32, 40, 3), dtype=np.uint8)
+    for tick in range(5):
+        now[0] = 0.1 * (tick + 1)
+        watch.take("left", message(now[0] - 0.03, still))
+        watch.take("right", message(now[0] - 0.03, rng.integers(0, 255, (32, 40, 3), dtype=np.uint8)))
+    assert [(fault.camera, fault.error.code) for fault in found] == [("left", 581)]
+    left, right = watch.statuses("port_estimator")
+    assert (left.level, right.level) == (b"\2", b"\0")
+    assert left.name == "port_estimator: left camera"
+    assert {pair.key: pair.value for pair in left.values}["code"] == "581"
+    watch.take("right", message(now[0], still, encoding="yuv422"))
+    watch.take("right", message(now[0], still, height=31))
+    assert found[-1].error.code == 585
+    assert "yuv422" in str(found[-1].error)
+    now[0] += 1.0
+    watch.look()
+    assert {fault.error.code for fault in watch.faults.values()} == {587}
+
+
+def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, stuck=None):
+    stamp_s = 0.002 * number
+    force = np.round(rng.normal(size=3) * 0.1 + [force_n, 0.0, -10.0], 1)
+    if stuck is not None:
+        force[1] = stuck
+    return SimpleNamespace(
+        number=number,
+        sample=WrenchSample(stamp_s, force, rng.normal(size=3) * 0.004),
+        state=SimpleNamespace(stamp_s=stamp_s, q=np.zeros(6)),
+        report=SimpleNamespace(mode=mode),
+        gripper=SimpleNamespace(width_m=width_m),
+    )
+
+
+def test_a_stuck_axis_is_told_by_its_code():
+    rng, found = np.random.default_rng(2), []
+    watch = WrenchWatch(found.append)
+    for number in range(1500):
+        watch.take(cycle(number, rng, stuck=0.3 if number > 1000 else None))
+    assert [fault.error.code for fault in found] == [591]
+    assert found[0].detected_s <= 2.0 + 0.5
+    status = watch.status("arm_controller")
+    assert {pair.key: pair.value for pair in status.values}["axes"] == "fy"
+    watch.forget()
+    assert watch.status("arm_controller").level == b"\0"
+
+
+def test_a_plug_that_is_gripped_is_no_drift_and_a_force_from_nowhere_is():
+    for is_gripped in (True, False):
+        rng, found = np.random.default_rng(3), []
+        watch = WrenchWatch(found.append)
+        for number in range(2500):
+            after = number > 1500
+            width = 0.01 if is_gripped and 1500 < number <= 1600 else 0.012
+            width += 1e-5 * (number - 1500) if is_gripped and 1500 < number <= 1600 else 0.0
+            watch.take(cycle(number, rng, force_n=3.0 if after else 0.0, width_m=width))
+        codes = {fault.error.code for fault in found}
+        assert codes == (set() if is_gripped else {592})
+    rng, found = np.random.default_rng(3), []
+    watch = WrenchWatch(found.append)
+    for number in range(2500):
+        watch.take(cycle(number, rng, mode=ControllerMode.COMPLIANCE, force_n=3.0 if number > 1500 else 0.0))
+    assert found == [], "an arm that presses feels what it presses on"
