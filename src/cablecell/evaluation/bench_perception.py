@@ -137,9 +137,9 @@ def _look_from_best(estimator: PortEstimator, scene: PerceptionScene, height_m: 
     """Take one more look from the best pose near the one with the tip at a height above the port's mouth."""
     board = estimator.board(0.0)
     if isinstance(board, NoEstimate):
-        return
-    place = estimator.place(board, scene.target)
-    mouth = board.X_base_board @ place.X_board_entrance
+        mouth = scene.X_base_board_expected @ scene.layout[scene.target].X_board_entrance
+    else:
+        mouth = board.X_base_board @ estimator.place(board, scene.target).X_board_entrance
     X = scene.X_base_home.copy()
     tip = X @ scene.X_tcp_tip_nominal
     X[:3, 3] += mouth[:3, 3] - height_m * mouth[:3, 2] - tip[:3, 3]

@@ -275,7 +275,8 @@ class PerceptionScene:
             self._render.add_body(f"label/{number}", [plate], X_world_board @ where)
         if self.is_covered:
             sizes, gap = rng.uniform(0.02, 0.035, 2), float(rng.uniform(0.0005, 0.004))
-            rgba = (*(float(value) for value in rng.uniform(0.1, 0.9, 3)), 1.0)
+            r, g, b = (float(value) for value in rng.uniform(0.1, 0.9, 3))
+            rgba = (r, g, b, 1.0)
             X = self._X_world_base @ self.X_base_entrance[self.target]
             slip = pose_from_xyz_rpy((0.0, 0.0, -gap - 0.001), (0.0, 0.0, float(rng.uniform(-np.pi, np.pi))))
             self._render.add_body("cover", [Box((float(sizes[0]), float(sizes[1]), 0.002), rgba)], X @ slip)

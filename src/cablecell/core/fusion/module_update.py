@@ -113,7 +113,8 @@ def find_module(
     fits = []
     for place in places:
         prior = _put(state, design, place)
-        fits.append((*_fit(prior, design, look, errors, settings, _SCHEDULE), prior))
+        start = replace(prior, modules={**prior.modules, design.name: place.X_start})
+        fits.append((*_fit(prior, start, design, look, errors, settings, _SCHEDULE), prior))
     fits.sort(key=lambda fit: fit[1].share, reverse=True)
     best, sight, prior = fits[0]
     for other, rival, _ in fits[1:]:
@@ -132,7 +133,7 @@ def follow_module(
     settings: PortVisionSettings,
 ) -> tuple[BoardState, ModuleSight] | NoEstimate:
     """Look at a module where it was found before and return the state after that; as `find_module`."""
-    after, sight = _fit(state, design, look, errors, settings, _SCHEDULE[1:])
+    after, sight = _fit(state, state, design, look, errors, settings, _SCHEDULE[1:])
     return _judge(state, after, sight, design, settings) or (after, sight)
 
 
@@ -153,6 +154,7 @@ def _put(state: BoardState, design: ModuleDesign, place: Place) -> BoardState:
 
 def _fit(
     prior: BoardState,
+    start: BoardState,
     design: ModuleDesign,
     look: ModuleLook,
     errors: EstimatorSettings,
@@ -161,7 +163,7 @@ def _fit(
 ) -> tuple[BoardState, ModuleSight]:
     """Iterated extended Kalman filter with a shrinking search range."""
     information = np.linalg.inv(prior.covariance)
-    state, shared_px = prior, settings.shared_sigma_px
+    state, shared_px = start, settings.shared_sigma_px
 
     def seen_from(state: BoardState, camera: str) -> Matrix:
         return optical_board(state, look.X_base_tcp, camera) @ state.modules[design.name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import cv2
@@ -24,17 +24,24 @@ _BLUR_PX = 1.2  # of these
 _BINS = 5  # positions on the rail for which it is worked out which edges are in sight
 _DOUBT = 0.15  # share of all points that a place has to overcome: few points in sight are little evidence
 
+_OFF_RAIL_M, _OFF_RAIL_STEPS, _RAIL_PRICE = 0.0012, 4, 0.02
+
+_Cut = tuple[NDArray[np.float32], NDArray[np.float32], float, float]
+"""Change of brightness along x and y, and the pixel of the first element."""
+
 
 @dataclass(frozen=True)
 class Place:
     """A place where a module may be.
 
     Attributes:
-        X_board_module: Its pose, shape (4, 4).
+        X_board_module: Its pose on the rail, shape (4, 4).
+        X_start: Where the edges fit best near by, as far off the rail as the board may be misjudged, shape (4, 4).
         score: How well the edges of all cameras fit, 0 to 1.
     """
 
     X_board_module: Matrix
+    X_start: Matrix
     score: float
 
 
@@ -56,43 +63,73 @@ def search_module(
     slides = _grid(freedom.slide_m, settings.search_step_m)
     turns = _grid(freedom.turn_rad, settings.search_step_rad)
     poses = np.array([slid(design, t, turn) for t, turn in product(slides, turns)])
-    total, count = np.zeros(len(poses)), np.zeros(len(poses))
-    asked = 0
-    bins = np.array_split(np.arange(len(slides)), min(_BINS, len(slides)))
-    for camera, view in views.items():
-        cut = _gradients(design, view, X_optical_board[camera] @ poses[[0, len(turns) // 2, -1]])
-        if cut is None:
-            continue
-        gx, gy, x0, y0 = cut
-        asked += settings.search_points
-        for members in bins:
-            middle = X_optical_board[camera] @ slid(design, float(slides[members].mean()), 0.0)
-            seen = points_in_sight(design, view, middle, settings.search_points)
-            seen = seen.of(seen.sure)
-            if len(seen.points) < settings.min_camera_points:
-                continue
-            rows = np.arange(members[0] * len(turns), (members[-1] + 1) * len(turns))
-            sums, counts = np.zeros(len(rows)), np.zeros(len(rows))
-            score(
-                np.ascontiguousarray(X_optical_board[camera] @ poses[rows]),
-                seen.points,
-                seen.along,
-                view.frame.K,
-                gx,
-                gy,
-                x0,
-                y0,
-                float(_STEP),
-                settings.half_gradient,
-                sums,
-                counts,
-            )
-            total[rows] += sums
-            count[rows] += counts
-    if asked == 0:
+    cuts = {
+        camera: cut
+        for camera, view in views.items()
+        if (cut := _gradients(design, view, X_optical_board[camera] @ poses[[0, len(turns) // 2, -1]])) is not None
+    }
+    if not cuts:
         return []
-    values = (total / (count + _DOUBT * asked)).reshape(len(slides), len(turns))
-    return _maxima(design, values, slides, turns, settings)
+    values = np.zeros(len(poses))
+    for members in np.array_split(np.arange(len(slides)), min(_BINS, len(slides))):
+        rows = np.arange(members[0] * len(turns), (members[-1] + 1) * len(turns))
+        middle = slid(design, float(slides[members].mean()), 0.0)
+        values[rows] = _scores(design, views, X_optical_board, cuts, middle, poses[rows], settings)
+    places = _maxima(design, values.reshape(len(slides), len(turns)), slides, turns, settings)
+    return [_start(design, views, X_optical_board, cuts, place, settings) for place in places]
+
+
+def _scores(
+    design: ModuleDesign,
+    views: Mapping[str, ModuleView],
+    X_optical_board: Mapping[str, Matrix],
+    cuts: Mapping[str, _Cut],
+    middle: Matrix,
+    poses: Matrix,
+    settings: PortVisionSettings,
+) -> Matrix:
+    """Return how well poses X_board_module fit, 0 to 1; which edges are in sight is worked out for the middle one."""
+    total, count = np.zeros(len(poses)), np.zeros(len(poses))
+    for camera, (gx, gy, x0, y0) in cuts.items():
+        view = views[camera]
+        seen = points_in_sight(design, view, X_optical_board[camera] @ middle, settings.search_points)
+        seen = seen.of(seen.sure)
+        if len(seen.points) < settings.min_camera_points:
+            continue
+        in_camera = np.ascontiguousarray(X_optical_board[camera] @ poses)
+        score(
+            in_camera,
+            seen.points,
+            seen.along,
+            view.frame.K,
+            gx,
+            gy,
+            x0,
+            y0,
+            float(_STEP),
+            settings.half_gradient,
+            total,
+            count,
+        )
+    return np.asarray(total / (count + _DOUBT * settings.search_points * len(cuts)))
+
+
+def _start(
+    design: ModuleDesign,
+    views: Mapping[str, ModuleView],
+    X_optical_board: Mapping[str, Matrix],
+    cuts: Mapping[str, _Cut],
+    place: Place,
+    settings: PortVisionSettings,
+) -> Place:
+    """Return a place with the best start of a fit: off the rail as far as the board may not be where it is thought."""
+    steps = np.linspace(-_OFF_RAIL_M, _OFF_RAIL_M, 2 * _OFF_RAIL_STEPS + 1)
+    shifted = np.array([make_pose(np.eye(3), (x, y, 0.0)) for x, y in product(steps, steps)])
+    poses = shifted @ place.X_board_module
+    values = _scores(design, views, X_optical_board, cuts, place.X_board_module, poses, settings)
+    # Without a reason to leave it the module is on its rail.
+    values -= _RAIL_PRICE * np.abs(shifted[:, :2, 3]).sum(axis=1) / _OFF_RAIL_M
+    return replace(place, X_start=poses[int(values.argmax())])
 
 
 def slid(design: ModuleDesign, slide_m: float, turn_rad: float) -> Matrix:
@@ -117,14 +154,13 @@ def _maxima(
         at = int(best.argmax())
         if best[at] <= 0.0:
             break
-        places.append(Place(slid(design, float(slides[at]), float(turns[best_turn[at]])), float(best[at])))
+        X = slid(design, float(slides[at]), float(turns[best_turn[at]]))
+        places.append(Place(X, X, float(best[at])))
         best[np.abs(slides - slides[at]) < settings.apart_m] = 0.0
     return places
 
 
-def _gradients(
-    design: ModuleDesign, view: ModuleView, poses: Matrix
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float, float] | None:
+def _gradients(design: ModuleDesign, view: ModuleView, poses: Matrix) -> _Cut | None:
     """Return the change of brightness around where the module may be, and the pixel of their first element.
 
     Of every pixel the colour that changes most is taken; NaN where something that is held hides the module.
@@ -141,8 +177,8 @@ def _gradients(
     along_x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3, scale=1.0 / (8.0 * _STEP))
     along_y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3, scale=1.0 / (8.0 * _STEP))
     strongest = np.argmax(along_x**2 + along_y**2, axis=2)[..., None]
-    gx = np.ascontiguousarray(np.take_along_axis(along_x, strongest, axis=2)[..., 0])
-    gy = np.ascontiguousarray(np.take_along_axis(along_y, strongest, axis=2)[..., 0])
+    gx = np.ascontiguousarray(np.take_along_axis(along_x, strongest, axis=2)[..., 0], dtype=np.float32)
+    gy = np.ascontiguousarray(np.take_along_axis(along_y, strongest, axis=2)[..., 0], dtype=np.float32)
     # The middle of the first small pixel is half way between the pixels it is made of.
     x0, y0 = x + 0.5 * (_STEP - 1), y + 0.5 * (_STEP - 1)
     hidden = np.zeros(gx.shape, dtype=np.uint8)

@@ -71,7 +71,7 @@ class ModuleInformation:
     Attributes:
         H: Information matrix, shape (6, 6).
         g: Gradient, shape (6,).
-        asked: Points that are surely in sight, by port in the order of the module's ports, shape (k,).
+        asked: Points surely in sight and no other edge's, by port in the order of the module's ports, shape (k,).
         near: Points among them whose edge is where the module would have it, likewise.
         rms_px: Root mean square distance of the inliers, px.
         means_px: Mean distance of every edge, px.
@@ -146,7 +146,7 @@ class ModulePatch:
             blur_px: Smoothing before, px.
             shared_px: Standard deviation of the offset that the points of an edge share, px.
         """
-        asked = np.bincount(seen.ports[seen.sure], minlength=self._ports)
+        asked = self._count(seen, seen.sure)
         nothing = ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, np.zeros_like(asked))
         if self._cut is None or len(seen.points) == 0:
             return nothing
@@ -156,7 +156,9 @@ class ModulePatch:
         _, x0, y0 = self._cut
         found = find(self._image(blur_px), float(x0), float(y0), pixels, normals, range_px, settings.min_strength)
         # What is nearer to another edge of the port is that edge.
-        found[contested(pixels, normals, seen.edges, found[:, 0], _BESIDE_PX)] = np.nan
+        taken = contested(pixels, normals, seen.edges, found[:, 0], _BESIDE_PX)
+        found[taken] = np.nan
+        asked = self._count(seen, seen.sure & ~taken)
         ok = np.isfinite(found[:, 0])
         if int(ok.sum()) < 6:
             return nothing
@@ -173,10 +175,13 @@ class ModulePatch:
             H=H,
             g=g,
             asked=asked,
-            near=np.bincount(seen.ports[near], minlength=self._ports),
+            near=self._count(seen, near),
             rms_px=float(np.sqrt((weight * r**2).sum() / max(float(weight.sum()), 1e-9))),
             means_px=means,
         )
+
+    def _count(self, seen: PortEdges, which: Flags) -> NDArray[np.intp]:
+        return np.bincount(seen.ports[which], minlength=self._ports)
 
     def _image(self, blur_px: float) -> NDArray[np.float32]:
         if blur_px not in self._smoothed:

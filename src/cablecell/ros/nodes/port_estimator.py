@@ -45,7 +45,7 @@ from cablecell.ros.estimator_errors import (
 )
 from cablecell.ros.estimator_images import View, ViewCollector
 from cablecell.ros.estimator_knowledge import Knowledge, find_ports, held_plug
-from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.estimator_layout import load_design
 from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_region, to_transforms
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -63,6 +63,7 @@ class _Progress:
     views: int = 0
     position_std: float = math.inf
     orientation_std: float = math.inf
+    problem: NoEstimate | None = None
 
     def report(self, phase: int) -> None:
         self.goal.publish_feedback(
@@ -135,7 +136,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
 
     def _set_board(self, name: str) -> None:
         settings = self.parameters.values
-        layout = load_layout(settings.layout_file, name)
+        layout = load_design(settings.layout_file, name, self._connectors)
         estimator = self._knowledge.make_estimator(layout, self._patches, settings)
         with self._lock:
             self._layout, self._estimator, self._plug = layout, estimator, None
@@ -170,9 +171,10 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _publish_transforms(self) -> None:
         now_s = self._now_s()
         with self._lock:
-            layout, board = self._layout, self._estimator.board(now_s)
+            estimator = self._estimator
+        board = estimator.board(now_s)
         if not isinstance(board, NoEstimate):
-            self._transforms.sendTransform(to_transforms(board, layout, now_s))
+            self._transforms.sendTransform(to_transforms(board, estimator.ports(now_s), now_s))
 
     def _publish_diagnostics(self) -> None:
         now_s = self._now_s()
@@ -209,6 +211,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             self._plug, grasp = None, self._grasp
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
+        self._estimator.focus(progress.ports if progress.goal.request.port_names else ())
         collector = ViewCollector(self, self.parameters.values)
         try:
             self._look_until_sure(progress, collector, check)
@@ -246,6 +249,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
                 return
             # A view from where one was taken before confirms, but adds nothing.
             if is_last or use is Use.CONFIRMED:
+                if progress.problem is not None:
+                    raise error_of(progress.problem)
                 raise _not_sure_enough(progress, self._worst_port(progress), has_views_left=not is_last)
 
     def _fuse(self, view: View) -> Use:
@@ -282,7 +287,14 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         return answer
 
     def _measure(self, progress: _Progress) -> None:
-        estimates = [self._port(name) for name in progress.ports]
+        """Work out how sure the ports are; one that was not found yet may be by the next view."""
+        answers = [self._estimator.port(name, self._now_s()) for name in progress.ports]
+        problems = [answer for answer in answers if isinstance(answer, NoEstimate)]
+        progress.problem = problems[0] if problems else None
+        estimates = [answer for answer in answers if isinstance(answer, PortEstimate)]
+        if problems:
+            progress.position_std = progress.orientation_std = math.inf
+            return
         progress.position_std = max(estimate.position_sigma_m for estimate in estimates)
         progress.orientation_std = max(_largest_sigma(estimate.covariance[3:, 3:]) for estimate in estimates)
 
