@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
-from cablecell.core.geometry import adjoint, angle_between, invert_pose
+from cablecell.core.geometry import adjoint, angle_between, invert_pose, make_pose
 from cablecell.core.perception.module_search import Place, search_module
 from cablecell.core.perception.module_views import (
     ModuleInformation,
@@ -32,6 +32,7 @@ Matrix = NDArray[np.float64]
 _SCHEDULE = ((5.0, 1.2, 4), (3.0, 0.9, 3), (2.5, 0.8, 3))  # range px, blur px, iterations
 _PATCH_MARGIN_PX = 8.0
 _INFLATION = 1.5  # of the error the points of an edge share, over what the means of the edges show after the fit
+_GOOD_SHARE, _BESIDE_M = 0.9, 0.0011
 _SAME_M = 0.0015  # fits nearer to each other are one
 
 
@@ -113,10 +114,11 @@ def find_module(
     fits = []
     for place in places:
         prior = _put(state, design, place)
-        start = replace(prior, modules={**prior.modules, design.name: place.X_start})
-        fits.append((*_fit(prior, start, design, look, errors, settings, _SCHEDULE), prior))
+        fits.append((*_fit(prior, prior, design, look, errors, settings, _SCHEDULE), prior))
     fits.sort(key=lambda fit: fit[1].share, reverse=True)
     best, sight, prior = fits[0]
+    if sight.share < _GOOD_SHARE:
+        best, sight = _beside(best, sight, prior, design, look, errors, settings)
     for other, rival, _ in fits[1:]:
         step = np.linalg.norm(other.modules[design.name][:3, 3] - best.modules[design.name][:3, 3])
         if float(step) > _SAME_M:
@@ -140,6 +142,29 @@ def follow_module(
 def optical_board(state: BoardState, X_base_tcp: Matrix, camera: str) -> Matrix:
     """Return where the board is in front of a camera with the tool at a pose, shape (4, 4)."""
     return np.asarray(invert_pose(X_base_tcp @ state.mounts[camera]) @ state.X_base_board)
+
+
+def _beside(
+    best: BoardState,
+    sight: ModuleSight,
+    prior: BoardState,
+    design: ModuleDesign,
+    look: ModuleLook,
+    errors: EstimatorSettings,
+    settings: PortVisionSettings,
+) -> tuple[BoardState, ModuleSight]:
+    """Return the best of a fit and of fits begun a little beside it.
+
+    The inner and the outer edge of a rim are a wall apart: a fit can hold on to one where the other belongs.
+    """
+    X = best.modules[design.name]
+    for x, y in ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)):
+        shift = make_pose(np.eye(3), (x * _BESIDE_M, y * _BESIDE_M, 0.0))
+        start = replace(prior, modules={**prior.modules, design.name: shift @ X})
+        other, seen = _fit(prior, start, design, look, errors, settings, _SCHEDULE)
+        if seen.share > sight.share:
+            best, sight = other, seen
+    return best, sight
 
 
 def _put(state: BoardState, design: ModuleDesign, place: Place) -> BoardState:

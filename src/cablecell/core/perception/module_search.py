@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import cv2
@@ -24,8 +24,6 @@ _BLUR_PX = 1.2  # of these
 _BINS = 5  # positions on the rail for which it is worked out which edges are in sight
 _DOUBT = 0.15  # share of all points that a place has to overcome: few points in sight are little evidence
 
-_OFF_RAIL_M, _OFF_RAIL_STEPS, _RAIL_PRICE = 0.0012, 4, 0.02
-
 _Cut = tuple[NDArray[np.float32], NDArray[np.float32], float, float]
 """Change of brightness along x and y, and the pixel of the first element."""
 
@@ -36,12 +34,10 @@ class Place:
 
     Attributes:
         X_board_module: Its pose on the rail, shape (4, 4).
-        X_start: Where the edges fit best near by, as far off the rail as the board may be misjudged, shape (4, 4).
         score: How well the edges of all cameras fit, 0 to 1.
     """
 
     X_board_module: Matrix
-    X_start: Matrix
     score: float
 
 
@@ -75,8 +71,7 @@ def search_module(
         rows = np.arange(members[0] * len(turns), (members[-1] + 1) * len(turns))
         middle = slid(design, float(slides[members].mean()), 0.0)
         values[rows] = _scores(design, views, X_optical_board, cuts, middle, poses[rows], settings)
-    places = _maxima(design, values.reshape(len(slides), len(turns)), slides, turns, settings)
-    return [_start(design, views, X_optical_board, cuts, place, settings) for place in places]
+    return _maxima(design, values.reshape(len(slides), len(turns)), slides, turns, settings)
 
 
 def _scores(
@@ -114,24 +109,6 @@ def _scores(
     return np.asarray(total / (count + _DOUBT * settings.search_points * len(cuts)))
 
 
-def _start(
-    design: ModuleDesign,
-    views: Mapping[str, ModuleView],
-    X_optical_board: Mapping[str, Matrix],
-    cuts: Mapping[str, _Cut],
-    place: Place,
-    settings: PortVisionSettings,
-) -> Place:
-    """Return a place with the best start of a fit: off the rail as far as the board may not be where it is thought."""
-    steps = np.linspace(-_OFF_RAIL_M, _OFF_RAIL_M, 2 * _OFF_RAIL_STEPS + 1)
-    shifted = np.array([make_pose(np.eye(3), (x, y, 0.0)) for x, y in product(steps, steps)])
-    poses = shifted @ place.X_board_module
-    values = _scores(design, views, X_optical_board, cuts, place.X_board_module, poses, settings)
-    # Without a reason to leave it the module is on its rail.
-    values -= _RAIL_PRICE * np.abs(shifted[:, :2, 3]).sum(axis=1) / _OFF_RAIL_M
-    return replace(place, X_start=poses[int(values.argmax())])
-
-
 def slid(design: ModuleDesign, slide_m: float, turn_rad: float) -> Matrix:
     """Return X_board_module of a module displaced along its rail and turned."""
     axis = np.asarray(design.freedom.axis)
@@ -155,7 +132,7 @@ def _maxima(
         if best[at] <= 0.0:
             break
         X = slid(design, float(slides[at]), float(turns[best_turn[at]]))
-        places.append(Place(X, X, float(best[at])))
+        places.append(Place(X, float(best[at])))
         best[np.abs(slides - slides[at]) < settings.apart_m] = 0.0
     return places
 

@@ -1,33 +1,32 @@
-"""Modules and their ports' rims: drawings, edges in sight, the search along the rail, and the state they become part of.
+"""Modules and their ports' rims: drawings, edges in sight, the search along the rail, the state they become part of.
 
-Images are drawn here with nothing but polygons: a bright frame on a dark ground, so what is found is known exactly.
+Images are rendered of nothing but the module's boxes on a dark ground, so where everything is is known exactly.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
 from cablecell.configuration import load_connectors
+from cablecell.core.config.camera import ImageErrors, RenderSettings
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.fusion.board_state import BoardState, CameraRig
 from cablecell.core.fusion.module_looks import ModuleFinder
 from cablecell.core.fusion.module_update import ModuleLook, find_module, follow_module
 from cablecell.core.fusion.ports import PortOnBoard, port_estimate
-from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy
+from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose, pose_from_xyz_rpy
 from cablecell.core.perception.edge_kernels import contested, sight
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.module_search import search_module, slid
 from cablecell.core.perception.module_views import ModuleView
 from cablecell.core.perception.modules import Freedom, design_module, port_walls, rim_edges
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.reprojection import project
-from cablecell.ports import Frame, Region
+from cablecell.simulation.camera import CameraPose, SimulatedCamera
+from cablecell.simulation.render_scene import Box, RenderScene
 from tests.support.board_scene import BOARDS, MOUNTS
 
-K = np.array([[1236.63, 0.0, 576.0], [0.0, 1236.63, 512.0], [0.0, 0.0, 1.0]])
 SIZE = (1152, 1024)
 CONNECTORS = load_connectors()
 ERRORS = EstimatorSettings()
@@ -39,13 +38,13 @@ TWIN = "card/port_1"
 X_BASE_TCP = BOARDS[1] @ pose_from_xyz_rpy((0.0, 0.0, 0.22), (np.pi, 0.0, 0.0))
 
 
-def card(family: str = "sfp", *, twin: bool = True):
+def card(family: str = "sfp", *, twin: bool = True, freedom=FREEDOM):
     """A module with one port or two of a family, 23.2 mm apart."""
     places = {PORT: 0.0116, TWIN: -0.0116} if twin else {PORT: 0.0}
     ports = {
         name: NominalPort(name, pose_from_xyz_rpy((x, 0.0, 0.1), (np.pi, 0.0, 0.0)), 0.04) for name, x in places.items()
     }
-    return ports, design_module("card", np.zeros(3), FREEDOM, ports, dict.fromkeys(ports, CONNECTORS[family]))
+    return ports, design_module("card", np.zeros(3), freedom, ports, dict.fromkeys(ports, CONNECTORS[family]))
 
 
 def state(X_base_board=BOARDS[1], sigma_m: float = 1e-4, sigma_rad: float = 2e-4) -> BoardState:
@@ -57,42 +56,28 @@ def state(X_base_board=BOARDS[1], sigma_m: float = 1e-4, sigma_rad: float = 2e-4
     return BoardState(0.0, X_base_board, dict(MOUNTS), P, 1, 0.0)
 
 
-def draw(design, X_board_module, rng, *, X_base_tcp=X_BASE_TCP, cover=None, noise=2.0):
-    """Images of the module's boxes, painted from far to near; every way a face looks has a brightness of its own."""
+def draw(design, X_board_module, seed, *, X_base_tcp=X_BASE_TCP, cover=None):
+    """Images of the module's boxes, and of a cover given as (centre, size) in the module's frame."""
+    boxes, scene = design.boxes, RenderScene()
+    visuals = [
+        Box(tuple(2.0 * half), (0.6, 0.62, 0.65, 1.0), make_pose(rotation, centre))
+        for centre, rotation, half in zip(boxes.centre, boxes.rotation, boxes.half, strict=True)
+    ]
+    ground = Box((1.0, 1.0, 0.01), (0.2, 0.2, 0.22, 1.0), make_pose(np.eye(3), (0.0, 0.0, -0.12)))
+    scene.add_body("module", [*visuals, ground], BOARDS[1] @ X_board_module)
+    if cover is not None:
+        centre, size = cover
+        scene.add_body(
+            "cover", [Box(size, (0.5, 0.3, 0.2, 1.0), make_pose(np.eye(3), centre))], BOARDS[1] @ X_board_module
+        )
     views = {}
+    errors = ImageErrors(blur_sigma_px=0.7)
+    light = RenderSettings(light_direction=(0.4, -0.3, 1.0))
     for name, mount in MOUNTS.items():
-        X = invert_pose(X_base_tcp @ mount) @ BOARDS[1] @ X_board_module
-        scale = 4
-        fine = np.full((SIZE[1], SIZE[0], 3), 60, np.uint8)
-        faces = []
-        boxes = design.boxes
-        eye = invert_pose(X)[:3, 3]
-        for c, R, h in zip(boxes.centre, boxes.rotation, boxes.half, strict=True):
-            for axis in range(3):
-                for side in (-1.0, 1.0):
-                    n = side * R[:, axis]
-                    middle = c + h[axis] * n
-                    if (eye - middle) @ n <= 0.0:
-                        continue
-                    a, b = ((axis + 1) % 3, (axis + 2) % 3)
-                    corners = [middle + i * h[a] * R[:, a] + j * h[b] * R[:, b] for i, j in _AROUND]
-                    up = n[2] > 0.9
-                    shade = 200 if up else 95 + 25 * axis + (15 if side > 0 else 0)
-                    faces.append((up, float(np.linalg.norm(eye - middle)), np.array(corners), shade))
-        # Sides are painted before tops: nothing of a rim stands above another rim.
-        for _, _, corners, shade in sorted(faces, key=lambda face: (face[0], -face[1])):
-            pixels = np.round(project(corners, X, K)[0] * 2**scale).astype(np.int32)
-            cv2.fillConvexPoly(fine, pixels, (shade, shade, shade), lineType=cv2.LINE_AA, shift=scale)
-        if cover is not None:
-            pixels = project(cover, X, K)[0]
-            cv2.fillConvexPoly(fine, np.round(pixels * 2**scale).astype(np.int32), (120, 90, 60), cv2.LINE_AA, scale)
-        image = cv2.GaussianBlur(fine.astype(np.float64), (0, 0), 0.7) + rng.normal(0.0, noise, fine.shape)
-        frame = Frame(0.0, name, np.clip(image, 0, 255).astype(np.uint8), K, Region(0, 0, *SIZE))
-        views[name] = ModuleView(frame, SIZE)
+        pose = CameraPose(0.0, X_base_tcp @ mount)
+        eye = SimulatedCamera(name, name, scene, lambda pose=pose: pose, errors=errors, settings=light, seed=seed)
+        views[name] = ModuleView(eye.capture(), SIZE)
     return views
-
-
-_AROUND = ((-1, -1), (1, -1), (1, 1), (-1, 1))
 
 
 def look(views) -> ModuleLook:
@@ -137,7 +122,7 @@ def test_a_module_is_found_wherever_it_is_on_its_rail(family):
     _, design = card(family, twin=False)
     for _ in range(3):
         X_true = slid(design, rng.uniform(-0.028, 0.028), rng.uniform(-0.14, 0.14))
-        answer = find_module(state(), design, look(draw(design, X_true, rng)), ERRORS, VISION)
+        answer = find_module(state(), design, look(draw(design, X_true, 5)), ERRORS, VISION)
         assert not isinstance(answer, NoEstimate), answer
         found, sight_of = answer
         error = log_se3(invert_pose(X_true) @ found.modules["card"])
@@ -153,7 +138,7 @@ def test_the_search_ranks_the_true_place_first_and_twins_do_not_swap():
     ports, design = card()
     for _ in range(10):
         X_true = slid(design, rng.uniform(-0.028, 0.028), rng.uniform(-0.14, 0.14))
-        views = draw(design, X_true, rng)
+        views = draw(design, X_true, 5)
         boards = {name: invert_pose(X_BASE_TCP @ X) @ BOARDS[1] for name, X in MOUNTS.items()}
         places = search_module(design, views, boards, VISION)
         assert np.linalg.norm((places[0].X_board_module - X_true)[:3, 3]) < 0.0015
@@ -165,25 +150,32 @@ def test_the_search_ranks_the_true_place_first_and_twins_do_not_swap():
 
 
 def test_a_covered_port_is_unknown_and_its_twin_is_not():
-    rng = np.random.default_rng(3)
-    ports, design = card()
-    X_true = slid(design, 0.01, 0.05)
-    middle = design.ports[PORT][:3, 3] + [0.0, 0.0, 0.001]
-    cover = np.array([middle + [i * 0.0113, j * 0.009, 0.0] for i, j in _AROUND])
+    ports, design = card(freedom=Freedom((1.0, 0.0, 0.0), 0.01, 0.1))  # too short a rail to be mistaken by one port
+    X_true = slid(design, 0.008, 0.05)
+    cover = design.ports[PORT][:3, 3] + [0.0, 0.0, 0.002], (0.0225, 0.02, 0.002)
     finder = ModuleFinder({"card": design}, ERRORS, VISION)
-    after, answers = finder.see(state(), look(draw(design, X_true, rng, cover=cover)), adds_nothing=False)
+    after, answers = finder.see(state(), look(draw(design, X_true, 5, cover=cover)), adds_nothing=False)
     assert not isinstance(answers["card"], NoEstimate), answers
     assert finder.problem(after, ports[PORT]).reason is Reason.COVERED
     assert finder.problem(after, ports[TWIN]) is None
-    after, _ = finder.see(after, look(draw(design, X_true, rng)), adds_nothing=False)
+    after, _ = finder.see(after, look(draw(design, X_true, 5)), adds_nothing=False)
     assert finder.problem(after, ports[PORT]) is None  # taken away again
 
 
+def test_a_covered_port_on_a_long_rail_is_never_answered_with_its_twin():
+    ports, design = card()
+    cover = design.ports[PORT][:3, 3] + [0.0, 0.0, 0.002], (0.0225, 0.02, 0.002)
+    for slide_m in (-0.02, 0.0, 0.02):
+        finder = ModuleFinder({"card": design}, ERRORS, VISION)
+        views = draw(design, slid(design, slide_m, 0.03), 5, cover=cover)
+        after, _ = finder.see(state(), look(views), adds_nothing=False)
+        assert finder.problem(after, ports[PORT]) is not None
+
+
 def test_an_empty_rail_and_a_covered_module_give_no_estimate():
-    rng = np.random.default_rng(4)
     ports, design = card(twin=False)
-    everything = np.array([[i * 0.06, j * 0.05, 0.002] for i, j in _AROUND])
-    views = draw(design, slid(design, 0.0, 0.0), rng, cover=everything)
+    everything = (0.0, 0.0, 0.002), (0.12, 0.1, 0.002)
+    views = draw(design, slid(design, 0.0, 0.0), 5, cover=everything)
     finder = ModuleFinder({"card": design}, ERRORS, VISION)
     before = state()
     assert finder.problem(before, ports[PORT]).reason is Reason.NOTHING_SEEN
@@ -204,7 +196,7 @@ def test_the_covariance_of_a_found_port_is_honest():
             rng.normal(0.0, [FREEDOM.sigma_m] * 3 + [FREEDOM.sigma_rad] * 3)
         )
         believed = known.moved(rng.multivariate_normal(np.zeros(24), known.covariance))
-        answer = find_module(believed, design, look(draw(design, X_true, rng)), ERRORS, VISION)
+        answer = find_module(believed, design, look(draw(design, X_true, 5)), ERRORS, VISION)
         assert not isinstance(answer, NoEstimate), answer
         place = PortOnBoard.on_module(answer[0], ports[PORT], design, VISION)
         port = port_estimate(answer[0], ports[PORT], ERRORS, place)
@@ -215,12 +207,11 @@ def test_the_covariance_of_a_found_port_is_honest():
 
 
 def test_a_second_look_makes_the_port_more_certain_and_moves_it_little():
-    rng = np.random.default_rng(8)
     ports, design = card()
     X_true = slid(design, -0.012, 0.03)
-    first, _ = find_module(state(), design, look(draw(design, X_true, rng)), ERRORS, VISION)
+    first, _ = find_module(state(), design, look(draw(design, X_true, 5)), ERRORS, VISION)
     X_there = X_BASE_TCP @ exp_se3(np.array([0.03, 0.0, 0.0, 0.0, 0.12, 0.3]))
-    views = draw(design, X_true, rng, X_base_tcp=X_there)
+    views = draw(design, X_true, 5, X_base_tcp=X_there)
     second, _ = follow_module(first, design, ModuleLook(0.0, X_there, views), ERRORS, VISION)
     sigmas = []
     for board in (first, second):
@@ -232,9 +223,8 @@ def test_a_second_look_makes_the_port_more_certain_and_moves_it_little():
 
 
 def test_moving_the_base_moves_the_port_and_nothing_else():
-    rng = np.random.default_rng(13)
     _, design = card()
-    views = draw(design, slid(design, 0.005, -0.04), rng)
+    views = draw(design, slid(design, 0.005, -0.04), 5)
     here, _ = find_module(state(), design, look(views), ERRORS, VISION)
     shift = pose_from_xyz_rpy((0.3, -0.2, 0.1), (0.0, 0.0, 0.7))
     moved_look = ModuleLook(0.0, shift @ X_BASE_TCP, views)
@@ -244,9 +234,8 @@ def test_moving_the_base_moves_the_port_and_nothing_else():
 
 
 def test_a_module_can_leave_the_state_and_what_it_taught_stays():
-    rng = np.random.default_rng(17)
     _, design = card()
-    found, _ = find_module(state(), design, look(draw(design, slid(design, 0.0, 0.0), rng)), ERRORS, VISION)
+    found, _ = find_module(state(), design, look(draw(design, slid(design, 0.0, 0.0), 5)), ERRORS, VISION)
     without = found.without_module("card")
     assert without.modules == {}
     np.testing.assert_allclose(without.covariance, found.covariance[:24, :24])
