@@ -28,7 +28,10 @@ from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.evaluation.bench import wilson_interval
+from cablecell.evaluation.perception_figures import draw as figures
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, Variation, known_errors
+
+__all__ = ["figures", "run", "run_scene", "summarise"]
 
 Matrix = NDArray[np.float64]
 STAGES = ("staging", "observed")
@@ -96,6 +99,7 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
     estimator.focus([scene.target])
     row: dict[str, Any] = {
         "scene": index,
+        "seed": seed,
         "port": scene.target,
         "connector": scene.connector,
         "is_covered": is_covered,

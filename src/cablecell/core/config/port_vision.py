@@ -53,7 +53,13 @@ class PortVisionSettings(ParameterSchema):
         16, "Fewest points found that make a camera one of them.", minimum=4, maximum=1000
     )
     min_margin: float = parameter(
-        0.12, "How much larger the share of points found must be than at the next best place.", minimum=0.0, maximum=1.0
+        0.12, "How much better a module must fit than at the next best place, of 1.", minimum=0.0, maximum=1.0
+    )
+    min_hold: float = parameter(
+        0.05,
+        "How much better a module must fit than with inner and outer edges confused, of 1.",
+        minimum=0.0,
+        maximum=1.0,
     )
     max_rms_px: float = parameter(
         1.2, "Largest believable rms distance of edges in one camera.", unit="px", minimum=0.05, maximum=20.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -26,6 +27,9 @@ _REGION_MARGIN_PX = 30.0
 _MOST_MISSES = 3
 """Looks in a row in which a module that was found is not where it was, until it is searched for again."""
 
+_EVIDENCE_LOOKS = 3
+"""Looks that together say whether a port is covered: what passes by in one of them is no cover."""
+
 
 class ModuleFinder:
     """Finds modules in looks and remembers what it saw of them; the poses are in the state of the board."""
@@ -45,12 +49,14 @@ class ModuleFinder:
         self._problems: dict[str, NoEstimate] = {}
         self._covered: dict[str, NoEstimate] = {}
         self._misses: dict[str, int] = {}
+        self._evidence: dict[str, deque[tuple[int, int]]] = {}
 
     def reset(self) -> None:
         """Forget everything that was seen."""
         self._problems.clear()
         self._covered.clear()
         self._misses.clear()
+        self._evidence.clear()
 
     def focus(self, modules: Collection[str]) -> None:
         """Look for these modules only; for all for none."""
@@ -133,15 +139,18 @@ class ModuleFinder:
         return state.without_module(name)
 
     def _judge_ports(self, sight: ModuleSight) -> None:
-        for port, asked in sight.asked.items():
+        """Say which ports are covered, from the last looks that should have shown their openings."""
+        for port, asked in sight.mouth_asked.items():
             if asked < self._settings.min_port_points:
                 continue
-            if sight.is_covered(port, self._settings):
-                share = sight.near[port] / asked
-                self._covered[port] = NoEstimate(
-                    Reason.COVERED,
-                    f"{share:.2f} of the rim of {port} is where its module has it, "
-                    f"limit {self._settings.min_port_share:.2f}: something covers it",
-                )
-            else:
+            evidence = self._evidence.setdefault(port, deque(maxlen=_EVIDENCE_LOOKS))
+            evidence.append((asked, sight.mouth_near[port]))
+            share = sum(near for _, near in evidence) / sum(count for count, _ in evidence)
+            if share >= self._settings.min_port_share:
                 self._covered.pop(port, None)
+                continue
+            self._covered[port] = NoEstimate(
+                Reason.COVERED,
+                f"{share:.2f} of the rim of {port} is where its module has it, "
+                f"limit {self._settings.min_port_share:.2f}: something covers it",
+            )

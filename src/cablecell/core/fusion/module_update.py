@@ -7,8 +7,9 @@ look have found is in the board and the mounts already, and the cross-covariance
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
 from cablecell.core.geometry import adjoint, angle_between, invert_pose, make_pose
 from cablecell.core.perception.module_search import Place, search_module
 from cablecell.core.perception.module_views import (
+    MOST_MISFIT,
     ModuleInformation,
     ModulePatch,
     ModuleView,
@@ -32,7 +34,7 @@ Matrix = NDArray[np.float64]
 _SCHEDULE = ((5.0, 1.2, 4), (3.0, 0.9, 3), (2.5, 0.8, 3))  # range px, blur px, iterations
 _PATCH_MARGIN_PX = 8.0
 _INFLATION = 1.5  # of the error the points of an edge share, over what the means of the edges show after the fit
-_GOOD_SHARE, _BESIDE_M = 0.9, 0.0011
+_BESIDE_M, _HELD_WRONG_M = (0.0006, 0.0011), 0.0003
 _SAME_M = 0.0015  # fits nearer to each other are one
 
 
@@ -58,16 +60,24 @@ class ModuleSight:
     Attributes:
         asked: Points in sight by port, all cameras together.
         near: Points among them that were found where the module has them.
+        mouth_asked: Points of `asked` at the opening.
+        mouth_near: Points of `near` at the opening.
         cameras: Cameras that found enough of them.
         rms_px: Largest rms distance in one camera.
-        margin: How much larger the share of points found is than at the next best place; infinity without one.
+        fit: How well all points in sight fit, 1 for exactly, 0 for nothing found.
+        margin: How much better the fit is than at the next best place; infinity without one.
+        hold: How much better the fit is than the best that is a wall's thickness beside it; infinity without one.
     """
 
     asked: Mapping[str, int]
     near: Mapping[str, int]
+    mouth_asked: Mapping[str, int]
+    mouth_near: Mapping[str, int]
     cameras: tuple[str, ...]
     rms_px: float
+    fit: float
     margin: float = float("inf")
+    hold: float = float("inf")
 
     @property
     def share(self) -> float:
@@ -79,11 +89,6 @@ class ModuleSight:
         judged = [name for name, asked in self.asked.items() if asked >= settings.min_port_points]
         return max((self.near[name] / self.asked[name] for name in judged), default=0.0)
 
-    def is_covered(self, port: str, settings: PortVisionSettings) -> bool:
-        """Whether a port should have been seen and was not."""
-        asked = self.asked[port]
-        return asked >= settings.min_port_points and self.near[port] < settings.min_port_share * asked
-
 
 def find_module(
     state: BoardState,
@@ -94,7 +99,7 @@ def find_module(
 ) -> tuple[BoardState, ModuleSight] | NoEstimate:
     """Look for a module anywhere on its rail and return the state with it.
 
-    The best places of the search are fitted, and the one that explains most edges must stand out from the others.
+    The best places of the search are fitted, and the one that explains the edges best must stand out from the others.
 
     Args:
         state: Board, mounts and modules; this one not among them.
@@ -115,16 +120,15 @@ def find_module(
     for place in places:
         prior = _put(state, design, place)
         fits.append((*_fit(prior, prior, design, look, errors, settings, _SCHEDULE), prior))
-    fits.sort(key=lambda fit: fit[1].share, reverse=True)
+    fits.sort(key=lambda fit: fit[1].fit, reverse=True)
     best, sight, prior = fits[0]
-    if sight.share < _GOOD_SHARE:
-        best, sight = _beside(best, sight, prior, design, look, errors, settings)
+    best, sight = _beside(best, sight, prior, design, look, errors, settings)
     for other, rival, _ in fits[1:]:
         step = np.linalg.norm(other.modules[design.name][:3, 3] - best.modules[design.name][:3, 3])
         if float(step) > _SAME_M:
-            sight = replace(sight, margin=sight.share - rival.share)
+            sight = replace(sight, margin=sight.fit - rival.fit)
             break
-    return _judge(prior, best, sight, design, settings) or (best, sight)
+    return _judge(prior, best, sight, design, settings, settings.min_share) or (best, sight)
 
 
 def follow_module(
@@ -136,7 +140,8 @@ def follow_module(
 ) -> tuple[BoardState, ModuleSight] | NoEstimate:
     """Look at a module where it was found before and return the state after that; as `find_module`."""
     after, sight = _fit(state, state, design, look, errors, settings, _SCHEDULE[1:])
-    return _judge(state, after, sight, design, settings) or (after, sight)
+    # Where it was found before, fewer edges are enough to know it again.
+    return _judge(state, after, sight, design, settings, settings.min_port_share) or (after, sight)
 
 
 def optical_board(state: BoardState, X_base_tcp: Matrix, camera: str) -> Matrix:
@@ -158,12 +163,17 @@ def _beside(
     The inner and the outer edge of a rim are a wall apart: a fit can hold on to one where the other belongs.
     """
     X = best.modules[design.name]
-    for x, y in ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)):
-        shift = make_pose(np.eye(3), (x * _BESIDE_M, y * _BESIDE_M, 0.0))
+    fits = [(best, sight)]
+    for far, (x, y) in product(_BESIDE_M, ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))):
+        shift = make_pose(np.eye(3), (x * far, y * far, 0.0))
         start = replace(prior, modules={**prior.modules, design.name: shift @ X})
-        other, seen = _fit(prior, start, design, look, errors, settings, _SCHEDULE)
-        if seen.share > sight.share:
-            best, sight = other, seen
+        fits.append(_fit(prior, start, design, look, errors, settings, _SCHEDULE))
+    fits.sort(key=lambda fit: fit[1].fit, reverse=True)
+    best, sight = fits[0]
+    for other, seen in fits[1:]:
+        step = (other.modules[design.name] - best.modules[design.name])[:2, 3]
+        if float(np.linalg.norm(step)) > _HELD_WRONG_M:
+            return best, replace(sight, hold=sight.fit - seen.fit)
     return best, sight
 
 
@@ -280,20 +290,30 @@ def module_equations(
 
 
 def _sight(design: ModuleDesign, found: Mapping[str, ModuleInformation], settings: PortVisionSettings) -> ModuleSight:
-    asked = sum((info.asked for info in found.values()), np.zeros(len(design.ports), dtype=np.intp))
-    near = sum((info.near for info in found.values()), np.zeros(len(design.ports), dtype=np.intp))
+    def by_port(counts: Iterable[NDArray[np.intp]]) -> dict[str, int]:
+        total = np.sum(list(counts), axis=0)
+        return {name: int(total[i]) for i, name in enumerate(design.ports)}
+
+    asked = sum(int(info.asked.sum()) for info in found.values())
     cameras = tuple(name for name, info in found.items() if int(info.near.sum()) >= settings.min_camera_points)
-    names = list(design.ports)
     return ModuleSight(
-        asked={name: int(asked[i]) for i, name in enumerate(names)},
-        near={name: int(near[i]) for i, name in enumerate(names)},
+        asked=by_port(info.asked for info in found.values()),
+        near=by_port(info.near for info in found.values()),
+        mouth_asked=by_port(info.mouth_asked for info in found.values()),
+        mouth_near=by_port(info.mouth_near for info in found.values()),
         cameras=cameras,
         rms_px=max((found[name].rms_px for name in cameras), default=0.0),
+        fit=1.0 - sum(info.misfit for info in found.values()) / (MOST_MISFIT * max(asked, 1)),
     )
 
 
 def _judge(
-    prior: BoardState, state: BoardState, sight: ModuleSight, design: ModuleDesign, settings: PortVisionSettings
+    prior: BoardState,
+    state: BoardState,
+    sight: ModuleSight,
+    design: ModuleDesign,
+    settings: PortVisionSettings,
+    min_share: float,
 ) -> NoEstimate | None:
     """Return why a module must not be believed to be where it fits best, or None."""
     name = design.name
@@ -302,17 +322,23 @@ def _judge(
             Reason.NOTHING_SEEN,
             f"{name} was found by {len(sight.cameras)} cameras, at least {settings.min_cameras} are needed",
         )
-    if sight.best_share(settings) < settings.min_share:
+    if sight.best_share(settings) < min_share:
         return NoEstimate(
             Reason.COVERED,
             f"{sight.best_share(settings):.2f} of the rim of {name}'s port that is seen best is where it would have to "
-            f"be at the best place, limit {settings.min_share:.2f}",
+            f"be at the best place, limit {min_share:.2f}",
         )
     if sight.margin < settings.min_margin:
         return NoEstimate(
             Reason.AMBIGUOUS,
-            f"{name} fits nearly as well somewhere else: the share of its rims that is found differs by "
+            f"{name} fits nearly as well somewhere else: the fits, 1 for exactly, differ by "
             f"{sight.margin:.2f}, at least {settings.min_margin:.2f} is needed",
+        )
+    if sight.hold < settings.min_hold:
+        return NoEstimate(
+            Reason.AMBIGUOUS,
+            f"{name} fits nearly as well with the edges of its rims confused: the fits, 1 for exactly, differ by "
+            f"{sight.hold:.2f}, at least {settings.min_hold:.2f} is needed",
         )
     if sight.rms_px > settings.max_rms_px:
         return NoEstimate(

@@ -23,6 +23,7 @@ _ASIDE_PX = 1.2  # how far beside an edge the faces are looked for that meet in 
 _MARGIN_PX = 8.0  # kept from what hides the module and from the border of the image
 _TUKEY, _MAD_TO_SIGMA = 4.0, 1.4826
 _PATCH_MARGIN_PX = 14
+_FIT_PX, MOST_MISFIT = 0.5, 9.0
 _BESIDE_PX = 2.5  # about the distance of neighbouring points on an edge
 
 
@@ -73,16 +74,22 @@ class ModuleInformation:
         g: Gradient, shape (6,).
         asked: Points surely in sight and no other edge's, by port in the order of the module's ports, shape (k,).
         near: Points among them whose edge is where the module would have it, likewise.
+        mouth_asked: Points of `asked` that are at the opening.
+        mouth_near: Points of `near` that are.
         rms_px: Root mean square distance of the inliers, px.
         means_px: Mean distance of every edge, px.
+        misfit: Squared distances of all asked points in units of `_FIT_PX`, truncated, summed; compares places.
     """
 
     H: Matrix
     g: Matrix
     asked: NDArray[np.intp]
     near: NDArray[np.intp]
+    mouth_asked: NDArray[np.intp]
+    mouth_near: NDArray[np.intp]
     rms_px: float = 0.0
     means_px: tuple[float, ...] = ()
+    misfit: float = 0.0
 
 
 def points_in_sight(design: ModuleDesign, view: ModuleView, X_optical_module: Matrix, most: int) -> PortEdges:
@@ -146,8 +153,8 @@ class ModulePatch:
             blur_px: Smoothing before, px.
             shared_px: Standard deviation of the offset that the points of an edge share, px.
         """
-        asked = self._count(seen, seen.sure)
-        nothing = ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, np.zeros_like(asked))
+        asked, mouth = self._count(seen, seen.sure), self._count(seen, seen.sure & seen.mouth)
+        nothing = ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, 0 * asked, mouth, 0 * mouth)
         if self._cut is None or len(seen.points) == 0:
             return nothing
         K = self._view.frame.K
@@ -158,7 +165,7 @@ class ModulePatch:
         # What is nearer to another edge of the port is that edge.
         taken = contested(pixels, normals, seen.edges, found[:, 0], _BESIDE_PX)
         found[taken] = np.nan
-        asked = self._count(seen, seen.sure & ~taken)
+        own = seen.sure & ~taken
         ok = np.isfinite(found[:, 0])
         if int(ok.sum()) < 6:
             return nothing
@@ -174,10 +181,13 @@ class ModulePatch:
         return ModuleInformation(
             H=H,
             g=g,
-            asked=asked,
+            asked=self._count(seen, own),
             near=self._count(seen, near),
+            mouth_asked=self._count(seen, own & seen.mouth),
+            mouth_near=self._count(seen, near & seen.mouth),
             rms_px=float(np.sqrt((weight * r**2).sum() / max(float(weight.sum()), 1e-9))),
             means_px=means,
+            misfit=float(_misfits(found[own, 0]).sum()),
         )
 
     def _count(self, seen: PortEdges, which: Flags) -> NDArray[np.intp]:
@@ -191,6 +201,12 @@ class ModulePatch:
         return self._smoothed[blur_px]
 
 
+def _misfits(r: Matrix) -> Matrix:
+    """Return the truncated squares of distances, px; of what was not found the largest."""
+    squares = np.minimum((np.nan_to_num(r, nan=1e3) / _FIT_PX) ** 2, MOST_MISFIT)
+    return np.asarray(squares)
+
+
 def expected_information(
     design: ModuleDesign, view: ModuleView, X_optical_module: Matrix, settings: PortVisionSettings
 ) -> ModuleInformation:
@@ -199,13 +215,13 @@ def expected_information(
     seen = seen.of(seen.sure)
     asked = np.bincount(seen.ports, minlength=len(design.ports))
     if len(seen.points) < settings.min_camera_points:
-        return ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, np.zeros_like(asked))
+        return ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, 0 * asked, asked, 0 * asked)
     pixels, in_camera = project(seen.points, X_optical_module, view.frame.K)
     normals = _normals(seen, pixels, X_optical_module, view.frame.K)
     J = np.einsum("ni,nij->nj", normals, jacobian(seen.points, in_camera, X_optical_module, view.frame.K))
     w = np.full(len(seen.points), 1.0 / settings.sample_sigma_px**2)
     H, g, _ = _normal_equations(J, np.zeros(len(w)), w, seen.edges, settings.shared_sigma_px)
-    return ModuleInformation(H, g, asked, asked)
+    return ModuleInformation(H, g, asked, asked, asked, asked)
 
 
 def _normals(seen: PortEdges, pixels: Matrix, X_optical_module: Matrix, K: Matrix) -> Matrix:

@@ -23,6 +23,7 @@ _SPACING_M = 5.0e-4  # of points along an edge
 _ENDS = 0.06  # share of an edge that is left out at both ends, where other edges meet it
 _SHORTEST_M = 1.0e-3
 _FLOOR_M = 5.0e-4
+_MOUTH_M = 1.2e-3  # beside the plug: clearance and lead-in
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class PortEdges:
         edges: Number of the edge of each point, shape (n,).
         ports: Number of the port of each point, in the order of the module's ports, shape (n,).
         sure: Whether the faces that meet there look different ways, shape (n,); else only their colours may tell.
+        mouth: Whether the point is at the opening, where the plug passes closely, shape (n,).
     """
 
     points: Matrix
@@ -74,16 +76,24 @@ class PortEdges:
     edges: NDArray[np.intp]
     ports: NDArray[np.intp]
     sure: NDArray[np.bool_]
+    mouth: NDArray[np.bool_]
 
     def of(self, which: NDArray[np.bool_]) -> PortEdges:
         """Return some of the points."""
-        return PortEdges(self.points[which], self.along[which], self.edges[which], self.ports[which], self.sure[which])
+        return PortEdges(
+            self.points[which],
+            self.along[which],
+            self.edges[which],
+            self.ports[which],
+            self.sure[which],
+            self.mouth[which],
+        )
 
     @staticmethod
     def none() -> PortEdges:
         """Return no points."""
         nothing, flags = np.zeros(0, dtype=np.intp), np.zeros(0, dtype=bool)
-        return PortEdges(np.zeros((0, 3)), np.zeros((0, 3)), nothing, nothing, flags)
+        return PortEdges(np.zeros((0, 3)), np.zeros((0, 3)), nothing, nothing, flags, flags)
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,7 @@ def design_module(
     X_module_board = invert_pose(X_board_module)
     entrances = {port: X_module_board @ nominal.X_board_entrance for port, nominal in ports.items()}
     boxes = Boxes.none() if others is None else others.moved(X_module_board)
-    points, along, edges, owners = [], [], [], []
+    points, along, edges, owners, mouths = [], [], [], [], []
     number = 0
     for index, (port, X) in enumerate(entrances.items()):
         boxes = boxes + port_walls(connectors[port]).moved(X)
@@ -151,15 +161,26 @@ def design_module(
                 continue
             share = np.linspace(_ENDS, 1.0 - _ENDS, count)[:, None]
             points.append(a * (1.0 - share) + b * share)
+            mouths.append(at_mouth(connectors[port], ends[0] * (1.0 - share) + ends[1] * share))
             along.append(np.repeat(((b - a) / length)[None, :], count, axis=0))
             edges.append(np.full(count, number, dtype=np.intp))
             owners.append(np.full(count, index, dtype=np.intp))
     design = ModuleDesign(name, X_board_module, freedom, entrances, boxes)
     if not points:
         return design
-    p = np.vstack(points)
-    rims = PortEdges(p, np.vstack(along), np.concatenate(edges), np.concatenate(owners), np.ones(len(p), dtype=bool))
+    mouth = np.concatenate(mouths)
+    sure = np.ones(len(mouth), dtype=bool)
+    rims = PortEdges(np.vstack(points), np.vstack(along), np.concatenate(edges), np.concatenate(owners), sure, mouth)
     return ModuleDesign(name, X_board_module, freedom, entrances, boxes, rims)
+
+
+def at_mouth(connector: Connector, points: Matrix) -> NDArray[np.bool_]:
+    """Return which points on a rim, shape (n, 3), a mating plug would pass closely; in the frame of the entrance."""
+    parts = [part for part in connector.plug.parts if part.mates]
+    centres = np.array([part.centre_m for part in parts])
+    halves = 0.5 * np.array([part.size_m for part in parts]) + _MOUTH_M
+    low, high = (centres - halves).min(axis=0), (centres + halves).max(axis=0)
+    return np.asarray(np.all((points[:, :2] > low[:2]) & (points[:, :2] < high[:2]), axis=1))
 
 
 def port_walls(connector: Connector) -> Boxes:

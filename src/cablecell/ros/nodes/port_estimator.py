@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from cablecell_interfaces.action import Observe
+from cablecell_interfaces.action import MoveTo, Observe
 from cablecell_interfaces.msg import PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
@@ -47,6 +47,7 @@ from cablecell.ros.estimator_images import View, ViewCollector
 from cablecell.ros.estimator_knowledge import Knowledge, find_ports, held_plug
 from cablecell.ros.estimator_layout import load_design
 from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_region, to_transforms
+from cablecell.ros.estimator_moves import ViewMover
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
@@ -105,6 +106,9 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._created.callback(self.destroy_service, service)
         self._action = GoalRunner(self, Observe, "observe", self._run_observe, self._observing)
         self._created.callback(self._action.destroy)
+        self._mover = (
+            ViewMover(self, self.action_client(MoveTo, "move_to"), settings) if settings.moves_to_views else None
+        )
 
     def teardown(self) -> None:
         """Destroy the interfaces, as many as there are; a running observation ends first."""
@@ -247,11 +251,20 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             progress.report(feedback.PHASE_FUSING)
             if progress.position_std <= request.position_std and progress.orientation_std <= request.orientation_std:
                 return
+            if not is_last and self._move_on(progress, view, check):
+                continue
             # A view from where one was taken before confirms, but adds nothing.
             if is_last or use is Use.CONFIRMED:
                 if progress.problem is not None:
                     raise error_of(progress.problem)
                 raise _not_sure_enough(progress, self._worst_port(progress), has_views_left=not is_last)
+
+    def _move_on(self, progress: _Progress, view: View, check: Callable[[], None]) -> bool:
+        """Move to the best view of the port that is known worst; return whether the arm moved."""
+        if self._mover is None:
+            return False
+        progress.report(Observe.Feedback.PHASE_MOVING)
+        return self._mover.go(self._estimator, self._worst_port(progress), view.X_base_tcp, self._now_s(), check)
 
     def _fuse(self, view: View) -> Use:
         """Take in one view and return what became of it.
@@ -280,12 +293,6 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         for name, publisher in self._regions.items():
             publisher.publish(to_region(regions.get(name)))
 
-    def _port(self, name: str) -> PortEstimate:
-        answer = self._estimator.port(name, self._now_s())
-        if isinstance(answer, NoEstimate):
-            raise error_of(answer)
-        return answer
-
     def _measure(self, progress: _Progress) -> None:
         """Work out how sure the ports are; one that was not found yet may be by the next view."""
         answers = [self._estimator.port(name, self._now_s()) for name in progress.ports]
@@ -299,7 +306,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         progress.orientation_std = max(_largest_sigma(estimate.covariance[3:, 3:]) for estimate in estimates)
 
     def _worst_port(self, progress: _Progress) -> str:
-        return max(progress.ports, key=lambda name: self._port(name).position_sigma_m)
+        def sigma(name: str) -> float:
+            answer = self._estimator.port(name, self._now_s())
+            return math.inf if isinstance(answer, NoEstimate) else answer.position_sigma_m
+
+        return max(progress.ports, key=sigma)
 
     def _checker(self, progress: _Progress) -> Callable[[], None]:
         def check() -> None:
