@@ -5,17 +5,21 @@ Images are rendered of nothing but the module's boxes on a dark ground, so where
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cablecell.configuration import load_connectors
-from cablecell.core.config.camera import ImageErrors, RenderSettings
-from cablecell.core.config.estimator import EstimatorSettings
+from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
+from cablecell.core.config.estimator import EstimatorSettings, LookSettings
 from cablecell.core.config.port_vision import PortVisionSettings
+from cablecell.core.fusion.board_looks import Viewer, palm_outline
 from cablecell.core.fusion.board_state import BoardState, CameraRig
 from cablecell.core.fusion.module_looks import ModuleFinder
 from cablecell.core.fusion.module_update import ModuleLook, find_module, follow_module
 from cablecell.core.fusion.ports import PortOnBoard, port_estimate
+from cablecell.core.fusion.view_choice import ViewProblem, choose_view
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose, pose_from_xyz_rpy
 from cablecell.core.perception.edge_kernels import contested, sight
 from cablecell.core.perception.layout import NominalPort
@@ -25,7 +29,7 @@ from cablecell.core.perception.modules import Freedom, design_module, port_walls
 from cablecell.core.perception.outcome import NoEstimate, Reason
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.render_scene import Box, RenderScene
-from tests.support.board_scene import BOARDS, MOUNTS
+from tests.support.board_scene import BOARDS, MOUNTS, PATCHES
 
 SIZE = (1152, 1024)
 CONNECTORS = load_connectors()
@@ -239,3 +243,38 @@ def test_a_module_can_leave_the_state_and_what_it_taught_stays():
     without = found.without_module("card")
     assert without.modules == {}
     np.testing.assert_allclose(without.covariance, found.covariance[:24, :24])
+
+
+def view_problem(held=None):
+    viewer = Viewer(CameraRig.calibrated(MOUNTS, ERRORS), {name: CameraIntrinsics() for name in MOUNTS}, palm_outline())
+    return ViewProblem(viewer, np.zeros((0, 3)) if held is None else held, PATCHES, ERRORS, VISION, LookSettings())
+
+
+def test_the_chosen_view_leaves_the_port_as_certain_as_was_predicted():
+    """What a look from the chosen pose really leaves is near the prediction, and better than before."""
+    ports, design = card()
+    X_true = slid(design, -0.012, 0.03)
+    before, _ = find_module(state(), design, look(draw(design, X_true, 5)), ERRORS, VISION)
+    place = PortOnBoard.on_module(before, ports[PORT], design, VISION)
+
+    def sigma(board):
+        covariance = place.M @ board.covariance @ place.M.T
+        return float(np.sqrt(np.linalg.eigvalsh(covariance[:3, :3])[-1]))
+
+    # Rims only: there is no fiducial in these images.
+    problem = replace(view_problem(), looks=LookSettings(min_corners=1000))
+    choice = choose_view(problem, before, design, place, X_BASE_TCP)
+    views = draw(design, X_true, 6, X_base_tcp=choice.X_base_tcp)
+    after, _ = follow_module(before, design, ModuleLook(0.0, choice.X_base_tcp, views), ERRORS, VISION)
+    assert choice.port_sigma_m < sigma(before)
+    assert sigma(after) == pytest.approx(choice.port_sigma_m, rel=0.25)
+
+
+def test_what_is_held_before_a_camera_is_looked_past():
+    """With a plate held under the palm the chosen pose shows more of the rail than the one straight above."""
+    _, design = card()
+    plate = np.array([[x, y, 0.05] for x in (-0.05, 0.05) for y in (-0.05, 0.05)])
+    free = choose_view(view_problem(), state(), design, None, X_BASE_TCP)
+    past = choose_view(view_problem(plate), state(), design, None, X_BASE_TCP)
+    assert 0 <= past.points <= free.points
+    assert free.points > 200

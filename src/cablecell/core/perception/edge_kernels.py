@@ -271,3 +271,17 @@ def contested(
                 taken[i] = True
                 break
     return taken
+
+
+def warm_up() -> None:
+    """Compile everything here, or load it where it was compiled before."""
+    points, along = np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0]])
+    box = np.array([[0.0, 0.0, 1.0]]), np.eye(3)[None, :, :].copy(), np.full((1, 3), 0.1)
+    sight(points, along, np.array([0.0, 0.0, -1.0]), 1e-3, *box)
+    pose, K = np.eye(4)[None, :, :].copy(), np.eye(3)
+    pose[0, 2, 3] = 1.0
+    flat = np.zeros((8, 8), dtype=np.float32)
+    score(pose, points, along, K, flat, flat, 0.0, 0.0, 2.0, 4.0, np.zeros(1), np.zeros(1))
+    pixels, normals = np.full((1, 2), 4.0), np.array([[1.0, 0.0]])
+    found = find(np.zeros((8, 8, 3), dtype=np.float32), 0.0, 0.0, pixels, normals, 2.0, 1.0)
+    contested(pixels, normals, np.zeros(1, dtype=np.intp), found[:, 0], 2.5)

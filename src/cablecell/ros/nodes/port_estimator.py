@@ -29,6 +29,7 @@ from cablecell.core.fusion.board import Use
 from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.perception.edge_kernels import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.ports import Region
@@ -93,6 +94,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         settings = self.parameters.values
         self._knowledge = Knowledge.read(load_robot_description(), settings.cameras)
         self._patches = build_patches(load_fiducials())
+        warm_up()
         self._connectors = load_connectors()
         self._set_board(settings.layout)
         self._ports = self._publisher(PortEstimateArray, "ports", qos.STATE)
