@@ -118,10 +118,15 @@ def test_what_lies_behind_the_plug_is_not_taken_for_its_edges(trial):
     assert error @ np.linalg.solve(plug.tip_covariance, error) < 22.5  # 99.9 %
 
 
-def test_the_benchmark_judges_a_scene():
-    row = run_scene(0, 0)
-    assert row["outcome"] == "estimated"
-    summary = summarise([row, {"scene": 1, "port": "x", "frames": 3, "outcome": "nothing_seen"}])
-    assert summary["identity_rate"] == 0.5  # no estimate counts against the rate
-    assert summary["port_error_p95_m"] < 0.002
-    assert {"port_error_median_m", "nees_in_band", "frame_s"} <= set(summary)
+@pytest.mark.parametrize("index", [2, 9])  # an open port; one under a cover
+def test_the_benchmark_judges_a_scene(index):
+    row = run_scene(index, 0)
+    assert row["is_covered"] == (index == 9)
+    assert (row["outcome"] == "estimated") == (index == 2)
+    unseen = {"connector": "x", "is_covered": False, "frame_set_s": 0.1, "render_s": 0.1}
+    summary = summarise([row, {**unseen, "staging_outcome": "nothing_seen", "observed_outcome": "nothing_seen"}])
+    assert summary["covered_unknown_rate"] == (1.0 if index == 9 else 0.0)
+    if index == 2:
+        assert summary["staging_identity_rate"] == 0.5  # no estimate counts against the rate
+        assert summary["staging_error_p95_m"] < 0.003
+        assert summary["observed_tip_seen_error_p95_m"] < 0.003

@@ -11,7 +11,7 @@ from cablecell.core.config.estimator import EstimatorSettings, LookSettings
 from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, Use, solve_look
 from cablecell.core.fusion.board_looks import choose_looks
 from cablecell.core.fusion.board_state import Look
-from cablecell.core.fusion.ports import find_port, in_parent_axes, port_estimate
+from cablecell.core.fusion.ports import PortOnBoard, find_port, in_parent_axes, port_estimate
 from cablecell.core.fusion.ports_estimator import PortEstimator
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose
 from cablecell.core.perception.layout import LayoutError, NominalPort, read_layout
@@ -184,7 +184,9 @@ def test_the_covariance_of_a_port_is_that_of_samples(started):
 
 
 def test_a_port_that_is_too_uncertain_is_not_reported(started):
-    answer = port_estimate(started.estimate(0.0), PORT, SETTINGS, layout_sigma_m=0.006)
+    board = started.estimate(0.0)
+    loose = PortOnBoard.by_design(board, PORT, SETTINGS, layout_sigma_m=0.006)
+    answer = port_estimate(board, PORT, SETTINGS, loose)
     assert answer.reason is Reason.UNCERTAIN
     assert "limit 0.0050 m" in answer.message
 

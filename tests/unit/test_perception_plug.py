@@ -10,7 +10,7 @@ from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.plug_vision import PlugVisionSettings
 from cablecell.core.fusion.board import BoardEstimator
 from cablecell.core.fusion.board_state import BoardState
-from cablecell.core.fusion.ports import port_estimate
+from cablecell.core.fusion.ports import PortOnBoard, port_estimate
 from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy, transform_point
 from cablecell.core.perception.layout import NominalPort
@@ -203,7 +203,8 @@ def test_a_common_hand_eye_error_cancels_between_plug_and_port():
     board = estimator.estimate(0.0)
     port = NominalPort("p", PORTS[1], 0.0458)
     state, _ = see_plug(nominal_plug(X_TCP_TIP, board, SETTINGS), BODY, images(X_TCP_TIP))
-    X, covariance = port_in_tip(state, X_BASE_HOME, port, shifted)
+    place = PortOnBoard.by_design(state.board, port, shifted)
+    X, covariance = port_in_tip(state, X_BASE_HOME, place, shifted)
     X_expected = invert_pose(X_BASE_HOME @ state.X_tcp_tip) @ state.board.X_base_board @ PORTS[1]
     np.testing.assert_allclose(X, X_expected, atol=1e-12)
     in_base = port_estimate(board, port, shifted).lateral_sigma_m

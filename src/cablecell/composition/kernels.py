@@ -20,6 +20,7 @@ from cablecell.core.insertion.kernels import warm_up as compile_skill
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.core.perception.edge_kernels import warm_up as compile_edges
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
@@ -27,7 +28,7 @@ from cablecell.simulation.round_contact import RoundContact
 
 
 def compile_kernels() -> None:
-    """Use everything compiled once: camera, controller, skill, cable, the contact of a round plug, and planning."""
+    """Use everything compiled once: cameras, edges in images, controller, skill, cable, round plugs, and planning."""
     warm_up()
     model = RobotModel(load_robot_description())
     MovePlanner(model, MotionLimits.uniform(model.dof, 1.0, 1.0, 1.0)).warm_up()
@@ -36,6 +37,7 @@ def compile_kernels() -> None:
     ArmController(arm, ControlSettings(), command_mode=CommandMode.EFFORT)
     compile_skill()
     compile_compensator()
+    compile_edges()
     connectors, still = load_connectors(), (0.0, 0.0, 0.0)
     trial = next(iter(load_trials().trials.values()))
     machine = SimulatedMachine(load_scene(trial, connectors), settings)

@@ -28,13 +28,33 @@ from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.evaluation.bench import wilson_interval
-from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene
+from cablecell.evaluation.perception_figures import draw as figures
+from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, Variation, known_errors
+
+__all__ = ["figures", "run", "run_scene", "summarise"]
 
 Matrix = NDArray[np.float64]
+STAGES = ("staging", "observed")
+_FIGURES = (
+    "error_m",
+    "absolute_error_m",
+    "lateral_error_m",
+    "depth_error_m",
+    "angle_error_rad",
+    "sigma_m",
+    "tip_seen_error_m",
+    "tip_seen_lateral_error_m",
+    "tip_seen_angle_error_rad",
+    "tip_nominal_lateral_error_m",
+    "plug_s",
+)
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
 
-_STANDOFF_M = 0.08  # of the tool in front of the port, the end of the way that looks are chosen on
+_STAGING_HEIGHTS_M = (0.08, 0.05)
+_OBSERVE_HEIGHT_M, _OBSERVE_LOOKS = 0.045, 3
+"""Of the tip above the mouth: looks on the way to the staging pose, and those of `observe` from there."""
+_COVERED_EVERY = 10  # scenes; in one of them something lies on the port
 
 
 def run(*, n: int, seed: int, workers: int) -> tuple[Rows, Summary]:
@@ -58,36 +78,51 @@ def run(*, n: int, seed: int, workers: int) -> tuple[Rows, Summary]:
 
 
 def run_scene(index: int, seed: int) -> dict[str, Any]:
-    """Return the row of one scene: look from home, then from the places the estimator asks for."""
-    configuration = EstimatorConfiguration(looks=LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005))
-    scene = PerceptionScene(index, seed, configuration.errors)
+    """Return the row of one scene: look from home, on the way to the port, and then around the staging pose."""
+    variation = Variation()
+    configuration = EstimatorConfiguration(
+        errors=known_errors(variation), looks=LookSettings(board_sigma_m=0.001, board_sigma_rad=0.005)
+    )
+    is_covered = index % _COVERED_EVERY == _COVERED_EVERY - 1
+    scene = PerceptionScene(index, seed, configuration.errors, variation, is_covered=is_covered)
     viewer = Viewer(scene.rig, {name: CameraIntrinsics() for name in CAMERAS}, palm_outline())
     expected = ExpectedBoard(scene.X_base_board_expected, radius_m=0.08, turn_rad=0.35)
-    patches = build_patches(load_fiducials())
-    estimator = PortEstimator(viewer, patches, scene.layout, configuration=configuration, expected=expected)
+    estimator = PortEstimator(
+        viewer,
+        build_patches(load_fiducials()),
+        scene.layout,
+        modules=scene.modules,
+        configuration=configuration,
+        expected=expected,
+    )
     estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
+    estimator.focus([scene.target])
     row: dict[str, Any] = {
         "scene": index,
+        "seed": seed,
         "port": scene.target,
         "connector": scene.connector,
-        "frames": 0,
+        "is_covered": is_covered,
+        "looks": 0,
         "render_s": 0.0,
-        "frame_s": 0.0,
+        "frame_set_s": 0.0,
     }
     _look(estimator, scene, scene.X_base_home, row)
     first = estimator.port(scene.target, 0.0)
-    board = estimator.board(0.0)
-    if isinstance(first, PortEstimate) and isinstance(board, BoardState):
+    if isinstance(first, PortEstimate):
         row["first_look_error_m"] = judge(first, scene)["error_m"]
-        goal = _goal(board, scene)
-        for pose in estimator.next_looks(scene.target, scene.X_base_home, goal, board.X_base_board)[1:]:
-            _look(estimator, scene, pose.X_base_tcp, row)
-    row["render_s"] /= row["frames"]
-    row["frame_s"] /= row["frames"]
+    for height_m in _STAGING_HEIGHTS_M:
+        _look_from_best(estimator, scene, height_m, row)
+    row |= _judged("staging", estimator, scene, configuration)
+    for _ in range(_OBSERVE_LOOKS):
+        _look_from_best(estimator, scene, _OBSERVE_HEIGHT_M, row)
+    row |= _judged("observed", estimator, scene, configuration)
+    row["render_s"] /= row["looks"]
+    row["frame_set_s"] /= row["looks"]
     estimate = estimator.port(scene.target, 0.0)
     if isinstance(estimate, NoEstimate):
-        return {**row, "outcome": estimate.reason.value}
-    return {**row, "outcome": "estimated", **judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
+        return {**row, "outcome": estimate.reason.value, "why": estimate.message}
+    return {**row, "outcome": "estimated"}
 
 
 def _look(estimator: PortEstimator, scene: PerceptionScene, X_base_tcp: Matrix, row: dict[str, Any]) -> None:
@@ -98,8 +133,35 @@ def _look(estimator: PortEstimator, scene: PerceptionScene, X_base_tcp: Matrix, 
     rendered = time.perf_counter()
     estimator.look(0.0, X_base_tcp, frames)
     row["render_s"] += rendered - begun
-    row["frame_s"] += time.perf_counter() - rendered
-    row["frames"] += len(frames)
+    row["frame_set_s"] += time.perf_counter() - rendered
+    row["looks"] += 1
+
+
+def _look_from_best(estimator: PortEstimator, scene: PerceptionScene, height_m: float, row: dict[str, Any]) -> None:
+    """Take one more look from the best pose near the one with the tip at a height above the port's mouth."""
+    board = estimator.board(0.0)
+    if isinstance(board, NoEstimate):
+        mouth = scene.X_base_board_expected @ scene.layout[scene.target].X_board_entrance
+    else:
+        mouth = board.X_base_board @ estimator.place(board, scene.target).X_board_entrance
+    X = scene.X_base_home.copy()
+    tip = X @ scene.X_tcp_tip_nominal
+    X[:3, 3] += mouth[:3, 3] - height_m * mouth[:3, 2] - tip[:3, 3]
+    begun = time.perf_counter()
+    choice = estimator.best_view(scene.target, X, 0.0)
+    row["choice_s"] = time.perf_counter() - begun
+    _look(estimator, scene, X if isinstance(choice, NoEstimate) else choice.X_base_tcp, row)
+
+
+def _judged(
+    stage: str, estimator: PortEstimator, scene: PerceptionScene, configuration: EstimatorConfiguration
+) -> dict[str, Any]:
+    """Return how good the estimates are now, with the name of the stage before every key."""
+    estimate = estimator.port(scene.target, 0.0)
+    if isinstance(estimate, NoEstimate):
+        return {f"{stage}_outcome": estimate.reason.value}
+    row = {**judge(estimate, scene), **judge_plug(estimator, scene, configuration)}
+    return {f"{stage}_outcome": "estimated", **{f"{stage}_{key}": value for key, value in row.items()}}
 
 
 def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
@@ -140,11 +202,12 @@ def judge_plug(
     assert isinstance(plug, PlugState)
     row: dict[str, Any] = {"is_plug_seen": plug.is_seen, "plug_s": time.perf_counter() - begun}
     for stage, state in (("nominal", nominal), ("seen", plug)):
-        mouth = state.board.X_base_board @ scene.layout[scene.target].X_board_entrance
+        place = estimator.place(state.board, scene.target)
+        mouth = state.board.X_base_board @ place.X_board_entrance
         X_contact = mouth @ invert_pose(state.X_tcp_tip)
         X_base_mouth = scene.arm.in_arm_coordinates(scene.X_base_entrance[scene.target], X_contact)
         X_true = invert_pose(X_contact @ scene.X_tcp_tip) @ X_base_mouth
-        X, covariance = port_in_tip(state, X_contact, scene.layout[scene.target], configuration.errors)
+        X, covariance = port_in_tip(state, X_contact, place, configuration.errors)
         error = log_se3(invert_pose(X) @ X_true)
         offset = (invert_pose(X_true) @ X)[:3, 3]
         row |= {
@@ -157,65 +220,61 @@ def judge_plug(
 
 
 def summarise(rows: Rows) -> Summary:
-    """Return the summary of all rows; a scene without an estimate counts as a wrong port."""
-    good = [row for row in rows if row["outcome"] == "estimated"]
-    n, right = len(rows), sum(bool(row["is_right_port"]) for row in good)
-    low, high = wilson_interval(right, n)
+    """Return the summary of all rows.
+
+    Of open ports, one without an estimate counts against the rate of estimates and the rate of right ports, and is in
+    no median. A covered port is right when it is not answered.
+    """
+    is_open = [row for row in rows if not row["is_covered"]]
+    covered = [row for row in rows if row["is_covered"]]
+    unanswered = sum(row.get("observed_outcome") != "estimated" for row in covered)
     summary: Summary = {
-        "n": float(n),
-        "estimated": float(len(good)),
-        "identity_rate": right / n,
-        "identity_wilson_low": low,
-        "identity_wilson_high": high,
+        "n": float(len(rows)),
+        "open": float(len(is_open)),
+        "covered": float(len(covered)),
+        "covered_unknown_rate": unanswered / max(len(covered), 1),
+        "frame_set_s": float(np.median([row["frame_set_s"] for row in rows])),
+        "frame_set_p95_s": float(np.percentile([row["frame_set_s"] for row in rows], 95)),
+        "render_s": float(np.median([row["render_s"] for row in rows])),
+        "choice_s": float(np.median([row.get("choice_s", 0.0) for row in rows])),
     }
-    if not good:
-        return summary
-    for key in (
-        "error_m",
-        "absolute_error_m",
-        "lateral_error_m",
-        "depth_error_m",
-        "angle_error_rad",
-        "first_look_error_m",
-    ):
-        values = [row[key] for row in good if key in row]
-        name = {"error_m": "port_error_m", "first_look_error_m": "port_error_first_look_m"}.get(key, f"port_{key}")
-        stem, _, unit = name.rpartition("_")
-        summary[f"{stem}_median_{unit}"] = float(np.median(values))
-        summary[f"{stem}_p95_{unit}"] = float(np.percentile(values, 95))
-    for stage in ("nominal", "seen"):
-        for quantity, unit in (("error", "m"), ("lateral_error", "m"), ("angle_error", "rad")):
-            values = [row[f"tip_{stage}_{quantity}_{unit}"] for row in good]
-            summary[f"tip_{stage}_{quantity}_median_{unit}"] = float(np.median(values))
-            summary[f"tip_{stage}_{quantity}_p95_{unit}"] = float(np.percentile(values, 95))
-        summary[f"tip_{stage}_nees_mean"] = float(np.mean([row[f"tip_{stage}_nees"] for row in good]))
-    for family in sorted({row["connector"] for row in good}):
-        of_family = [row for row in good if row["connector"] == family]
-        lateral = [row["tip_seen_lateral_error_m"] for row in of_family]
-        summary[f"tip_seen_{family}_lateral_error_median_m"] = float(np.median(lateral))
-        summary[f"tip_seen_{family}_lateral_error_p95_m"] = float(np.percentile(lateral, 95))
-        summary[f"tip_seen_{family}_nees_mean"] = float(np.mean([row["tip_seen_nees"] for row in of_family]))
-    summary["plug_seen_rate"] = sum(row["is_plug_seen"] for row in good) / n
-    summary["plug_s"] = float(np.median([row["plug_s"] for row in good]))
-    nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)
-    nees = float(np.mean([row["nees"] for row in good]))
-    summary |= {
-        "nees_mean": nees,
-        "nees_band_low": float(nees_low),
-        "nees_band_high": float(nees_high),
-        "nees_in_band": float(nees_low <= nees <= nees_high),
-        "sigma_median_m": float(np.median([row["sigma_m"] for row in good])),
-        "frame_s": float(np.median([row["frame_s"] for row in good])),
-        "render_s": float(np.median([row["render_s"] for row in good])),
-    }
+    first = [row["first_look_error_m"] for row in is_open if "first_look_error_m" in row]
+    summary["first_look_estimated_rate"] = len(first) / max(len(is_open), 1)
+    for stage in STAGES:
+        summary |= _summary_of(stage, stage, is_open)
+        for family in sorted({row["connector"] for row in is_open}):
+            of_family = [row for row in is_open if row["connector"] == family]
+            summary |= _summary_of(stage, f"{stage}_{family}", of_family)
     return summary
 
 
-def _goal(board: BoardState, scene: PerceptionScene) -> Matrix:
-    X = scene.X_base_home.copy()
-    mouth = board.X_base_board @ scene.layout[scene.target].X_board_entrance
-    X[:3, 3] = mouth[:3, 3] - _STANDOFF_M * mouth[:3, 2]
-    return X
+def _summary_of(stage: str, name: str, rows: Rows) -> Summary:
+    good = [row for row in rows if row.get(f"{stage}_outcome") == "estimated"]
+    n, right = len(rows), sum(bool(row[f"{stage}_is_right_port"]) for row in good)
+    low, high = wilson_interval(right, n)
+    summary: Summary = {
+        f"{name}_n": float(n),
+        f"{name}_estimated_rate": len(good) / n,
+        f"{name}_identity_rate": right / n,
+        f"{name}_identity_wilson_low": low,
+        f"{name}_identity_wilson_high": high,
+        f"{name}_wrong_port_rate": (len(good) - right) / n,
+    }
+    if not good:
+        return summary
+    for key in _FIGURES:
+        values = [row[f"{stage}_{key}"] for row in good]
+        stem, _, unit = key.rpartition("_")
+        summary[f"{name}_{stem}_median_{unit}"] = float(np.median(values))
+        summary[f"{name}_{stem}_p95_{unit}"] = float(np.percentile(values, 95))
+    nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)
+    for key in ("nees", "tip_seen_nees"):
+        mean = float(np.mean([row[f"{stage}_{key}"] for row in good]))
+        summary[f"{name}_{key}_mean"] = mean
+        summary[f"{name}_{key}_in_band"] = float(nees_low <= mean <= nees_high)
+    summary[f"{name}_nees_band_low"], summary[f"{name}_nees_band_high"] = float(nees_low), float(nees_high)
+    summary[f"{name}_plug_seen_rate"] = sum(row[f"{stage}_is_plug_seen"] for row in good) / n
+    return summary
 
 
 def _mouths(scene: PerceptionScene) -> list[tuple[str, Matrix]]:

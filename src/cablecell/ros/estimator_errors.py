@@ -120,6 +120,18 @@ class ObservationCancelledError(ObservationError):
     code = 538
 
 
+class CoveredPortError(ObservationError):
+    """The rim of the port is not where its module has it, or nowhere on the rail: something covers it."""
+
+    code = 539
+
+
+class AmbiguousModuleError(ObservationError):
+    """A module fits nearly as well at another place on its rail."""
+
+    code = 540
+
+
 class ObservationRequestError(ConfigurationError):
     """The goal of an observation holds a value outside its range; nothing was done."""
 
@@ -137,6 +149,8 @@ _CLASSES: dict[Reason, type[ObservationError]] = {
     Reason.STALE: StaleEstimateError,
     Reason.NOT_CONVERGED: RefinementError,
     Reason.UNKNOWN_PORT: UnknownPortError,
+    Reason.COVERED: CoveredPortError,
+    Reason.AMBIGUOUS: AmbiguousModuleError,
 }
 
 

@@ -20,7 +20,7 @@ from cablecell.core.motion.model import RobotModel
 from cablecell.core.perception.fiducials import Patch
 from cablecell.core.perception.plug_edges import BodyBox
 from cablecell.ros.estimator_errors import UnknownPortError
-from cablecell.ros.estimator_layout import BoardLayout
+from cablecell.ros.estimator_layout import DesignedBoard
 
 Matrix = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Knowledge:
         return Knowledge(invert_pose(model.X_world_base), mounts)
 
     def make_estimator(
-        self, layout: BoardLayout, patches: Sequence[Patch], parameters: PortEstimatorParameters
+        self, layout: DesignedBoard, patches: Sequence[Patch], parameters: PortEstimatorParameters
     ) -> PortEstimator:
         """Return an estimator that has not seen the board yet."""
         configuration = EstimatorConfiguration()
@@ -68,13 +68,14 @@ class Knowledge:
             viewer,
             patches,
             layout.ports,
+            modules=layout.design.modules,
             configuration=configuration,
             expected=expected,
             margin_px=parameters.region_margin_px,
         )
 
 
-def find_ports(layout: BoardLayout, names: Sequence[str]) -> list[str]:
+def find_ports(layout: DesignedBoard, names: Sequence[str]) -> list[str]:
     """Return the full names of ports; all of the layout for none. A bare port name must fit one port only.
 
     Raises:

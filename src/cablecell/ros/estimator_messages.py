@@ -13,10 +13,11 @@ from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.fusion.ports import in_parent_axes
 from cablecell.core.fusion.ports_estimator import ReportedPort
 from cablecell.core.fusion.ports_plug import PlugState
+from cablecell.core.geometry import invert_pose
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.ports import Region
-from cablecell.ros.estimator_layout import BoardLayout
+from cablecell.ros.estimator_layout import DesignedBoard
 from cablecell.ros.pose_messages import to_duration, to_pose, to_stamp, to_transform
 
 BASE_FRAME = "base_link"
@@ -29,7 +30,7 @@ def entrance_frame(port: str) -> str:
     return f"{port}_entrance"
 
 
-def to_array(ports: Sequence[ReportedPort], layout: BoardLayout, now_s: float) -> Any:
+def to_array(ports: Sequence[ReportedPort], layout: DesignedBoard, now_s: float) -> Any:
     """Return all ports in `base_link`."""
     message = PortEstimateArray()
     message.header.stamp, message.header.frame_id = to_stamp(now_s), BASE_FRAME
@@ -37,7 +38,7 @@ def to_array(ports: Sequence[ReportedPort], layout: BoardLayout, now_s: float) -
     return message
 
 
-def _to_port(port: ReportedPort, layout: BoardLayout) -> Any:
+def _to_port(port: ReportedPort, layout: DesignedBoard) -> Any:
     estimate = port.estimate
     message = PortEstimate(port_name=estimate.name, connector_type=layout.connector_type(estimate.name))
     message.header.stamp, message.header.frame_id = to_stamp(estimate.stamp_s), BASE_FRAME
@@ -62,14 +63,17 @@ def to_plug(plug: PlugState, grasp: HeldPlug, now_s: float) -> Any:
     return message
 
 
-def to_transforms(board: BoardState, layout: BoardLayout, now_s: float) -> list[Any]:
-    """Return the board in `base_link` and the mouth of every port on it."""
-    stamp = to_stamp(now_s)
-    ports = [
-        to_transform(BOARD_FRAME, entrance_frame(name), port.X_board_entrance, stamp)
-        for name, port in layout.ports.items()
+def to_transforms(board: BoardState, ports: Sequence[ReportedPort], now_s: float) -> list[Any]:
+    """Return the board in `base_link`, and on it the mouth of every port that was seen."""
+    stamp, X_board_base = to_stamp(now_s), invert_pose(board.X_base_board)
+    seen = [
+        to_transform(
+            BOARD_FRAME, entrance_frame(port.estimate.name), X_board_base @ port.estimate.X_base_entrance, stamp
+        )
+        for port in ports
+        if port.looks
     ]
-    return [to_transform(BASE_FRAME, BOARD_FRAME, board.X_base_board, stamp), *ports]
+    return [to_transform(BASE_FRAME, BOARD_FRAME, board.X_base_board, stamp), *seen]
 
 
 def to_region(region: Region | None) -> Any:

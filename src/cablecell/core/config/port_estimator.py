@@ -68,6 +68,25 @@ class PortEstimatorParameters(ParameterSchema):
     stream_jump_s: float = parameter(
         1.5, "Stamps may advance by so much more or less than the clock.", unit="s", minimum=0.05, maximum=60.0
     )
+    moves_to_views: bool = parameter(
+        False, "Whether an observation moves the arm to better views, where one from where it is does not suffice."
+    )
+    view_distance_m: float = parameter(
+        0.16,
+        "Distance of the tool from a port that was not found yet, from which it is looked for.",
+        unit="m",
+        minimum=0.05,
+        maximum=0.5,
+    )
+    view_velocity_scale: float = parameter(
+        0.3, "Speed of motions between views, over the arm's limits.", minimum=0.01, maximum=1.0
+    )
+    view_acceleration_scale: float = parameter(
+        0.3, "Acceleration of motions between views, over the arm's limits.", minimum=0.01, maximum=1.0
+    )
+    view_time_limit_s: float = parameter(
+        10.0, "Longest time of one motion to a view.", unit="s", minimum=0.5, maximum=60.0
+    )
     tf_rate_hz: float = parameter(10.0, "Rate of the transforms.", unit="Hz", minimum=0.1, maximum=100.0)
     report_rate_hz: float = parameter(1.0, "Rate of the diagnostics.", unit="Hz", minimum=0.1, maximum=50.0)
 

@@ -126,6 +126,10 @@ class BoardEstimator:
             return self._start(look)
         return self._continue(self._state, look)
 
+    def put(self, state: BoardState) -> None:
+        """Replace the estimate by one that knows more: what else the images of the last look have shown."""
+        self._state = state
+
     def estimate(self, now_s: float) -> BoardState | NoEstimate:
         """Return the estimate at a time, or why there is none (NOTHING_SEEN, STALE)."""
         state = self._state  # once: another thread may look meanwhile

@@ -1,14 +1,15 @@
-"""State of the board estimator: where the board is, how the cameras really sit, and how sure both are.
+"""State of the board estimator: where the board and its modules are, how the cameras really sit, and how sure all is.
 
 The error state stacks right perturbations (v, w): six numbers of X_base_board, then six of every camera's mount
-X_tcp_optical. The mounts are states because a hand-eye error moves every look in the same way: left out, more looks
-would make the estimate confident and wrong; with them, looks from different poses find the error.
+X_tcp_optical, then six of every module's X_board_module. The mounts are states because a hand-eye error moves every
+look in the same way: left out, more looks would make the estimate confident and wrong; with them, looks from different
+poses find the error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +71,10 @@ class BoardState:
         stamp_s: Time the estimate is valid for, s.
         X_base_board: Pose of `task_board` in `base_link`, shape (4, 4).
         mounts: Estimated X_tcp_optical by camera name.
-        covariance: Of the stacked right perturbations (board, mounts…), shape (6 + 6 n, 6 + 6 n).
+        covariance: Of the stacked right perturbations (board, mounts…, modules…), shape (6 + 6 n, 6 + 6 n).
         looks: Number of looks in it.
         seen_s: Time of the newest look in it, s.
+        modules: Estimated X_board_module by name of the module.
     """
 
     stamp_s: float
@@ -81,24 +83,49 @@ class BoardState:
     covariance: Matrix = field(default_factory=lambda: np.eye(6))
     looks: int = 0
     seen_s: float = 0.0
+    modules: Mapping[str, Matrix] = field(default_factory=dict)
 
     @property
     def board_covariance(self) -> Matrix:
         """Covariance of the right perturbation of X_base_board, shape (6, 6)."""
         return self.covariance[:6, :6]
 
+    def mount_block(self, camera: str) -> slice:
+        """Return where the perturbation of a camera's mount is in the error state."""
+        begin = 6 + 6 * list(self.mounts).index(camera)
+        return slice(begin, begin + 6)
+
+    def module_block(self, module: str) -> slice:
+        """Return where the perturbation of a module is in the error state."""
+        begin = 6 + 6 * len(self.mounts) + 6 * list(self.modules).index(module)
+        return slice(begin, begin + 6)
+
     def moved(self, step: Vector) -> BoardState:
         """Return the state with its mean moved by an error-state step; the covariance is kept."""
-        mounts = {name: X @ exp_se3(step[6 + 6 * i : 12 + 6 * i]) for i, (name, X) in enumerate(self.mounts.items())}
-        return BoardState(
-            self.stamp_s, self.X_base_board @ exp_se3(step[:6]), mounts, self.covariance, self.looks, self.seen_s
-        )
+        mounts = {name: X @ exp_se3(step[self.mount_block(name)]) for name, X in self.mounts.items()}
+        modules = {name: X @ exp_se3(step[self.module_block(name)]) for name, X in self.modules.items()}
+        return replace(self, X_base_board=self.X_base_board @ exp_se3(step[:6]), mounts=mounts, modules=modules)
 
     def difference(self, other: BoardState) -> Vector:
         """Return the error-state step that leads from `other` to this state."""
         parts = [log_se3(invert_pose(other.X_base_board) @ self.X_base_board)]
         parts += [log_se3(invert_pose(other.mounts[name]) @ X) for name, X in self.mounts.items()]
+        parts += [log_se3(invert_pose(other.modules[name]) @ X) for name, X in self.modules.items()]
         return np.concatenate(parts)
+
+    def with_module(self, name: str, X_board_module: Matrix, covariance: Matrix) -> BoardState:
+        """Return the state with one module more, of which only its design is known."""
+        n = len(self.covariance)
+        P = np.zeros((n + 6, n + 6))
+        P[:n, :n], P[n:, n:] = self.covariance, covariance
+        return replace(self, modules={**self.modules, name: X_board_module}, covariance=P)
+
+    def without_module(self, name: str) -> BoardState:
+        """Return the state without a module; what it has taught about the rest stays."""
+        keep = np.ones(len(self.covariance), dtype=bool)
+        keep[self.module_block(name)] = False
+        modules = {other: X for other, X in self.modules.items() if other != name}
+        return replace(self, modules=modules, covariance=self.covariance[np.ix_(keep, keep)])
 
 
 def wide_prior(X_base_board: Matrix, rig: CameraRig, stamp_s: float) -> BoardState:
@@ -115,7 +142,7 @@ def drifted(state: BoardState, stamp_s: float, settings: EstimatorSettings) -> B
     dt = max(0.0, stamp_s - state.stamp_s)
     P = state.covariance.copy()
     P[:6, :6] += _diagonal(settings.drift_m_per_sqrt_s, settings.drift_rad_per_sqrt_s) * dt
-    return BoardState(max(stamp_s, state.stamp_s), state.X_base_board, state.mounts, P, state.looks, state.seen_s)
+    return replace(state, stamp_s=max(stamp_s, state.stamp_s), covariance=P)
 
 
 def _diagonal(sigma_m: float, sigma_rad: float) -> Matrix:

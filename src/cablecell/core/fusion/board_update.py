@@ -122,6 +122,11 @@ def innovation(prior: BoardState, look: Look, camera: str, settings: EstimatorSe
     return float(difference @ np.linalg.solve(S, difference))
 
 
+def look_information(state: BoardState, look: Look, settings: EstimatorSettings) -> Matrix:
+    """Return the information matrix that the corners of a look add to the error state, shape of its covariance."""
+    return _normal_equations(state, [look], settings)[0]
+
+
 def _information(corners: Corners, X_optical_board: Matrix, settings: EstimatorSettings) -> ImageInformation:
     return image_information(
         corners, X_optical_board, sigma_px=settings.corner_sigma_px, shared_px=settings.shared_sigma_px
@@ -133,9 +138,8 @@ def _maps(state: BoardState, X_optical_board: Matrix, camera: str) -> tuple[Matr
     X_board_optical = invert_pose(X_optical_board)
     M = np.zeros((6, len(state.covariance)))
     M[:, :6] = np.eye(6)
-    column = 6 + 6 * list(state.mounts).index(camera)
     by_mount = -adjoint(X_board_optical)
-    M[:, column : column + 6] = by_mount
+    M[:, state.mount_block(camera)] = by_mount
     return M, by_mount @ adjoint(invert_pose(state.mounts[camera]))
 
 

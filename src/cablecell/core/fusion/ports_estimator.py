@@ -12,18 +12,25 @@ from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import EstimatorSettings, LookSettings
 from cablecell.core.config.perception import DetectionSettings
 from cablecell.core.config.plug_vision import PlugVisionSettings
-from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, LookReport
+from cablecell.core.config.port_vision import PortVisionSettings
+from cablecell.core.fusion.board import BoardEstimator, ExpectedBoard, LookReport, Use
 from cablecell.core.fusion.board_looks import LookPose, Viewer, choose_looks, fiducial_region
 from cablecell.core.fusion.board_state import BoardState, Look, drifted
-from cablecell.core.fusion.ports import PortEstimate, designed_port, find_port, port_estimate
+from cablecell.core.fusion.module_looks import ModuleFinder
+from cablecell.core.fusion.module_update import ModuleLook, ModuleSight
+from cablecell.core.fusion.ports import PortEstimate, PortOnBoard, designed_port, find_port, port_estimate
 from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_tip, see_plug
+from cablecell.core.fusion.view_choice import ViewChoice, ViewProblem, choose_view
 from cablecell.core.geometry import invert_pose, transform_point
 from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.fiducials import Patch
 from cablecell.core.perception.layout import NominalPort
+from cablecell.core.perception.module_views import ModuleView
+from cablecell.core.perception.modules import ModuleDesign
 from cablecell.core.perception.outcome import NoEstimate, Reason
 from cablecell.core.perception.plug_edges import BodyBox
-from cablecell.core.perception.plug_fit import PlugImages, plug_region
+from cablecell.core.perception.plug_fit import SIGNS, PlugImages, plug_region
+from cablecell.core.perception.reprojection import project
 from cablecell.ports import Frame, Region
 
 Matrix = NDArray[np.float64]
@@ -54,12 +61,14 @@ class EstimatorConfiguration:
         detection: Thresholds of fiducial detection.
         looks: How look poses are chosen.
         plug: Measuring the plug.
+        ports: Finding ports without markers.
     """
 
     errors: EstimatorSettings = field(default_factory=EstimatorSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     looks: LookSettings = field(default_factory=LookSettings)
     plug: PlugVisionSettings = field(default_factory=PlugVisionSettings)
+    ports: PortVisionSettings = field(default_factory=PortVisionSettings)
 
 
 @dataclass(frozen=True)
@@ -69,10 +78,12 @@ class LookOutcome:
     Attributes:
         board: What the board estimator made of it.
         unseen: Why a camera saw no fiducials, by camera name.
+        modules: How every module looked at agrees, or why it was not found, by name.
     """
 
     board: LookReport
     unseen: Mapping[str, NoEstimate]
+    modules: Mapping[str, ModuleSight | NoEstimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,7 @@ class PortEstimator:
         patches: Sequence[Patch],
         layout: Mapping[str, NominalPort],
         *,
+        modules: Mapping[str, ModuleDesign] | None = None,
         configuration: EstimatorConfiguration | None = None,
         expected: ExpectedBoard | None = None,
         margin_px: int = 40,
@@ -115,6 +127,8 @@ class PortEstimator:
             viewer: Cameras and tool.
             patches: The fiducials.
             layout: Ports as designed, by name.
+            modules: Modules that may sit elsewhere on their rails, by name; ports of others are where the layout has
+                them.
             configuration: Settings.
             expected: Where the board is put, where that is known.
             margin_px: Around what is looked for, once it is known where it is.
@@ -122,10 +136,12 @@ class PortEstimator:
         self._viewer = viewer
         self._patches = tuple(patches)
         self._layout = dict(layout)
+        self._modules = dict(modules or {})
         self._configuration = configuration or EstimatorConfiguration()
         self._expected = expected
         self._margin_px = margin_px
         self._board = BoardEstimator(viewer.rig, self._configuration.errors, expected)
+        self._finder = ModuleFinder(self._modules, self._configuration.errors, self._configuration.ports)
         self._held: HeldPlug | None = None
         self._crops: dict[str, list[Frame]] = {}
 
@@ -137,7 +153,12 @@ class PortEstimator:
     def reset(self) -> None:
         """Forget board, mounts and plug images; the plug stays gripped."""
         self._board.reset()
+        self._finder.reset()
         self._crops.clear()
+
+    def focus(self, names: Sequence[str]) -> None:
+        """Look for the modules of these ports only; for all of them for none. Each costs some time in every look."""
+        self._finder.focus({self._layout[name].module for name in names if name in self._layout})
 
     def calibrate(self, intrinsics: Mapping[str, CameraIntrinsics]) -> None:
         """Learn the models of cameras, by name."""
@@ -154,7 +175,8 @@ class PortEstimator:
             fiducials = fiducial_region(
                 self._viewer, name, X_base_tcp, board.X_base_board, self._patches, self._margin_px
             )
-            regions[name] = _union(fiducials, self._plug_region(name))
+            ports = self._finder.region(board, X_base_tcp, name, intrinsics)
+            regions[name] = _union(_union(fiducials, self._plug_region(name)), ports)
         return regions
 
     def look(self, stamp_s: float, X_base_tcp: Matrix, frames: Mapping[str, Frame]) -> LookOutcome:
@@ -177,9 +199,29 @@ class PortEstimator:
             else:
                 unseen[name] = found
         report = self._board.add(Look(stamp_s, X_base_tcp, seen))
+        modules = self._see_modules(report, stamp_s, X_base_tcp, frames)
         for name, frame in frames.items():
             self._keep(name, frame)
-        return LookOutcome(report, unseen)
+        return LookOutcome(report, unseen, modules)
+
+    def _see_modules(
+        self, report: LookReport, stamp_s: float, X_base_tcp: Matrix, frames: Mapping[str, Frame]
+    ) -> Mapping[str, ModuleSight | NoEstimate]:
+        state = self._board.estimate(stamp_s)
+        if report.use is Use.MOVED or isinstance(state, NoEstimate):
+            self._finder.reset()
+            return {}
+        if report.use is Use.REJECTED:
+            return {}
+        views = {
+            name: ModuleView(frame, self._size(name), self._held_before(name, state.mounts[name], frame.K))
+            for name, frame in frames.items()
+            if name not in report.rejected
+        }
+        look = ModuleLook(stamp_s, X_base_tcp, views)
+        state, found = self._finder.see(state, look, adds_nothing=report.use is Use.CONFIRMED)
+        self._board.put(state)
+        return found
 
     def board(self, now_s: float) -> BoardState | NoEstimate:
         """Return the board, or why it is not known."""
@@ -193,7 +235,20 @@ class PortEstimator:
         board = self._board.estimate(now_s)
         if isinstance(board, NoEstimate):
             return board
-        return port_estimate(board, port, self._configuration.errors)
+        return self._estimate(board, port)
+
+    def _estimate(self, board: BoardState, port: NominalPort) -> PortEstimate | NoEstimate:
+        problem = self._finder.problem(board, port)
+        if problem is not None:
+            return problem
+        return port_estimate(board, port, self._configuration.errors, self.place(board, port.name))
+
+    def place(self, board: BoardState, name: str) -> PortOnBoard:
+        """Return where a port is on a board of this estimator: on its module where that was found, else by design."""
+        port = self._layout[name]
+        if port.module in board.modules:
+            return PortOnBoard.on_module(board, port, self._modules[port.module], self._configuration.ports)
+        return PortOnBoard.by_design(board, port, self._configuration.errors)
 
     def ports(self, now_s: float, plug: PlugState | None = None) -> list[ReportedPort]:
         """Return every port of the layout: as estimated, or by design where the board is expected.
@@ -211,14 +266,16 @@ class PortEstimator:
             board = drifted(plug.board, now_s, settings)
         reported = []
         for port in self._layout.values():
-            answer = board if isinstance(board, NoEstimate) else port_estimate(board, port, settings)
+            answer = board if isinstance(board, NoEstimate) else self._estimate(board, port)
             if isinstance(board, BoardState) and isinstance(answer, PortEstimate):
                 relative = None if plug is None else self._covariance_to_tip(plug, answer)
                 reported.append(ReportedPort(answer, board.looks, relative))
             elif self._expected is None:
                 raise ValueError("the board was not seen, and nobody said where to expect it")
             else:
-                reported.append(ReportedPort(designed_port(port, self._expected, now_s), 0))
+                module = self._modules.get(port.module)
+                freedom = None if module is None else module.freedom
+                reported.append(ReportedPort(designed_port(port, self._expected, now_s, freedom), 0))
         return reported
 
     def plug(self, now_s: float) -> PlugState | NoEstimate:
@@ -254,12 +311,12 @@ class PortEstimator:
         port = find_port(self._layout, name)
         if isinstance(port, NoEstimate):
             return port
-        return port_in_tip(plug, X_base_tcp, port, self._configuration.errors)
+        return port_in_tip(plug, X_base_tcp, self.place(plug.board, name), self._configuration.errors)
 
     def _covariance_to_tip(self, plug: PlugState, port: PortEstimate) -> Matrix:
         """Return the covariance of a port relative to the tip when the tip is where the port is."""
         X_base_tcp = port.X_base_entrance @ invert_pose(plug.X_tcp_tip)
-        return port_in_tip(plug, X_base_tcp, self._layout[port.name], self._configuration.errors)[1]
+        return port_in_tip(plug, X_base_tcp, self.place(plug.board, port.name), self._configuration.errors)[1]
 
     def next_looks(
         self, name: str, X_base_tcp_start: Matrix, X_base_tcp_goal: Matrix, X_base_board: Matrix
@@ -279,6 +336,53 @@ class PortEstimator:
             settings=self._configuration.looks,
             estimator=self._configuration.errors,
         )
+
+    def best_view(self, name: str, X_base_tcp: Matrix, now_s: float) -> ViewChoice | NoEstimate:
+        """Return the pose near a pose of the tool from which one more look would leave a port most certain.
+
+        Args:
+            name: Name of the port.
+            X_base_tcp: Pose around which to look for one, shape (4, 4).
+            now_s: The time.
+        """
+        port, board = find_port(self._layout, name), self._board.estimate(now_s)
+        if isinstance(port, NoEstimate):
+            return port
+        if isinstance(board, NoEstimate):
+            return board
+        if port.module not in self._modules:
+            return NoEstimate(Reason.NOTHING_SEEN, f"{name} has no shape that could be looked at")
+        configuration = self._configuration
+        problem = ViewProblem(
+            self._viewer,
+            self._held_corners(),
+            self._patches,
+            configuration.errors,
+            configuration.ports,
+            configuration.looks,
+        )
+        place = self.place(board, name) if port.module in board.modules else None
+        return choose_view(problem, board, self._modules[port.module], place, X_base_tcp)
+
+    def _size(self, name: str) -> tuple[int, int]:
+        intrinsics = self._viewer.intrinsics[name]
+        return intrinsics.width, intrinsics.height
+
+    def _held_before(self, name: str, X_tcp_optical: Matrix, K: Matrix) -> tuple[Matrix, ...]:
+        """Return the outlines of palm and plug in a camera's image."""
+        X_optical_tcp = invert_pose(X_tcp_optical)
+        outlines = [project(self._viewer.tool_outline, X_optical_tcp, K)[0]]
+        held = self._held_corners()
+        if len(held):
+            outlines.append(project(held, X_optical_tcp, K)[0])
+        return tuple(outlines)
+
+    def _held_corners(self) -> Matrix:
+        """Return the corners of the plug's parts in `tcp`, shape (n, 3), m; none without a plug."""
+        if self._held is None:
+            return np.zeros((0, 3))
+        corners = np.vstack([box.centre + 0.5 * box.size * SIGNS for box in self._held.boxes])
+        return np.asarray(transform_point(self._held.X_tcp_tip, corners))
 
     def _plug_region(self, name: str) -> Region | None:
         if self._held is None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.plug_vision import PlugVisionSettings
 from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
+from cablecell.core.fusion.ports import PortOnBoard
 from cablecell.core.geometry import adjoint, exp_se3, invert_pose, log_se3
-from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
 from cablecell.core.perception.plug_edges import BodyBox, EdgePoints, edges_in_sight
 from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge_information
@@ -140,29 +140,25 @@ def see_plug(
 
 
 def port_in_tip(
-    plug: PlugState, X_base_tcp: Matrix, port: NominalPort, settings: EstimatorSettings
+    plug: PlugState, X_base_tcp: Matrix, place: PortOnBoard, settings: EstimatorSettings
 ) -> tuple[Matrix, Matrix]:
     """Return the port's mouth in the frame of the plug's tip, and the covariance of its right perturbation.
 
-    X_tip_entrance = X_tip_tcp X_tcp_base X_base_board X_board_entrance. Board and tip are correlated through the
-    mounts of the cameras that saw both; the arm stands where it is sent with the error of its kinematics.
+    X_tip_entrance = X_tip_tcp X_tcp_base X_base_board X_board_entrance. Board, module and tip are correlated through
+    the mounts of the cameras that saw them; the arm stands where it is sent with the error of its kinematics.
 
     Args:
         plug: Plug, board and mounts.
         X_base_tcp: Pose of the tool for which the difference is wanted, shape (4, 4).
-        port: The port as designed.
-        settings: Tolerance of the layout.
+        place: The port on the board of that state.
+        settings: Error of kinematics.
     """
     X_tip_board = invert_pose(X_base_tcp @ plug.X_tcp_tip) @ plug.board.X_base_board
-    X_tip_entrance = X_tip_board @ port.X_board_entrance
-    n = len(plug.covariance)
-    M = np.zeros((6, n))
-    M[:, :6] = adjoint(invert_pose(port.X_board_entrance))
-    M[:, -6:] = -adjoint(invert_pose(X_tip_entrance))
+    X_tip_entrance = X_tip_board @ place.X_board_entrance
+    M = np.hstack([place.M, -adjoint(invert_pose(X_tip_entrance))])
     N = -adjoint(invert_pose(plug.X_tcp_tip @ X_tip_entrance))
-    tolerance = np.diag([settings.layout_sigma_m**2] * 3 + [settings.layout_sigma_rad**2] * 3)
     kinematics = N @ kinematics_covariance(settings) @ N.T
-    return X_tip_entrance, M @ plug.covariance @ M.T + tolerance + kinematics
+    return X_tip_entrance, M @ plug.covariance @ M.T + place.tolerance + kinematics
 
 
 class _Problem:
@@ -218,8 +214,7 @@ class _Problem:
             )
             M = np.zeros((6, n))
             M[:, -6:] = np.eye(6)
-            column = 6 + 6 * list(board.mounts).index(camera)
-            M[:, column : column + 6] = -adjoint(invert_pose(X_optical_tip))
+            M[:, board.mount_block(camera)] = -adjoint(invert_pose(X_optical_tip))
             H += M.T @ edge.H @ M
             g += M.T @ edge.g
             seen[camera] = edge
@@ -325,4 +320,4 @@ def _judge(
 
 
 def _with_covariance(board: BoardState, covariance: Matrix) -> BoardState:
-    return BoardState(board.stamp_s, board.X_base_board, board.mounts, covariance, board.looks, board.seen_s)
+    return replace(board, covariance=covariance)

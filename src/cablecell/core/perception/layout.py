@@ -41,6 +41,11 @@ class NominalPort:
     X_board_entrance: Matrix
     depth_m: float
 
+    @property
+    def module(self) -> str:
+        """Name of the module that carries it."""
+        return self.name.rpartition("/")[0]
+
 
 def read_layout(urdf: str, *, board_frame: str = "task_board") -> dict[str, NominalPort]:
     """Return every port of a task board by name.
@@ -54,7 +59,7 @@ def read_layout(urdf: str, *, board_frame: str = "task_board") -> dict[str, Nomi
     Raises:
         LayoutError: The text is no URDF, or the board's frame is not in it (code 922).
     """
-    poses = _fixed_frames(urdf, board_frame)
+    poses = fixed_frames(urdf, board_frame)
     ports = {}
     prefix = f"{board_frame}/"
     for link, X_board_entrance in poses.items():
@@ -69,7 +74,12 @@ def read_layout(urdf: str, *, board_frame: str = "task_board") -> dict[str, Nomi
     return ports
 
 
-def _fixed_frames(urdf: str, root: str) -> dict[str, Matrix]:
+def fixed_frames(urdf: str, root: str) -> dict[str, Matrix]:
+    """Return the pose of every link that is fixed to a root, by name, in the root; parents before children.
+
+    Raises:
+        LayoutError: The text is no URDF, or the root is not in it (code 922).
+    """
     try:
         robot = ElementTree.fromstring(urdf)
     except ElementTree.ParseError as error:
@@ -86,7 +96,7 @@ def _fixed_frames(urdf: str, root: str) -> dict[str, Matrix]:
     for joint in robot.iter("joint"):
         parent, child = joint.find("parent"), joint.find("child")
         if joint.attrib.get("type") == "fixed" and parent is not None and child is not None:
-            children.setdefault(parent.attrib["link"], []).append((child.attrib["link"], _origin(joint)))
+            children.setdefault(parent.attrib["link"], []).append((child.attrib["link"], origin_of(joint)))
     poses = {root: np.eye(4)}
     waiting = [root]
     while waiting:
@@ -97,7 +107,8 @@ def _fixed_frames(urdf: str, root: str) -> dict[str, Matrix]:
     return poses
 
 
-def _origin(joint: ElementTree.Element) -> Matrix:
+def origin_of(joint: ElementTree.Element) -> Matrix:
+    """Return the pose that the `origin` of a joint or a visual states; none is no displacement."""
     element = joint.find("origin")
     attributes: Mapping[str, str] = {} if element is None else element.attrib
     xyz, rpy = ([float(number) for number in attributes.get(key, "0 0 0").split()] for key in ("xyz", "rpy"))

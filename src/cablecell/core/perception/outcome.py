@@ -19,6 +19,8 @@ class Reason(Enum):
     STALE = "stale"
     NOT_CONVERGED = "not_converged"
     UNKNOWN_PORT = "unknown_port"
+    COVERED = "covered"
+    AMBIGUOUS = "ambiguous"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ Vector = NDArray[np.float64]
 _TUKEY = 4.0
 _MAD_TO_SIGMA = 1.4826
 _SLOPE_SHARE = 0.5  # deviation of an edge's shared slope, as a share of that of its shared offset
-_SIGNS = np.array([[i, j, k] for i in (-1.0, 1.0) for j in (-1.0, 1.0) for k in (-1.0, 1.0)])
+SIGNS = np.array([[i, j, k] for i in (-1.0, 1.0) for j in (-1.0, 1.0) for k in (-1.0, 1.0)])
+"""Corners of a box in half lengths, shape (8, 3)."""
 _SMALLEST_REGION_PX = 16
 _COST_PX, _TRUNCATED = 0.7, 9.0
 _LENS_TRANSITION_PX, _BLUR_TRANSITION = 1.0, 2.0  # of an edge: by the lens, and as a multiple of the smoothing
@@ -175,7 +176,7 @@ def plug_region(
         size_px: Width and height of the full image.
         margin_px: Added on all sides; at least the range edges are looked for in.
     """
-    corners = np.vstack([box.centre + 0.5 * box.size * _SIGNS for box in boxes])
+    corners = np.vstack([box.centre + 0.5 * box.size * SIGNS for box in boxes])
     pixels, in_camera = project(corners, X_optical_tip, K)
     if np.any(in_camera[:, 2] <= 0.0):
         return None

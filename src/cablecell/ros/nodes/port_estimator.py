@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from cablecell_interfaces.action import Observe
+from cablecell_interfaces.action import MoveTo, Observe
 from cablecell_interfaces.msg import PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
@@ -32,6 +32,7 @@ from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.detection import Corners, find_corners
+from cablecell.core.perception.edge_kernels import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.core.perception.stream_health import StreamFault
@@ -52,8 +53,9 @@ from cablecell.ros.estimator_errors import (
 )
 from cablecell.ros.estimator_images import View, ViewCollector
 from cablecell.ros.estimator_knowledge import Knowledge, find_ports, held_plug
-from cablecell.ros.estimator_layout import load_layout
+from cablecell.ros.estimator_layout import load_design
 from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_region, to_transforms
+from cablecell.ros.estimator_moves import ViewMover
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
@@ -71,6 +73,7 @@ class _Progress:
     views: int = 0
     position_std: float = math.inf
     orientation_std: float = math.inf
+    problem: NoEstimate | None = None
 
     def report(self, phase: int) -> None:
         self.goal.publish_feedback(
@@ -104,6 +107,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             rig=None if self._calibration is None else self._calibration.rig,
         )
         self._patches = build_patches(load_fiducials())
+        warm_up()
         self._connectors = load_connectors()
         self._watch = StreamWatch(settings.cameras, self._now_s, self._report_fault, _stream_limits(settings))
         self._set_board(settings.layout)
@@ -118,6 +122,9 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._created.callback(self.destroy_service, service)
         self._action = GoalRunner(self, Observe, "observe", self._run_observe, self._observing)
         self._created.callback(self._action.destroy)
+        self._mover = (
+            ViewMover(self, self.action_client(MoveTo, "move_to"), settings) if settings.moves_to_views else None
+        )
 
     def teardown(self) -> None:
         """Destroy the interfaces, as many as there are; a running observation ends first."""
@@ -149,7 +156,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
 
     def _set_board(self, name: str) -> None:
         settings = self.parameters.values
-        layout = load_layout(settings.layout_file, name)
+        layout = load_design(settings.layout_file, name, self._connectors)
         estimator = self._knowledge.make_estimator(layout, self._patches, settings)
         with self._lock:
             self._layout, self._estimator, self._plug = layout, estimator, None
@@ -185,9 +192,10 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _publish_transforms(self) -> None:
         now_s = self._now_s()
         with self._lock:
-            layout, board = self._layout, self._estimator.board(now_s)
+            estimator = self._estimator
+        board = estimator.board(now_s)
         if not isinstance(board, NoEstimate):
-            self._transforms.sendTransform(to_transforms(board, layout, now_s))
+            self._transforms.sendTransform(to_transforms(board, estimator.ports(now_s), now_s))
 
     def _publish_diagnostics(self) -> None:
         now_s = self._now_s()
@@ -244,6 +252,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             self._plug, grasp = None, self._grasp
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
+        self._estimator.focus(progress.ports if progress.goal.request.port_names else ())
         collector = ViewCollector(self, self.parameters.values, self._watch)
         try:
             self._look_until_sure(progress, collector, check)
@@ -279,9 +288,20 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             progress.report(feedback.PHASE_FUSING)
             if progress.position_std <= request.position_std and progress.orientation_std <= request.orientation_std:
                 return
+            if not is_last and self._move_on(progress, view, check):
+                continue
             # A view from where one was taken before confirms, but adds nothing.
             if is_last or use is Use.CONFIRMED:
+                if progress.problem is not None:
+                    raise error_of(progress.problem)
                 raise _not_sure_enough(progress, self._worst_port(progress), has_views_left=not is_last)
+
+    def _move_on(self, progress: _Progress, view: View, check: Callable[[], None]) -> bool:
+        """Move to the best view of the port that is known worst; return whether the arm moved."""
+        if self._mover is None:
+            return False
+        progress.report(Observe.Feedback.PHASE_MOVING)
+        return self._mover.go(self._estimator, self._worst_port(progress), view.X_base_tcp, self._now_s(), check)
 
     def _fuse(self, view: View) -> Use:
         """Take in one view and return what became of it.
@@ -327,19 +347,24 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         for name, publisher in self._regions.items():
             publisher.publish(to_region(regions.get(name)))
 
-    def _port(self, name: str) -> PortEstimate:
-        answer = self._estimator.port(name, self._now_s())
-        if isinstance(answer, NoEstimate):
-            raise error_of(answer)
-        return answer
-
     def _measure(self, progress: _Progress) -> None:
-        estimates = [self._port(name) for name in progress.ports]
+        """Work out how sure the ports are; one that was not found yet may be by the next view."""
+        answers = [self._estimator.port(name, self._now_s()) for name in progress.ports]
+        problems = [answer for answer in answers if isinstance(answer, NoEstimate)]
+        progress.problem = problems[0] if problems else None
+        estimates = [answer for answer in answers if isinstance(answer, PortEstimate)]
+        if problems:
+            progress.position_std = progress.orientation_std = math.inf
+            return
         progress.position_std = max(estimate.position_sigma_m for estimate in estimates)
         progress.orientation_std = max(_largest_sigma(estimate.covariance[3:, 3:]) for estimate in estimates)
 
     def _worst_port(self, progress: _Progress) -> str:
-        return max(progress.ports, key=lambda name: self._port(name).position_sigma_m)
+        def sigma(name: str) -> float:
+            answer = self._estimator.port(name, self._now_s())
+            return math.inf if isinstance(answer, NoEstimate) else answer.position_sigma_m
+
+        return max(progress.ports, key=sigma)
 
     def _checker(self, progress: _Progress) -> Callable[[], None]:
         def check() -> None:

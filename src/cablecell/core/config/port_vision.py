@@ -1,0 +1,69 @@
+"""Configuration of finding ports without markers: the search, the errors of edges, and when an answer is believed."""
+
+from __future__ import annotations
+
+from cablecell.core.config.parameters import ParameterSchema, parameter
+
+
+class PortVisionSettings(ParameterSchema):
+    """How modules are looked for and what is believed."""
+
+    search_step_m: float = parameter(
+        0.0007, "Step of the search along the rail.", unit="m", minimum=1e-4, maximum=0.005
+    )
+    search_step_rad: float = parameter(
+        0.025, "Step of the search over the turn.", unit="rad", minimum=0.002, maximum=0.2
+    )
+    search_points: int = parameter(140, "Most points on edges per camera in the search.", minimum=20, maximum=2000)
+    candidates: int = parameter(4, "Places that are looked at closely.", minimum=1, maximum=20)
+    apart_m: float = parameter(0.003, "Places nearer to each other are one.", unit="m", minimum=1e-4, maximum=0.05)
+    half_gradient: float = parameter(
+        4.0, "Change of brightness that counts for one half in the search.", unit="1/px", minimum=0.1, maximum=100.0
+    )
+    fit_points: int = parameter(260, "Most points on edges per camera in the fit.", minimum=20, maximum=5000)
+    min_strength: float = parameter(
+        1.0, "Weakest change of brightness that counts as an edge, grey levels.", unit="1/px", minimum=0.1, maximum=50.0
+    )
+    sample_sigma_px: float = parameter(
+        0.25, "Independent error of one point of an edge.", unit="px", minimum=0.01, maximum=5.0
+    )
+    shared_sigma_px: float = parameter(
+        0.25, "Error shared by all points of an edge in one camera.", unit="px", minimum=0.0, maximum=5.0
+    )
+    geometry_sigma_m: float = parameter(
+        0.00003, "How far the middle of a port's rim is from its drawing.", unit="m", minimum=0.0, maximum=0.005
+    )
+    geometry_sigma_rad: float = parameter(
+        0.0005, "Turn of a port against the drawing of its module.", unit="rad", minimum=0.0, maximum=0.1
+    )
+    near_px: float = parameter(
+        1.5, "A point whose edge is nearer than this is where the port has it.", unit="px", minimum=0.2, maximum=20.0
+    )
+    min_share: float = parameter(
+        0.7, "Smallest share of points that are found of the port that shows best.", minimum=0.05, maximum=1.0
+    )
+    min_port_share: float = parameter(
+        0.45, "Smallest share of a port's points that are found; below, it is covered.", minimum=0.05, maximum=1.0
+    )
+    min_port_points: int = parameter(
+        20, "Points of one port in sight, over all cameras, that say something about it.", minimum=4, maximum=1000
+    )
+    min_cameras: int = parameter(2, "Fewest cameras that find a module.", minimum=1, maximum=10)
+    min_camera_points: int = parameter(
+        16, "Fewest points found that make a camera one of them.", minimum=4, maximum=1000
+    )
+    min_margin: float = parameter(
+        0.12, "How much better a module must fit than at the next best place, of 1.", minimum=0.0, maximum=1.0
+    )
+    min_hold: float = parameter(
+        0.05,
+        "How much better a module must fit than with inner and outer edges confused, of 1.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    max_rms_px: float = parameter(
+        1.2, "Largest believable rms distance of edges in one camera.", unit="px", minimum=0.05, maximum=20.0
+    )
+    gate_chi2: float = parameter(
+        27.9, "Largest squared Mahalanobis distance (6 dof) of a module from what was known.", minimum=5.0, maximum=1e4
+    )
