@@ -280,6 +280,8 @@ class DriftWatch:
         matters = matters or float(np.linalg.norm(change[3:])) >= settings.min_change_rad
         if not matters or evidence < (settings.single_evidence if looks == 1 else settings.evidence):
             return None
+        if looks == 1 and part in self._rig.mounts:
+            return None  # one image alone may just be bad
         others = {name: evidence - found[0] for name, found in best.items() if name != part}
         near = {name: less for name, less in others.items() if less < settings.margin}
         sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
