@@ -83,8 +83,10 @@ def test_what_moved_is_named_with_how_much_and_since_when(part, code):
         assert (alarm.part, alarm.error.code) == (part, code)
         assert not alarm.alternatives
         assert np.abs((alarm.change - STEP) / alarm.sigma).max() < 4.5
-        assert alarm.since_s - begun_s == pytest.approx(10.0)
-        assert alarm.looks == 6
+        # The first image of a camera that contradicts all others may just be bad; it waits for the next.
+        waits = part in RIG.mounts
+        assert alarm.since_s - begun_s == pytest.approx(20.0 if waits else 10.0)
+        assert alarm.looks == (5 if waits else 6)
 
 
 def test_a_bump_shows_in_the_first_look_but_not_yet_what_it_was():
@@ -100,6 +102,20 @@ def test_a_bump_shows_in_the_first_look_but_not_yet_what_it_was():
         shift.look()
     assert shift.watch.alarm.part == BOARD
     assert not shift.watch.alarm.alternatives
+
+
+@pytest.mark.parametrize("camera", ["left", "right"])
+def test_one_bad_image_is_no_knocked_camera(camera):
+    for seed in range(3):
+        shift = Shift(40 + seed)
+        for _ in range(8):
+            shift.look()
+        shift.change(camera, [0.007, 0.0, 0.0, 0.0, 0.019, 0.0])
+        shift.look()
+        shift.change(camera, -np.array([0.007, 0.0, 0.0, 0.0, 0.019, 0.0]))
+        for _ in range(6):
+            shift.look()
+        assert shift.watch.alarm is None
 
 
 def test_a_tip_that_is_held_elsewhere_is_named_after_some_grasps():

@@ -87,10 +87,10 @@ def run_cell(seed: int) -> Row:
         found = rig_calibration(cell, taken)
         row["solve_s"] = time.perf_counter() - solve_s
         lenses = lens_calibrations(cell, taken)
-        pivot = touch_point(cell, _TOUCHES, seed)
+        row |= _board_errors(cell, handeye_record(found, "bench", "bench"))
+        pivot = touch_point(cell, _TOUCHES, seed)  # last: it ends nearer to things than views may begin
     except WorkcellError as error:
         return row | {"fault": f"code {error.code}: {error}"}
-    row |= _board_errors(cell, handeye_record(found, "bench", "bench"))
     truth = cell.truth(taken.reachable[:_TRUTH_POSES])
     errors = []
     for name in CAMERAS:

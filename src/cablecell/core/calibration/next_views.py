@@ -107,7 +107,7 @@ def choose_views(rig: ExpectedRig, candidates: Sequence[Matrix], count: int) -> 
     """
     still = RigState(rig.X_base_target, rig.mounts, rig.lenses, np.zeros((1, 6)))
     predicted = {number: rig.predict(X) for number, X in enumerate(candidates)}
-    informations = {
+    told = {
         number: normal_equations(still, [view], rig.noise).H for number, view in predicted.items() if view.corners
     }
     weights, information = _weights(still), np.diag(1.0 / _prior(still) ** 2)
@@ -115,14 +115,14 @@ def choose_views(rig: ExpectedRig, candidates: Sequence[Matrix], count: int) -> 
     for _ in range(min(count, len(candidates))):
         costs = {
             number: float(weights @ np.diag(np.linalg.inv(information + H)))
-            for number, H in informations.items()
+            for number, H in told.items()
             if number not in chosen
         }
         if not costs:
             break
         best = min(costs, key=lambda number: costs[number])
         chosen.append(best)
-        information = information + informations[best]
+        information = information + told[best]
     return chosen
 
 

@@ -63,10 +63,18 @@ class PortEstimatorParameters(ParameterSchema):
         3.0, "Longest wait for a camera's image before it is reported as silent.", unit="s", minimum=0.1, maximum=120.0
     )
     stream_max_age_s: float = parameter(
-        3.0, "Oldest image on arrival; its stamp is not believed beyond.", unit="s", minimum=0.05, maximum=60.0
+        10.0,
+        "Oldest image on arrival; its stamp is not believed beyond. A loaded machine delivers seconds late.",
+        unit="s",
+        minimum=0.05,
+        maximum=60.0,
     )
     stream_jump_s: float = parameter(
-        1.5, "Stamps may advance by so much more or less than the clock.", unit="s", minimum=0.05, maximum=60.0
+        10.0,
+        "Stamps may advance by so much more or less than the clock, which late deliveries do, too.",
+        unit="s",
+        minimum=0.05,
+        maximum=60.0,
     )
     moves_to_views: bool = parameter(
         False, "Whether an observation moves the arm to better views, where one from where it is does not suffice."
