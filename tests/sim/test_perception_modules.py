@@ -267,6 +267,9 @@ def test_the_chosen_view_leaves_the_port_as_certain_as_was_predicted():
     views = draw(design, X_true, 6, X_base_tcp=choice.X_base_tcp)
     after, _ = follow_module(before, design, ModuleLook(0.0, choice.X_base_tcp, views), ERRORS, VISION)
     assert choice.port_sigma_m < sigma(before)
+    taken = replace(problem, is_known=lambda X: bool(np.allclose(X, choice.X_base_tcp)))
+    assert not np.allclose(choose_view(taken, before, design, place, X_BASE_TCP).X_base_tcp, choice.X_base_tcp)
+    assert choose_view(replace(problem, is_known=lambda X: True), before, design, place, X_BASE_TCP) is None
     assert sigma(after) == pytest.approx(choice.port_sigma_m, rel=0.25)
 
 
