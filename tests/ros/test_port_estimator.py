@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aic_control_interfaces.msg import ControllerState
-from cablecell_interfaces.action import Observe
+from cablecell_interfaces.action import MoveTo, Observe
 from cablecell_interfaces.msg import PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from rclpy.action import ActionServer
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 from tf2_msgs.msg import TFMessage
 
@@ -67,13 +68,21 @@ class HomeView:
         self.X_base_tcp = X_base_world @ frame("tcp")
         self.X_base_board = X_base_world @ scene.board.matrix()
         self.X_base_entrance = {name: X_base_world @ port.X_WE.matrix() for name, port in scene.ports.items()}
-        self.frames = {}
-        render = build_camera_scene(scene, load_fiducials())
-        show_state(render, scene, state)
-        for name in CAMERAS:
-            pose = CameraPose(0.0, frame(f"{name}_camera_optical_frame"))
-            eye = SimulatedCamera(name, name, render, lambda pose=pose: pose, errors=ImageErrors())
-            self.frames[name] = eye.capture()
+        self._render = build_camera_scene(scene, load_fiducials())
+        show_state(self._render, scene, state)
+        X_tcp_world = invert_pose(frame("tcp"))
+        self._mounts = {name: X_tcp_world @ frame(f"{name}_camera_optical_frame") for name in CAMERAS}
+        self._X_world_base = invert_pose(X_base_world)
+        self.frames = self.frames_from(self.X_base_tcp)
+
+    def frames_from(self, X_base_tcp):
+        """Images with the tool elsewhere; gripper and plug stay behind."""
+        frames = {}
+        for name, mount in self._mounts.items():
+            pose = CameraPose(0.0, self._X_world_base @ X_base_tcp @ mount)
+            eye = SimulatedCamera(name, name, self._render, lambda pose=pose: pose, errors=ImageErrors())
+            frames[name] = eye.capture()
+        return frames
 
 
 class FakeCell:
@@ -100,7 +109,7 @@ class FakeCell:
 
     def reset(self):
         """Show what there is again."""
-        self.pixels = {name: self.home.frames[name].pixels for name in CAMERAS}
+        self.show(self.home.X_base_tcp, self.home.frames)
         self.silent_cameras, self.frozen_cameras = set(), set()
         self.taken = 0
         self.has_state = True
@@ -111,6 +120,10 @@ class FakeCell:
         self.regions = {}
         self.asked = []
         self._is_asked = False
+
+    def show(self, X_base_tcp, frames):
+        """Be somewhere, and see what is seen from there."""
+        self.X_base_tcp, self.pixels = X_base_tcp, {name: frames[name].pixels for name in CAMERAS}
 
     def close(self):
         self._ending.set()
@@ -144,7 +157,7 @@ class FakeCell:
                 due_s = time.monotonic() + pause_s
 
     def _publish_state(self):
-        message = ControllerState(tcp_pose=to_pose(self.home.X_base_tcp))
+        message = ControllerState(tcp_pose=to_pose(self.X_base_tcp))
         message.tcp_pose.position.x += self.shift_m
         message.header.stamp = self.graph.node.get_clock().now().to_msg()
         message.tcp_velocity.linear.x = self.speed
@@ -278,12 +291,20 @@ def observe(graph, action, message, feedback=None):
     return result_of(graph, start(graph, action, message, feedback))
 
 
+def port_std(port):
+    return float(np.sqrt(np.linalg.eigvalsh(np.array(port.pose.covariance).reshape(6, 6)[:3, :3])[-1]))
+
+
 def port_named(message, name):
     return next(port for port in message.ports if port.port_name == name)
 
 
 def set_parameter(graph, name, value):
-    parameter = Parameter(name=name, value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value))
+    if isinstance(value, bool):
+        content = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=value)
+    else:
+        content = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    parameter = Parameter(name=name, value=content)
     request = SetParameters.Request(parameters=[parameter])
     return graph.call(SetParameters, "/port_estimator/set_parameters", request).results[0].successful
 
@@ -477,6 +498,50 @@ def test_the_wish_for_more_than_a_view_can_give_is_refused_with_the_numbers(grap
     single = observe(graph, action, goal(PORT, orientation_std=1e-6)).result
     assert single.error_code == 531
     assert "used up" in single.error_msg
+
+
+@contextmanager
+def planner(graph, cell, home, code=0):
+    """A server of `move_to` that is there at once; yields where it was sent."""
+    sent = []
+
+    def execute(handle):
+        X = from_pose(handle.request.target.pose.pose)
+        sent.append(X)
+        if code == 0:
+            cell.show(X, home.frames_from(X))
+            handle.succeed()
+        else:
+            handle.abort()
+        return MoveTo.Result(error_code=code, error_msg="" if code == 0 else "in the way")
+
+    server = graph.run(lambda: ActionServer(graph.node, MoveTo, "move_to", execute_callback=execute))
+    try:
+        yield sent
+    finally:
+        graph.run(server.destroy)
+
+
+def test_an_observation_moves_to_views_that_make_the_port_more_certain(graph, process, cell, action, home):
+    with changed(graph, "moves_to_views", True, False), active(graph):
+        first = observe(graph, action, goal(PORT)).result
+        std = port_std(port_named(first.ports, PORT))
+        with planner(graph, cell, home) as sent:
+            feedback = []
+            outcome = observe(graph, action, goal(PORT, position_std=0.95 * std, max_views=4), feedback)
+            result = outcome.result
+            assert Observe.Feedback.PHASE_MOVING in [item.phase for item in feedback]
+            assert sent
+            step = log_se3(invert_pose(home.X_base_tcp) @ sent[0])
+            assert 0.005 < np.linalg.norm(step[:3]) + 0.2 * np.linalg.norm(step[3:]) < 0.15
+            port = port_named(result.ports, PORT)
+            assert port_std(port) < std
+            assert mahalanobis(port, home.X_base_entrance[PORT]) < EXPECTED_SIGMAS
+        cell.reset()
+        with planner(graph, cell, home, code=210) as sent:
+            refused = observe(graph, action, goal(PORT, position_std=1e-6, max_views=5)).result
+            assert sent, "asked to move, and told that there is no way"
+            assert refused.error_code == 531
 
 
 @pytest.mark.parametrize(

@@ -124,16 +124,22 @@ def test_an_edge_found_nearer_to_another_edge_is_that_one():
 def test_a_module_is_found_wherever_it_is_on_its_rail(family):
     rng = np.random.default_rng([7, sorted(CONNECTORS).index(family)])
     _, design = card(family, twin=False)
+    doubts = []
     for _ in range(3):
         X_true = slid(design, rng.uniform(-0.028, 0.028), rng.uniform(-0.14, 0.14))
         answer = find_module(state(), design, look(draw(design, X_true, 5)), ERRORS, VISION)
-        assert not isinstance(answer, NoEstimate), answer
+        if isinstance(answer, NoEstimate):
+            doubts.append(answer)
+            continue
         found, sight_of = answer
         error = log_se3(invert_pose(X_true) @ found.modules["card"])
         assert np.linalg.norm(error[:2]) < 1.5e-4
         assert abs(error[2]) < 4e-4
         assert abs(error[5]) < 0.01
         assert sight_of.share > 0.7
+    # A wall as thin as a pixel may leave it open which of its edges is which; then it is said, not guessed.
+    assert len(doubts) <= 1
+    assert all(doubt.reason is Reason.AMBIGUOUS for doubt in doubts)
 
 
 def test_the_search_ranks_the_true_place_first_and_twins_do_not_swap():
@@ -267,6 +273,9 @@ def test_the_chosen_view_leaves_the_port_as_certain_as_was_predicted():
     views = draw(design, X_true, 6, X_base_tcp=choice.X_base_tcp)
     after, _ = follow_module(before, design, ModuleLook(0.0, choice.X_base_tcp, views), ERRORS, VISION)
     assert choice.port_sigma_m < sigma(before)
+    taken = replace(problem, is_known=lambda X: bool(np.allclose(X, choice.X_base_tcp)))
+    assert not np.allclose(choose_view(taken, before, design, place, X_BASE_TCP).X_base_tcp, choice.X_base_tcp)
+    assert choose_view(replace(problem, is_known=lambda X: True), before, design, place, X_BASE_TCP) is None
     assert sigma(after) == pytest.approx(choice.port_sigma_m, rel=0.25)
 
 

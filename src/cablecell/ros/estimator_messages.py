@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cablecell_interfaces.msg import PlugEstimate, PortEstimate, PortEstimateArray
@@ -84,9 +84,15 @@ def to_region(region: Region | None) -> Any:
 
 
 def to_diagnostics(
-    name: str, board: BoardState | NoEstimate, plug: PlugState | None, layout: str, last_problem: str, now_s: float
+    name: str,
+    board: BoardState | NoEstimate,
+    plug: PlugState | None,
+    layout: str,
+    last_problem: str,
+    unknown: Mapping[str, str],
+    now_s: float,
 ) -> Any:
-    """Return the state of the estimate: warning while there is none."""
+    """Return the state of the estimate: warning while there is none; of every port that is not known, why."""
     values = {"layout": layout, "last_problem": last_problem or "none"}
     if isinstance(board, NoEstimate):
         level, text = DiagnosticStatus.WARN, board.message
@@ -99,6 +105,7 @@ def to_diagnostics(
             "board_sigma_m": f"{max(sigma[:3]):.6f}",
             "board_sigma_rad": f"{max(sigma[3:]):.6f}",
         }
+        values |= {f"unknown {port}": why for port, why in unknown.items()}
     if plug is not None:
         sigma = [float(value) ** 0.5 for value in plug.tip_covariance.diagonal()]
         values |= {"plug_sigma_m": f"{max(sigma[:3]):.6f}", "plug_sigma_rad": f"{max(sigma[3:]):.6f}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from cablecell.ros.skill_messages import move_target
 Matrix = NDArray[np.float64]
 
 _ANSWER_S = 2.0
+_DISCOVERY_S, _POLL_S = 1.0, 0.02
 
 
 class ViewMover:
@@ -48,7 +50,7 @@ class ViewMover:
         """
         settings = self._settings
         board = estimator.board(now_s)
-        if isinstance(board, NoEstimate) or not self._client.server_is_ready():
+        if isinstance(board, NoEstimate) or not self._has_planner(check):
             return False
         choice = estimator.best_view(port, self._near(estimator, board, port, X_base_tcp), now_s)
         if isinstance(choice, NoEstimate):
@@ -65,6 +67,15 @@ class ViewMover:
             check()  # what ends the observation is not the planner's answer
             self._node.get_logger().warning(f"no way to the next view of {port}: {error}")
             return False
+        return True
+
+    def _has_planner(self, check: Callable[[], None]) -> bool:
+        end_s = time.monotonic() + _DISCOVERY_S
+        while not self._client.server_is_ready():
+            check()
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(_POLL_S)
         return True
 
     def _near(self, estimator: PortEstimator, board: BoardState, port: str, X_base_tcp: Matrix) -> Matrix:

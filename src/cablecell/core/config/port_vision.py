@@ -57,9 +57,15 @@ class PortVisionSettings(ParameterSchema):
     )
     min_hold: float = parameter(
         0.05,
-        "How much better a module must fit than with inner and outer edges confused, of 1.",
+        "How much better a module must fit than with inner and outer edges confused, of 1; and",
         minimum=0.0,
         maximum=1.0,
+    )
+    hold_per_misfit: float = parameter(
+        0.4, "so much more for what is missing to an exact fit.", minimum=0.0, maximum=2.0
+    )
+    doubtful_fit: float = parameter(
+        0.7, "A module that was found and fits worse is searched for again, of 1.", minimum=0.0, maximum=1.0
     )
     max_rms_px: float = parameter(
         1.2, "Largest believable rms distance of edges in one camera.", unit="px", minimum=0.05, maximum=20.0

@@ -175,7 +175,7 @@ class BoardEstimator:
                 f"limit {settings.gate_chi2:.1f}",
             )
             return self._reject(distances, rejected, problem)
-        if self._is_known_view(look.X_base_tcp):
+        if self.is_known_view(look.X_base_tcp):
             self._rejections = 0
             self._state = replace(prior, seen_s=max(prior.seen_s, look.stamp_s))
             return LookReport(Use.CONFIRMED, distances, rejected)
@@ -201,7 +201,8 @@ class BoardEstimator:
             return LookReport(Use.MOVED, distances, rejected, problem)
         return LookReport(Use.REJECTED, distances, rejected, problem)
 
-    def _is_known_view(self, X_base_tcp: Matrix) -> bool:
+    def is_known_view(self, X_base_tcp: Matrix) -> bool:
+        """Return whether a look was taken from so near a pose that another one from there adds nothing."""
         for view in self._views:
             step = log_se3(invert_pose(view) @ X_base_tcp)
             is_near = float(np.linalg.norm(step[:3])) < self._settings.same_view_m

@@ -77,8 +77,7 @@ class ModuleFinder:
             is_known = name in state.modules
             if is_known and adds_nothing:
                 continue
-            see = follow_module if is_known else find_module
-            answer = see(state, self._designs[name], look, self._errors, self._settings)
+            answer = self._look_at(state, name, look)
             if isinstance(answer, NoEstimate):
                 answers[name] = answer
                 state = self._missed(state, name, answer)
@@ -89,6 +88,18 @@ class ModuleFinder:
             self._misses[name] = 0
             self._judge_ports(sight)
         return state, answers
+
+    def _look_at(self, state: BoardState, name: str, look: ModuleLook) -> tuple[BoardState, ModuleSight] | NoEstimate:
+        """Follow a module that was found, or search for it; also where it is found again, but fits badly."""
+        design, settings = self._designs[name], self._settings
+        if name not in state.modules:
+            return find_module(state, design, look, self._errors, settings)
+        answer = follow_module(state, design, look, self._errors, settings)
+        if isinstance(answer, NoEstimate) or answer[1].fit >= settings.doubtful_fit:
+            return answer
+        again = find_module(state.without_module(name), design, look, self._errors, settings)
+        is_better = not isinstance(again, NoEstimate) and again[1].fit > answer[1].fit + settings.min_hold
+        return again if is_better else answer
 
     def problem(self, state: BoardState, port: NominalPort) -> NoEstimate | None:
         """Return why the place of a port is not known, or None."""

@@ -65,6 +65,7 @@ class ModuleSight:
         cameras: Cameras that found enough of them.
         rms_px: Largest rms distance in one camera.
         fit: How well all points in sight fit, 1 for exactly, 0 for nothing found.
+        best_fit: Likewise those of the port that fits best; others of the module may be covered.
         margin: How much better the fit is than at the next best place; infinity without one.
         hold: How much better the fit is than the best that is a wall's thickness beside it; infinity without one.
     """
@@ -76,6 +77,7 @@ class ModuleSight:
     cameras: tuple[str, ...]
     rms_px: float
     fit: float
+    best_fit: float
     margin: float = float("inf")
     hold: float = float("inf")
 
@@ -294,7 +296,10 @@ def _sight(design: ModuleDesign, found: Mapping[str, ModuleInformation], setting
         total = np.sum(list(counts), axis=0)
         return {name: int(total[i]) for i, name in enumerate(design.ports)}
 
-    asked = sum(int(info.asked.sum()) for info in found.values())
+    asked = np.sum([info.asked for info in found.values()], axis=0)
+    misfit = np.sum([np.broadcast_to(info.misfit, asked.shape) for info in found.values()], axis=0)
+    judged = asked >= settings.min_port_points
+    fits = 1.0 - misfit[judged] / (MOST_MISFIT * asked[judged])
     cameras = tuple(name for name, info in found.items() if int(info.near.sum()) >= settings.min_camera_points)
     return ModuleSight(
         asked=by_port(info.asked for info in found.values()),
@@ -303,7 +308,8 @@ def _sight(design: ModuleDesign, found: Mapping[str, ModuleInformation], setting
         mouth_near=by_port(info.mouth_near for info in found.values()),
         cameras=cameras,
         rms_px=max((found[name].rms_px for name in cameras), default=0.0),
-        fit=1.0 - sum(info.misfit for info in found.values()) / (MOST_MISFIT * max(asked, 1)),
+        fit=1.0 - float(misfit.sum()) / (MOST_MISFIT * max(int(asked.sum()), 1)),
+        best_fit=float(fits.max()) if len(fits) else 0.0,
     )
 
 
@@ -334,11 +340,13 @@ def _judge(
             f"{name} fits nearly as well somewhere else: the fits, 1 for exactly, differ by "
             f"{sight.margin:.2f}, at least {settings.min_margin:.2f} is needed",
         )
-    if sight.hold < settings.min_hold:
+    # The less of the rims is explained, the clearer the explanation must be.
+    least = settings.min_hold + settings.hold_per_misfit * (1.0 - sight.best_fit)
+    if sight.hold < least:
         return NoEstimate(
             Reason.AMBIGUOUS,
             f"{name} fits nearly as well with the edges of its rims confused: the fits, 1 for exactly, differ by "
-            f"{sight.hold:.2f}, at least {settings.min_hold:.2f} is needed",
+            f"{sight.hold:.2f}, at least {least:.2f} is needed",
         )
     if sight.rms_px > settings.max_rms_px:
         return NoEstimate(

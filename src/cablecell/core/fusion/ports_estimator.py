@@ -360,9 +360,11 @@ class PortEstimator:
             configuration.errors,
             configuration.ports,
             configuration.looks,
+            self._board.is_known_view,
         )
         place = self.place(board, name) if port.module in board.modules else None
-        return choose_view(problem, board, self._modules[port.module], place, X_base_tcp)
+        choice = choose_view(problem, board, self._modules[port.module], place, X_base_tcp)
+        return choice or NoEstimate(Reason.NOTHING_SEEN, f"every view of {name} from near there was taken")
 
     def _size(self, name: str) -> tuple[int, int]:
         intrinsics = self._viewer.intrinsics[name]

@@ -6,8 +6,8 @@ palm and the plug hide left out; the same normal equations as after a look turn 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -62,6 +62,7 @@ class ViewProblem:
         errors: Sizes of the errors of the estimator.
         vision: Likewise of finding ports.
         looks: Candidates and the price of a detour.
+        is_known: Whether a look was taken from a pose already; another one from there adds nothing.
     """
 
     viewer: Viewer
@@ -70,6 +71,7 @@ class ViewProblem:
     errors: EstimatorSettings
     vision: PortVisionSettings
     looks: LookSettings
+    is_known: Callable[[Matrix], bool] = field(default=lambda X_base_tcp: False)
 
     def view(self, camera: str, mount: Matrix) -> ModuleView:
         """Return a camera without an image, with what it cannot see for the palm and what is gripped."""
@@ -84,8 +86,8 @@ class ViewProblem:
 
 def choose_view(
     problem: ViewProblem, state: BoardState, design: ModuleDesign, place: PortOnBoard | None, X_base_tcp: Matrix
-) -> ViewChoice:
-    """Return the best pose to look from near a pose.
+) -> ViewChoice | None:
+    """Return the best pose to look from near a pose, or None when looks were taken from all of them.
 
     Args:
         problem: Cameras, tool, errors.
@@ -98,6 +100,8 @@ def choose_view(
     views = {name: problem.view(name, state.mounts[name]) for name in problem.viewer.intrinsics}
     best: tuple[float, ViewChoice] | None = None
     for X in _candidates(X_base_tcp, problem.looks):
+        if problem.is_known(X):
+            continue
         if place is None:
             points = _least_points(problem, state, design, views, X)
             cost, choice = -float(points), ViewChoice(X, float("inf"), points)
@@ -108,8 +112,7 @@ def choose_view(
             cost = choice.port_sigma_m + problem.looks.detour_price * (step + turn)
         if best is None or cost < best[0]:
             best = cost, choice
-    assert best is not None
-    return best[1]
+    return None if best is None else best[1]
 
 
 def _predict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -78,7 +78,7 @@ class ModuleInformation:
         mouth_near: Points of `near` that are.
         rms_px: Root mean square distance of the inliers, px.
         means_px: Mean distance of every edge, px.
-        misfit: Squared distances of all asked points in units of `_FIT_PX`, truncated, summed; compares places.
+        misfit: Squared distances of the asked points in units of `_FIT_PX`, truncated, summed by port, shape (k,).
     """
 
     H: Matrix
@@ -89,7 +89,7 @@ class ModuleInformation:
     mouth_near: NDArray[np.intp]
     rms_px: float = 0.0
     means_px: tuple[float, ...] = ()
-    misfit: float = 0.0
+    misfit: Matrix = field(default_factory=lambda: np.zeros(1))
 
 
 def points_in_sight(design: ModuleDesign, view: ModuleView, X_optical_module: Matrix, most: int) -> PortEdges:
@@ -154,7 +154,9 @@ class ModulePatch:
             shared_px: Standard deviation of the offset that the points of an edge share, px.
         """
         asked, mouth = self._count(seen, seen.sure), self._count(seen, seen.sure & seen.mouth)
-        nothing = ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, 0 * asked, mouth, 0 * mouth)
+        nothing = ModuleInformation(
+            np.zeros((6, 6)), np.zeros(6), asked, 0 * asked, mouth, 0 * mouth, misfit=_none(asked)
+        )
         if self._cut is None or len(seen.points) == 0:
             return nothing
         K = self._view.frame.K
@@ -187,7 +189,7 @@ class ModulePatch:
             mouth_near=self._count(seen, near & seen.mouth),
             rms_px=float(np.sqrt((weight * r**2).sum() / max(float(weight.sum()), 1e-9))),
             means_px=means,
-            misfit=float(_misfits(found[own, 0]).sum()),
+            misfit=np.asarray(np.bincount(seen.ports[own], _misfits(found[own, 0]), self._ports), dtype=np.float64),
         )
 
     def _count(self, seen: PortEdges, which: Flags) -> NDArray[np.intp]:
@@ -199,6 +201,11 @@ class ModulePatch:
             pixels = self._cut[0].astype(np.float32)
             self._smoothed[blur_px] = np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur_px), dtype=np.float32)
         return self._smoothed[blur_px]
+
+
+def _none(asked: NDArray[np.intp]) -> Matrix:
+    """Return the misfit of points of which none was found."""
+    return np.asarray(MOST_MISFIT * asked, dtype=np.float64)
 
 
 def _misfits(r: Matrix) -> Matrix:

@@ -200,8 +200,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _publish_diagnostics(self) -> None:
         now_s = self._now_s()
         with self._lock:
-            layout, board, plug = self._layout, self._estimator.board(now_s), self._plug
-        message = to_diagnostics(self.get_name(), board, plug, layout.name, self._last_problem, now_s)
+            layout, estimator, plug = self._layout, self._estimator, self._plug
+        board = estimator.board(now_s)
+        answers = {name: estimator.port(name, now_s) for name in layout.ports}
+        unknown = {name: answer.message for name, answer in answers.items() if isinstance(answer, NoEstimate)}
+        message = to_diagnostics(self.get_name(), board, plug, layout.name, self._last_problem, unknown, now_s)
         message.status += [*self._watch.statuses(self.get_name()), self._drift.status(self.get_name())]
         self._diagnostics.publish(message)
 
