@@ -1,0 +1,575 @@
+"""Find a port by touching it: observation in, compliance set-point out, one typed outcome with an estimate at the end.
+
+From in front of the believed port: touch the land, feel for the opening with a corner or the nose of the plug, enter,
+and align with two sides. What is touched next is what is expected to tell most in its time (`TouchPlanner`). The
+estimate is of the port relative to the believed tip, which is what an insertion needs: an error of the grasp is in it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from cablecell.core.config.touch import TouchSettings
+from cablecell.core.control.command import ComplianceCommand
+from cablecell.core.fusion.contact import ContactDetector
+from cablecell.core.fusion.touch.evidence import Contact, Evidence, Flush, FreeMove, unloaded_tip
+from cablecell.core.fusion.touch.geometry import TouchGeometry
+from cablecell.core.fusion.touch.particles import TouchFilter
+from cablecell.core.fusion.touch.planner import FEEL_M, OFF_WALL_M, TILTED_CLEAR_M, Action, Kind, TouchPlanner
+from cablecell.core.geometry import Array, exp_so3, invert_pose, log_so3, make_pose
+from cablecell.core.insertion.kernels import see_tip, warm_up
+from cablecell.core.insertion.observation import Observation, PoseEstimate
+from cablecell.core.insertion.phase import Measurement, Setpoint
+from cablecell.core.insertion.touch_motion import Align, Enter, Felt, Guarded, Motion, Place, Travel, stiff
+
+_SPEED_BLEND = 0.1
+_OVER_SAMPLES = 3
+_RETREAT_M = 6.0e-3
+_MOST_MISSES = 3
+"""Taps without a land before there is taken to be nothing: the first may have gone into the opening."""
+_BACK_UP_M = 4.0e-3
+_DIPPED_M = 3.5e-4
+"""Depth below the land that tells a corner in the opening from one on the land."""
+
+
+class TouchOutcome(Enum):
+    """How a touch sequence ended; only FOUND gives an estimate that is as sure as asked for."""
+
+    FOUND = "found"
+    UNSURE = "unsure"  # touches or time are used up
+    NOTHING = "nothing"  # there is nothing where the port is believed to be
+    OVER_FORCE = "over_force"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class TouchResult:
+    """What a touch sequence came to.
+
+    Attributes:
+        outcome: How it ended.
+        reason: One sentence with value, limit and unit.
+        port: The port relative to the believed tip, with the covariance of its right perturbation.
+        touches: Touches felt.
+        duration_s: From the first step to the decision, s.
+        peak_force_n: Largest force felt, N.
+    """
+
+    outcome: TouchOutcome
+    reason: str
+    port: PoseEstimate
+    touches: int
+    duration_s: float
+    peak_force_n: float
+
+
+@dataclass(frozen=True)
+class TouchStep:
+    """Output of one step.
+
+    Attributes:
+        command: Set-point for the controller.
+        doing: What is being done, in a word.
+        result: Set once the sequence has ended and the plug is back in front of the port.
+    """
+
+    command: ComplianceCommand
+    doing: str
+    result: TouchResult | None
+
+
+class _Rest(Motion):
+    """Hold still and learn what holding takes: force of the spring, and what the sensor reads in free space."""
+
+    def __init__(self, m: Measurement, settings: TouchSettings) -> None:
+        self._settings = settings
+        self._p, self._rotvec = m.p.copy(), m.rotvec.copy()
+        self._since_s: float | None = None
+        self.load = np.zeros(6)
+        self.wrench = np.zeros(6)
+        self._count = 0
+
+    def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
+        """Wait for rest, then average."""
+        stiffness = stiff(self._settings)
+        if m.speed > 0.004:
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = m.time_s
+        if self._since_s is not None and m.time_s - self._since_s > 0.05:
+            self.load += stiffness * np.concatenate((self._p - m.p, self._rotvec - m.rotvec))
+            self.wrench += np.concatenate((m.force, m.moment))
+            self._count += 1
+            if m.time_s - self._since_s > 0.05 + self._settings.tare_time_s:
+                self.load /= self._count
+                self.wrench /= self._count
+                self.felt = _nothing(m)
+        return Setpoint(self._p, self._rotvec, stiffness)
+
+
+def _nothing(m: Measurement) -> Felt:
+    return Felt(False, m.p, m.p, m.rotvec)
+
+
+class Relocaliser:
+    """One touch sequence; `step` once per control period, from rest in free space in front of the believed port."""
+
+    def __init__(
+        self,
+        geometry: TouchGeometry,
+        settings: TouchSettings,
+        detector: ContactDetector,
+        port: PoseEstimate,
+        tip: PoseEstimate,
+        *,
+        seed: int = 0,
+    ) -> None:
+        """Begin.
+
+        Args:
+            geometry: Of the connector.
+            settings: Of the sequence.
+            detector: Of contacts.
+            port: The port as believed; its covariance is that relative to the tip, so the grasp's error is in it.
+            tip: The tip as believed, in `tcp`.
+            seed: Of the particles.
+        """
+        warm_up()
+        self._geometry, self._settings = geometry, settings
+        self._detector = detector
+        self._port, self._tip = port, tip
+        self._X_prior_base = invert_pose(port.X)
+        self._filter = TouchFilter(
+            geometry,
+            port,
+            count=settings.particles,
+            moves=settings.moves,
+            floor_m=settings.floor_m,
+            floor_rad=settings.floor_rad,
+            rng=np.random.default_rng(seed),
+        )
+        self._planner = TouchPlanner(geometry, settings, self._filter)
+        # A wrong belief about the tip moves the port, relative to it, by the turn of the tool times the error.
+        self._tip_sigma_m = math.sqrt(float(np.trace(tip.covariance[:3, :3])) / 3.0)
+        half = 0.5 * (geometry.engaged_m - geometry.rim_m)
+        self._X_tip_middle = make_pose(np.eye(3), [0.0, 0.0, -half])
+        self._half_m = half
+        self._X_tcp_comp = tip.X
+        self._motion: Motion | None = None
+        self._action: Action | None = None
+        self._todo: list[str] = []
+        self._side: tuple[Place, Array] | None = None
+        self._load, self._bias = np.zeros(6), np.zeros(6)
+        self._tcp_bias = np.zeros(6)
+        self._last_p, self._velocity = np.zeros(3), np.zeros(3)
+        self._last_s = 0.0
+        self._start_s: float | None = None
+        self._peak_n, self._over = 0.0, 0
+        self._touches = 0
+        self._is_low, self._misses = False, 0
+        self._last_direction = np.array([0.0, 0.0, 1.0])
+        self._side_to_align: str | None = None
+        self._result: TouchResult | None = None
+        self._is_cancelled = False
+        self.doing = "rest"
+        self.log: list[tuple[str, float, Evidence | None]] = []
+
+    @property
+    def estimate(self) -> PoseEstimate:
+        """The port as believed now, relative to the believed tip."""
+        return self._filter.estimate(self._last_s)
+
+    def cancel(self) -> None:
+        """Give up at the next step and back off."""
+        self._is_cancelled = True
+
+    # One step ------------------------------------------------------------------------------------------------
+
+    def step(self, observation: Observation, twist_base: Array) -> TouchStep:
+        """Return the set-point of this period.
+
+        Args:
+            observation: What is seen; its wrench with as little filtering as the sensor allows.
+            twist_base: Measured twist of the tcp in `base_link`, shape (6,), m/s, rad/s.
+        """
+        reading = self._detector.update(
+            observation.time_s, observation.wrench_tcp, twist_base, observation.X_base_tcp[:3, :3]
+        )
+        m = self._measure(observation)
+        if self._start_s is None:
+            self._start_s = m.time_s
+            self._motion = _Rest(m, self._settings)
+        if self._result is None:
+            self._guard(m)
+        assert self._motion is not None
+        if self._motion.felt is not None:
+            self._next(observation, m)
+            if self._side_to_align is not None:
+                m = self._measure(observation, is_again=True)
+                self._begin_align(m, self._side_to_align)
+            self._detector.reset()
+        setpoint = self._motion.step(m, is_felt=reading.is_contact)
+        command = setpoint.to_command(observation.time_s, self._port.X, self._X_tcp_comp, self._load)
+        if self._motion.turn.any() or self._motion.turn_change.any():
+            R = exp_so3(setpoint.rotvec)
+            twist, acceleration = command.twist.copy(), command.acceleration.copy()
+            twist[3:], acceleration[3:] = R.T @ self._motion.turn, R.T @ self._motion.turn_change
+            command = replace(command, twist=twist, acceleration=acceleration)
+        is_back = self._result is not None and self._motion.felt is not None
+        return TouchStep(command, self.doing, self._result if is_back else None)
+
+    def _measure(self, observation: Observation, *, is_again: bool = False) -> Measurement:
+        dt_s = observation.time_s - self._last_s if self._start_s is not None and not is_again else 0.0
+        self._last_s = observation.time_s
+        p, R, speed, force, moment, _ = see_tip(
+            self._X_prior_base,
+            observation.X_base_tcp,
+            self._X_tcp_comp,
+            observation.wrench_tcp,
+            self._tcp_bias,
+            self._last_p,
+            self._velocity,
+            dt_s,
+            _SPEED_BLEND,
+        )
+        return Measurement(observation.time_s, dt_s, p, log_so3(R), speed, force, moment)
+
+    def _guard(self, m: Measurement) -> None:
+        settings = self._settings
+        assert self._start_s is not None
+        force = math.sqrt(float(m.force @ m.force))
+        if self.doing != "rest":
+            self._peak_n = max(self._peak_n, force)
+            self._over = self._over + 1 if force > settings.force_limit_n else 0
+        if self._is_cancelled:
+            self._end(TouchOutcome.CANCELLED, f"cancelled while {self.doing}", m)
+        elif self._over >= _OVER_SAMPLES:
+            limit = settings.force_limit_n
+            self._end(TouchOutcome.OVER_FORCE, f"{force:.1f} N while {self.doing}; the limit is {limit} N", m)
+        elif m.time_s - self._start_s > settings.time_limit_s:
+            self._end(TouchOutcome.UNSURE, f"not sure after {settings.time_limit_s} s", m)
+
+    # What to do next -----------------------------------------------------------------------------------------
+
+    def _next(self, observation: Observation, m: Measurement) -> None:
+        motion = self._motion
+        assert motion is not None
+        felt = motion.felt
+        assert felt is not None
+        if self._result is not None:
+            return
+        if isinstance(motion, _Rest):
+            self._load = motion.load
+            self._tcp_bias = self._as_tcp(motion.wrench, observation)
+            self._decide(m)
+        elif isinstance(motion, Travel):
+            self._after_travel(motion, m)
+        elif isinstance(motion, Align):
+            self._after_align(motion, m)
+        elif isinstance(motion, Enter):
+            self._after_enter(motion, m)
+        else:
+            assert isinstance(motion, Guarded)
+            self._after_guarded(motion, m)
+
+    def _as_tcp(self, wrench: Array, observation: Observation) -> Array:
+        """Return a wrench about the tip in the prior's axes as one at the tcp in tcp axes."""
+        R = (self._X_prior_base @ observation.X_base_tcp)[:3, :3]
+        f, moment = R.T @ wrench[:3], R.T @ wrench[3:]
+        return np.concatenate((f, moment + np.cross(self._tip.X[:3, 3], f)))
+
+    def _decide(self, m: Measurement) -> None:
+        """Choose the next touch from outside."""
+        if self._is_sure(m) or self._is_used_up(m):
+            return
+        action = self._planner.choose(m.p, m.rotvec, last=self._last_direction if self._is_low else None)
+        self._action = action
+        self.doing = action.kind.value
+        if action.kind is Kind.FEEL:
+            self._motion = Travel(m, [Place(action.p, action.rotvec)], self._settings)
+            return
+        lift = self._lift(m)
+        places = [] if lift is None else [lift]
+        X = self._frame()
+        # Above the land first, then over, then down: nothing is swept across the port.
+        over = action.p.copy()
+        if lift is not None:
+            along = float(X[:3, 2] @ (lift.p - action.p))
+            over = action.p + X[:3, 2] * min(along, 0.0)
+        self._motion = Travel(m, [*places, Place(over, action.rotvec), Place(action.p, action.rotvec)], self._settings)
+
+    def _lift(self, m: Measurement) -> Place | None:
+        X = self._frame()
+        local = X[:3, :3].T @ (m.p - X[:3, 3])
+        top = self._geometry.rim_m - self._geometry.nose_m - self._settings.lift_m
+        if local[2] <= top:
+            return None
+        return Place(m.p + X[:3, 2] * (top - local[2]), m.rotvec.copy())
+
+    def _after_travel(self, motion: Travel, m: Measurement) -> None:
+        action, settings = self._action, self._settings
+        assert action is not None
+        assert motion.felt is not None
+        if motion.felt.is_contact:
+            # It ran into something on its way: back up, and think again.
+            self._touches += 1
+            self._is_low = False
+            X = self._frame()
+            if self._is_used_up(m):
+                return
+            self.doing = "back up"
+            self._motion = Travel(m, [Place(m.p - _BACK_UP_M * X[:3, 2], m.rotvec.copy())], settings)
+            return
+        if self.doing == "back up":
+            self._decide(m)
+            return
+        start = Place(action.p, action.rotvec)
+        if self._side is not None:
+            start, self._side, direction = self._side[0], None, self._side[1]
+            self._motion = Guarded(m, start, direction, FEEL_M + 4.0e-3, settings)
+            return
+        if action.kind is Kind.ENTER:
+            X, geometry = self._frame(), self._geometry
+            local_rim = float(self._along(X, geometry.rim_m))
+            self._motion = Enter(m, start, local_rim, float(self._along(X, geometry.engaged_m)), settings)
+            return
+        self._motion = Guarded(m, start, action.direction, action.limit_m, settings)
+
+    def _off(self, motion: Guarded, felt: Felt, X: Array) -> Array:
+        """Return how far the plug goes back from what it touched before it is moved another way, shape (3,), m."""
+        if not felt.is_contact or motion.direction @ X[:3, 2] > 0.9:
+            return np.asarray(TILTED_CLEAR_M * X[:3, 2])
+        return np.asarray(OFF_WALL_M * motion.direction)
+
+    def _is_dipped(self, action: Action, p: Array, rotvec: Array) -> bool:
+        """Return whether what was dipped is probably below the land, inside the opening."""
+        geometry, sides = self._geometry, action.sides
+        if geometry.nose_m > self._settings.dip_m:
+            corner = np.zeros(3)
+            depth = geometry.rim_m - geometry.nose_m + _DIPPED_M
+        else:
+            corner = np.array(
+                [geometry.front[1 if sides[0] > 0 else 0], geometry.front[3 if sides[1] > 0 else 2], 0.0]
+            )
+            depth = geometry.rim_m + _DIPPED_M
+        at = exp_so3(rotvec) @ corner + p
+        particles = self._filter.particles
+        inside = [(exp_so3(e[3:]).T @ (at - e[:3]))[2] > depth for e in particles[:: max(1, len(particles) // 100)]]
+        return bool(np.mean(inside) > 0.5)
+
+    def _along(self, X: Array, depth_m: float) -> float:
+        """Return the depth in the prior's frame of a depth in the port."""
+        return float((X[:3, :3] @ np.array([0.0, 0.0, depth_m]) + X[:3, 3])[2])
+
+    def _after_guarded(self, motion: Guarded, m: Measurement) -> None:
+        felt, action = motion.felt, self._action
+        assert felt is not None
+        assert action is not None
+        self._is_low = felt.is_contact or self.doing != "tap"
+        if felt.is_contact:
+            self._touches += 1
+            self._take(self._contact(motion))
+            self._last_direction = motion.direction
+            if self.doing == "dip":
+                is_inside = self._is_dipped(action, felt.p, felt.rotvec)
+                self._todo = ["x", "y"] if is_inside else []
+        else:
+            self._take(self._free(motion))
+            if self.doing == "tap":
+                self._misses += 1
+                if self._misses >= _MOST_MISSES:
+                    limit = 1e3 * action.limit_m
+                    self._end(TouchOutcome.NOTHING, f"{self._misses} taps of {limit:.1f} mm found no land", m)
+                    return
+            if self.doing == "dip":
+                self._todo = ["x", "y"] if action.sides[0] else []
+        if self._todo and not self._is_over_budget():
+            axis = "xy".index(self._todo.pop(0))
+            X = self._frame()
+            direction = action.sides[axis] * X[:3, axis]
+            self.doing = "feel " + "xy"[axis]
+            # A little up: what carried the plug is not to be rubbed on.
+            place = Place(felt.p - self._off(motion, felt, X), action.rotvec.copy())
+            self._side = (place, direction)
+            self._motion = Travel(m, [place], self._settings)
+            return
+        self._decide(m)
+
+    def _after_enter(self, motion: Enter, m: Measurement) -> None:
+        felt = motion.felt
+        assert felt is not None
+        X, geometry = self._frame(), self._geometry
+        depth = float((X[:3, :3].T @ (felt.p - X[:3, 3]))[2])
+        if felt.is_contact and depth < geometry.rim_m + 1.5e-3:
+            self._touches += 1
+            self._take(self._contact_of(felt.start, felt, X[:3, 2], is_wrench=True))
+            self._is_low, self._last_direction = True, X[:3, 2]
+            self._decide(m)
+            return
+        tip = self._unloaded(felt)
+        direction = self._port.X[:3, :3] @ X[:3, 2]
+        self._take(FreeMove(tip, direction, min(depth - geometry.rim_m, 0.012) + 2.0e-3, 1.5e-4))
+        half = 0.5 * max(depth - geometry.rim_m, 1.0e-3)
+        self._half_m = half
+        self._X_tip_middle = make_pose(np.eye(3), [0.0, 0.0, -half])
+        sides = list(self._geometry.faces)
+        # The nearer of two opposite sides would do; a straight one is needed, and the way is short.
+        self._todo = [side for side in ("+x", "+y", "-x", "-y") if side in sides]
+        self._todo = self._one_per_axis(self._todo)
+        self._align(self._todo.pop(0))
+
+    @staticmethod
+    def _one_per_axis(sides: list[str]) -> list[str]:
+        found: dict[str, str] = {}
+        for side in sides:
+            found.setdefault(side[1], side)
+        return list(found.values())
+
+    def _align(self, side: str) -> None:
+        self.doing = "align " + side
+        self._X_tcp_comp = self._tip.X @ self._X_tip_middle
+        self._side_to_align = side
+
+    def _begin_align(self, m: Measurement, side: str) -> None:
+        self._side_to_align = None
+        sign = 1.0 if side[0] == "+" else -1.0
+        self._motion = Align(m, "xy".index(side[1]), sign, self._settings)
+
+    def _after_align(self, motion: Align, m: Measurement) -> None:
+        felt = motion.felt
+        assert felt is not None
+        side = self.doing.split()[1]
+        self._touches += 1
+        self._take(self._flush(felt, side))
+        if self._is_sure(m) or self._is_used_up(m):
+            return
+        if self._todo:
+            self._align(self._todo.pop(0))
+            return
+        self._X_tcp_comp = self._tip.X
+        m = self._at_tip(m)
+        self._is_low = False
+        self._decide(m)
+
+    def _at_tip(self, m: Measurement) -> Measurement:
+        p = m.p + exp_so3(m.rotvec) @ np.array([0.0, 0.0, self._half_m])
+        self._last_p = p.copy()
+        return Measurement(m.time_s, m.dt_s, p, m.rotvec, m.speed, m.force, m.moment)
+
+    # Evidence ------------------------------------------------------------------------------------------------
+
+    def _frame(self) -> Array:
+        """Return the port as estimated, in the prior's frame, shape (4, 4)."""
+        mean = self._filter.mean
+        return make_pose(exp_so3(mean[3:]), mean[:3])
+
+    def _unloaded(self, felt: Felt) -> Array:
+        X_prior_comp = make_pose(exp_so3(felt.rotvec), felt.p)
+        X_base_comp = self._port.X @ X_prior_comp
+        R = self._port.X[:3, :3]
+        X_base_tcp = X_base_comp @ invert_pose(self._X_tcp_comp)
+        X_base_tip = unloaded_tip(
+            X_base_tcp,
+            self._X_tcp_comp,
+            R @ felt.force,
+            R @ felt.moment,
+            stiffness=self._settings.grasp_stiffness,
+            rotation_stiffness=self._settings.grasp_rotation_stiffness,
+        )
+        return X_base_tip @ invert_pose(self._X_tcp_comp) @ self._tip.X
+
+    def _sigma(self, rotvec: Array) -> float:
+        turn = float(np.linalg.norm(rotvec - self._filter.mean[3:]))
+        return math.hypot(self._settings.touch_sigma_m, turn * self._tip_sigma_m)
+
+    def _contact(self, motion: Guarded) -> Contact:
+        assert motion.felt is not None
+        return self._contact_of(motion.felt.start, motion.felt, motion.direction, is_wrench=True)
+
+    def _contact_of(self, start: Array, felt: Felt, direction: Array, *, is_wrench: bool) -> Contact:
+        R = self._port.X[:3, :3]
+        travel = max(float(direction @ (felt.p - start)), 1.0e-4)
+        return Contact(
+            X_base_tip=self._unloaded(felt),
+            direction=R @ direction,
+            travel_m=travel,
+            sigma_m=self._sigma(felt.rotvec),
+            force=R @ felt.force,
+            moment=R @ felt.moment,
+            sigma_nm=self._settings.moment_sigma_nm if is_wrench else 0.0,
+        )
+
+    def _free(self, motion: Guarded) -> FreeMove:
+        assert motion.felt is not None
+        felt, direction = motion.felt, motion.direction
+        travel = max(float(direction @ (felt.p - felt.start)), 1.0e-4)
+        tip = self._port.X @ make_pose(exp_so3(felt.rotvec), felt.p)
+        return FreeMove(tip, self._port.X[:3, :3] @ direction, travel, max(self._sigma(felt.rotvec), 1.5e-4))
+
+    def _flush(self, felt: Felt, side: str) -> Flush:
+        plug, wall = self._geometry.faces[side]
+        return Flush(
+            X_base_tip=self._unloaded(felt),
+            side=side,
+            plug_face_m=plug,
+            wall_face_m=wall,
+            half_length_m=self._half_m,
+            sigma_m=self._settings.touch_sigma_m,
+            sigma_rad=self._settings.flush_sigma_rad,
+        )
+
+    def _take(self, evidence: Evidence) -> None:
+        log = self._filter.add(evidence)
+        self.log.append((self.doing, log, evidence))
+
+    # Ends ----------------------------------------------------------------------------------------------------
+
+    def _is_over_budget(self) -> bool:
+        return self._touches >= self._settings.touch_limit
+
+    def _is_sure(self, m: Measurement) -> bool:
+        sigma = np.sqrt(np.diag(self._filter.estimate(m.time_s).covariance))
+        settings = self._settings
+        if sigma[:3].max() > settings.position_goal_m or sigma[3:].max() > settings.rotation_goal_rad:
+            return False
+        self._end(
+            TouchOutcome.FOUND,
+            f"known to {1e3 * sigma[:3].max():.3f} mm and {sigma[3:].max():.4f} rad after {self._touches} touches",
+            m,
+        )
+        return True
+
+    def _is_used_up(self, m: Measurement) -> bool:
+        if not self._is_over_budget():
+            return False
+        sigma = np.sqrt(np.diag(self._filter.estimate(m.time_s).covariance))
+        self._end(
+            TouchOutcome.UNSURE,
+            f"{1e3 * sigma[:3].max():.3f} mm and {sigma[3:].max():.4f} rad after {self._touches} touches, "
+            f"goals {1e3 * self._settings.position_goal_m:.3f} mm and {self._settings.rotation_goal_rad:.4f} rad",
+            m,
+        )
+        return True
+
+    def _end(self, outcome: TouchOutcome, reason: str, m: Measurement) -> None:
+        assert self._start_s is not None
+        self._result = TouchResult(
+            outcome,
+            reason,
+            self._filter.estimate(m.time_s),
+            self._touches,
+            m.time_s - self._start_s,
+            self._peak_n,
+        )
+        self.doing = "retreat"
+        if self._X_tcp_comp is not self._tip.X:
+            m = self._at_tip(m)
+            self._X_tcp_comp = self._tip.X
+        X = self._frame()
+        local = X[:3, :3].T @ (m.p - X[:3, 3])
+        out = m.p + X[:3, 2] * (self._geometry.rim_m - self._geometry.nose_m - _RETREAT_M - local[2])
+        self._motion = Travel(m, [Place(out, m.rotvec.copy())], self._settings)
