@@ -28,8 +28,8 @@ ERROR_M = 0.005
 RAW_HZ = 1000.0
 """Low-pass of the wrench that is next to none at the sensor's rate."""
 
-TURN_SIGMA_RAD = 0.02
-"""Standard deviation of each angle of its error: half the gripper's tolerance, and the port's own, rad."""
+TURN_SIGMA_RAD = 0.01
+"""Standard deviation of each angle of the believed port; the turn of the plug in the grasp comes on top, rad."""
 
 
 class TouchRollout(Rollout):
@@ -46,8 +46,9 @@ class TouchRollout(Rollout):
         self._tip = nominal
         direction = rng.normal(size=3)
         direction *= error_m / np.linalg.norm(direction)
-        turn = rng.normal(size=3) * TURN_SIGMA_RAD
-        X = self.true_port() @ make_pose(exp_so3(turn), direction)
+        X = self.port_of_arm() @ make_pose(exp_so3(rng.normal(size=3) * TURN_SIGMA_RAD), [0.0, 0.0, 0.0])
+        # The error is that of the port relative to the tip: what the grasp has shifted is part of it.
+        X[:3, 3] = self.true_port()[:3, 3] + X[:3, :3] @ direction
         covariance = np.diag([error_m**2 / 3.0] * 3 + [TURN_SIGMA_RAD**2] * 3)
         self._port = PoseEstimate(0.0, X, covariance)
         X_tcp_ft = _robot().relative_pose("tcp", "ft_frame")
@@ -61,14 +62,20 @@ class TouchRollout(Rollout):
             touch_geometry(self._target.connector), settings, detector, self._port, self._tip, seed=seed
         )
         self.peak_n = 0.0
-        self.forces: list[Array] = []
+        self._hanging: Array | None = None
+
+    def port_of_arm(self) -> Array:
+        """Return where the port is for an arm that trusts its encoders, shape (4, 4)."""
+        X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
+        X_tcp_port = invert_pose(pose_matrix(self.machine.world.tcp())) @ pose_matrix(
+            self.machine.truth.target_entrance()
+        )
+        return np.asarray(X_base_tcp @ X_tcp_port)
 
     def true_port(self) -> Array:
-        """Return where the port is for an arm that trusts its encoders and its belief about the tip, shape (4, 4)."""
-        X_base_tip = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp @ self._tip.X
-        truth = self.machine.truth
-        X_tip_port = invert_pose(pose_matrix(truth.tip())) @ pose_matrix(truth.target_entrance())
-        return np.asarray(X_base_tip @ X_tip_port)
+        """Return where the believed tip has to be for the plug to stand in the mouth, shape (4, 4)."""
+        X_tip_believed = invert_pose(pose_matrix(self.machine.truth.tip_in_tcp())) @ self._tip.X
+        return np.asarray(self.port_of_arm() @ X_tip_believed)
 
     def touch(self) -> TouchResult:
         """Go on until the sequence has ended."""
@@ -83,7 +90,12 @@ class TouchRollout(Rollout):
                 return out.result
             self.controller.command_compliance(out.command, now)
             self._cycle()
-            self.peak_n = max(self.peak_n, self.machine.truth.contact_force_n())
+            grasp = self.machine.world.grasp
+            assert grasp is not None
+            if self._hanging is None:
+                self._hanging = np.array(grasp.force)
+            # What the port does to the plug is what the grasp holds beyond weight and cable.
+            self.peak_n = max(self.peak_n, float(np.linalg.norm(np.array(grasp.force) - self._hanging)))
 
 
 def touch_row(scenario: Scenario, settings: TouchSettings, seed: int) -> dict[str, Any]:

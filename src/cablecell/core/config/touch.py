@@ -16,29 +16,29 @@ class TouchSettings(ParameterSchema):
     rotation_goal_rad: float = parameter(
         0.0087, "Likewise of each angle.", unit="rad", minimum=0.001, maximum=0.1
     )
-    particles: int = parameter(400, "Particles of the filter.", minimum=100, maximum=5000)
-    moves: int = parameter(6, "Metropolis steps after each step of the weight.", minimum=1, maximum=30)
+    particles: int = parameter(300, "Particles of the filter.", minimum=100, maximum=5000)
+    moves: int = parameter(5, "Metropolis steps after each step of the weight.", minimum=1, maximum=30)
     tare_time_s: float = parameter(
         0.1, "Time over which the free wrench is averaged.", unit="s", minimum=0.02, maximum=2.0
     )
     guarded_speed: float = parameter(
         0.013, "Speed of guarded moves; impact costs 0.2 to 0.3 N per mm/s.", unit="m/s", minimum=0.002, maximum=0.05
     )
-    enter_speed: float = parameter(0.03, "Speed into the opening.", unit="m/s", minimum=0.002, maximum=0.08)
+    enter_speed: float = parameter(0.05, "Speed into the opening.", unit="m/s", minimum=0.002, maximum=0.08)
     free_speed: float = parameter(0.12, "Highest speed of moves in the air.", unit="m/s", minimum=0.01, maximum=0.3)
     free_acceleration: float = parameter(
-        1.5, "Highest acceleration of moves in the air.", unit="m/s^2", minimum=0.1, maximum=5.0
+        1.8, "Highest acceleration of moves in the air.", unit="m/s^2", minimum=0.1, maximum=5.0
     )
-    free_turn: float = parameter(1.2, "Highest angular speed.", unit="rad/s", minimum=0.1, maximum=2.0)
+    free_turn: float = parameter(1.45, "Highest angular speed.", unit="rad/s", minimum=0.1, maximum=2.0)
     contact_force_n: float = parameter(0.7, "Force that counts as a touch.", unit="N", minimum=0.3, maximum=4.0)
     press_force_n: float = parameter(2.0, "Force at which a touch is measured.", unit="N", minimum=0.5, maximum=6.0)
     flush_force_n: float = parameter(2.5, "Force at which faces are aligned.", unit="N", minimum=0.5, maximum=7.0)
     force_limit_n: float = parameter(
-        9.0, "Force at which the sequence gives up and retreats.", unit="N", minimum=2.0, maximum=30.0
+        9.5, "Force at which the sequence gives up and retreats.", unit="N", minimum=2.0, maximum=30.0
     )
-    settle_s: float = parameter(0.06, "Rest before a touch is measured.", unit="s", minimum=0.0, maximum=1.0)
-    measure_s: float = parameter(0.04, "Time over which it is averaged.", unit="s", minimum=0.004, maximum=1.0)
-    flush_s: float = parameter(0.4, "Time in which faces align.", unit="s", minimum=0.05, maximum=2.0)
+    settle_s: float = parameter(0.05, "Rest before a touch is measured.", unit="s", minimum=0.0, maximum=1.0)
+    measure_s: float = parameter(0.03, "Time over which it is averaged.", unit="s", minimum=0.004, maximum=1.0)
+    flush_s: float = parameter(0.36, "Time in which faces align.", unit="s", minimum=0.05, maximum=2.0)
     flush_gain: float = parameter(
         5.0, "Turn of the target per moment while faces align.", unit="rad/(s*N*m)", minimum=0.5, maximum=60.0
     )

@@ -29,6 +29,18 @@ from cablecell.core.insertion.touch_motion import Align, Enter, Felt, Guarded, M
 _SPEED_BLEND = 0.1
 _OVER_SAMPLES = 3
 _RETREAT_M = 6.0e-3
+_LEAVING_S, _LEAST_FREE = 0.06, 25
+"""How long after the begin of a move the plug is surely free, and samples that make a new tare."""
+
+_PRESSED_M = 2.0e-4
+"""How far back from a side that a plug is pressed on it is taken to have been free."""
+
+_NO_GAP_M = 2.0e-3
+"""The gap of aligned faces is told by the contact itself; here it says next to nothing."""
+
+_FLUSH_SHARE, _OPEN_RAD = 0.7, 0.03
+"""How near to an end of two faces the push may act for them to be flush, and how far they may be open otherwise."""
+
 _MOST_MISSES = 3
 """Taps without a land before there is taken to be nothing: the first may have gone into the opening."""
 _BACK_UP_M = 4.0e-3
@@ -146,6 +158,7 @@ class Relocaliser:
         self._filter = TouchFilter(
             geometry,
             port,
+            math.sqrt(float(np.trace(tip.covariance[3:, 3:])) / 3.0),
             count=settings.particles,
             moves=settings.moves,
             floor_m=settings.floor_m,
@@ -165,6 +178,8 @@ class Relocaliser:
         self._side: tuple[Place, Array] | None = None
         self._load, self._bias = np.zeros(6), np.zeros(6)
         self._tcp_bias = np.zeros(6)
+        self._taring: Motion | None = None
+        self._taring_s, self._free_sum, self._free_count = 0.0, np.zeros(6), 0
         self._last_p, self._velocity = np.zeros(3), np.zeros(3)
         self._last_s = 0.0
         self._start_s: float | None = None
@@ -212,7 +227,11 @@ class Relocaliser:
                 m = self._measure(observation, is_again=True)
                 self._begin_align(m, self._side_to_align)
             self._detector.reset()
+        self._learn_free(observation)
+        alarms = self._motion.false_alarms
         setpoint = self._motion.step(m, is_felt=reading.is_contact)
+        if self._motion.false_alarms > alarms:
+            self._detector.reset()
         command = setpoint.to_command(observation.time_s, self._port.X, self._X_tcp_comp, self._load)
         if self._motion.turn.any() or self._motion.turn_change.any():
             R = exp_so3(setpoint.rotvec)
@@ -221,6 +240,22 @@ class Relocaliser:
             command = replace(command, twist=twist, acceleration=acceleration)
         is_back = self._result is not None and self._motion.felt is not None
         return TouchStep(command, self.doing, self._result if is_back else None)
+
+    def _learn_free(self, observation: Observation) -> None:
+        """Tare anew on the way to a touch: a drift of 0.1 N at the sensor is 0.02 N*m at a long plug's tip."""
+        motion = self._motion
+        if motion is not self._taring:
+            self._taring, self._free_sum, self._free_count = motion, np.zeros(6), 0
+            self._taring_s = observation.time_s
+        is_free = (isinstance(motion, Guarded) and not motion.is_touching) or (
+            isinstance(motion, Enter) and motion.is_above
+        )
+        if not is_free or observation.time_s - self._taring_s < _LEAVING_S:
+            return
+        self._free_sum += observation.wrench_tcp
+        self._free_count += 1
+        if self._free_count >= _LEAST_FREE:
+            self._tcp_bias = self._free_sum / self._free_count
 
     def _measure(self, observation: Observation, *, is_again: bool = False) -> Measurement:
         dt_s = observation.time_s - self._last_s if self._start_s is not None and not is_again else 0.0
@@ -242,7 +277,8 @@ class Relocaliser:
         settings = self._settings
         assert self._start_s is not None
         force = math.sqrt(float(m.force @ m.force))
-        if self.doing != "rest":
+        # In the air it is inertia that is felt; what is run into ends a move there by itself.
+        if not isinstance(self._motion, (Travel, _Rest)):
             self._peak_n = max(self._peak_n, force)
             self._over = self._over + 1 if force > settings.force_limit_n else 0
         if self._is_cancelled:
@@ -356,9 +392,9 @@ class Relocaliser:
                 [geometry.front[1 if sides[0] > 0 else 0], geometry.front[3 if sides[1] > 0 else 2], 0.0]
             )
             depth = geometry.rim_m + _DIPPED_M
-        at = exp_so3(rotvec) @ corner + p
+        at = exp_so3(rotvec) @ self._filter.turn @ corner + p
         particles = self._filter.particles
-        inside = [(exp_so3(e[3:]).T @ (at - e[:3]))[2] > depth for e in particles[:: max(1, len(particles) // 100)]]
+        inside = [(exp_so3(e[3:6]).T @ (at - e[:3]))[2] > depth for e in particles[:: max(1, len(particles) // 100)]]
         return bool(np.mean(inside) > 0.5)
 
     def _along(self, X: Array, depth_m: float) -> float:
@@ -412,7 +448,7 @@ class Relocaliser:
             return
         tip = self._unloaded(felt)
         direction = self._port.X[:3, :3] @ X[:3, 2]
-        self._take(FreeMove(tip, direction, min(depth - geometry.rim_m, 0.012) + 2.0e-3, 1.5e-4))
+        self._take(FreeMove(tip, direction, _PRESSED_M, 1.5e-4))
         half = 0.5 * max(depth - geometry.rim_m, 1.0e-3)
         self._half_m = half
         self._X_tip_middle = make_pose(np.eye(3), [0.0, 0.0, -half])
@@ -444,9 +480,14 @@ class Relocaliser:
         assert felt is not None
         side = self.doing.split()[1]
         self._touches += 1
+        axis, sign = "xy".index(side[1]), 1.0 if side[0] == "+" else -1.0
+        contact = self._contact_of(felt.start, felt, sign * self._frame()[:3, axis], is_wrench=True)
+        self._take(replace(contact, travel_m=_PRESSED_M))
         self._take(self._flush(felt, side))
         if self._is_sure(m) or self._is_used_up(m):
             return
+        if not self._todo:
+            self._todo = self._once_more(side)
         if self._todo:
             self._align(self._todo.pop(0))
             return
@@ -454,6 +495,16 @@ class Relocaliser:
         m = self._at_tip(m)
         self._is_low = False
         self._decide(m)
+
+    def _once_more(self, side: str) -> list[str]:
+        """Return the side that would tell most of what is not known well enough yet; none where that is the depth."""
+        sigma = np.sqrt(np.diag(self._filter.covariance))
+        if sigma[2] > self._settings.position_goal_m:
+            return []
+        # A side along x shows the turn about y, and the other way round; both show the turn about z.
+        axis = "x" if sigma[4] + sigma[0] * 50.0 > sigma[3] + sigma[1] * 50.0 else "y"
+        other = ("-" if side[0] == "+" else "+") + axis
+        return [one for one in (other, "+" + axis, "-" + axis) if one in self._geometry.faces][:1]
 
     def _at_tip(self, m: Measurement) -> Measurement:
         p = m.p + exp_so3(m.rotvec) @ np.array([0.0, 0.0, self._half_m])
@@ -464,8 +515,7 @@ class Relocaliser:
 
     def _frame(self) -> Array:
         """Return the port as estimated, in the prior's frame, shape (4, 4)."""
-        mean = self._filter.mean
-        return make_pose(exp_so3(mean[3:]), mean[:3])
+        return self._filter.frame
 
     def _unloaded(self, felt: Felt) -> Array:
         X_prior_comp = make_pose(exp_so3(felt.rotvec), felt.p)
@@ -483,7 +533,7 @@ class Relocaliser:
         return X_base_tip @ invert_pose(self._X_tcp_comp) @ self._tip.X
 
     def _sigma(self, rotvec: Array) -> float:
-        turn = float(np.linalg.norm(rotvec - self._filter.mean[3:]))
+        turn = float(np.linalg.norm(rotvec - self._filter.aligned))
         return math.hypot(self._settings.touch_sigma_m, turn * self._tip_sigma_m)
 
     def _contact(self, motion: Guarded) -> Contact:
@@ -512,14 +562,27 @@ class Relocaliser:
 
     def _flush(self, felt: Felt, side: str) -> Flush:
         plug, wall = self._geometry.faces[side]
+        axis, settings = "xy".index(side[1]), self._settings
+        R = self._frame()[:3, :3]
+        force, moment = R.T @ felt.force, R.T @ felt.moment
+        push = max(abs(float(force[axis])), 1.0e-3)
+        front = self._geometry.front
+        wide = 0.5 * float(front[3] - front[2] if axis == 0 else front[1] - front[0])
+
+        def sigma(moment_nm: float, half_m: float) -> float:
+            # Faces lie on each other when the push acts between their ends; at an end one is still open.
+            at_end = abs(moment_nm) / (push * half_m)
+            return settings.flush_sigma_rad if at_end < _FLUSH_SHARE else _OPEN_RAD
+
         return Flush(
             X_base_tip=self._unloaded(felt),
             side=side,
             plug_face_m=plug,
             wall_face_m=wall,
             half_length_m=self._half_m,
-            sigma_m=self._settings.touch_sigma_m,
-            sigma_rad=self._settings.flush_sigma_rad,
+            sigma_m=_NO_GAP_M,
+            sigma_yaw_rad=sigma(float(moment[2]), wide),
+            sigma_tilt_rad=sigma(float(moment[1 - axis]), self._half_m),
         )
 
     def _take(self, evidence: Evidence) -> None:

@@ -29,6 +29,9 @@ _LEAVE_S = 0.1
 _ACROSS_N, _ACROSS_GAIN = 0.3, 0.004
 """Side force that a plug in the opening gives way to, N, and how fast it does, m/(s*N)."""
 
+_PUSH_GAIN = 0.008
+"""Speed of the set-point per force that is missing while faces align, m/(s*N)."""
+
 _MOST_TURN = 0.4
 """Fastest turn of a plug in the opening, rad/s."""
 
@@ -105,6 +108,7 @@ class Motion(ABC):
     """One move; `felt` is set once it is over."""
 
     felt: Felt | None = None
+    false_alarms: int = 0
     turn: Array = np.zeros(3)
     """Angular velocity of the target, rad/s."""
     turn_change: Array = np.zeros(3)
@@ -234,6 +238,7 @@ class Guarded(Motion):
             if -float(d @ felt.force) > settings.contact_force_n:
                 self.felt = felt
             else:  # nothing pushes back: it was a false alarm, and the move goes on
+                self.false_alarms += 1
                 self._held_s, self._velocity, self._mean = None, 0.0, Mean()
         return Setpoint(self._target, self._start.rotvec, self._stiffness)
 
@@ -279,15 +284,19 @@ class Align(Motion):
                 self._touched_s = m.time_s
         else:
             since = m.time_s - self._touched_s
-            # The target follows the wall and leads it by what the push needs, growing from what was felt.
-            lead = settings.flush_force_n / settings.stiffness * min(since / 0.1, 1.0)
-            self._p[axis] = m.p[axis] + self._sign * lead
+            # The target is moved until the wall pushes back as wanted: it does not run after the plug.
+            speed = _PUSH_GAIN * (settings.flush_force_n - push)
+            speed = self._sign * min(max(speed, -0.02), 0.01)
+            self._p[axis] += speed * m.dt_s
+            velocity[axis] = speed
             blend = 1.0 - math.exp(-m.dt_s / 0.02)
             self._moment += blend * (m.moment - self._moment)
             self._across += blend * (float(m.force[1 - axis]) - self._across)
             if abs(self._across) > _ACROSS_N:
                 self._p[1 - axis] += _ACROSS_GAIN * self._across * m.dt_s
-            rates = np.clip(settings.flush_gain * self._moment, -_MOST_TURN, _MOST_TURN)
+            # Fast at first; slow in the end, so that it comes to rest where it is flush.
+            gain = settings.flush_gain * (1.0 + 1.0 * max(0.0, 1.0 - 1.5 * since / settings.flush_s))
+            rates = np.clip(gain * self._moment, -_MOST_TURN, _MOST_TURN)
             rates[axis] = 0.0
             self.turn = rates
             self._rotvec = self._rotvec + rates * m.dt_s
@@ -297,6 +306,7 @@ class Align(Motion):
                 self.felt = self._mean.felt(self._begun, is_contact=True)
             elif since > 0.15 and self._pushing < 0.5 * settings.contact_force_n:
                 # Nothing pushes back: it was a false alarm.
+                self.false_alarms += 1
                 self._touched_s, self._velocity = None, 0.0
         self._pushing += 0.05 * (push - self._pushing)
         return Setpoint(self._p.copy(), self._rotvec.copy(), self._stiffness, velocity=velocity)
@@ -335,6 +345,7 @@ class Enter(Motion):
         self._velocity = 0.0
         self._force, self._moment = np.zeros(3), np.zeros(3)
         self._stopped_s: float | None = None
+        self.is_above = True
         self._mean = Mean()
 
     def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
@@ -352,6 +363,7 @@ class Enter(Motion):
                 self.felt = self._mean.felt(self._begun, is_contact=m.depth_m < self._depth_m - 5.0e-4)
             return Setpoint(self._p, self._rotvec, self._stiffness)
         is_inside = m.depth_m > self._rim_m + 1.5e-3
+        self.is_above = m.depth_m < self._rim_m - 2.0e-4
         speed = settings.enter_speed if is_inside else 0.75 * settings.guarded_speed
         self._velocity = min(self._velocity + _GUARD_ACCELERATION * m.dt_s, speed)
         for k in (0, 1):

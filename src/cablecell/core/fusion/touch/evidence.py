@@ -61,7 +61,8 @@ class Flush:
         wall_face_m: Coordinate of the wall's face, m.
         half_length_m: Half of the length over which the faces meet, m.
         sigma_m: Standard deviation of the gap between the faces, m.
-        sigma_rad: Standard deviation of each of the two angles between them, rad.
+        sigma_yaw_rad: Standard deviation of the angle between them about the port's axis, rad.
+        sigma_tilt_rad: The same of their angle along the port's axis, rad.
     """
 
     X_base_tip: Array
@@ -70,7 +71,8 @@ class Flush:
     wall_face_m: float
     half_length_m: float
     sigma_m: float
-    sigma_rad: float
+    sigma_yaw_rad: float
+    sigma_tilt_rad: float
 
 
 Evidence = Contact | FreeMove | Flush
@@ -87,7 +89,7 @@ def as_row(evidence: Evidence, X_base_port: Array) -> Array:
         row[kernels.TRAVEL] = evidence.half_length_m
         row[kernels.AXIS] = "xy".index(evidence.side[1])
         row[kernels.PLUG_FACE], row[kernels.WALL_FACE] = evidence.plug_face_m, evidence.wall_face_m
-        row[kernels.SIGMA_R] = evidence.sigma_rad
+        row[kernels.SIGMA_R], row[kernels.SIGMA_T] = evidence.sigma_yaw_rad, evidence.sigma_tilt_rad
         return row
     R = X_port_base[:3, :3]
     row[kernels.TRAVEL] = evidence.travel_m

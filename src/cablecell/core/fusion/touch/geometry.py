@@ -19,7 +19,10 @@ _SHARE_OF_FREE_DEPTH = 0.75
 _LATCH_M = 0.002
 """Before the stop a latch may be felt from here on."""
 
-_MOST_ENGAGED_M = 0.012
+_BEHIND_M = 0.002
+"""Parts that stay further than this above the land are never touched."""
+
+_MOST_ENGAGED_M = 0.010
 """Longest length of a plug in its port that is worth the way in."""
 
 
@@ -97,7 +100,13 @@ def touch_geometry(connector: Connector) -> TouchGeometry:
     spans = [f(part.span_m(i)[k] for part in mating) for i in (0, 1) for k, f in ((0, min), (1, max))]
     return TouchGeometry(
         name=connector.name,
-        boxes=np.array([[*part.centre_m, *(0.5 * s for s in part.size_m)] for part in parts]),
+        boxes=np.array(
+            [
+                [*part.centre_m, *(0.5 * s for s in part.size_m)]
+                for part in parts
+                if part.front_m + engaged + _BEHIND_M > port.rim_depth_m
+            ]
+        ),
         vertices=vertices,
         normals=normals,
         limits=np.hstack([vertices.min(axis=1), vertices.max(axis=1)]),

@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 # Rows of evidence: kind, then what the kind needs.
 CONTACT, FREE, FLUSH = 1.0, 2.0, 3.0
-KIND, POSE, DIRECTION, TRAVEL, SIGMA, FORCE, MOMENT, SIGMA_M, AXIS, PLUG_FACE, WALL_FACE, SIGMA_R, COLUMNS = (
-    0, 1, 13, 16, 17, 18, 21, 24, 25, 26, 27, 28, 29,
+KIND, POSE, DIRECTION, TRAVEL, SIGMA, FORCE, MOMENT, SIGMA_M, AXIS, PLUG_FACE, WALL_FACE, SIGMA_R, SIGMA_T, COLUMNS = (
+    0, 1, 13, 16, 17, 18, 21, 24, 25, 26, 27, 28, 29, 30,
 )  # fmt: skip
 
 _TINY = 1.0e-9
@@ -29,6 +29,8 @@ _OUTLIER = 0.03
 """Share of touches that are taken to say nothing."""
 _OUTLIER_M = 3.0e-3
 _SLOP_M, _PLAN_SLOP_M = 5.0e-5, 2.0e-4
+_GRAZE, _GRAZE_JUMP = 1.2, 6.0
+"""By how many standard deviations a plug may be too wide to pass, and still have passed."""
 _FREE_FLOOR = -12.0
 """Logarithm of how unlikely a free move through a wall is: what was felt counts for more than what was not."""
 
@@ -37,8 +39,8 @@ _FREE_FLOOR = -12.0
 def warm_up() -> None:
     """Compile the loops, or load what was compiled."""
     geometry = (np.zeros((1, 6)), np.zeros((1, 8, 3)), np.zeros((1, 1, 3)), np.zeros((1, 6)))
-    log_likelihoods(np.zeros((1, 6)), np.ones((1, COLUMNS)), *geometry)
-    travels(np.zeros((1, 6)), np.zeros((3, 4)), np.zeros(3), 1.0, *geometry)
+    log_likelihoods(np.zeros((1, 9)), np.ones((1, COLUMNS)), *geometry)
+    travels(np.zeros((1, 9)), np.zeros((3, 4)), np.zeros(3), 1.0, *geometry)
 
 
 @njit(cache=True)
@@ -151,6 +153,7 @@ def first_contact(
     normals: Array,
     limits: Array,
     slop: float,
+    shrink: float,
     n_out: Array,
     c: Array,
 ) -> tuple[float, int, int]:  # pragma: no cover - compiled
@@ -166,14 +169,17 @@ def first_contact(
         normals: Likewise.
         limits: Likewise.
         slop: Overlap at the begin that is passed over, m.
+        shrink: By how much less wide the plug is taken to be on every side, m.
         n_out: Direction from the plug into the wall at contact; written, shape (3,).
         c: Scratch, shape (3,).
     """
     best, part, wall = limit, -1, -1
+    half = np.empty(3)
     for i in range(boxes.shape[0]):
         for k in range(3):
             c[k] = p[k] + R[k, 0] * boxes[i, 0] + R[k, 1] * boxes[i, 1] + R[k, 2] * boxes[i, 2]
-        half = boxes[i, 3:]
+        for k in range(3):
+            half[k] = max(boxes[i, 3 + k] - shrink, 1.0e-5)
         for j in range(vertices.shape[0]):
             found = _pair(c, R, half, d, vertices[j], normals[j], limits[j], best, slop, n_out)
             if found < best:
@@ -212,9 +218,17 @@ def _patch(
 
 
 @njit(cache=True)
-def _place(particle: Array, pose: Array, d: Array, R: Array, p: Array, dp: Array, Rp: Array) -> None:  # pragma: no cover
-    """Write pose and direction, given in the believed port, as they are in the port of a particle."""
+def _place(
+    particle: Array, pose: Array, d: Array, R: Array, p: Array, dp: Array, Rp: Array, Re: Array, Rt: Array
+) -> None:  # pragma: no cover - compiled
+    """Write the plug's pose and a direction, given in the believed port, as they are in the port of a particle."""
     rotation(particle[3], particle[4], particle[5], Rp)
+    rotation(particle[6], particle[7], particle[8], Re)
+    for i in range(3):
+        for j in range(3):
+            Rt[i, j] = 0.0
+            for k in range(3):
+                Rt[i, j] += pose[4 * i + k] * Re[k, j]
     for i in range(3):
         dp[i], p[i] = 0.0, 0.0
         for k in range(3):
@@ -223,7 +237,7 @@ def _place(particle: Array, pose: Array, d: Array, R: Array, p: Array, dp: Array
         for j in range(3):
             R[i, j] = 0.0
             for k in range(3):
-                R[i, j] += Rp[k, i] * pose[4 * k + j]
+                R[i, j] += Rp[k, i] * Rt[k, j]
 
 
 @njit(cache=True)
@@ -233,7 +247,8 @@ def log_likelihoods(
     """Return the logarithm of how likely all evidence is for each pose of the port, shape (n,).
 
     Args:
-        particles: Displacement (v, w) of the port from where it was believed, along its own axes, shape (n, 6).
+        particles: Displacement (v, w) of the port from where it was believed, along its own axes, and the turn of the
+            plug in the grasp against the belief, in the tip's axes, shape (n, 9).
         evidence: One row per touch, shape (t, COLUMNS).
         boxes: As `TouchGeometry`.
         vertices: Likewise.
@@ -241,26 +256,39 @@ def log_likelihoods(
         limits: Likewise.
     """
     out = np.zeros(particles.shape[0])
-    R, Rp = np.empty((3, 3)), np.empty((3, 3))
+    R, Rp, Re, Rt = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
     p, d, n, c = np.empty(3), np.empty(3), np.zeros(3), np.empty(3)
     centre, spread, start = np.empty(3), np.empty(3), np.empty(3)
     f, m, lever = np.empty(3), np.empty(3), np.empty(3)
     for i in range(particles.shape[0]):
         for t in range(evidence.shape[0]):
             row = evidence[t]
-            _place(particles[i], row[POSE : POSE + 12], row[DIRECTION : DIRECTION + 3], R, p, d, Rp)
+            _place(particles[i], row[POSE : POSE + 12], row[DIRECTION : DIRECTION + 3], R, p, d, Rp, Re, Rt)
             if row[KIND] == FLUSH:
                 out[i] += _flush(row, R, p)
                 continue
             for k in range(3):
                 start[k] = p[k] - row[TRAVEL] * d[k]
             most, slop = row[TRAVEL] + 0.02, 1.5 * row[SIGMA] + _SLOP_M
-            found, part, wall = first_contact(R, start, d, most, boxes, vertices, normals, limits, slop, n, c)
+            shrink = row[SIGMA] if row[KIND] == FREE else 0.0
+            found, part, wall = first_contact(R, start, d, most, boxes, vertices, normals, limits, slop, shrink, n, c)
             r = (found - row[TRAVEL]) / row[SIGMA]
             if row[KIND] == FREE:
                 # It went on for this long and met nothing.
                 out[i] += max(-0.5 * r * r, _FREE_FLOOR) if r < 0.0 else 0.0
                 continue
+            # Past an edge by a hair or not is not for the estimate to say: what is nearer to the truth counts. A plug
+            # that is less wide meets the wall ahead later by as much.
+            other, part_s, wall_s = first_contact(
+                R, start, d, most, boxes, vertices, normals, limits, slop, _GRAZE * row[SIGMA], m, c
+            )
+            other -= _GRAZE * row[SIGMA]
+            is_graze = abs(other - found) > _GRAZE_JUMP * row[SIGMA]
+            if is_graze and abs(other - row[TRAVEL]) < abs(found - row[TRAVEL]):
+                found, part, wall = other, part_s, wall_s
+                r = (found - row[TRAVEL]) / row[SIGMA]
+                for k in range(3):
+                    n[k] = m[k]
             log = -0.5 * r * r
             if part >= 0 and row[SIGMA_M] > 0.0:
                 for k in range(3):
@@ -300,10 +328,7 @@ def _flush(row: Array, R: Array, p: Array) -> float:  # pragma: no cover - compi
     # Middle of the faces: on the plug's face, as deep behind the tip as `TRAVEL` says.
     x = p[axis] + R[axis, axis] * row[PLUG_FACE] - R[axis, 2] * row[TRAVEL]
     r = (x - row[WALL_FACE]) / row[SIGMA]
-    total = r * r
-    for k in range(3):
-        if k != axis:
-            total += (R[k, axis] / row[SIGMA_R]) ** 2
+    total = r * r + (R[1 - axis, axis] / row[SIGMA_R]) ** 2 + (R[2, axis] / row[SIGMA_T]) ** 2
     # Heavy tails: a plug that is not quite flush must not outvote everything else.
     return -0.5 * 8.0 * math.log(1.0 + total / 8.0)
 
@@ -332,10 +357,10 @@ def travels(
         limits: Likewise.
     """
     out = np.empty(particles.shape[0])
-    R, Rp = np.empty((3, 3)), np.empty((3, 3))
+    R, Rp, Re, Rt = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
     p, d, n, c = np.empty(3), np.empty(3), np.zeros(3), np.empty(3)
     flat = pose.copy().reshape(-1)
     for i in range(particles.shape[0]):
-        _place(particles[i], flat, direction, R, p, d, Rp)
-        out[i] = first_contact(R, p, d, limit, boxes, vertices, normals, limits, _PLAN_SLOP_M, n, c)[0]
+        _place(particles[i], flat, direction, R, p, d, Rp, Re, Rt)
+        out[i] = first_contact(R, p, d, limit, boxes, vertices, normals, limits, _PLAN_SLOP_M, 0.0, n, c)[0]
     return out

@@ -1,4 +1,8 @@
-"""A particle filter over the six coordinates of a port that is touched, and the estimate it comes to.
+"""A particle filter over a port that is touched and the turn of the plug that touches it, and their estimate.
+
+Nine coordinates: where the port is, how it is turned, and how the plug is turned in the grasp. Port and plug have to be
+told apart, because a translation of the arm moves the plug along its own axes whatever the plug's turn: over 10 mm
+a turn of 0.03 rad is 0.3 mm. A shift of the plug in the grasp cannot be told from one of the port, and need not be.
 
 Touches are sharp (hundredths of a millimetre) where the belief is wide (millimetres), so each is taken in by steps:
 its weight grows as fast as the particles bear, they are drawn anew, and each is moved by a few Metropolis steps under
@@ -18,7 +22,7 @@ import numpy as np
 from cablecell.core.fusion.touch import kernels
 from cablecell.core.fusion.touch.evidence import Evidence, as_row
 from cablecell.core.fusion.touch.geometry import TouchGeometry
-from cablecell.core.geometry import Array, exp_so3, make_pose
+from cablecell.core.geometry import Array, exp_so3, log_so3, make_pose
 from cablecell.core.insertion.observation import PoseEstimate
 
 _LEAST_SHARE = 0.5
@@ -34,6 +38,7 @@ class TouchFilter:
         self,
         geometry: TouchGeometry,
         prior: PoseEstimate,
+        turn_sigma_rad: float,
         *,
         count: int,
         moves: int,
@@ -45,7 +50,8 @@ class TouchFilter:
 
         Args:
             geometry: Of the connector.
-            prior: The port as believed, with the covariance of the port relative to the tip.
+            prior: The port as believed; the covariance of its position is that relative to the tip.
+            turn_sigma_rad: Standard deviation of each angle of the plug in the grasp, rad.
             count: Particles.
             moves: Metropolis steps of each particle after every step of the weight.
             floor_m: Error that all touches have in common, each coordinate, m: it is added to what is reported.
@@ -57,10 +63,13 @@ class TouchFilter:
         self._X_base_prior = prior.X
         self._moves = moves
         self._rng = rng
-        self._precision = np.linalg.inv(prior.covariance)
+        covariance = np.zeros((9, 9))
+        covariance[:6, :6] = prior.covariance
+        covariance[6:, 6:] = turn_sigma_rad**2 * np.eye(3)
+        self._precision = np.linalg.inv(covariance)
         self._floor = np.diag([floor_m**2] * 3 + [floor_rad**2] * 3)
         self._rows = np.zeros((0, kernels.COLUMNS))
-        self.particles: Array = rng.multivariate_normal(np.zeros(6), prior.covariance, size=count)
+        self.particles: Array = rng.multivariate_normal(np.zeros(9), covariance, size=count)
 
     @property
     def X_base_prior(self) -> Array:
@@ -68,22 +77,37 @@ class TouchFilter:
         return self._X_base_prior
 
     @property
-    def mean(self) -> Array:
-        """Mean displacement (v, w), shape (6,), m, rad."""
-        return np.asarray(self.particles.mean(axis=0))
+    def frame(self) -> Array:
+        """The port as believed now, in the frame of the prior, shape (4, 4)."""
+        mean = self.particles.mean(axis=0)
+        return make_pose(exp_so3(mean[3:6]), mean[:3])
+
+    @property
+    def turn(self) -> Array:
+        """The turn of the plug in the grasp as believed now, shape (3, 3)."""
+        return exp_so3(self.particles.mean(axis=0)[6:])
+
+    @property
+    def aligned(self) -> Array:
+        """Orientation of the believed tip at which the plug is aligned with the port, a rotation vector, shape (3,)."""
+        return log_so3(self.frame[:3, :3] @ self.turn.T)
+
+    @property
+    def relative(self) -> Array:
+        """Where the believed tip has to be for the plug to stand in the mouth, for each particle, shape (n, 6)."""
+        return np.hstack([self.particles[:, :3], self.particles[:, 3:6] - self.particles[:, 6:]])
 
     @property
     def covariance(self) -> Array:
-        """Covariance of the displacement, shape (6, 6)."""
-        return np.asarray(np.cov(self.particles.T))
+        """Covariance of `relative`, shape (6, 6), m, rad."""
+        return np.asarray(np.cov(self.relative.T)) + self._floor
 
     def estimate(self, stamp_s: float) -> PoseEstimate:
-        """Return the port as it is believed now, with the covariance of its right perturbation."""
-        mean = self.mean
-        step = make_pose(exp_so3(mean[3:]), mean[:3])
+        """Return the port relative to the believed tip: where the tip has to go, turn of the plug included."""
+        step = make_pose(exp_so3(self.aligned), self.frame[:3, 3])
         R = np.zeros((6, 6))
-        R[:3, :3], R[3:, 3:] = step[:3, :3].T, np.eye(3)
-        return PoseEstimate(stamp_s, self._X_base_prior @ step, R @ self.covariance @ R.T + self._floor)
+        R[:3, :3] = R[3:, 3:] = step[:3, :3].T
+        return PoseEstimate(stamp_s, self._X_base_prior @ step, R @ self.covariance @ R.T)
 
     def travels(self, X_base_tip: Array, direction: Array, limit_m: float, particles: Array) -> Array:
         """Return how far a plug would get from a pose along a direction of `base_link`, for particles, m."""
@@ -109,11 +133,11 @@ class TouchFilter:
             done += step
             chosen = self._draw(weights / weights.sum())
             self.particles, new, old = self.particles[chosen], new[chosen], old[chosen]
-            factor = _square_root(self.covariance)
-            scale = 2.38 / math.sqrt(6.0)
+            factor = _square_root(np.cov(self.particles.T))
+            scale = 2.38 / math.sqrt(9.0)
             for k in range(self._moves):
                 size = scale * (1.0, 0.4, 0.15)[k % 3]
-                trial = self.particles + size * self._rng.standard_normal((count, 6)) @ factor.T
+                trial = self.particles + size * self._rng.standard_normal((count, 9)) @ factor.T
                 trial_new = kernels.log_likelihoods(trial, row, *self._arrays)
                 trial_old = self._log_posterior(trial, before)
                 ratio = trial_old - old + done * (trial_new - new)

@@ -36,7 +36,7 @@ FEEL_M = 0.012
 """Longest way sideways."""
 
 
-_SURE_ENOUGH = 0.8
+_SURE_ENOUGH = 0.55
 """Chance to enter from which nothing else is weighed: what comes after tells far more than any touch outside."""
 
 
@@ -103,7 +103,7 @@ class TouchPlanner:
 
     def _time(self, action: Action, p_now: Array) -> float:
         way = float(np.linalg.norm(action.p - p_now))
-        turn = float(np.linalg.norm(action.rotvec - self._filter.mean[3:]))
+        turn = float(np.linalg.norm(action.rotvec - self._filter.aligned))
         travel = max(1.875 * way / self._settings.free_speed, 1.875 * turn / self._settings.free_turn)
         return travel + action.time_s
 
@@ -113,8 +113,7 @@ class TouchPlanner:
         return np.ascontiguousarray(particles[::step])
 
     def _frame(self) -> Array:
-        mean = self._filter.mean
-        return make_pose(exp_so3(mean[3:]), mean[:3])
+        return self._filter.frame
 
     def _in_prior(self, X: Array, p: Array) -> Array:
         return np.asarray(X[:3, :3] @ p + X[:3, 3])
@@ -123,17 +122,17 @@ class TouchPlanner:
         X, sample = self._frame(), self._sample()
         sigma = math.sqrt(float(self._filter.covariance[2, 2]))
         geometry = self._geometry
-        above = 1.5e-3 + min(2.5 * sigma, 6.0e-3)
+        above = 1.0e-3 + min(2.0 * sigma, 6.0e-3)
         p = self._in_prior(X, np.array([0.0, 0.0, geometry.rim_m - geometry.nose_m - above]))
-        limit = 2.0 * above + geometry.nose_m + 2.0e-3
-        rotvec, d = self._filter.mean[3:], X[:3, 2]
+        limit = 2.3 * above + geometry.nose_m + 2.0e-3
+        rotvec, d = self._filter.aligned, X[:3, 2]
         travel = self._predict(sample, p, rotvec, d, limit)
         time_s = 0.2 + (above + geometry.nose_m) / self._settings.guarded_speed
         return Action(Kind.TAP, p, rotvec, d, limit, gain=_entropy(travel), time_s=time_s)
 
     def _feels(self, p_now: Array, rotvec_now: Array, last: Array) -> list[Action]:
         X, sample = self._frame(), self._sample()
-        turn = float(np.linalg.norm(rotvec_now - self._filter.mean[3:]))
+        turn = float(np.linalg.norm(rotvec_now - self._filter.aligned))
         clear = TILTED_CLEAR_M if turn > 0.5 * self._settings.tilt_rad else CLEAR_M
         is_down = float(last @ X[:3, 2]) > 0.9
         p = p_now - (clear * X[:3, 2] if is_down else OFF_WALL_M * last)
@@ -171,7 +170,7 @@ class TouchPlanner:
         lift = settings.lift_m + 2.0 * math.sqrt(float(self._filter.covariance[2, 2]))
         p_port = local + np.array([0.0, 0.0, depth - lift])
         p = self._in_prior(X, p_port)
-        rotvec = _compose(X, rotvec_port)
+        rotvec = log_so3(X[:3, :3] @ exp_so3(rotvec_port) @ self._filter.turn.T)
         d = X[:3, 2]
         down = self._predict(sample, p, rotvec, d, lift)
         passed = down >= lift - 2.0e-4
@@ -189,7 +188,8 @@ class TouchPlanner:
         geometry = self._geometry
         X = self._frame()
         R = X[:3, :3]
-        mean, sample = self._filter.mean, self._filter.particles
+        sample = self._filter.relative
+        mean = sample.mean(axis=0)
         off = (sample[:, :3] - mean[:3]) @ R
         turn = np.abs((sample[:, 3:] - mean[3:]) @ R)
         half = np.array([0.5 * (geometry.front[1] - geometry.front[0]), 0.5 * (geometry.front[3] - geometry.front[2])])
@@ -203,7 +203,7 @@ class TouchPlanner:
         if is_in.sum() > 12:
             gain = chance * self._aligned_gain(np.cov(sample[is_in].T))
         time_s = 0.2 + (geometry.engaged_m - geometry.rim_m) / self._settings.enter_speed + 1.2
-        return Action(Kind.ENTER, p, mean[3:], X[:3, 2], 0.0, gain=gain, time_s=time_s, chance=chance)
+        return Action(Kind.ENTER, p, self._filter.aligned, X[:3, 2], 0.0, gain=gain, time_s=time_s, chance=chance)
 
     def _aligned_gain(self, covariance: Array) -> float:
         """Return what two aligned sides tell: five coordinates to the errors of the faces."""
@@ -218,10 +218,6 @@ class TouchPlanner:
         X0 = self._filter.X_base_prior
         X = X0 @ make_pose(exp_so3(rotvec), p)
         return self._filter.travels(X, X0[:3, :3] @ d, limit_m, particles)
-
-
-def _compose(X: Array, rotvec: Array) -> Array:
-    return log_so3(X[:3, :3] @ exp_so3(rotvec))
 
 
 def _entropy(outcomes: Array) -> float:
