@@ -63,6 +63,7 @@ class TouchRollout(Rollout):
         )
         self.peak_n = 0.0
         self._hanging: Array | None = None
+        self.update_s = 0.0
 
     def port_of_arm(self) -> Array:
         """Return where the port is for an arm that trusts its encoders, shape (4, 4)."""
@@ -85,7 +86,9 @@ class TouchRollout(Rollout):
             X_base_tcp = self._arm.dynamics(state.q).X_base_tcp
             wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
             twist = self._arm.dynamics(state.q).J_base_tcp @ state.dq
+            before = time.perf_counter()
             out = self.touching.step(Observation(now, X_base_tcp, wrench, self._port, self._tip), twist)
+            self.update_s = max(self.update_s, time.perf_counter() - before)
             if out.result is not None:
                 return out.result
             self.controller.command_compliance(out.command, now)
@@ -134,6 +137,7 @@ def touch_row(scenario: Scenario, settings: TouchSettings, seed: int) -> dict[st
             "sigma": [float(v) for v in sigma],
             "nees": nees,
             "slipped_m": float(run.machine.world.grasp.slipped_m) if run.machine.world.grasp is not None else 0.0,
+            "update_s": run.update_s,
             "rtf": (run.machine.clock.now_s() - begun) / wall,
             "log": [(name, round(log, 2)) for name, log, _ in run.touching.log],
         }

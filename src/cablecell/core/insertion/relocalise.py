@@ -18,7 +18,7 @@ from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.fusion.contact import ContactDetector
 from cablecell.core.fusion.touch.evidence import Contact, Evidence, Flush, FreeMove, unloaded_tip
 from cablecell.core.fusion.touch.geometry import TouchGeometry
-from cablecell.core.fusion.touch.particles import TouchFilter
+from cablecell.core.fusion.touch.particles import DOUBT, TouchFilter
 from cablecell.core.fusion.touch.planner import FEEL_M, OFF_WALL_M, TILTED_CLEAR_M, Action, Kind, TouchPlanner
 from cablecell.core.geometry import Array, exp_so3, invert_pose, log_so3, make_pose
 from cablecell.core.insertion.kernels import see_tip, warm_up
@@ -32,13 +32,19 @@ _RETREAT_M = 6.0e-3
 _LEAVING_S, _LEAST_FREE = 0.06, 25
 """How long after the begin of a move the plug is surely free, and samples that make a new tare."""
 
+_MOST_RETRIES = 2
+"""How often the filter begins anew when it is sure of a place that does not explain what was felt."""
+
+_SOFT_LANDING_M = 2.5e-4
+"""Error of where a plug lands that was soft across its way."""
+
 _PRESSED_M = 2.0e-4
 """How far back from a side that a plug is pressed on it is taken to have been free."""
 
 _NO_GAP_M = 2.0e-3
 """The gap of aligned faces is told by the contact itself; here it says next to nothing."""
 
-_FLUSH_SHARE, _OPEN_RAD = 0.7, 0.03
+_FLUSH_SHARE, _OPEN_RAD = 0.6, 0.03
 """How near to an end of two faces the push may act for them to be flush, and how far they may be open otherwise."""
 
 _MOST_MISSES = 3
@@ -185,7 +191,7 @@ class Relocaliser:
         self._start_s: float | None = None
         self._peak_n, self._over = 0.0, 0
         self._touches = 0
-        self._is_low, self._misses = False, 0
+        self._is_low, self._misses, self._retries = False, 0, 0
         self._last_direction = np.array([0.0, 0.0, 1.0])
         self._side_to_align: str | None = None
         self._result: TouchResult | None = None
@@ -247,7 +253,9 @@ class Relocaliser:
         if motion is not self._taring:
             self._taring, self._free_sum, self._free_count = motion, np.zeros(6), 0
             self._taring_s = observation.time_s
-        is_free = (isinstance(motion, Guarded) and not motion.is_touching) or (
+        is_free = (
+            isinstance(motion, Guarded) and not motion.is_touching and not motion.false_alarms
+        ) or (
             isinstance(motion, Enter) and motion.is_above
         )
         if not is_free or observation.time_s - self._taring_s < _LEAVING_S:
@@ -442,7 +450,9 @@ class Relocaliser:
         depth = float((X[:3, :3].T @ (felt.p - X[:3, 3]))[2])
         if felt.is_contact and depth < geometry.rim_m + 1.5e-3:
             self._touches += 1
-            self._take(self._contact_of(felt.start, felt, X[:3, 2], is_wrench=True))
+            contact = self._contact_of(felt.start, felt, X[:3, 2], is_wrench=True)
+            # It gave way across while it went down: along a straight line it might have landed elsewhere.
+            self._take(replace(contact, sigma_m=_SOFT_LANDING_M))
             self._is_low, self._last_direction = True, X[:3, 2]
             self._decide(m)
             return
@@ -582,7 +592,7 @@ class Relocaliser:
             half_length_m=self._half_m,
             sigma_m=_NO_GAP_M,
             sigma_yaw_rad=sigma(float(moment[2]), wide),
-            sigma_tilt_rad=sigma(float(moment[1 - axis]), self._half_m),
+            sigma_tilt_rad=1.5 * sigma(float(moment[1 - axis]), self._half_m),
         )
 
     def _take(self, evidence: Evidence) -> None:
@@ -598,6 +608,12 @@ class Relocaliser:
         sigma = np.sqrt(np.diag(self._filter.estimate(m.time_s).covariance))
         settings = self._settings
         if sigma[:3].max() > settings.position_goal_m or sigma[3:].max() > settings.rotation_goal_rad:
+            return False
+        if self._filter.misfits() and self._retries < _MOST_RETRIES:
+            self._retries += 1
+            self._filter.begin_anew()
+            return self._is_sure(m)
+        if self._filter.misfits():
             return False
         self._end(
             TouchOutcome.FOUND,
@@ -620,10 +636,13 @@ class Relocaliser:
 
     def _end(self, outcome: TouchOutcome, reason: str, m: Measurement) -> None:
         assert self._start_s is not None
+        port = self._filter.estimate(m.time_s)
+        # What is not explained makes the whole less sure, in what is reported, too.
+        port = replace(port, covariance=port.covariance * (1.0 + DOUBT * self._filter.misfits()))
         self._result = TouchResult(
             outcome,
             reason,
-            self._filter.estimate(m.time_s),
+            port,
             self._touches,
             m.time_s - self._start_s,
             self._peak_n,

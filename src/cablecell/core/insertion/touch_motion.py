@@ -32,6 +32,12 @@ _ACROSS_N, _ACROSS_GAIN = 0.3, 0.004
 _PUSH_GAIN = 0.008
 """Speed of the set-point per force that is missing while faces align, m/(s*N)."""
 
+_TURN_SHARES = np.array([1.0, 1.0, 0.7])
+"""The turn about the port's axis has the shortest lever to the wrist, and answers soonest."""
+
+_EASE_N = 5.0
+"""Force above which a plug in the opening is hardly turned any more."""
+
 _MOST_TURN = 0.4
 """Fastest turn of a plug in the opening, rad/s."""
 
@@ -43,6 +49,9 @@ _SHORTEST_S = 0.08
 
 _HIT_N = 2.5
 """Force that ends a move through the air."""
+
+_RINGING_S = 0.15
+"""How long a touch is given to push back steadily."""
 
 _PRESS_S = 0.06
 """Time in which the press grows once something was felt."""
@@ -205,6 +214,7 @@ class Guarded(Motion):
         self._soft[axis] *= 0.3
         self._travel_m, self._velocity = 0.0, 0.0
         self._held_s: float | None = None
+        self._again_s = 0.0
         self._target = start.p.copy()
         self._mean = Mean()
 
@@ -231,15 +241,18 @@ class Guarded(Motion):
         since = m.time_s - self._held_s
         press = settings.press_force_n / settings.stiffness * min(since / _PRESS_S, 1.0)
         self._target = self._start.p + d * (self._travel_m + press)
-        if since > settings.settle_s:
+        if since > settings.settle_s + self._again_s:
             self._mean.add(m)
-        if since > settings.settle_s + settings.measure_s:
+        if since > settings.settle_s + self._again_s + settings.measure_s:
             felt = self._mean.felt(self._begun, is_contact=True)
             if -float(d @ felt.force) > settings.contact_force_n:
                 self.felt = felt
+            elif self._again_s < _RINGING_S:  # it may still ring on the grasp's spring
+                self._again_s += settings.measure_s
+                self._mean = Mean()
             else:  # nothing pushes back: it was a false alarm, and the move goes on
                 self.false_alarms += 1
-                self._held_s, self._velocity, self._mean = None, 0.0, Mean()
+                self._held_s, self._velocity, self._mean, self._again_s = None, 0.0, Mean(), 0.0
         return Setpoint(self._target, self._start.rotvec, self._stiffness)
 
 
@@ -296,8 +309,10 @@ class Align(Motion):
                 self._p[1 - axis] += _ACROSS_GAIN * self._across * m.dt_s
             # Fast at first; slow in the end, so that it comes to rest where it is flush.
             gain = settings.flush_gain * (1.0 + 1.0 * max(0.0, 1.0 - 1.5 * since / settings.flush_s))
-            rates = np.clip(gain * self._moment, -_MOST_TURN, _MOST_TURN)
+            rates = np.clip(gain * _TURN_SHARES * self._moment, -_MOST_TURN, _MOST_TURN)
             rates[axis] = 0.0
+            if math.sqrt(float(m.force @ m.force)) > _EASE_N:
+                rates *= 0.2
             self.turn = rates
             self._rotvec = self._rotvec + rates * m.dt_s
             if since > settings.flush_s:

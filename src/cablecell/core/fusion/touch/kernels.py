@@ -25,7 +25,7 @@ _TINY = 1.0e-9
 _FAR = 1.0e3
 _PATCH_M = 1.2e-4
 """Corners that are so near to the foremost one can share the contact."""
-_OUTLIER = 0.03
+_OUTLIER = 0.05
 """Share of touches that are taken to say nothing."""
 _OUTLIER_M = 3.0e-3
 _SLOP_M, _PLAN_SLOP_M = 5.0e-5, 2.0e-4
@@ -311,7 +311,7 @@ def log_likelihoods(
                         variance / row[SIGMA_M] ** 2
                     )
             broad = max(-0.5 * ((found - row[TRAVEL]) / _OUTLIER_M) ** 2, -12.0)
-            floor = math.log(_OUTLIER * row[SIGMA] / _OUTLIER_M) + broad - 6.0
+            floor = math.log(_OUTLIER * row[SIGMA] / _OUTLIER_M) + broad - 2.0
             high = max(log, floor)
             out[i] += high + math.log(math.exp(log - high) + math.exp(floor - high))
     return out

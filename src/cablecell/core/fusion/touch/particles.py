@@ -28,6 +28,12 @@ from cablecell.core.insertion.observation import PoseEstimate
 _LEAST_SHARE = 0.5
 """Share of the particles that must stay effective in one step of the weight."""
 
+_MISFIT = -6.0
+"""Logarithm of a likelihood, one at best, below which a piece of evidence is not explained."""
+
+DOUBT = 8.0
+"""Factor on the covariance for each piece of evidence that is not explained."""
+
 _MOST_STEPS = 40
 
 
@@ -119,7 +125,31 @@ class TouchFilter:
 
     def add(self, evidence: Evidence) -> float:
         """Take in a piece of evidence; return the logarithm of how likely it was, for a gate."""
-        row = as_row(evidence, self._X_base_prior)[None, :]
+        return self._take(as_row(evidence, self._X_base_prior)[None, :])
+
+    def misfits(self) -> int:
+        """Return how many pieces of evidence the estimate does not explain: it should explain nearly all."""
+        sample = np.ascontiguousarray(self.particles[:: max(1, len(self.particles) // 30)])
+        logs = [
+            float(np.mean(kernels.log_likelihoods(sample, row[None, :], *self._arrays))) for row in self._rows
+        ]
+        return sum(log < _MISFIT for log in logs)
+
+    def begin_anew(self) -> None:
+        """Take in everything once more from the prior; keep what explains more.
+
+        Where two places explained the first touches, the particles may all have gone to the wrong one.
+        """
+        rows, old = self._rows, self.particles
+        score = float(np.mean(self._log_posterior(old, rows)))
+        self.particles = self._rng.multivariate_normal(np.zeros(9), np.linalg.inv(self._precision), size=len(old))
+        self._rows = rows[:0]
+        for row in rows:
+            self._take(row[None, :])
+        if float(np.mean(self._log_posterior(self.particles, rows))) < score:
+            self.particles = old
+
+    def _take(self, row: Array) -> float:
         before = self._rows
         self._rows = np.vstack([before, row])
         count = len(self.particles)
