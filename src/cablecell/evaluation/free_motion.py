@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.scenario import Scenario
 from cablecell.core.control.command import ComplianceCommand
+from cablecell.core.fusion.wrench import Payload
 from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.rollout import Rollout
@@ -46,18 +47,21 @@ class FreeMotion:
 class FreeMotionRun(Rollout):
     """The arm wanders about in front of the port: moves, turns and rests, of all lengths up to a few centimetres."""
 
+    @property
+    def payload(self) -> Payload:
+        """What the cell believes the sensor carries."""
+        return self._compensator.payload
+
     def record(self, seconds: float, seed: int, *, speed: float = 0.15, acceleration: float = 1.5) -> FreeMotion:
         """Return samples of random minimum-jerk moves about the pose in front of the port."""
         rng = np.random.default_rng([seed, 40_000])
         self.move_to_staging()
         X0 = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp.copy()
         back = X0 @ self._tip.X @ make_pose(np.eye(3), [0.0, 0.0, -0.04])
-        a, b = X0 @ self._tip.X, back
         begun = self.machine.clock.now_s()
         p0, w0, p1, w1, length = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3), 0.0
         start = begun
         rows: list[tuple[float, Array, Array, Array, float]] = []
-        del a
         while (now := self.machine.clock.now_s()) - begun < seconds:
             if now - start >= length:
                 start, p0, w0 = now, p1, w1

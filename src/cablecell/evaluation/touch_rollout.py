@@ -32,6 +32,11 @@ TURN_SIGMA_RAD = 0.01
 """Standard deviation of each angle of the believed port; the turn of the plug in the grasp comes on top, rad."""
 
 
+def sensor_pose() -> Array:
+    """Return where the force sensor is in `tcp`, shape (4, 4)."""
+    return np.asarray(_robot().relative_pose("tcp", "ft_frame"))
+
+
 class TouchRollout(Rollout):
     """A run that ends with an estimate of the port instead of an insertion."""
 
@@ -51,7 +56,7 @@ class TouchRollout(Rollout):
         X[:3, 3] = self.true_port()[:3, 3] + X[:3, :3] @ direction
         covariance = np.diag([error_m**2 / 3.0] * 3 + [TURN_SIGMA_RAD**2] * 3)
         self._port = PoseEstimate(0.0, X, covariance)
-        X_tcp_ft = _robot().relative_pose("tcp", "ft_frame")
+        X_tcp_ft = sensor_pose()
         payload = self._compensator.payload
         # A contact detector filters by itself: it gets what the sensor reads.
         self._compensator = WrenchCompensator(

@@ -8,8 +8,8 @@ from cablecell.core.config.parameters import ParameterSchema, parameter
 class TouchSettings(ParameterSchema):
     """Speeds, forces, errors and limits of a touch sequence. Values measured in rollouts, docs/contact.md."""
 
-    time_limit_s: float = parameter(9.0, "Longest time from start to result.", unit="s", minimum=1.0, maximum=60.0)
-    touch_limit: int = parameter(8, "Most touches before the sequence gives up.", minimum=3, maximum=40)
+    time_limit_s: float = parameter(12.0, "Longest time from start to result.", unit="s", minimum=1.0, maximum=60.0)
+    touch_limit: int = parameter(10, "Most touches before the sequence gives up.", minimum=3, maximum=40)
     position_goal_m: float = parameter(
         0.0001, "Standard deviation of each coordinate that is good enough.", unit="m", minimum=2.0e-5, maximum=0.002
     )
@@ -37,8 +37,8 @@ class TouchSettings(ParameterSchema):
         9.5, "Force at which the sequence gives up and retreats.", unit="N", minimum=2.0, maximum=30.0
     )
     settle_s: float = parameter(0.05, "Rest before a touch is measured.", unit="s", minimum=0.0, maximum=1.0)
-    measure_s: float = parameter(0.03, "Time over which it is averaged.", unit="s", minimum=0.004, maximum=1.0)
-    flush_s: float = parameter(0.36, "Time in which faces align.", unit="s", minimum=0.05, maximum=2.0)
+    measure_s: float = parameter(0.04, "Time over which it is averaged.", unit="s", minimum=0.004, maximum=1.0)
+    flush_s: float = parameter(0.42, "Time in which faces align.", unit="s", minimum=0.05, maximum=2.0)
     flush_gain: float = parameter(
         5.0, "Turn of the target per moment while faces align.", unit="rad/(s*N*m)", minimum=0.5, maximum=60.0
     )
@@ -69,7 +69,7 @@ class TouchSettings(ParameterSchema):
         30.0, "Likewise in rotation.", unit="N*m/rad", minimum=1.0, maximum=1000.0
     )
     touch_sigma_m: float = parameter(
-        4.0e-5, "Error of where a plug touches: arm, rounded edges, give.", unit="m", minimum=1e-6, maximum=0.001
+        5.0e-5, "Error of where a plug touches: arm, rounded edges, give.", unit="m", minimum=1e-6, maximum=0.001
     )
     flush_sigma_rad: float = parameter(
         0.005, "Error of each angle of aligned faces.", unit="rad", minimum=1e-4, maximum=0.05

@@ -44,7 +44,7 @@ _PRESSED_M = 2.0e-4
 _NO_GAP_M = 2.0e-3
 """The gap of aligned faces is told by the contact itself; here it says next to nothing."""
 
-_FLUSH_SHARE, _OPEN_RAD = 0.6, 0.03
+_FLUSH_SHARE, _OPEN_RAD = 0.7, 0.03
 """How near to an end of two faces the push may act for them to be flush, and how far they may be open otherwise."""
 
 _MOST_MISSES = 3
@@ -592,7 +592,7 @@ class Relocaliser:
             half_length_m=self._half_m,
             sigma_m=_NO_GAP_M,
             sigma_yaw_rad=sigma(float(moment[2]), wide),
-            sigma_tilt_rad=1.5 * sigma(float(moment[1 - axis]), self._half_m),
+            sigma_tilt_rad=1.4 * sigma(float(moment[1 - axis]), self._half_m),
         )
 
     def _take(self, evidence: Evidence) -> None:

@@ -28,7 +28,7 @@ from cablecell.core.insertion.observation import PoseEstimate
 _LEAST_SHARE = 0.5
 """Share of the particles that must stay effective in one step of the weight."""
 
-_MISFIT = -6.0
+_MISFIT = -7.0
 """Logarithm of a likelihood, one at best, below which a piece of evidence is not explained."""
 
 DOUBT = 8.0
