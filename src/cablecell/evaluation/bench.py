@@ -31,7 +31,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
-    "contact": ("cablecell.evaluation.bench_contact:run", "contact found in motion: delay, false alarms, kinds of contact"),
+    "contact": (
+        "cablecell.evaluation.bench_contact:run",
+        "contact found in motion: delay, false alarms, kinds of contact",
+    ),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "ik": ("cablecell.evaluation.bench_ik:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (

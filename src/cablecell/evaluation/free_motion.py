@@ -1,4 +1,4 @@
-"""Free motion of the simulated arm, recorded once without errors of its force sensor, so that many sensors can be tried.
+"""Free motion of the simulated arm, recorded once without errors of its force sensor, to try many sensors on it.
 
 An hour of real sensor noise takes a minute this way; arm, encoders, controller and cable are those of the cell.
 """

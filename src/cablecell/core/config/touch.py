@@ -13,9 +13,7 @@ class TouchSettings(ParameterSchema):
     position_goal_m: float = parameter(
         0.0001, "Standard deviation of each coordinate that is good enough.", unit="m", minimum=2.0e-5, maximum=0.002
     )
-    rotation_goal_rad: float = parameter(
-        0.0087, "Likewise of each angle.", unit="rad", minimum=0.001, maximum=0.1
-    )
+    rotation_goal_rad: float = parameter(0.0087, "Likewise of each angle.", unit="rad", minimum=0.001, maximum=0.1)
     particles: int = parameter(300, "Particles of the filter.", minimum=100, maximum=5000)
     moves: int = parameter(5, "Metropolis steps after each step of the weight.", minimum=1, maximum=30)
     tare_time_s: float = parameter(
@@ -42,12 +40,8 @@ class TouchSettings(ParameterSchema):
     flush_gain: float = parameter(
         5.0, "Turn of the target per moment while faces align.", unit="rad/(s*N*m)", minimum=0.5, maximum=60.0
     )
-    travel_stiffness: float = parameter(
-        6000.0, "In moves through the air.", unit="N/m", minimum=200.0, maximum=20000.0
-    )
-    travel_rotation_stiffness: float = parameter(
-        150.0, "Likewise.", unit="N*m/rad", minimum=1.0, maximum=500.0
-    )
+    travel_stiffness: float = parameter(6000.0, "In moves through the air.", unit="N/m", minimum=200.0, maximum=20000.0)
+    travel_rotation_stiffness: float = parameter(150.0, "Likewise.", unit="N*m/rad", minimum=1.0, maximum=500.0)
     stiffness: float = parameter(2500.0, "In touches.", unit="N/m", minimum=200.0, maximum=10000.0)
     rotation_stiffness: float = parameter(60.0, "Likewise.", unit="N*m/rad", minimum=1.0, maximum=300.0)
     soft_stiffness: float = parameter(

@@ -23,9 +23,7 @@ from cablecell.core.geometry import Array
 class ContactSettings(ParameterSchema):
     """How contact is told from noise and motion. Values measured by benchmark `contact`, docs/contact.md."""
 
-    noise_n: float = parameter(
-        0.11, "Noise of each axis of the force at rest.", unit="N", minimum=0.005, maximum=5.0
-    )
+    noise_n: float = parameter(0.11, "Noise of each axis of the force at rest.", unit="N", minimum=0.005, maximum=5.0)
     inertia_share: float = parameter(
         0.06, "Share of the inertial force that compensation may leave.", minimum=0.0, maximum=1.0
     )

@@ -253,9 +253,7 @@ class Relocaliser:
         if motion is not self._taring:
             self._taring, self._free_sum, self._free_count = motion, np.zeros(6), 0
             self._taring_s = observation.time_s
-        is_free = (
-            isinstance(motion, Guarded) and not motion.is_touching and not motion.false_alarms
-        ) or (
+        is_free = (isinstance(motion, Guarded) and not motion.is_touching and not motion.false_alarms) or (
             isinstance(motion, Enter) and motion.is_above
         )
         if not is_free or observation.time_s - self._taring_s < _LEAVING_S:
@@ -373,7 +371,8 @@ class Relocaliser:
             return
         start = Place(action.p, action.rotvec)
         if self._side is not None:
-            start, self._side, direction = self._side[0], None, self._side[1]
+            start, direction = self._side
+            self._side = None
             self._motion = Guarded(m, start, direction, FEEL_M + 4.0e-3, settings)
             return
         if action.kind is Kind.ENTER:
@@ -396,9 +395,7 @@ class Relocaliser:
             corner = np.zeros(3)
             depth = geometry.rim_m - geometry.nose_m + _DIPPED_M
         else:
-            corner = np.array(
-                [geometry.front[1 if sides[0] > 0 else 0], geometry.front[3 if sides[1] > 0 else 2], 0.0]
-            )
+            corner = np.array([geometry.front[1 if sides[0] > 0 else 0], geometry.front[3 if sides[1] > 0 else 2], 0.0])
             depth = geometry.rim_m + _DIPPED_M
         at = exp_so3(rotvec) @ self._filter.turn @ corner + p
         particles = self._filter.particles

@@ -277,7 +277,7 @@ class Align(Motion):
         self._rotvec = m.rotvec.copy()
         self._stiffness = np.array([settings.soft_stiffness] * 2 + [settings.stiffness] * 4)
         self._stiffness[axis] = settings.stiffness
-        # Stiff in rotation, and led by the moment: a long tool is too heavy about its tip to be turned by a soft spring.
+        # Stiff in rotation, and led by the moment: a long tool is too heavy to be turned by a soft spring.
         self._stiffness[3:] = settings.rotation_stiffness
         self._velocity = 0.0
         self._moment, self._across, self._pushing = np.zeros(3), 0.0, 0.0

@@ -78,7 +78,7 @@ class TouchFilter:
         self.particles: Array = rng.multivariate_normal(np.zeros(9), covariance, size=count)
 
     @property
-    def X_base_prior(self) -> Array:
+    def prior_pose(self) -> Array:
         """The port as it was believed at first: particles are displacements from here, shape (4, 4)."""
         return self._X_base_prior
 
@@ -119,9 +119,7 @@ class TouchFilter:
         """Return how far a plug would get from a pose along a direction of `base_link`, for particles, m."""
         X = np.linalg.inv(self._X_base_prior) @ X_base_tip
         d = self._X_base_prior[:3, :3].T @ direction
-        return kernels.travels(
-            particles, np.ascontiguousarray(X[:3]), np.ascontiguousarray(d), limit_m, *self._arrays
-        )
+        return kernels.travels(particles, np.ascontiguousarray(X[:3]), np.ascontiguousarray(d), limit_m, *self._arrays)
 
     def add(self, evidence: Evidence) -> float:
         """Take in a piece of evidence; return the logarithm of how likely it was, for a gate."""
@@ -130,9 +128,7 @@ class TouchFilter:
     def misfits(self) -> int:
         """Return how many pieces of evidence the estimate does not explain: it should explain nearly all."""
         sample = np.ascontiguousarray(self.particles[:: max(1, len(self.particles) // 30)])
-        logs = [
-            float(np.mean(kernels.log_likelihoods(sample, row[None, :], *self._arrays))) for row in self._rows
-        ]
+        logs = [float(np.mean(kernels.log_likelihoods(sample, row[None, :], *self._arrays))) for row in self._rows]
         return sum(log < _MISFIT for log in logs)
 
     def begin_anew(self) -> None:

@@ -215,7 +215,7 @@ class TouchPlanner:
         return 0.5 * float(log) if sign > 0 else 0.0
 
     def _predict(self, particles: Array, p: Array, rotvec: Array, d: Array, limit_m: float) -> Array:
-        X0 = self._filter.X_base_prior
+        X0 = self._filter.prior_pose
         X = X0 @ make_pose(exp_so3(rotvec), p)
         return self._filter.travels(X, X0[:3, :3] @ d, limit_m, particles)
 
