@@ -30,7 +30,7 @@ class TouchSettings(ParameterSchema):
     free_turn: float = parameter(1.45, "Highest angular speed.", unit="rad/s", minimum=0.1, maximum=2.0)
     contact_force_n: float = parameter(0.7, "Force that counts as a touch.", unit="N", minimum=0.3, maximum=4.0)
     press_force_n: float = parameter(2.0, "Force at which a touch is measured.", unit="N", minimum=0.5, maximum=6.0)
-    flush_force_n: float = parameter(2.5, "Force at which faces are aligned.", unit="N", minimum=0.5, maximum=7.0)
+    flush_force_n: float = parameter(3.5, "Force at which faces are aligned.", unit="N", minimum=0.5, maximum=7.0)
     force_limit_n: float = parameter(
         9.5, "Force at which the sequence gives up and retreats.", unit="N", minimum=2.0, maximum=30.0
     )

@@ -44,7 +44,7 @@ _PRESSED_M = 2.0e-4
 _NO_GAP_M = 2.0e-3
 """The gap of aligned faces is told by the contact itself; here it says next to nothing."""
 
-_FLUSH_SHARE, _OPEN_RAD = 0.7, 0.03
+_FLUSH_SHARE, _OPEN_RAD = 0.55, 0.03
 """How near to an end of two faces the push may act for them to be flush, and how far they may be open otherwise."""
 
 _MOST_MISSES = 3
@@ -550,13 +550,17 @@ class Relocaliser:
     def _contact_of(self, start: Array, felt: Felt, direction: Array, *, is_wrench: bool) -> Contact:
         R = self._port.X[:3, :3]
         travel = max(float(direction @ (felt.p - start)), 1.0e-4)
+        # What was measured about the frame that was moved is wanted about the tip.
+        X_tip_comp = invert_pose(self._tip.X) @ self._X_tcp_comp
+        lever = exp_so3(felt.rotvec) @ X_tip_comp[:3, 3]
+        moment = felt.moment + np.cross(lever, felt.force)
         return Contact(
             X_base_tip=self._unloaded(felt),
             direction=R @ direction,
             travel_m=travel,
             sigma_m=self._sigma(felt.rotvec),
             force=R @ felt.force,
-            moment=R @ felt.moment,
+            moment=R @ moment,
             sigma_nm=self._settings.moment_sigma_nm if is_wrench else 0.0,
         )
 

@@ -35,7 +35,7 @@ _PUSH_GAIN = 0.008
 _TURN_SHARES = np.array([1.0, 1.0, 0.7])
 """The turn about the port's axis has the shortest lever to the wrist, and answers soonest."""
 
-_EASE_N = 5.0
+_EASE_N = 6.5
 """Force above which a plug in the opening is hardly turned any more."""
 
 _MOST_TURN = 0.4

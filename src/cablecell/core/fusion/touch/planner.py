@@ -23,6 +23,9 @@ _KNOWN_Z_M = 8.0e-4
 """Standard deviation of the depth from which on a corner can be dipped below the land."""
 
 
+_TARE_WAY_M = 2.0e-3
+"""Way in the air before a plug enters, on which the wrench is tared anew."""
+
 CLEAR_M = 6.0e-4
 """How far an upright plug is lifted before it is moved sideways: what carried it is not to be rubbed on."""
 
@@ -198,7 +201,7 @@ class TouchPlanner:
             np.abs(off[:, 1]) + 0.5 * turn[:, 2] * half[0] < room[1]
         )
         chance = float(is_in.mean())
-        p = self._in_prior(X, np.array([0.0, 0.0, geometry.rim_m - geometry.nose_m - 1.0e-3]))
+        p = self._in_prior(X, np.array([0.0, 0.0, geometry.rim_m - geometry.nose_m - _TARE_WAY_M]))
         gain = 0.0
         if is_in.sum() > 12:
             gain = chance * self._aligned_gain(np.cov(sample[is_in].T))
