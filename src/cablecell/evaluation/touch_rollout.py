@@ -15,7 +15,8 @@ from cablecell.core.fusion.touch.geometry import touch_geometry
 from cablecell.core.fusion.wrench import WrenchCompensator
 from cablecell.core.geometry import exp_so3, invert_pose, log_se3, make_pose
 from cablecell.core.insertion.observation import Observation, PoseEstimate
-from cablecell.core.insertion.relocalise import Relocaliser, TouchOutcome, TouchResult
+from cablecell.core.insertion.relocalise import Relocaliser
+from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult
 from cablecell.evaluation.believed import pose_matrix
 from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.rollout import Rollout, _robot

@@ -74,4 +74,4 @@ class TouchSettings(ParameterSchema):
     floor_m: float = parameter(
         2.5e-5, "Error that all touches of a run have in common.", unit="m", minimum=0.0, maximum=0.001
     )
-    floor_rad: float = parameter(0.001, "Likewise.", unit="rad", minimum=0.0, maximum=0.05)
+    floor_rad: float = parameter(0.002, "Likewise.", unit="rad", minimum=0.0, maximum=0.05)

@@ -8,23 +8,24 @@ estimate is of the port relative to the believed tip, which is what an insertion
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
 import numpy as np
 
 from cablecell.core.config.touch import TouchSettings
-from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.fusion.contact import ContactDetector
-from cablecell.core.fusion.touch.evidence import Contact, Evidence, Flush, FreeMove, unloaded_tip
+from cablecell.core.fusion.touch.evidence import Contact, Evidence, FreeMove
 from cablecell.core.fusion.touch.geometry import TouchGeometry
 from cablecell.core.fusion.touch.particles import DOUBT, TouchFilter
 from cablecell.core.fusion.touch.planner import FEEL_M, OFF_WALL_M, TILTED_CLEAR_M, Action, Kind, TouchPlanner
 from cablecell.core.geometry import Array, exp_so3, invert_pose, log_so3, make_pose
 from cablecell.core.insertion.kernels import see_tip, warm_up
 from cablecell.core.insertion.observation import Observation, PoseEstimate
-from cablecell.core.insertion.phase import Measurement, Setpoint
-from cablecell.core.insertion.touch_motion import Align, Enter, Felt, Guarded, Motion, Place, Travel, stiff
+from cablecell.core.insertion.phase import Measurement
+from cablecell.core.insertion.touch_enter import Align, Enter
+from cablecell.core.insertion.touch_evidence import EvidenceMaker
+from cablecell.core.insertion.touch_motion import Felt, Guarded, Motion, Place, Rest, Travel
+from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult, TouchStep
 
 _SPEED_BLEND = 0.1
 _OVER_SAMPLES = 3
@@ -41,96 +42,11 @@ _SOFT_LANDING_M = 2.5e-4
 _PRESSED_M = 2.0e-4
 """How far back from a side that a plug is pressed on it is taken to have been free."""
 
-_NO_GAP_M = 2.0e-3
-"""The gap of aligned faces is told by the contact itself; here it says next to nothing."""
-
-_FLUSH_SHARE, _OPEN_RAD = 0.55, 0.03
-"""How near to an end of two faces the push may act for them to be flush, and how far they may be open otherwise."""
-
 _MOST_MISSES = 3
 """Taps without a land before there is taken to be nothing: the first may have gone into the opening."""
 _BACK_UP_M = 4.0e-3
 _DIPPED_M = 3.5e-4
 """Depth below the land that tells a corner in the opening from one on the land."""
-
-
-class TouchOutcome(Enum):
-    """How a touch sequence ended; only FOUND gives an estimate that is as sure as asked for."""
-
-    FOUND = "found"
-    UNSURE = "unsure"  # touches or time are used up
-    NOTHING = "nothing"  # there is nothing where the port is believed to be
-    OVER_FORCE = "over_force"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class TouchResult:
-    """What a touch sequence came to.
-
-    Attributes:
-        outcome: How it ended.
-        reason: One sentence with value, limit and unit.
-        port: The port relative to the believed tip, with the covariance of its right perturbation.
-        touches: Touches felt.
-        duration_s: From the first step to the decision, s.
-        peak_force_n: Largest force felt, N.
-    """
-
-    outcome: TouchOutcome
-    reason: str
-    port: PoseEstimate
-    touches: int
-    duration_s: float
-    peak_force_n: float
-
-
-@dataclass(frozen=True)
-class TouchStep:
-    """Output of one step.
-
-    Attributes:
-        command: Set-point for the controller.
-        doing: What is being done, in a word.
-        result: Set once the sequence has ended and the plug is back in front of the port.
-    """
-
-    command: ComplianceCommand
-    doing: str
-    result: TouchResult | None
-
-
-class _Rest(Motion):
-    """Hold still and learn what holding takes: force of the spring, and what the sensor reads in free space."""
-
-    def __init__(self, m: Measurement, settings: TouchSettings) -> None:
-        self._settings = settings
-        self._p, self._rotvec = m.p.copy(), m.rotvec.copy()
-        self._since_s: float | None = None
-        self.load = np.zeros(6)
-        self.wrench = np.zeros(6)
-        self._count = 0
-
-    def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
-        """Wait for rest, then average."""
-        stiffness = stiff(self._settings)
-        if m.speed > 0.004:
-            self._since_s = None
-        elif self._since_s is None:
-            self._since_s = m.time_s
-        if self._since_s is not None and m.time_s - self._since_s > 0.05:
-            self.load += stiffness * np.concatenate((self._p - m.p, self._rotvec - m.rotvec))
-            self.wrench += np.concatenate((m.force, m.moment))
-            self._count += 1
-            if m.time_s - self._since_s > 0.05 + self._settings.tare_time_s:
-                self.load /= self._count
-                self.wrench /= self._count
-                self.felt = _nothing(m)
-        return Setpoint(self._p, self._rotvec, stiffness)
-
-
-def _nothing(m: Measurement) -> Felt:
-    return Felt(False, m.p, m.p, m.rotvec)
 
 
 class Relocaliser:
@@ -172,8 +88,7 @@ class Relocaliser:
             rng=np.random.default_rng(seed),
         )
         self._planner = TouchPlanner(geometry, settings, self._filter)
-        # A wrong belief about the tip moves the port, relative to it, by the turn of the tool times the error.
-        self._tip_sigma_m = math.sqrt(float(np.trace(tip.covariance[:3, :3])) / 3.0)
+        self._maker = EvidenceMaker(geometry, settings, port, tip)
         half = 0.5 * (geometry.engaged_m - geometry.rim_m)
         self._X_tip_middle = make_pose(np.eye(3), [0.0, 0.0, -half])
         self._half_m = half
@@ -192,6 +107,7 @@ class Relocaliser:
         self._peak_n, self._over = 0.0, 0
         self._touches = 0
         self._is_low, self._misses, self._retries = False, 0, 0
+        self._aligned_axes: set[str] = set()
         self._last_direction = np.array([0.0, 0.0, 1.0])
         self._side_to_align: str | None = None
         self._result: TouchResult | None = None
@@ -223,7 +139,7 @@ class Relocaliser:
         m = self._measure(observation)
         if self._start_s is None:
             self._start_s = m.time_s
-            self._motion = _Rest(m, self._settings)
+            self._motion = Rest(m, self._settings)
         if self._result is None:
             self._guard(m)
         assert self._motion is not None
@@ -284,7 +200,7 @@ class Relocaliser:
         assert self._start_s is not None
         force = math.sqrt(float(m.force @ m.force))
         # In the air it is inertia that is felt; what is run into ends a move there by itself.
-        if not isinstance(self._motion, (Travel, _Rest)):
+        if not isinstance(self._motion, (Travel, Rest)):
             self._peak_n = max(self._peak_n, force)
             self._over = self._over + 1 if force > settings.force_limit_n else 0
         if self._is_cancelled:
@@ -304,7 +220,7 @@ class Relocaliser:
         assert felt is not None
         if self._result is not None:
             return
-        if isinstance(motion, _Rest):
+        if isinstance(motion, Rest):
             self._load = motion.load
             self._tcp_bias = self._as_tcp(motion.wrench, observation)
             self._decide(m)
@@ -413,13 +329,13 @@ class Relocaliser:
         self._is_low = felt.is_contact or self.doing != "tap"
         if felt.is_contact:
             self._touches += 1
-            self._take(self._contact(motion))
+            self._take(self._contact(felt, motion.direction))
             self._last_direction = motion.direction
             if self.doing == "dip":
                 is_inside = self._is_dipped(action, felt.p, felt.rotvec)
                 self._todo = ["x", "y"] if is_inside else []
         else:
-            self._take(self._free(motion))
+            self._take(self._maker.free(felt, motion.direction, self._filter.aligned))
             if self.doing == "tap":
                 self._misses += 1
                 if self._misses >= _MOST_MISSES:
@@ -447,13 +363,13 @@ class Relocaliser:
         depth = float((X[:3, :3].T @ (felt.p - X[:3, 3]))[2])
         if felt.is_contact and depth < geometry.rim_m + 1.5e-3:
             self._touches += 1
-            contact = self._contact_of(felt.start, felt, X[:3, 2], is_wrench=True)
+            contact = self._contact(felt, X[:3, 2])
             # It gave way across while it went down: along a straight line it might have landed elsewhere.
             self._take(replace(contact, sigma_m=_SOFT_LANDING_M))
             self._is_low, self._last_direction = True, X[:3, 2]
             self._decide(m)
             return
-        tip = self._unloaded(felt)
+        tip = self._maker.unloaded(felt, self._X_tcp_comp)
         direction = self._port.X[:3, :3] @ X[:3, 2]
         self._take(FreeMove(tip, direction, _PRESSED_M, 1.5e-4))
         half = 0.5 * max(depth - geometry.rim_m, 1.0e-3)
@@ -487,10 +403,11 @@ class Relocaliser:
         assert felt is not None
         side = self.doing.split()[1]
         self._touches += 1
+        self._aligned_axes.add(side[1])
         axis, sign = "xy".index(side[1]), 1.0 if side[0] == "+" else -1.0
-        contact = self._contact_of(felt.start, felt, sign * self._frame()[:3, axis], is_wrench=True)
+        contact = self._contact(felt, sign * self._frame()[:3, axis])
         self._take(replace(contact, travel_m=_PRESSED_M))
-        self._take(self._flush(felt, side))
+        self._take(self._maker.flush(felt, side, self._frame(), self._half_m, self._X_tcp_comp))
         if self._is_sure(m) or self._is_used_up(m):
             return
         if not self._todo:
@@ -524,77 +441,8 @@ class Relocaliser:
         """Return the port as estimated, in the prior's frame, shape (4, 4)."""
         return self._filter.frame
 
-    def _unloaded(self, felt: Felt) -> Array:
-        X_prior_comp = make_pose(exp_so3(felt.rotvec), felt.p)
-        X_base_comp = self._port.X @ X_prior_comp
-        R = self._port.X[:3, :3]
-        X_base_tcp = X_base_comp @ invert_pose(self._X_tcp_comp)
-        X_base_tip = unloaded_tip(
-            X_base_tcp,
-            self._X_tcp_comp,
-            R @ felt.force,
-            R @ felt.moment,
-            stiffness=self._settings.grasp_stiffness,
-            rotation_stiffness=self._settings.grasp_rotation_stiffness,
-        )
-        return X_base_tip @ invert_pose(self._X_tcp_comp) @ self._tip.X
-
-    def _sigma(self, rotvec: Array) -> float:
-        turn = float(np.linalg.norm(rotvec - self._filter.aligned))
-        return math.hypot(self._settings.touch_sigma_m, turn * self._tip_sigma_m)
-
-    def _contact(self, motion: Guarded) -> Contact:
-        assert motion.felt is not None
-        return self._contact_of(motion.felt.start, motion.felt, motion.direction, is_wrench=True)
-
-    def _contact_of(self, start: Array, felt: Felt, direction: Array, *, is_wrench: bool) -> Contact:
-        R = self._port.X[:3, :3]
-        travel = max(float(direction @ (felt.p - start)), 1.0e-4)
-        # What was measured about the frame that was moved is wanted about the tip.
-        X_tip_comp = invert_pose(self._tip.X) @ self._X_tcp_comp
-        lever = exp_so3(felt.rotvec) @ X_tip_comp[:3, 3]
-        moment = felt.moment + np.cross(lever, felt.force)
-        return Contact(
-            X_base_tip=self._unloaded(felt),
-            direction=R @ direction,
-            travel_m=travel,
-            sigma_m=self._sigma(felt.rotvec),
-            force=R @ felt.force,
-            moment=R @ moment,
-            sigma_nm=self._settings.moment_sigma_nm if is_wrench else 0.0,
-        )
-
-    def _free(self, motion: Guarded) -> FreeMove:
-        assert motion.felt is not None
-        felt, direction = motion.felt, motion.direction
-        travel = max(float(direction @ (felt.p - felt.start)), 1.0e-4)
-        tip = self._port.X @ make_pose(exp_so3(felt.rotvec), felt.p)
-        return FreeMove(tip, self._port.X[:3, :3] @ direction, travel, max(self._sigma(felt.rotvec), 1.5e-4))
-
-    def _flush(self, felt: Felt, side: str) -> Flush:
-        plug, wall = self._geometry.faces[side]
-        axis, settings = "xy".index(side[1]), self._settings
-        R = self._frame()[:3, :3]
-        force, moment = R.T @ felt.force, R.T @ felt.moment
-        push = max(abs(float(force[axis])), 1.0e-3)
-        front = self._geometry.front
-        wide = 0.5 * float(front[3] - front[2] if axis == 0 else front[1] - front[0])
-
-        def sigma(moment_nm: float, half_m: float) -> float:
-            # Faces lie on each other when the push acts between their ends; at an end one is still open.
-            at_end = abs(moment_nm) / (push * half_m)
-            return settings.flush_sigma_rad if at_end < _FLUSH_SHARE else _OPEN_RAD
-
-        return Flush(
-            X_base_tip=self._unloaded(felt),
-            side=side,
-            plug_face_m=plug,
-            wall_face_m=wall,
-            half_length_m=self._half_m,
-            sigma_m=_NO_GAP_M,
-            sigma_yaw_rad=sigma(float(moment[2]), wide),
-            sigma_tilt_rad=1.4 * sigma(float(moment[1 - axis]), self._half_m),
-        )
+    def _contact(self, felt: Felt, direction: Array) -> Contact:
+        return self._maker.contact(felt, direction, self._filter.aligned, self._X_tcp_comp)
 
     def _take(self, evidence: Evidence) -> None:
         log = self._filter.add(evidence)
@@ -608,6 +456,8 @@ class Relocaliser:
     def _is_sure(self, m: Measurement) -> bool:
         sigma = np.sqrt(np.diag(self._filter.estimate(m.time_s).covariance))
         settings = self._settings
+        if {side[1] for side in self._geometry.faces} - self._aligned_axes:
+            return False  # the turns have not been felt yet, whatever the filter makes of the rest
         if sigma[:3].max() > settings.position_goal_m or sigma[3:].max() > settings.rotation_goal_rad:
             return False
         if self._filter.misfits() and self._retries < _MOST_RETRIES:
