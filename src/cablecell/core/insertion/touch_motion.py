@@ -181,15 +181,12 @@ class Guarded(Motion):
         direction: Array,
         limit_m: float,
         settings: TouchSettings,
-        *,
-        speed: float | None = None,
-        stiffness: Array | None = None,
     ) -> None:
         self._settings = settings
         self._start, self.direction, self._limit_m = start, direction, limit_m
         self._begun = m.p.copy()
-        self._speed = settings.guarded_speed if speed is None else speed
-        self._stiffness = firm(settings, direction) if stiffness is None else stiffness
+        self._speed = settings.guarded_speed
+        self._stiffness = firm(settings, direction)
         axis = int(np.argmax(np.abs(direction)))
         # Softer the way it goes: until the touch is noticed, spring and damper push on.
         self._soft = self._stiffness.copy()
