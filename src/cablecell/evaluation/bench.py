@@ -35,6 +35,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
+    "contact": (
+        "cablecell.evaluation.bench_contact:run",
+        "contact found in motion: delay, false alarms, kinds of contact",
+    ),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
@@ -52,6 +56,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "sim": ("cablecell.evaluation.bench_sim:run", "speed and repeatability of the simulated machine"),
     "startup": ("cablecell.evaluation.bench_startup:run", "import, bring-up and memory of the link nodes"),
     "timing": ("cablecell.evaluation.bench_motion:run_timing", "jerk-limited timing of joint paths and lines"),
+    "touch": ("cablecell.evaluation.bench_touch:run", "a port 5 mm off, found by touching it alone"),
     "tf2": ("cablecell.evaluation.bench_tf2:run", "transform lookups and the cost of a 500 Hz listener"),
 }
 

@@ -1,0 +1,1 @@
+"""Where a port is, found by touching it: contact geometry, evidence of touches, a particle filter and its plans."""
