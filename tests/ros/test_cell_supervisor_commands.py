@@ -167,7 +167,7 @@ def test_a_job_that_waits_can_be_cancelled_by_who_asked_for_it(cell):
 def test_no_job_runs_in_maintenance(cell):
     answer = cell.ask(mode=int(Mode.MAINTENANCE))
     assert (answer.error_code, answer.mode) == (0, Mode.MAINTENANCE)
-    assert cell.running.states[-1].mode == CellState.MODE_MAINTENANCE
+    wait_until(lambda: cell.running.states[-1].mode == CellState.MODE_MAINTENANCE, what="the mode to be said")
     result = run_job(cell.client, "trial_1")
     assert result.error_code == 622
     assert not cell.partners.calls
@@ -203,7 +203,7 @@ def test_the_same_from_a_terminal(cell):
     assert run("command", "hold") == (1, "", refused)
     assert run("mode", "Maintenance") == (0, "IDLE, mode MAINTENANCE\n", "")
     assert run("mode", "production", "--reason", "repaired") == (0, "IDLE, mode PRODUCTION\n", "")
-    assert cell.running.states[-1].reason.endswith("(command line): repaired")
+    wait_until(lambda: cell.running.states[-1].reason.endswith("(command line): repaired"), what="who asked, and why")
     assert run("command", "stop") == (0, "STOPPED, mode PRODUCTION\n", "")
     assert run("command", "reset") == (0, "IDLE, mode PRODUCTION\n", "")
     code, _, said = run("command", "halt")

@@ -75,7 +75,7 @@ class Partners:
     def reset(self):
         """Do well again, and forget what was asked."""
         self.calls, self.stops, self.clears, self.attempts = [], 0, 0, 1
-        self.stays_stopped, self.begun = False, []
+        self.stays_stopped, self.begun, self.waits_for = False, [], 0
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
 
     def _set_layout(self, request, response):
@@ -111,9 +111,14 @@ class Partners:
 
         def accept(goal):
             self.begun.append(name)
+            does_wait = len(self.begun) == self.waits_for
 
             def later():
-                while self.waits_for_cancel and not goal.is_cancel_requested and not self._ending.wait(0.01):
+                while (
+                    (self.waits_for_cancel or does_wait)
+                    and not goal.is_cancel_requested
+                    and not self._ending.wait(0.01)
+                ):
                     pass
                 goal.execute()
 

@@ -142,6 +142,7 @@ def _run(demo: _Demo) -> int:
         f"trial:={demo.names[0]}",
         f"seed:={demo.options.seed}",
         f"recording:={demo.folder.recording}",
+        f"ledger:={demo.folder.ledger}",
     ]
     schedule_s = GENTLE_S
     cell = CellProcess(words, demo.folder.log)

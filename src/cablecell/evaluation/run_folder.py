@@ -30,6 +30,11 @@ class RunFolder:
         return self.path / "recording.mcap"
 
     @property
+    def ledger(self) -> Path:
+        """Jobs, insertions, states and commands, SQLite."""
+        return self.path / "ledger.db"
+
+    @property
     def report(self) -> Path:
         """The report, one HTML file."""
         return self.path / "report.html"

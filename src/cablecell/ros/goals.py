@@ -48,10 +48,12 @@ class RemoteError(SupervisionError):
 
     Attributes:
         attempts: How often that node tried; 0 where its answer does not say.
+        answer: The answer itself, with what was measured; None where it was not kept.
     """
 
     code = 607
     attempts = 0
+    answer: Any = None
 
     @classmethod
     def of(cls, answer: Any) -> RemoteError:
@@ -59,6 +61,7 @@ class RemoteError(SupervisionError):
         error = cls(answer.error_msg)
         error.__dict__["code"] = int(answer.error_code)
         error.attempts = int(getattr(answer, "attempts", 0))
+        error.answer = answer
         return error
 
 

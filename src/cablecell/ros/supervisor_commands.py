@@ -20,6 +20,8 @@ from cablecell.ros.supervisor_state import CellStateTeller
 _CLEAR_S = 5.0
 """Longest time the arm takes to leave its stop, s."""
 
+_NOTHING = "nothing"
+
 
 class NothingToStartError(SupervisionError):
     """Start was commanded, and no job is waiting; nothing was changed."""
@@ -46,6 +48,7 @@ class CommandDesk:
         is_job_running: Callable[[], bool],
         lost: Callable[[], LostNode | None],
         holder: Callable[[], str],
+        note: Callable[[str, str, str, WorkcellError | None], None],
     ) -> None:
         """Create the service.
 
@@ -57,7 +60,9 @@ class CommandDesk:
             is_job_running: Whether a job is there to see to its end itself.
             lost: The node that was lost, if one was.
             holder: Who has the arm; empty for nobody.
+            note: Keeps who asked, what, why, and why it was refused, or None.
         """
+        self._note = note
         self._node, self._cell = node, cell
         self._stop_arm, self._is_up, self._is_job_running = stop_arm, is_up, is_job_running
         self._lost, self._holder = lost, holder
@@ -75,8 +80,12 @@ class CommandDesk:
             self._do(request)
         except WorkcellError as refused:
             error = refused
-            who = request.requester or "somebody"
-            self._node.get_logger().warning(f"{who} is refused, code {refused.code}: {refused}")
+        is_question = not request.requester and _name(request) == _NOTHING  # only the state is asked for
+        if not is_question:
+            if error is not None:
+                who = request.requester or "somebody"
+                self._node.get_logger().warning(f"{who} is refused, code {error.code}: {error}")
+            self._note(request.requester, _name(request), request.reason, error)
         response.state, response.mode = int(self._cell.state), int(self._cell.mode)
         return fill_result(response, error)
 
@@ -134,3 +143,12 @@ class CommandDesk:
             self._cell.complete(State.CLEARING, reason)
         else:
             self._cell.abort(f"the arm stays stopped: {answer.message}", SupervisionError.code)
+
+
+def _name(request: Any) -> str:
+    """Return what a request asks for, as it is kept."""
+    names = {int(command): command.name.lower() for command in Command}
+    modes = {int(mode): f"mode {mode.name.lower()}" for mode in Mode}
+    command = names.get(request.command, f"command {request.command}") if request.command else ""
+    mode = modes.get(request.mode, f"mode {request.mode}") if request.mode else ""
+    return " and ".join(part for part in (command, mode) if part) or _NOTHING

@@ -16,8 +16,10 @@ from cablecell.core.errors import CancelledError, SupervisionError, WorkcellErro
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.jobs import Job, Recipe, Step
 from cablecell.core.supervision.packml import Command, IllegalCommandError, IllegalModeError, Mode, State
+from cablecell.records.ledger import LedgerError
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import RemoteError, RunningGoal, call, run_action
+from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_state import CellStateTeller
 
 ANSWER_S = 10.0
@@ -54,6 +56,7 @@ class JobRunner:
         require_ready: Callable[[], None],
         say_status: Callable[[Any], None],
         say_plug: Callable[[HeldPlug | None], None],
+        ledger: LedgerWriter,
     ) -> None:
         """Create the clients.
 
@@ -65,10 +68,11 @@ class JobRunner:
             require_ready: Raises a typed error when no job can begin, or go on.
             say_status: Publishes a `JobStatus`.
             say_plug: Tells everybody which plug is held now.
+            ledger: Where jobs and insertions are kept.
         """
         self._node, self._cell, self._knowledge = node, cell, knowledge
         self._find_recipe, self._require_ready = find_recipe, require_ready
-        self._say_status, self._say_plug = say_status, say_plug
+        self._say_status, self._say_plug, self._ledger = say_status, say_plug, ledger
         self.is_running = False
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [node.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
@@ -98,16 +102,22 @@ class JobRunner:
             )
         job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
         self._cell.job_id, self.is_running = job.job_id, True
-        begun = False
+        is_begun = False
         try:
+            self._cell.require(Command.START)
+            done = self._ledger.begin_job(job)
+            # Where a command comes in between, the job stays in the ledger as one that can go on.
             self._cell.command(Command.START, f"recipe {recipe.name}")
-            begun = True
-            self._cell.complete(State.STARTING, f"recipe {recipe.name}")
-            self._do_steps(goal, job)
+            is_begun = True
+            self._cell.complete(State.STARTING, f"recipe {recipe.name}" + (f", {len(done)} steps done" if done else ""))
+            self._do_steps(goal, job, done)
+            self._ledger.end_job(job)
         except WorkcellError as error:
             job.fail(error, is_cancelled=isinstance(error, (CancelledError, JobEndedError)))
+            if is_begun and not isinstance(error, LedgerError):
+                self._ledger.end_job(job)
             self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
-            if begun:
+            if is_begun:
                 self._leave(f"job {job.job_id} ended: {error}", error.code)
             raise
         else:
@@ -121,8 +131,11 @@ class JobRunner:
 
     # Steps ---------------------------------------------------------------------------------------------------
 
-    def _do_steps(self, goal: RunningGoal, job: Job) -> None:
+    def _do_steps(self, goal: RunningGoal, job: Job, done: frozenset[str]) -> None:
         for step in job.recipe.steps:
+            if step.name in done:
+                job.end_step()
+                continue
             self._pause_where_asked(goal, job)
             job.begin_step(step)
             self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
@@ -210,7 +223,7 @@ class JobRunner:
             time_limit=Duration(seconds=step.observe.time_limit_s).to_msg(),
         )
         while True:
-            run_action(self._node, self._observe, "observe", look, step.observe.time_limit_s + ANSWER_S, check)
+            seen = run_action(self._node, self._observe, "observe", look, step.observe.time_limit_s + ANSWER_S, check)
             # What was seen before a pause may have been moved in it.
             if not self._pause_where_asked(goal, job):
                 break
@@ -229,8 +242,11 @@ class JobRunner:
         )
         # The limit of the recipe is for one attempt from staging on; the way there comes on top.
         longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
+        estimate = next((found for found in seen.ports.ports if found.port_name == port), None)
+        number = self._ledger.begin_insertion(job, step, insert, estimate)
         # From the feedback, because a step that is cancelled or loses its node has no result.
         begun: list[int] = [0]
+        done, failure = None, None
         try:
             done = run_action(
                 self._node,
@@ -242,11 +258,13 @@ class JobRunner:
                 lambda feedback: begun.append(int(feedback.phase.attempt)),
             )
             begun.append(int(done.attempts))
-        except RemoteError as error:
-            begun.append(error.attempts)
+        except WorkcellError as error:
+            failure = error
+            begun.append(int(getattr(error, "attempts", 0)))
             raise
         finally:
             job.count_attempts(max(begun))
+            self._ledger.end_insertion(number, done, failure)
 
     # Saying it -----------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ class CellStateTeller:
         stamp: Callable[[], Any],
         is_manual: Callable[[], bool],
         log: Callable[[str], object],
+        note: Callable[[Any], object] | None = None,
     ) -> None:
         """Begin stopped, and say so.
 
@@ -32,7 +33,9 @@ class CellStateTeller:
             stamp: Returns the time as a message.
             is_manual: Whether a person has the arm.
             log: Takes a line for every state.
+            note: Keeps every message for good, after it was published.
         """
+        self._note = note
         self._publish, self._stamp, self._is_manual, self._log = publish, stamp, is_manual, log
         self._changed = threading.Condition()
         self._machine = PackmlMachine()
@@ -55,6 +58,14 @@ class CellStateTeller:
     def reason(self) -> str:
         """Why the cell is where it is."""
         return self._reason
+
+    def require(self, command: Command) -> None:
+        """Do nothing where a PackML command is allowed.
+
+        Raises:
+            IllegalCommandError: The state does not allow it (code 621).
+        """
+        self._machine.require(command)
 
     def command(self, command: Command, reason: str, cause_code: int = 0) -> State:
         """Give a PackML command; return the state it leads to.
@@ -117,4 +128,6 @@ class CellStateTeller:
         self._reason = reason
         self._publish(message)
         self._log(f"{self.state.name}: {reason}")
+        if self._note is not None:
+            self._note(message)
         self._changed.notify_all()

@@ -107,9 +107,7 @@ def choose_views(rig: ExpectedRig, candidates: Sequence[Matrix], count: int) -> 
     """
     still = RigState(rig.X_base_target, rig.mounts, rig.lenses, np.zeros((1, 6)))
     predicted = {number: rig.predict(X) for number, X in enumerate(candidates)}
-    told = {
-        number: normal_equations(still, [view], rig.noise).H for number, view in predicted.items() if view.corners
-    }
+    told = {number: normal_equations(still, [view], rig.noise).H for number, view in predicted.items() if view.corners}
     weights, information = _weights(still), np.diag(1.0 / _prior(still) ** 2)
     chosen: list[int] = []
     for _ in range(min(count, len(candidates))):

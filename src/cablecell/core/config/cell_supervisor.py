@@ -21,6 +21,7 @@ class CellSupervisorParameters(ParameterSchema):
     trials_file: str = parameter("", "File of layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout in the cell before the first job.")
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
+    ledger_file: str = parameter("", "File in which jobs, insertions, states and commands are kept; empty keeps none.")
     appear_limit_s: float = parameter(30.0, "Longest time until a node answers.", unit="s", minimum=1.0, maximum=600.0)
     transition_limit_s: float = parameter(
         40.0, "Longest time of one transition of a node.", unit="s", minimum=1.0, maximum=600.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated
@@ -61,6 +63,16 @@ class Recipe(DocumentSchema):
         if twice is not None:
             raise ValueError(f"step name '{twice}' is used more than once")
         return steps
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """Return all of a recipe, defaults filled in, as JSON; two files that mean the same have the same text."""
+    return json.dumps(recipe.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Return the SHA-256 of `recipe_text`."""
+    return hashlib.sha256(recipe_text(recipe).encode()).hexdigest()
 
 
 def parse_recipe(data: object, source: str) -> Recipe:

@@ -138,8 +138,8 @@ class PackmlMachine:
         """Commands that the state allows."""
         return tuple(command for command in Command if self.state in COMMANDS[command])
 
-    def command(self, command: Command) -> State:
-        """Give a command; return the state it leads to.
+    def require(self, command: Command) -> None:
+        """Do nothing where a command is allowed.
 
         Raises:
             IllegalCommandError: The state does not allow it (code 621).
@@ -153,6 +153,14 @@ class PackmlMachine:
                 value=command.name,
                 limit=names,
             )
+
+    def command(self, command: Command) -> State:
+        """Give a command; return the state it leads to.
+
+        Raises:
+            IllegalCommandError: The state does not allow it (code 621).
+        """
+        self.require(command)
         self._machine.trigger(command.name)
         return self.state
 

@@ -33,6 +33,7 @@ from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
 from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_jobs import JobRunner
+from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_recipes import RecipeBook
 from cablecell.ros.supervisor_state import CellStateTeller
@@ -78,6 +79,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.managed)
         self._stop_arm = self.create_client(Trigger, "stop")
+        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error)
         self._desk = ControlDesk(
             self,
             self._busy,
@@ -90,6 +92,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             lambda: self.get_clock().now().to_msg(),
             lambda: bool(self._desk.holder),
             self.get_logger().info,
+            self._ledger.note_state,
         )
         self._runner = JobRunner(
             self,
@@ -99,6 +102,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             require_ready=self._require_ready,
             say_status=self._jobs.publish,
             say_plug=self._say_plug,
+            ledger=self._ledger,
         )
         self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
         self._commands = CommandDesk(
@@ -109,6 +113,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             is_job_running=lambda: self._runner.is_running,
             lost=lambda: self._lost,
             holder=lambda: self._desk.holder,
+            note=self._ledger.note_command,
         )
         self._say_plug(held)
 
@@ -118,6 +123,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._desk.destroy()
         self._run_job.destroy()
         self._runner.destroy()
+        self._ledger.close()
         self.destroy_client(self._stop_arm)
         self._nodes.destroy()
         self.destroy_subscription(self._hearing)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import time
 from enum import IntEnum
 
 import typer
 
 from cablecell.core.supervision.packml import Command, Mode, State
 from cablecell.ros.verbs.command import VerbError, ends_well
+
+_REPEAT_S = 0.5
 
 
 @ends_well
@@ -61,10 +64,13 @@ def _ask(*, reason: str, timeout_s: float, command: int = 0, mode: int = 0) -> s
         request = PackmlCommand.Request(
             command=command, mode=mode, requester=f"{getpass.getuser()} (command line)", reason=reason
         )
-        future = client.call_async(request)
-        if not session.spin_until(future.done, timeout_s):
-            raise VerbError(f"the cell does not answer within {timeout_s:g} s")
-        answer = future.result()
+        # A server that has not yet discovered this client throws its answer away, and a command must not be sent twice:
+        # first something harmless, as often as it takes.
+        end_s = time.monotonic() + timeout_s
+        while not session.spin_until(client.call_async(PackmlCommand.Request()).done, _REPEAT_S):
+            if time.monotonic() > end_s:
+                raise VerbError(f"the cell does not answer within {timeout_s:g} s")
+        answer = session.result(client.call_async(request), "the cell", timeout_s)
     if answer.error_code:
         raise VerbError(f"refused, code {answer.error_code}: {answer.error_msg}")
     return f"{State(answer.state).name}, mode {Mode(answer.mode).name}"

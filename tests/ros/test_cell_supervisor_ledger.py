@@ -1,0 +1,87 @@
+"""What a supervisor keeps of its jobs, and how one goes on after the supervisor was killed in the middle of it."""
+
+import signal
+
+import pytest
+from cablecell_interfaces.action import RunJob
+from cablecell_interfaces.msg import CellState, JobStatus
+
+from cablecell.core.supervision.packml import State
+from cablecell.records.ledger import Ledger
+from cablecell.ros.action_client import MutualActionClient
+from tests.support.graph import GraphClient
+from tests.support.supervised import Partners, SupervisedNodes
+from tests.support.wait import wait_until
+
+
+@pytest.fixture
+def client():
+    with GraphClient() as graph:
+        yield graph
+
+
+@pytest.fixture
+def partners(client):
+    made = Partners(client)
+    yield made
+    made.close()
+
+
+def send(client, job_id, recipe="aic_sample"):
+    action = MutualActionClient(client.node, RunJob, "run_job")
+    assert action.wait_for_server(timeout_sec=60.0)
+    handle = client.wait_for(action.send_goal_async(RunJob.Goal(job_id=job_id, recipe=recipe)))
+    assert handle.accepted
+    return handle
+
+
+def result(client, handle):
+    return client.wait_for(handle.get_result_async(), timeout_s=40.0).result
+
+
+def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    first = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        first.wait_for(CellState.STATE_IDLE)
+        partners.waits_for = 4  # the second step's insertion does not end
+        send(client, "shift_7")
+        wait_until(lambda: len(partners.begun) == 4, what="the second insertion")
+        first.supervisor.send(signal.SIGKILL)
+        first.supervisor.wait()
+    finally:
+        first.close()
+    with Ledger(path, writes=False) as ledger:
+        assert [row["error_code"] for row in ledger.rows("insertions")] == [0, None]
+    partners.reset()
+    second = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        wait_until(lambda: "ready after" in second.supervisor.output, timeout_s=60.0, what="the cell to be up again")
+        done = result(client, send(client, "shift_7"))
+        assert (done.error_code, done.status.steps_succeeded) == (0, 3)
+        assert done.status.status == JobStatus.STATUS_SUCCEEDED
+        inserted = [what.port_name for name, what in partners.calls if name == "insert_connector"]
+        assert len(inserted) == 2, "the first step was done before"
+        assert result(client, send(client, "shift_7")).error_code == 642, "it has ended"
+    finally:
+        second.close()
+    with Ledger(path, writes=False) as ledger:
+        rows = ledger.rows("insertions")
+        ports = ["nic_card_mount_0/sfp_port_0", *["nic_card_mount_1/sfp_port_0"] * 2, "sc_port_1/sc_port_base"]
+        assert [row["port"] for row in rows] == ports
+        assert [row["error_code"] for row in rows] == [0, 641, 0, 0]
+        assert [row["status"] for row in ledger.rows("jobs")] == [JobStatus.STATUS_SUCCEEDED]
+        states = [State(row["state"]) for row in ledger.rows("states")]
+        assert states.count(State.EXECUTE) == 2
+        for before, after in zip(ledger.rows("states"), ledger.rows("states")[1:], strict=False):
+            assert after["previous"] in (before["state"], 0), "no state is missing in the log"
+
+
+def test_without_a_ledger_that_can_be_written_the_cell_does_not_come_up(client, tmp_path):
+    cell = SupervisedNodes(client, f"ledger_file:={tmp_path / 'nowhere' / 'ledger.db'}")
+    try:
+        assert cell.supervisor.wait(60.0) != 0
+        assert "640" in cell.supervisor.output
+        assert "nowhere" in cell.supervisor.output
+    finally:
+        cell.close()
