@@ -108,7 +108,7 @@ def summarise(rows: list[Row]) -> Summary:
     if measured:
         summary["change_error_median_m"] = percentile([row["change_error_m"] for row in measured], 0.5)
         summary["change_error_median_rad"] = percentile([row["change_error_rad"] for row in measured], 0.5)
-        summary["change_within_3_sigma_rate"] = float(np.mean([row["worst_sigmas"] < 3.5 for row in measured]))
+        summary["change_within_3_5_sigma_rate"] = float(np.mean([row["worst_sigmas"] < 3.5 for row in measured]))
     return summary
 
 
