@@ -29,7 +29,7 @@ _MOST_ENGAGED_M = 0.010
 class TouchGeometryError(WorkcellError):
     """A connector has no geometry that can be relocalised by touch; nothing was moved."""
 
-    code = 540
+    code = 541
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def touch_geometry(connector: Connector) -> TouchGeometry:
     """Return the geometry of a connector.
 
     Raises:
-        TouchGeometryError: The connector is round: it has no faces to align with (code 540).
+        TouchGeometryError: The connector is round: it has no faces to align with (code 541).
     """
     if connector.round_fit is not None:
         raise TouchGeometryError(
