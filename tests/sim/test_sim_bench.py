@@ -56,6 +56,10 @@ def test_a_soak_compares_its_end_with_its_beginning(tmp_path):
     # From the window after the warm-up, 10 to 19, to the last one, 90 to 99.
     assert summarise_soak(worse)["soak_drift"] == pytest.approx(1.945 / 1.145 - 1.0)
     assert summarise_soak(worse)["soak_memory_growth"] == pytest.approx(1.945 / 1.145 - 1.0)
+    # One that was given up before it began counts, and costs nothing.
+    given_up = [*steady[:-1], {**steady[-1], "outcome": "PlanningError", "simulated_s": 0.0}]
+    assert summarise_soak(given_up)["soak_seated"] == 99.0
+    assert summarise_soak(given_up)["soak_drift"] == 0.0
 
 
 def test_a_recorded_insertion_earns_a_high_score():

@@ -130,6 +130,21 @@ def test_a_path_of_one_point_takes_no_time() -> None:
     assert trajectory.sample_every(0.01)[1].shape == (1, 6)
 
 
+@pytest.mark.parametrize("duration_s", [1e-7, 0.0004, 0.009, 0.01, 0.6200009, 0.62 + 1e-9, 0.62 - 1e-9, 0.6209, 0.6211])
+def test_samples_are_never_so_near_that_a_follower_refuses_them(duration_s: float) -> None:
+    zeros = np.zeros((2, 6))
+    q = np.stack([motion.HOME, motion.HOME + 1e-9])
+    trajectory = Trajectory(ARM_JOINT_NAMES, np.array([0.0, duration_s]), q, zeros, zeros)
+    times, samples, _, _ = trajectory.sample_every(0.01)
+    steps = np.diff(times)
+    assert (times[0], times[-1]) == (0.0, duration_s)
+    np.testing.assert_array_equal(samples[-1], trajectory.goal)
+    if duration_s > 0.001:
+        assert steps.min() >= 0.1 * 0.01 - 1e-12 or len(steps) == 1
+    assert steps.max() <= 1.1 * 0.01 + 1e-12
+    np.testing.assert_allclose(steps[:-1], 0.01, atol=1e-12)
+
+
 def test_slower_is_longer() -> None:
     path = [motion.HOME, motion.HOME + 1.0]
     full = time_joint_path(path, motion.LIMITS, ARM_JOINT_NAMES).duration_s

@@ -111,7 +111,9 @@ def summarise_soak(rows: Sequence[Row]) -> dict[str, float]:
     window = max(1, round(WINDOW * n))
     warm = min(round(WARM_UP * n), n - window)
     first, last = rows[warm : warm + window], rows[n - window :]
-    cost = [float(np.median([row["cpu_s"] / row["simulated_s"] for row in part])) for part in (first, last)]
+    # An insertion that was given up before it began took no simulated time; it is among those not seated.
+    ran = [[row for row in part if row["simulated_s"] > 0.0] for part in (first, last)]
+    cost = [float(np.median([row["cpu_s"] / row["simulated_s"] for row in part])) for part in ran]
     memory = [float(np.median([row["rss_bytes"] for row in part])) for part in (first, last)]
     return {
         "soak_n": float(n),

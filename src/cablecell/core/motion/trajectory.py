@@ -145,8 +145,11 @@ class Trajectory:
         return q, dq, ddq
 
     def sample_every(self, period_s: float) -> tuple[Array, Array, Array, Array]:
-        """Return (times, q, dq, ddq) at a fixed period and at the end."""
-        count = int(np.ceil(self.duration_s / period_s - 1e-9))
+        """Return (times, q, dq, ddq) at a fixed period and at the end; the last period is up to a tenth longer.
+
+        So the last two samples are never so near to each other that whoever follows them takes them for one time.
+        """
+        count = max(int(np.ceil(self.duration_s / period_s - 0.1)), int(self.duration_s > 0.0))
         times = np.append(period_s * np.arange(count), self.duration_s)
         return (times, *self.sample_at(times))
 
