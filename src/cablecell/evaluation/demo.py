@@ -49,6 +49,9 @@ TABLE_WIDTH = 140
 OVERTIME_S = 10.0
 """Beyond a task's own limit the demo waits this long before it cancels the job."""
 
+OWN_LAUNCH_FILE = "demo.launch.xml"
+"""Of the cell; it keeps a ledger beside the recording."""
+
 
 @dataclass(frozen=True)
 class DemoOptions:
@@ -70,7 +73,7 @@ class DemoOptions:
     runs: Path = Path("runs")
     json_file: Path | None = None
     is_headless: bool = False
-    launch_file: str = "demo.launch.xml"
+    launch_file: str = OWN_LAUNCH_FILE
 
 
 @dataclass
@@ -142,8 +145,9 @@ def _run(demo: _Demo) -> int:
         f"trial:={demo.names[0]}",
         f"seed:={demo.options.seed}",
         f"recording:={demo.folder.recording}",
-        f"ledger:={demo.folder.ledger}",
     ]
+    if words[0] == OWN_LAUNCH_FILE:  # another one need not know the argument
+        words.append(f"ledger:={demo.folder.ledger}")
     schedule_s = GENTLE_S
     cell = CellProcess(words, demo.folder.log)
     try:
