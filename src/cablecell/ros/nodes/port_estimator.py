@@ -35,6 +35,7 @@ from cablecell.core.perception.detection import Corners, find_corners
 from cablecell.core.perception.edge_kernels import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.core.perception.plug_kernels import warm_up as warm_up_plug
 from cablecell.core.perception.stream_health import StreamFault
 from cablecell.core.perception.stream_order import find_swapped
 from cablecell.ports import Region
@@ -108,6 +109,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         )
         self._patches = build_patches(load_fiducials())
         warm_up()
+        warm_up_plug()
         self._connectors = load_connectors()
         self._watch = StreamWatch(settings.cameras, self._now_s, self._report_fault, _stream_limits(settings))
         self._set_board(settings.layout)
