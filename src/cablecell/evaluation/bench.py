@@ -53,6 +53,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_planning:run_planning",
         "collision-free motions, a committed set of problems",
     ),
+    "plugtouch": (
+        "cablecell.evaluation.bench_plug_touch:run",
+        "the tip of a plug that no camera sees, found by touching a block",
+    ),
     "sim": ("cablecell.evaluation.bench_sim:run", "speed and repeatability of the simulated machine"),
     "startup": ("cablecell.evaluation.bench_startup:run", "import, bring-up and memory of the link nodes"),
     "timing": ("cablecell.evaluation.bench_motion:run_timing", "jerk-limited timing of joint paths and lines"),

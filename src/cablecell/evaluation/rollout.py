@@ -47,6 +47,7 @@ from cablecell.evaluation.scoring import score_trial, time_over_force
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SavedMachine, SimulatedMachine
+from cablecell.simulation.scene import Scene
 
 Array = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ class Rollout:
         self._dt_s = 1.0 / self._control.rate_hz
         self._rng = np.random.default_rng([seed, 20_000])
         self._board = trial.scene.task_board
-        scene = load_scene(trial, connectors, fixture)
+        scene = self._make_scene(trial, connectors, fixture)
         self._fixture = fixture
         self.machine = SimulatedMachine(scene, self._settings, seed=seed, home=home)
         self.machine.connect()
@@ -197,6 +198,10 @@ class Rollout:
         # The model of the arm only remembers its last answer.
         shared: dict[str, object] = {"arm_model": self._arm, "robot_model": robot}
         return anchors, {**shared, "pin_model": robot.pin_model, "pin_data": robot.pin_data}
+
+    def _make_scene(self, trial: Trial, connectors: Mapping[str, Connector], fixture: BenchFixture | None) -> Scene:
+        """Return what is simulated; a run that needs more in it adds that here."""
+        return load_scene(trial, connectors, fixture)
 
     # Estimates -----------------------------------------------------------------------------------------------
 
