@@ -140,6 +140,21 @@ def test_one_camera_is_not_enough():
     assert "in 1 cameras, at least 4 in 2 are needed" in answer.message
 
 
+@pytest.mark.parametrize(("shown_m", "is_answered"), [(0.02, True), (0.0025, False)])
+def test_a_nose_that_hardly_shows_is_not_measured(shown_m, is_answered):
+    """A screen hides all of the plug but its tip: of a few millimetres too much else looks the same."""
+    seen = images(X_TCP_TIP)
+    for name, taken in seen.items():
+        X = invert_pose(MOUNTS[name]) @ X_TCP_TIP
+        sides = [[x, y, -z] for x in (-0.008, 0.008) for y in (0.006, -0.006) for z in (shown_m, 0.1)]
+        screen = transform_point(X, np.array(sides))
+        seen[name] = PlugImages(taken.frames, screen, SIZE)
+    answer = see_plug(nominal_plug(X_TCP_TIP, board_state(), SETTINGS), BODY, seen)
+    assert isinstance(answer, NoEstimate) != is_answered
+    if not is_answered:
+        assert answer.reason is Reason.TOO_FEW_CORNERS
+
+
 @pytest.mark.parametrize("apart_m", [0.0015, 0.003])
 def test_two_equally_good_places_are_not_answered_confidently(apart_m):
     """Left and right camera see the plug at two places: there is no answer, or its covariance holds both."""

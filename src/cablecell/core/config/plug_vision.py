@@ -52,6 +52,13 @@ class PlugVisionSettings(ParameterSchema):
     )
     min_edges: int = parameter(4, "Fewest different edges over all cameras.", minimum=3, maximum=100)
     min_cameras: int = parameter(2, "Fewest cameras that see edges of the plug.", minimum=1, maximum=10)
+    min_samples: int = parameter(
+        40,
+        "Fewest samples of edges found where the plug would have them, over all cameras: of a nose that hardly shows, "
+        "the rim of the palm and what is behind it fit as well.",
+        minimum=6,
+        maximum=10_000,
+    )
     min_inlier_share: float = parameter(
         0.5, "Smallest share of edge samples found where the plug would have them.", minimum=0.05, maximum=1.0
     )

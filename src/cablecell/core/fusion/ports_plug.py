@@ -343,6 +343,12 @@ def _judge(
             f"{edges} edges of the plug in {len(useful)} cameras, at least {settings.min_edges} in "
             f"{settings.min_cameras} are needed",
         )
+    fitting = round(sum(edge.inlier_share * edge.asked for edge in useful))
+    if fitting < settings.min_samples:
+        return NoEstimate(
+            Reason.TOO_FEW_CORNERS,
+            f"{fitting} samples of edges are where the plug would have them, at least {settings.min_samples} are needed",
+        )
     share = float(np.average([edge.inlier_share for edge in useful], weights=[edge.samples for edge in useful]))
     if share < settings.min_inlier_share:
         return NoEstimate(
