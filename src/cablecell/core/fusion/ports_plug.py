@@ -347,7 +347,7 @@ def _judge(
     if fitting < settings.min_samples:
         return NoEstimate(
             Reason.TOO_FEW_CORNERS,
-            f"{fitting} samples of edges are where the plug would have them, at least {settings.min_samples} are needed",
+            f"{fitting} samples are where the plug's edges would be, at least {settings.min_samples} are needed",
         )
     share = float(np.average([edge.inlier_share for edge in useful], weights=[edge.samples for edge in useful]))
     if share < settings.min_inlier_share:
