@@ -42,6 +42,9 @@ class PortVisionSettings(ParameterSchema):
     min_share: float = parameter(
         0.7, "Smallest share of points that are found of the port that shows best.", minimum=0.05, maximum=1.0
     )
+    min_clear_share: float = parameter(
+        0.5, "Likewise where the rest of the module tells its place clearly.", minimum=0.05, maximum=1.0
+    )
     min_port_share: float = parameter(
         0.45, "Smallest share of a port's points that are found; below, it is covered.", minimum=0.05, maximum=1.0
     )
@@ -63,6 +66,15 @@ class PortVisionSettings(ParameterSchema):
     )
     hold_per_misfit: float = parameter(
         0.4, "so much more for what is missing to an exact fit.", minimum=0.0, maximum=2.0
+    )
+    min_structure_points: int = parameter(
+        30, "Points on other edges of a module that tell two places apart.", minimum=4, maximum=1000
+    )
+    min_structure_lead: float = parameter(
+        0.25,
+        "How much better these must fit at one place than at the other to tell which is right, of 1.",
+        minimum=0.0,
+        maximum=1.0,
     )
     doubtful_fit: float = parameter(
         0.7, "A module that was found and fits worse is searched for again, of 1.", minimum=0.0, maximum=1.0
