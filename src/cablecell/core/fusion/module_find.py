@@ -69,7 +69,7 @@ class _Finder:
     def structure(self, state: BoardState, X_board_module: Matrix, shift: Matrix) -> float | None:
         """Return how the structure fits at a place, by what a shift would change; None where too little is in sight."""
         X = {name: optical_board(state, self._look.X_base_tcp, name) @ X_board_module for name in self._look.views}
-        found = structure_fit(self._design, self._look.views, X, shift)
+        found = structure_fit(self._design, self._look.views, X, shift, self._settings)
         return found.fit if found.asked >= self._settings.min_structure_points else None
 
     def rank(self, fit: _Fit) -> float:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.perception.edge_equations import edge_rows
 from cablecell.core.perception.edge_kernels import find
 from cablecell.core.perception.module_views import (
@@ -20,6 +21,7 @@ from cablecell.core.perception.module_views import (
     ModuleView,
     edges_in_sight,
     misfits,
+    noise_levels,
 )
 from cablecell.core.perception.modules import ModuleDesign
 from cablecell.core.perception.reprojection import project
@@ -28,7 +30,7 @@ Matrix = NDArray[np.float64]
 
 _MOST_POINTS = 160  # per camera
 _AROUND_PX = 220.0  # beside the rims; farther away other things are in sight
-_RANGE_PX, _BLUR_PX, _MIN_STRENGTH = 3.0, 0.9, 2.0
+_RANGE_PX, _BLUR_PX = 3.0, 0.9
 _TELLS_PX = 1.5
 """Edges that move by less across themselves look the same at both places."""
 
@@ -47,7 +49,11 @@ class StructureFit:
 
 
 def structure_fit(
-    design: ModuleDesign, views: Mapping[str, ModuleView], X_optical_module: Mapping[str, Matrix], shift: Matrix
+    design: ModuleDesign,
+    views: Mapping[str, ModuleView],
+    X_optical_module: Mapping[str, Matrix],
+    shift: Matrix,
+    settings: PortVisionSettings,
 ) -> StructureFit:
     """Return how the structure fits at a place, by the edges that tell it from the place a shift away.
 
@@ -56,6 +62,7 @@ def structure_fit(
         views: Images by camera.
         X_optical_module: The place, by camera, shape (4, 4).
         shift: To the other place, along the axes of the module, shape (3,), m.
+        settings: Which edges count.
     """
     asked, missed = 0, 0.0
     for camera, view in views.items():
@@ -76,8 +83,9 @@ def structure_fit(
         if cut is None:
             continue
         image, x, y = cut
+        strength = max(settings.min_strength, settings.strength_per_noise * noise_levels(image))
         smooth = np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), _BLUR_PX), dtype=np.float32)
-        found = find(smooth, float(x), float(y), pixels[tells], normals[tells], _RANGE_PX, _MIN_STRENGTH)
+        found = find(smooth, float(x), float(y), pixels[tells], normals[tells], _RANGE_PX, strength)
         asked += int(tells.sum())
         missed += float(misfits(found[:, 0]).sum())
     return StructureFit(asked, 1.0 - missed / (MOST_MISFIT * max(asked, 1)))

@@ -25,6 +25,8 @@ _ASIDE_PX = 1.2  # how far beside an edge the faces are looked for that meet in 
 _MARGIN_PX = 8.0  # kept from what hides the module and from the border of the image
 _PATCH_MARGIN_PX = 14
 _FIT_PX, MOST_MISFIT = 0.5, 9.0
+_MAD_TO_SIGMA = 1.4826
+_BENDS = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]).astype(np.float32)
 _BESIDE_PX = 2.5  # about the distance of neighbouring points on an edge
 
 
@@ -133,6 +135,7 @@ class ModulePatch:
         ahead = in_camera[:, 2] > 0.02
         cut = view.crop(pixels[ahead], margin_px + _PATCH_MARGIN_PX) if np.any(ahead) else None
         self._cut = cut
+        self._noise = 0.0 if cut is None else noise_levels(cut[0])
         self._smoothed: dict[float, NDArray[np.float32]] = {}
 
     def information(
@@ -175,7 +178,7 @@ class ModulePatch:
             np.ascontiguousarray(X_optical_module),
             self._view.frame.K,
             range_px,
-            settings.min_strength,
+            max(settings.min_strength, settings.strength_per_noise * self._noise),
             _BESIDE_PX,
             settings.sample_sigma_px,
             shared_px,
@@ -205,6 +208,12 @@ class ModulePatch:
             pixels = self._cut[0].astype(np.float32)
             self._smoothed[blur_px] = np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur_px), dtype=np.float32)
         return self._smoothed[blur_px]
+
+
+def noise_levels(image: NDArray[np.uint8]) -> float:
+    """Return the standard deviation of an image's noise, grey levels: of second differences, which edges are few of."""
+    bends = cv2.filter2D(image.astype(np.float32), -1, _BENDS)[1:-1, 1:-1]
+    return _MAD_TO_SIGMA * float(np.median(np.abs(bends))) / float(np.linalg.norm(_BENDS))
 
 
 def _none(asked: NDArray[np.intp]) -> Matrix:
