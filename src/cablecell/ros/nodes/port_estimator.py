@@ -32,7 +32,7 @@ from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.detection import Corners, find_corners
-from cablecell.core.perception.edge_kernels import warm_up
+from cablecell.core.perception.edge_equations import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.core.perception.stream_health import StreamFault
