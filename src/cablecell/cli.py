@@ -219,7 +219,9 @@ app.add_typer(ledger, name="ledger")
 @ledger.command(name="show")
 def ledger_show(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The ledger.")],
-    table: Annotated[str, typer.Option(help="jobs, insertions, states or commands.")] = "insertions",
+    table: Annotated[
+        str, typer.Option(help="jobs, insertions, states, commands, recoveries or quarantine.")
+    ] = "insertions",
     json: Annotated[bool, typer.Option("--json", help="Print all columns as JSON.")] = False,
 ) -> None:
     """Print the rows of a ledger, also while a cell writes it."""

@@ -22,6 +22,9 @@ class CellSupervisorParameters(ParameterSchema):
     layout: str = parameter("trial_1", "Layout in the cell before the first job.")
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
     ledger_file: str = parameter("", "File in which jobs, insertions, states and commands are kept; empty keeps none.")
+    asks_operator: bool = parameter(
+        False, "Hold a job, with a question, where only a person can help; otherwise it ends there."
+    )
     appear_limit_s: float = parameter(30.0, "Longest time until a node answers.", unit="s", minimum=1.0, maximum=600.0)
     transition_limit_s: float = parameter(
         40.0, "Longest time of one transition of a node.", unit="s", minimum=1.0, maximum=600.0

@@ -165,6 +165,12 @@ class Job:
         if self.succeeded == len(self.recipe.steps):
             self.status = Status.SUCCEEDED
 
+    def skip_step(self, error: WorkcellError) -> None:
+        """Leave the current step; the job goes on, and ends as failed with the first of such errors."""
+        self.failed += 1
+        self.current_step = ""
+        self.error = self.error or error
+
     def fail(self, error: WorkcellError, *, is_cancelled: bool = False) -> None:
         """End the job with the current step."""
         if self.current_step and not is_cancelled:

@@ -36,6 +36,7 @@ from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_recipes import RecipeBook
+from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
 
 _POLL_S = 0.01
@@ -94,6 +95,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
+        self._hands = RecoveryHands(self)
         self._runner = JobRunner(
             self,
             self._cell,
@@ -103,6 +105,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             say_status=self._jobs.publish,
             say_plug=self._say_plug,
             ledger=self._ledger,
+            hands=self._hands,
+            asks_operator=settings.asks_operator,
         )
         self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
         self._commands = CommandDesk(
@@ -123,6 +127,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._desk.destroy()
         self._run_job.destroy()
         self._runner.destroy()
+        self._hands.destroy()
         self._ledger.close()
         self.destroy_client(self._stop_arm)
         self._nodes.destroy()
