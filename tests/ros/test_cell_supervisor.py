@@ -130,3 +130,17 @@ def test_a_death_ends_the_running_job_with_its_reason(cell, client, partners):
     result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
     assert result.error_code == 608
     assert "link_monitor died" in result.error_msg
+
+
+def test_a_supervisor_that_did_not_run_for_too_long_aborts_its_job_and_can_be_cleared(cell, client, partners):
+    partners.waits_for_cancel = True
+    start_job(client, "trial_1")
+    wait_until(lambda: partners.calls, what="the job to begin")
+    cell.supervisor.send(signal.SIGSTOP)
+    stopped_s = time.monotonic()
+    wait_until(lambda: time.monotonic() > stopped_s + 0.7, what="the limit of 0.4 s to pass")
+    cell.supervisor.send(signal.SIGCONT)
+    aborted = cell.wait_for(CellState.STATE_ABORTED)
+    assert aborted.cause_code == 633
+    assert re.search(r"did not run for 0\.[6-9]\d s; the limit is 0\.4 s", aborted.reason)
+    wait_until(lambda: partners.stops, what="the arm to be told to stop")

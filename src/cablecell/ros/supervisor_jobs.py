@@ -84,6 +84,7 @@ class JobRunner:
         self._say_status, self._say_plug, self._ledger = say_status, say_plug, ledger
         self._hands, self._asks_operator, self._faults = hands, asks_operator, load_faults()
         self.is_running = False
+        self._interruption: WorkcellError | None = None
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [node.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._observe = node.action_client(Observe, "observe")
@@ -93,6 +94,10 @@ class JobRunner:
         """Take the clients away."""
         for client in self._set_layouts:
             self._node.destroy_client(client)
+
+    def interrupt(self, error: WorkcellError) -> None:
+        """End the attempt that is being made, where one is; the plan of the error says what comes after it."""
+        self._interruption = error
 
     def run(self, goal: RunningGoal) -> Any:
         """Run a job to its end, in a thread of its own; return the result of `run_job`.
@@ -161,11 +166,13 @@ class JobRunner:
         """Do one step, and again after what may be repaired; a step that is left does not end the job."""
 
         def attempt() -> None:
+            self._interruption = None  # what came in between has hurt nothing
             job.begin_step(step)
             self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
             self._do(goal, job, step)
 
         def begin(action: Action) -> None:
+            self._interruption = None
             self._check(goal)
             if action is not Action.RETRY:
                 self._report(goal, job, RunJob.Feedback.PHASE_RECOVERING)
@@ -214,6 +221,9 @@ class JobRunner:
                 value=self._cell.state.name,
             )
         goal.check()
+        error, self._interruption = self._interruption, None
+        if error is not None:
+            raise error
 
     def _pause_where_asked(self, goal: RunningGoal, job: Job, *, is_last: bool = False) -> bool:
         """Hold or suspend the job here if that was commanded, until it is taken back; return whether it was.

@@ -42,6 +42,20 @@ class CellSupervisorParameters(ParameterSchema):
     busy_timeout_s: float = parameter(
         30.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
     )
+    late_limit_s: float = parameter(
+        0.4,
+        "Longest time the watch may not run during a job; then the cell aborts.",
+        unit="s",
+        minimum=0.1,
+        maximum=10.0,
+    )
+    clock_jump_limit_s: float = parameter(
+        0.2,
+        "Most the wall clock may jump; then what was seen before is seen anew.",
+        unit="s",
+        minimum=0.01,
+        maximum=10.0,
+    )
     realtime_priority: int = parameter(
         5,
         "Real-time priority of the process while active, so that heartbeats are in time; 0 is none.",

@@ -23,6 +23,7 @@ from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.packml import Command, IllegalCommandError, State
+from cablecell.core.supervision.self_watch import SelfWatch, StarvedError
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.goals import GoalRunner, RunningGoal
@@ -143,8 +144,10 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self._cell.command(Command.CLEAR, "activated again")
             self._cell.complete(State.CLEARING, "activated again")
         self._cell.command(Command.RESET, "bringing up " + ", ".join(self.parameters.values.managed))
-        set_realtime_priority(self.parameters.values.realtime_priority)
-        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch", self.fail)
+        settings = self.parameters.values
+        set_realtime_priority(settings.realtime_priority)
+        self._self_watch = SelfWatch(jump_s=settings.clock_jump_limit_s, late_s=settings.late_limit_s)
+        self._watch = Periodic(1.0 / settings.heartbeat_rate_hz, self._tick, "watch", self.fail)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
@@ -241,6 +244,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.exit_code = self._end_code
         if not self._is_ready or self._winding_down_s is not None or self._lost is not None:
             return
+        self._look_at_itself(now_s)
         self._note_processes(now_s)
         lost = self._health.first_lost(now_s)
         if lost is not None:
@@ -254,6 +258,17 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         message.header.stamp = self.get_clock().now().to_msg()
         self._sequence += 1
         self._beats.publish(message)
+
+    def _look_at_itself(self, now_s: float) -> None:
+        wrong = self._self_watch.look(now_s, time.time())
+        if wrong is None or not self._runner.is_running:
+            return
+        self.get_logger().error(f"code {wrong.code}: {wrong}")
+        if isinstance(wrong, StarvedError):  # the arm has missed our heartbeat, and is stopped or about to be
+            self._stop_now()
+            self._cell.abort(str(wrong), wrong.code)
+        else:
+            self._runner.interrupt(wrong)
 
     def _abort(self, lost: LostNode) -> None:
         """Stop the arm, say why, and end soon. The heartbeat is silent from here on, which stops the arm as well."""
