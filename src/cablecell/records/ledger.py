@@ -117,12 +117,13 @@ class Ledger:
         with self.transaction() as db:
             known = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone()
             if known is None:
+                begun = (now_ns, status, job.follows)
                 db.execute(
-                    "INSERT INTO jobs (job_id, recipe, recipe_hash, recipe_text, software, begun_ns, status) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (job.job_id, job.recipe, job.recipe_hash, job.recipe_text, job.software, now_ns, status),
+                    "INSERT INTO jobs (job_id, recipe, recipe_hash, recipe_text, software, begun_ns, status, follows) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (job.job_id, job.recipe, job.recipe_hash, job.recipe_text, job.software, *begun),
                 )
-                return frozenset()
+                return _steps_done(db, job.job_id)
             if known["ended_ns"] is not None:
                 raise LedgerConflictError(
                     f"job {job.job_id} has ended; give the new one another name", value=job.job_id
@@ -139,8 +140,7 @@ class Ledger:
                 "WHERE job_id = ? AND ended_ns IS NULL",
                 (now_ns, _INTERRUPTED, job.job_id),
             )
-            done = db.execute("SELECT step FROM insertions WHERE job_id = ? AND error_code = 0", (job.job_id,))
-            return frozenset(row["step"] for row in done)
+            return _steps_done(db, job.job_id)
 
     def end_job(self, job_id: str, status: int, error_code: int, error_msg: str, now_ns: int) -> None:
         """Note how a job ended.
@@ -292,6 +292,16 @@ class Ledger:
         except (sqlite3.Error, OSError) as error:
             part.unlink(missing_ok=True)
             raise LedgerError(f"backup {target}: {error}", quantity="target", value=target) from error
+
+
+def _steps_done(db: sqlite3.Connection, job_id: str) -> frozenset[str]:
+    """Return the steps that were done in a job and in those it follows."""
+    rows = db.execute(
+        "WITH RECURSIVE chain (job_id) AS (VALUES (?) UNION SELECT jobs.follows FROM jobs JOIN chain USING (job_id)) "
+        "SELECT step FROM insertions WHERE job_id IN chain AND error_code = 0",
+        (job_id,),
+    )
+    return frozenset(row["step"] for row in rows)
 
 
 def check_ledger(path: Path) -> str:

@@ -15,6 +15,7 @@ class JobRecord:
         recipe_hash: Of the content of the recipe.
         recipe_text: The content.
         software: Version of the software.
+        follows: Job that failed and whose steps that were done are not done again; empty for none.
     """
 
     job_id: str
@@ -22,6 +23,7 @@ class JobRecord:
     recipe_hash: str
     recipe_text: str
     software: str
+    follows: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x43424C4C
 """Marks a database as a ledger."""
 
-TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine")
+TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine", "queue")
 """What can be read."""
 
 MIGRATIONS = (
@@ -61,6 +61,19 @@ MIGRATIONS = (
         BEGIN SELECT RAISE(ABORT, 'a quarantine is never changed'); END;
     CREATE TRIGGER quarantine_stays BEFORE DELETE ON quarantine
         BEGIN SELECT RAISE(ABORT, 'a quarantine is never deleted'); END;
+    """,
+    """
+    ALTER TABLE jobs ADD COLUMN follows TEXT NOT NULL DEFAULT '';
+    CREATE TABLE queue (
+        id INTEGER PRIMARY KEY, job_id TEXT NOT NULL UNIQUE, recipe TEXT NOT NULL, recipe_hash TEXT NOT NULL,
+        priority INTEGER NOT NULL, serials TEXT NOT NULL, follows TEXT NOT NULL, requester TEXT NOT NULL,
+        state TEXT NOT NULL
+            CHECK (state IN ('waiting', 'paused', 'running', 'cancelling', 'done', 'failed', 'cancelled')),
+        added_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL, error_code INTEGER NOT NULL DEFAULT 0,
+        error_msg TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    CREATE TRIGGER queue_stays BEFORE DELETE ON queue
+        BEGIN SELECT RAISE(ABORT, 'a job in the queue is cancelled, never deleted'); END;
     """,
 )
 """Each makes the schema of its version from that of the one before; those that were released are never changed."""

@@ -14,9 +14,10 @@ from rclpy.duration import Duration
 
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import load_faults
-from cablecell.core.errors import CancelledError, SupervisionError, WorkcellError
+from cablecell.core.errors import CancelledError, NotActiveError, SupervisionError, WorkcellError
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.faults import Action
+from cablecell.core.supervision.health import NodeLostError
 from cablecell.core.supervision.jobs import Job, Recipe, Step
 from cablecell.core.supervision.packml import Command, IllegalCommandError, IllegalModeError, Mode, State
 from cablecell.core.supervision.recovery import Deed, StepEnd, StepRecovery
@@ -24,6 +25,7 @@ from cablecell.records.ledger import LedgerError
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import RemoteError, RunningGoal, call, run_action
 from cablecell.ros.supervisor_ledger import LedgerWriter
+from cablecell.ros.supervisor_queue import QueuedGoal
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
 
@@ -99,8 +101,10 @@ class JobRunner:
         """End the attempt that is being made, where one is; the plan of the error says what comes after it."""
         self._interruption = error
 
-    def run(self, goal: RunningGoal) -> Any:
+    def run(self, goal: RunningGoal | QueuedGoal) -> Any:
         """Run a job to its end, in a thread of its own; return the result of `run_job`.
+
+        A job that ends because the cell does, or because the ledger cannot be written, stays open in the ledger.
 
         Raises:
             WorkcellError: The job could not begin, or a step failed, or it was ended; `goal.result` has the status.
@@ -116,6 +120,8 @@ class JobRunner:
                 limit=Mode.PRODUCTION.name,
             )
         job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
+        if isinstance(goal, QueuedGoal):
+            job.recipe, job.follows = goal.recipe_for_all(recipe), goal.job.follows
         self._cell.job_id, self.is_running = job.job_id, True
         is_begun = False
         try:
@@ -129,7 +135,7 @@ class JobRunner:
             self._ledger.end_job(job)
         except WorkcellError as error:
             job.fail(error, is_cancelled=isinstance(error, (CancelledError, JobEndedError)))
-            if is_begun and not isinstance(error, LedgerError):
+            if is_begun and not isinstance(error, (LedgerError, NodeLostError, NotActiveError)):
                 self._ledger.end_job(job)
             self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
             if is_begun:
@@ -146,7 +152,7 @@ class JobRunner:
 
     # Steps ---------------------------------------------------------------------------------------------------
 
-    def _do_steps(self, goal: RunningGoal, job: Job, done: frozenset[str]) -> None:
+    def _do_steps(self, goal: RunningGoal | QueuedGoal, job: Job, done: frozenset[str]) -> None:
         left = self._ledger.skipped_steps(job)
         for step in job.recipe.steps:
             if step.name in done:
@@ -162,7 +168,7 @@ class JobRunner:
         if job.error is not None:  # a step was left and flagged
             raise job.error
 
-    def _do_repaired(self, goal: RunningGoal, job: Job, step: Step) -> None:
+    def _do_repaired(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step) -> None:
         """Do one step, and again after what may be repaired; a step that is left does not end the job."""
 
         def attempt() -> None:
@@ -199,7 +205,7 @@ class JobRunner:
         if not isinstance(deed.cause, LedgerError):  # what could not be written is not to be written
             self._ledger.note_deed(job, step, deed)
 
-    def _hold(self, goal: RunningGoal, job: Job, error: WorkcellError, question: str) -> None:
+    def _hold(self, goal: RunningGoal | QueuedGoal, job: Job, error: WorkcellError, question: str) -> None:
         """Ask the operator and wait for `unhold`.
 
         Raises:
@@ -211,7 +217,7 @@ class JobRunner:
             self._cell.command(Command.HOLD, f"{question} ({error})", error.code)
         self._pause_where_asked(goal, job)
 
-    def _check(self, goal: RunningGoal) -> None:
+    def _check(self, goal: RunningGoal | QueuedGoal) -> None:
         """Raise when the job has to end at once; a pause and an early completion wait for a better moment."""
         self._require_ready()
         if self._cell.state in _ENDING:
@@ -225,7 +231,7 @@ class JobRunner:
         if error is not None:
             raise error
 
-    def _pause_where_asked(self, goal: RunningGoal, job: Job, *, is_last: bool = False) -> bool:
+    def _pause_where_asked(self, goal: RunningGoal | QueuedGoal, job: Job, *, is_last: bool = False) -> bool:
         """Hold or suspend the job here if that was commanded, until it is taken back; return whether it was.
 
         Raises:
@@ -272,7 +278,7 @@ class JobRunner:
             except IllegalCommandError:
                 continue  # somebody was faster; look again
 
-    def _do(self, goal: RunningGoal, job: Job, step: Step) -> None:
+    def _do(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step) -> None:
         """Do one step, and count its attempts whether or not it succeeds."""
 
         def check() -> None:
@@ -338,7 +344,7 @@ class JobRunner:
 
     # Saying it -----------------------------------------------------------------------------------------------
 
-    def _report(self, goal: RunningGoal, job: Job, phase: int) -> None:
+    def _report(self, goal: RunningGoal | QueuedGoal, job: Job, phase: int) -> None:
         status = self._status(job)
         self._say_status(status)
         goal.publish_feedback(RunJob.Feedback(phase=phase, status=status))

@@ -44,6 +44,11 @@ class LedgerWriter:
         self._ledger = Ledger(Path(file).expanduser()) if file else None
         self._complain = complain
 
+    @property
+    def file(self) -> Ledger | None:
+        """The ledger itself; None where nothing is kept."""
+        return self._ledger
+
     def close(self) -> None:
         """Close the ledger."""
         if self._ledger is not None:
@@ -88,7 +93,8 @@ class LedgerWriter:
         if self._ledger is None:
             return frozenset()
         recipe = job.recipe
-        record = JobRecord(job.job_id, recipe.name, recipe_hash(recipe), recipe_text(recipe), SOFTWARE)
+        digest = recipe_hash(recipe)
+        record = JobRecord(job.job_id, recipe.name, digest, recipe_text(recipe), SOFTWARE, job.follows)
         return self._ledger.begin_job(record, int(job.status), time.time_ns())
 
     def end_job(self, job: Job) -> None:

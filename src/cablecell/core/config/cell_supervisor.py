@@ -22,6 +22,9 @@ class CellSupervisorParameters(ParameterSchema):
     layout: str = parameter("trial_1", "Layout in the cell before the first job.")
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
     ledger_file: str = parameter("", "File in which jobs, insertions, states and commands are kept; empty keeps none.")
+    works_queue: bool = parameter(
+        False, "Take jobs out of the queue in the ledger whenever the cell is idle, also right after it came up."
+    )
     asks_operator: bool = parameter(
         False, "Hold a job, with a question, where only a person can help; otherwise it ends there."
     )

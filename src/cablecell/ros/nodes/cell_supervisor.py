@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import State as LifecycleState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import config_folder
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
@@ -36,7 +37,7 @@ from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_nodes import ManagedNodes
-from cablecell.ros.supervisor_recipes import RecipeBook
+from cablecell.ros.supervisor_queue import QueueWorker
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
 
@@ -147,12 +148,25 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         settings = self.parameters.values
         set_realtime_priority(settings.realtime_priority)
         self._self_watch = SelfWatch(jump_s=settings.clock_jump_limit_s, late_s=settings.late_limit_s)
+        self._queue = None
+        if settings.works_queue and self._ledger.file is not None:
+            self._queue = QueueWorker(
+                self._ledger.file,
+                self._cell,
+                self._busy,
+                is_ready=lambda: self._is_ready and self._lost is None,
+                require_free=self._desk.require_free,
+                run=self._runner.run,
+                log=self.get_logger().error,
+            )
         self._watch = Periodic(1.0 / settings.heartbeat_rate_hz, self._tick, "watch", self.fail)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
         """End the heartbeat, and take the nodes down when the supervisor itself stays."""
         self._watch.end()
+        if self._queue is not None:
+            self._queue.end()
         set_realtime_priority(0)
         was_ready, self._is_ready = self._is_ready, False
         if not self.is_closing:
