@@ -255,6 +255,26 @@ def ledger_restore(
 
 
 @app.command()
+def oee(
+    file: Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger; a cell may be writing it.")],
+    begin: Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601, UTC; the first row by default.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Likewise; the last row by default.")] = "",
+    planned: Annotated[
+        float,
+        typer.Option(metavar="S", min=0.0, help="Planned time of a part, s; 0: what a tenth of the good ones kept."),
+    ] = 0.0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write a shift report: .html, or .pdf.")] = "",
+) -> None:
+    """Print OEE and the other key figures of a shift, from the ledger alone; exit code 1 when it cannot be read."""
+    from cablecell.evaluation import shift_report
+
+    raise typer.Exit(
+        shift_report.run(Path(file), begin=begin, end=end, planned_s=planned or None, as_json=json, report=report)
+    )
+
+
+@app.command()
 def doctor(
     json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the findings as JSON.")] = "",
     graph: Annotated[bool, typer.Option(help="Also start two nodes and exchange messages.")] = True,
