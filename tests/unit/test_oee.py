@@ -121,7 +121,7 @@ def test_an_independent_script_derives_the_same(log, seed):
         cause = dice.choice([0, 0, 404, 591, 608])
         log.state(at_s, machine.state, cause, mode=1 + (dice.random() < 0.1), restart=restart)
         if machine.state is State.EXECUTE:
-            for _ in range(dice.randint(0, 3)):
+            for _ in range(dice.randint(2, 6)):
                 begin_s, at_s = at_s, at_s + dice.uniform(5.0, 30.0)
                 code = dice.choice([0, 0, 0, 404, 405])
                 log.insertion(f"s{parts}", begin_s, at_s, code, dice.randint(1, 2), ("sfp", "sc")[parts % 2])
