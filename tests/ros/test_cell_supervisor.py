@@ -72,16 +72,16 @@ def test_a_killed_node_stops_the_arm_is_named_and_ends_the_supervisor(cell, part
 
 
 def test_a_stopped_node_falls_silent_and_is_named(client, partners):
-    cell = SupervisedNodes(client, "busy_timeout_s:=0.6")
+    cell = SupervisedNodes(client)
     try:
         cell.wait_for(CellState.STATE_IDLE)
         cell.nodes["link_monitor"].send(signal.SIGSTOP)
         state = cell.wait_for(CellState.STATE_ABORTED, timeout_s=5.0)
         found = re.fullmatch(
-            r"node /link_monitor fell silent: no heartbeat for (\d\.\d+) s; the limit is 0.6 s", state.reason
+            r"node /link_monitor fell silent: no heartbeat for (\d\.\d+) s; the limit is 0.4 s", state.reason
         )
         assert found, state.reason
-        assert float(found[1]) >= 0.6
+        assert 0.4 <= float(found[1]) < 0.6, "long before the 30 s of a node that computes"
         assert cell.supervisor.wait() == 1
     finally:
         cell.nodes["link_monitor"].send(signal.SIGCONT)
@@ -108,7 +108,7 @@ def test_an_unknown_layout_ends_with_two(client):
         Process(BIN / "insertion_skill", "--ros-args", "-p", "attempts:=1") as skill,
         start_supervisor("nodes:=[insertion_skill]", "layout:=trial_9") as supervisor,
     ):
-        assert supervisor.wait() == 2
+        assert supervisor.wait() == 2, supervisor.output
         assert "code 930: layout 'trial_9' is not in the sample trials" in supervisor.output
         assert skill.is_running
 

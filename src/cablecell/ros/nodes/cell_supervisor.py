@@ -29,7 +29,7 @@ from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
-from cablecell.ros.heartbeat import Periodic, process_exists
+from cablecell.ros.heartbeat import Periodic, process_exists, process_sleeps
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
@@ -44,6 +44,8 @@ from cablecell.ros.supervisor_state import CellStateTeller
 _POLL_S = 0.01
 _NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
 """States in which nobody gets the arm."""
+_SILENT_S = 0.15
+"""Silence after which it is looked whether a node sleeps, s."""
 _LAST_WORDS_S = 0.5
 """Time for messages and results to leave before the process ends after a loss."""
 
@@ -260,6 +262,10 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return
         self._look_at_itself(now_s)
         self._note_processes(now_s)
+        for name in self._health.silent(now_s, _SILENT_S):
+            is_asleep = process_sleeps(self._senders[name]) if name in self._senders else None
+            if is_asleep is not None:
+                self._health.note_sleep(name, is_asleep, now_s)
         lost = self._health.first_lost(now_s)
         if lost is not None:
             self._abort(lost)
