@@ -257,7 +257,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             self._plug, grasp = None, self._grasp
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
-        self._estimator.focus(progress.ports if progress.goal.request.port_names else ())
+        request = progress.goal.request
+        self._estimator.focus(progress.ports if request.port_names and not request.look_for_all else ())
         collector = ViewCollector(self, self.parameters.values, self._watch)
         try:
             self._look_until_sure(progress, collector, check)
