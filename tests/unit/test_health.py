@@ -109,7 +109,7 @@ def test_a_silent_process_that_sleeps_hangs_unless_nobody_is_heard(health):
 
     times = [0.05 * k for k in range(1, 12)]
     lost = [live(now_s, ["/arm_controller"]) for now_s in times]
-    assert [round(now_s, 2) for now_s, found in zip(times, lost, strict=True) if found][0] == 0.45
+    assert next(round(now_s, 2) for now_s, found in zip(times, lost, strict=True) if found) == 0.45
     assert (lost[-1].name, lost[-1].limit_s) == ("/insertion_skill", LIMIT_S)
     health.begin(0.0)
     assert not any(live(now_s, []) for now_s in times), "it is the hearing that fails"
