@@ -143,6 +143,8 @@ class NightShift:
     def run(self, job_id: str, serials: list[str], injection: Injection | None, audit: Audit) -> Outcome:
         """Do a job, one step a serial, with at most one fault; return what became of it."""
         self._job, self._injection, self.audit, self.outcome = job_id, injection, audit, Outcome()
+        self._phase_begun.clear()
+        self.cell.findings.clear()
         self._ledger.begin_job(JobRecord(job_id, "night", "0" * 64, "{}", "stand-in"), Status.RUNNING, self.now_ns)
         self._command(Command.START, "job")
         self._complete(State.STARTING, "job")
@@ -161,6 +163,17 @@ class NightShift:
             self._command(Command.RESET, "next")
             self._complete(State.RESETTING, "next")
         return self.outcome
+
+    def be_helped(self) -> None:
+        """Let a person come, who finds nothing broken any more, and resets the cell."""
+        if self._machine.state is State.HELD:
+            self._command(Command.STOP, "the operator stops the job")
+            self._complete(State.STOPPING, "the operator stops the job")
+        elif self._machine.state is State.ABORTED:
+            self._command(Command.CLEAR, "the operator clears")
+            self._complete(State.CLEARING, "the operator clears")
+        self._command(Command.RESET, "the operator resets")
+        self._complete(State.RESETTING, "the operator resets")
 
     def _end(self, error: WorkcellError) -> None:
         if self._machine.state not in (State.ABORTED, State.HELD):

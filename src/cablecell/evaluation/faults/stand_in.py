@@ -165,8 +165,8 @@ class StandInCell:
         before = len(self.findings)
         self._judge_wrench()
         if self._number % _SLOW == 0:
+            self._judge_itself()  # where the clock jumps the stamps of images do as well
             self._judge_cameras()
-            self._judge_itself()
         self._beat()
         if self._number % _SLOW == 0:
             self._judge_nodes()
