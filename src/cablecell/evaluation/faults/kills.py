@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from cablecell.core.errors import SupervisionError
 from cablecell.records import ledger_queue
 from cablecell.records.ledger import Ledger, check_ledger
 from cablecell.records.ledger_queue import QueuedJob
@@ -68,6 +69,9 @@ def run_kills(folder: Path, *, kills: int, seed: int) -> dict[str, float]:
         folder: Where to work.
         kills: How often.
         seed: Of the instants.
+
+    Raises:
+        SupervisionError: The process ended with an error (code 600).
     """
     path, shop, dice = folder / "killed.db", folder / "shop.txt", random.Random(seed)
     jobs, killed, added = 0, 0, list[str]()
@@ -99,7 +103,11 @@ def run_kills(folder: Path, *, kills: int, seed: int) -> dict[str, float]:
 
 
 def _run_child(path: Path, shop: Path, until_s: float | None) -> int:
-    """Run one process; return whether it was killed before it ended by itself."""
+    """Run one process; return whether it was killed before it ended by itself.
+
+    Raises:
+        SupervisionError: It ended with an error (code 600).
+    """
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(path), str(shop)], stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
@@ -110,4 +118,6 @@ def _run_child(path: Path, shop: Path, until_s: float | None) -> int:
             child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
+    if child.returncode not in (0, -signal.SIGKILL):
+        raise SupervisionError(f"the process that works the queue off ended with {child.returncode}")
     return int(child.returncode == -signal.SIGKILL)
