@@ -275,6 +275,29 @@ def oee(
 
 
 @app.command()
+def soak(
+    hours: Annotated[float, typer.Option(min=0.01, max=1000.0, help="Simulated time, h.")] = 1.0,
+    accelerated: Annotated[
+        bool, typer.Option("--accelerated", help="In simulated time, with stand-ins for arm, skill and parts.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.0, max=360.0, help="Faults an hour of simulated time.")] = 8.0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    ledger: Annotated[str, typer.Option(metavar="FILE", help="Ledger to make; it must not exist.")] = "soak.db",
+    json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write settings and summary.")] = "",
+) -> None:
+    """Let the cell's supervision work through a night with faults, and print what came of it."""
+    from cablecell.evaluation.faults import soak as night
+
+    if not accelerated:
+        typer.echo("a soak runs in simulated time only; say so with --accelerated", err=True)
+        raise typer.Exit(2)
+    if Path(ledger).exists():
+        typer.echo(f"{ledger} is there already", err=True)
+        raise typer.Exit(2)
+    raise typer.Exit(night.run(Path(ledger), hours=hours, rate_per_hour=rate, seed=seed, json_file=json))
+
+
+@app.command()
 def doctor(
     json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the findings as JSON.")] = "",
     graph: Annotated[bool, typer.Option(help="Also start two nodes and exchange messages.")] = True,

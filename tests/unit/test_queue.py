@@ -54,6 +54,18 @@ def test_a_job_that_ran_when_the_cell_ended_waits_again_and_one_that_was_to_be_c
     assert ledger_queue.take_next(ledger, 5).job_id == "a", "before those that came later"
 
 
+@pytest.mark.parametrize(("status", "state"), [(4, "done"), (5, "failed"), (6, "cancelled")])
+def test_a_job_whose_end_was_written_before_that_of_its_place_in_the_queue_has_ended(ledger, status, state):
+    put(ledger, "a")
+    job = ledger_queue.take_next(ledger, 2)
+    ledger.begin_job(JobRecord(job.job_id, "r", "h", "{}", "1"), 2, 3)
+    ledger.end_job("a", status, 404 if status == 5 else 0, "", 4)
+    ledger_queue.put_back(ledger, 5)
+    (row,) = ledger.rows("queue")
+    assert (row["state"], row["error_code"]) == (state, 404 if status == 5 else 0)
+    assert ledger_queue.take_next(ledger, 6) is None
+
+
 def test_a_paused_job_lets_others_go_first(ledger):
     put(ledger, "a", 5)
     put(ledger, "b")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cablecell.core.errors import SupervisionError
+from cablecell.core.supervision.jobs import Status
 from cablecell.records.ledger import Ledger
 
 
@@ -90,10 +91,20 @@ def take_next(ledger: Ledger, now_ns: int) -> QueuedJob | None:
 def put_back(ledger: Ledger, now_ns: int) -> None:
     """Have jobs wait again that were running when the cell ended; they go on where they were.
 
+    One whose end is in the ledger, and only not yet in the queue, has ended.
+
     Raises:
         LedgerError: It cannot be written (code 640).
     """
+    ended = {Status.SUCCEEDED: "done", Status.FAILED: "failed", Status.CANCELED: "cancelled"}
     with ledger.transaction() as db:
+        for status, state in ended.items():
+            db.execute(
+                "UPDATE queue SET state = ?, changed_ns = ?, error_code = jobs.error_code, error_msg = jobs.error_msg "
+                "FROM jobs WHERE queue.state IN ('running', 'cancelling') AND jobs.job_id = queue.job_id "
+                "AND jobs.ended_ns IS NOT NULL AND jobs.status = ?",
+                (state, now_ns, int(status)),
+            )
         db.execute("UPDATE queue SET state = 'waiting', changed_ns = ? WHERE state = 'running'", (now_ns,))
         db.execute("UPDATE queue SET state = 'cancelled', changed_ns = ? WHERE state = 'cancelling'", (now_ns,))
 

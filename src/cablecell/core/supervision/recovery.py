@@ -70,7 +70,8 @@ class StepRecovery:
 
         Args:
             table: Plans by cause code.
-            do: Does an action; raises `ActionFailedError` where it cannot be done. What else it raises ends the step.
+            do: Does an action; raises `ActionFailedError`, or a fault that has a plan, where it cannot be done. What
+                else it raises ends the step.
             hold: Parks and asks the operator; returns when the step is to be tried again, raises when it is not.
             begin: Hears what is done next.
             note: Keeps what was done.
@@ -149,6 +150,10 @@ class StepRecovery:
                     self._do(action)
             except ActionFailedError as error:
                 failure = error
+            except WorkcellError as error:
+                if self._table.plan_of(error.code) is None:
+                    raise
+                failure = ActionFailedError(f"{action.value} was cut short, code {error.code}: {error}")
             self._note(Deed(cause, name, number, action, failure))
             return failure is None
 
