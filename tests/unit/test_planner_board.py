@@ -7,23 +7,28 @@ import pytest
 from cablecell_interfaces.msg import PortEstimate, PortEstimateArray
 
 from cablecell.composition.board_modules import design_bodies, slot_of
+from cablecell.composition.planning_board import PlanningBoard, SeenBoard
 from cablecell.composition.robot_description import load_task_board_description
 from cablecell.composition.simulated_cell import slot_arguments
 from cablecell.configuration import load_trials
 from cablecell.core.config.trial import MOUNT_RAILS, NIC_RAILS, SC_RAILS
-from cablecell.core.geometry import invert_pose, make_pose
+from cablecell.core.geometry import make_pose
+from cablecell.core.motion.errors import UnknownFrameError
 from cablecell.core.motion.scene import obstacles_from_urdf
 from cablecell.core.perception.layout import read_layout
 from cablecell.ros.conversions import fill_pose
 from cablecell.ros.estimator_layout import BoardLayout, load_layout
-from cablecell.ros.planner_board import PlanningBoard, SeenBoard
+from cablecell.ros.planner_scene import PlanningScene
+from tests.support.motion import model
 
+PORT = "nic_card_mount_0/sfp_port_0"
+X_MOVED = make_pose(np.eye(3), (0.01, -0.2, 0.15))
 X_BASE_BOARD = make_pose(np.diag([-1.0, -1.0, 1.0]), (0.35, 0.1, -0.02))
 SEEN = SeenBoard(X_BASE_BOARD)
 
 
-def planning_board(trial="trial_1"):
-    return PlanningBoard(load_layout("", trial), np.eye(4), 0.02)
+def planning_board(layout):
+    return PlanningBoard(layout.bodies, layout.ports, layout.X_world_board, 0.02)
 
 
 def drawn(rng):
@@ -52,15 +57,9 @@ def corners(obstacle):
     return points @ obstacle.X_base_shape[:3, :3].T + obstacle.X_base_shape[:3, 3]
 
 
-def see(truth, X_base_board, names):
-    """What an estimator would say that has found some of the ports."""
-    message = PortEstimateArray(board_looks=1)
-    fill_pose(message.board.pose, X_base_board)
-    for name in names:
-        estimate = PortEstimate(port_name=name, sources=PortEstimate.SOURCE_CAMERA)
-        fill_pose(estimate.pose.pose, X_base_board @ truth[name].X_board_entrance)
-        message.ports.append(estimate)
-    return message
+def see(board, truth, names):
+    """What cameras have found that know of some of the ports."""
+    return board.seen(X_BASE_BOARD, {name: X_BASE_BOARD @ truth[name].X_board_entrance for name in names})
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def full():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_stands_anywhere_on_its_rail_is_inside_of_what_is_kept_away_from(full, seed):
-    board = PlanningBoard(full, np.eye(4), 0.02)
+    board = planning_board(full)
     kept = {}
     for obstacle in board.obstacles(SEEN):
         kept.setdefault(slot_of(obstacle.name), []).append(obstacle)
@@ -92,8 +91,8 @@ def test_a_module_that_was_seen_is_where_it_was_seen_and_the_others_may_be_anywh
     rng = np.random.default_rng(5)
     urdf = load_task_board_description(**slot_arguments(drawn(rng)))
     truth = read_layout(urdf)
-    board = PlanningBoard(full, np.eye(4), 0.02)
-    seen = board.read(see(truth, X_BASE_BOARD, ["nic_card_mount_2/sfp_port_1"]))
+    board = planning_board(full)
+    seen = see(board, truth, ["nic_card_mount_2/sfp_port_1"])
     real = {id(o): o for o in obstacles_from_urdf(urdf, X_BASE_BOARD) if slot_of(o.name) == "nic_card_mount_2"}
     kept = [o for o in board.obstacles(seen) if slot_of(o.name) == "nic_card_mount_2"]
     for body, place in zip(real.values(), kept, strict=True):
@@ -105,10 +104,10 @@ def test_a_module_that_was_seen_is_where_it_was_seen_and_the_others_may_be_anywh
 
 def test_goals_may_name_the_ports_of_modules_that_were_seen_only(full):
     truth = read_layout(load_task_board_description(**slot_arguments(drawn(np.random.default_rng(7)))))
-    board = PlanningBoard(full, np.eye(4), 0.02)
+    board = planning_board(full)
     assert board.frames(SeenBoard()) == {}
     assert set(board.frames(SEEN)) == {"task_board"}
-    frames = board.frames(board.read(see(truth, X_BASE_BOARD, ["nic_card_mount_2/sfp_port_1"])))
+    frames = board.frames(see(board, truth, ["nic_card_mount_2/sfp_port_1"]))
     assert set(frames) == {
         "task_board",
         "nic_card_mount_2/sfp_port_0_entrance",
@@ -129,16 +128,30 @@ def test_where_a_trial_puts_its_modules_is_not_read():
 
 
 def test_a_board_that_was_not_seen_is_kept_away_from_where_it_is_put():
-    board = planning_board()
-    unseen, seen = board.obstacles(SeenBoard()), board.obstacles(SeenBoard(board.layout.X_world_board))
+    layout = load_layout("", "trial_1")
+    board = planning_board(layout)
+    unseen, seen = board.obstacles(SeenBoard()), board.obstacles(SeenBoard(layout.X_world_board))
     for wide, tight in zip(unseen, seen, strict=True):
         assert np.allclose(np.array(wide.shape.size), np.array(tight.shape.size) + 0.04)
         assert np.allclose(wide.X_base_shape, tight.X_base_shape)
 
 
-def test_what_another_layout_calls_its_ports_is_not_taken():
-    board = planning_board()
-    message = see({"other/port": next(iter(board.layout.ports.values()))}, X_BASE_BOARD, ["other/port"])
-    seen = board.read(message)
-    assert np.allclose(invert_pose(seen.X_base_board) @ X_BASE_BOARD, np.eye(4), atol=1e-12)
-    assert seen.moves == {}
+def test_what_another_layout_calls_its_ports_is_not_taken(full):
+    assert planning_board(full).seen(X_BASE_BOARD, {"other/port": np.eye(4)}).moves == {}
+
+
+def test_a_message_tells_the_planner_of_board_and_modules():
+    scene = PlanningScene(model(), load_layout("", "trial_1"), assume_held=True, unseen_margin_m=0.02)
+    message = PortEstimateArray(ports=[PortEstimate(port_name=PORT, sources=PortEstimate.SOURCE_BOARD_MODEL)])
+    fill_pose(message.ports[0].pose.pose, X_BASE_BOARD @ X_MOVED)
+    fill_pose(message.board.pose, X_BASE_BOARD)
+    scene.take_ports(message)
+    assert not scene.is_seen
+    message.board_looks = 1
+    scene.take_ports(message)
+    assert np.allclose(scene.frame("task_board"), X_BASE_BOARD)
+    with pytest.raises(UnknownFrameError, match="when its module is seen"):
+        scene.frame(f"{PORT}_entrance")
+    message.ports[0].sources |= PortEstimate.SOURCE_CAMERA
+    scene.take_ports(message)
+    assert np.allclose(scene.frame(f"{PORT}_entrance"), X_BASE_BOARD @ X_MOVED)

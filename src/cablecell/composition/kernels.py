@@ -20,7 +20,7 @@ from cablecell.core.insertion.kernels import warm_up as compile_skill
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.trajectory import MotionLimits
-from cablecell.core.perception.edge_kernels import warm_up as compile_edges
+from cablecell.core.perception.edge_equations import warm_up as compile_edges
 from cablecell.core.perception.plug_kernels import warm_up as compile_plug
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SimulatedMachine

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.composition.planning_board import PlanningBoard, SeenBoard
 from cablecell.configuration import load_connectors
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Robot
@@ -31,7 +32,6 @@ from cablecell.core.motion.scene import (
 )
 from cablecell.ros.conversions import pose_to_matrix
 from cablecell.ros.estimator_layout import BoardLayout
-from cablecell.ros.planner_board import PlanningBoard, SeenBoard
 from cablecell.ros.planner_errors import MoveRequestError
 
 Matrix = NDArray[np.float64]
@@ -113,7 +113,8 @@ class PlanningScene:
     def set_layout(self, layout: BoardLayout) -> None:
         """Replace the board by one that was not seen yet."""
         held = self._nominal_grasp(layout) if self._assume_held else None
-        board = PlanningBoard(layout, self._X_base_world, self._unseen_margin_m)
+        X_base_put = self._X_base_world @ layout.X_world_board
+        board = PlanningBoard(layout.bodies, layout.ports, X_base_put, self._unseen_margin_m)
         with self._lock:
             self._board, self._seen = board, SeenBoard()
             self._held = held
@@ -126,7 +127,16 @@ class PlanningScene:
         with self._lock:
             if self._held is not None and plug.sources & plug.SOURCE_CAMERA and plug.plug_name == self._held.plug:
                 self._held = replace(self._held, X_tcp_tip=pose_to_matrix("plug", plug.pose.pose))
-            self._seen = self._board.read(message)
+            self._seen = SeenBoard()
+            if message.board_looks:
+                self._seen = self._board.seen(
+                    pose_to_matrix("board", message.board.pose),
+                    {
+                        port.port_name: pose_to_matrix(port.port_name, port.pose.pose)
+                        for port in message.ports
+                        if port.sources & port.SOURCE_CAMERA
+                    },
+                )
             self._scene = None
 
     def take_held_plug(self, text: str) -> None:

@@ -32,7 +32,7 @@ from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.detection import Corners, find_corners
-from cablecell.core.perception.edge_kernels import warm_up
+from cablecell.core.perception.edge_equations import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.core.perception.plug_kernels import warm_up as warm_up_plug
@@ -257,7 +257,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         with self._lock:
             self._plug, grasp = None, self._grasp
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
-        self._estimator.focus(progress.ports if progress.goal.request.port_names else ())
+        request = progress.goal.request
+        self._estimator.focus(progress.ports if request.port_names and not request.look_for_all else ())
         collector = ViewCollector(self, self.parameters.values, self._watch)
         try:
             self._look_until_sure(progress, collector, check)

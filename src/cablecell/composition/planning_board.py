@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.composition.board_modules import Slot, slot_of
+from cablecell.composition.board_modules import BoardBodies, Slot, slot_of
 from cablecell.core.geometry import invert_pose
 from cablecell.core.motion.scene import Box, Cylinder, Obstacle, obstacles_from_urdf
 from cablecell.core.motion.sweep import Sweep, swept_box
-from cablecell.ros.conversions import pose_to_matrix
-from cablecell.ros.estimator_layout import BoardLayout
+from cablecell.core.perception.layout import NominalPort
 
 Matrix = NDArray[np.float64]
 
@@ -35,35 +33,30 @@ class SeenBoard:
 class PlanningBoard:
     """A board's bodies and frames; poses are in `base_link`."""
 
-    def __init__(self, layout: BoardLayout, X_base_world: Matrix, unseen_margin_m: float) -> None:
+    def __init__(
+        self, bodies: BoardBodies, ports: Mapping[str, NominalPort], X_base_put: Matrix, unseen_margin_m: float
+    ) -> None:
         """Take a board that was not seen yet.
 
         Args:
-            layout: What is put where.
-            X_base_world: Pose of `world`, shape (4, 4).
+            bodies: What stands on it.
+            ports: By full name, their modules in the middle of their rails.
+            X_base_put: Where the board is put, shape (4, 4).
             unseen_margin_m: Growth of everything while the board was not seen, m.
         """
-        self.layout = layout
-        self._designed = obstacles_from_urdf(layout.bodies.urdf, np.eye(4))
-        self._X_base_put = X_base_world @ layout.X_world_board
+        self._ports, self._slots = ports, bodies.slots
+        self._designed = obstacles_from_urdf(bodies.urdf, np.eye(4))
+        self._X_base_put = X_base_put
         self._unseen_margin_m = unseen_margin_m
 
-    def read(self, message: Any) -> SeenBoard:
-        """Return what a message of the estimator says of this board.
-
-        Raises:
-            ExecutionError: A pose is not finite or no rotation (codes 301, 302).
-        """
-        if not message.board_looks:
-            return SeenBoard()
-        X_base_board = pose_to_matrix("board", message.board.pose)
+    def seen(self, X_base_board: Matrix, entrances: Mapping[str, Matrix]) -> SeenBoard:
+        """Return what was seen, from poses of the board and of mouths, shape (4, 4); those not on it do not count."""
         X_board_base = invert_pose(X_base_board)
         moves: dict[str, Matrix] = {}
-        for port in message.ports:
-            designed = self.layout.ports.get(port.port_name)
-            if designed is not None and port.sources & port.SOURCE_CAMERA and designed.module not in moves:
-                X_board_entrance = X_board_base @ pose_to_matrix(port.port_name, port.pose.pose)
-                moves[designed.module] = X_board_entrance @ invert_pose(designed.X_board_entrance)
+        for name, X_base_entrance in entrances.items():
+            designed = self._ports.get(name)
+            if designed is not None and designed.module not in moves:
+                moves[designed.module] = X_board_base @ X_base_entrance @ invert_pose(designed.X_board_entrance)
         return SeenBoard(X_base_board, moves)
 
     def frames(self, seen: SeenBoard) -> dict[str, Matrix]:
@@ -71,7 +64,7 @@ class PlanningBoard:
         if seen.X_base_board is None:
             return {}
         frames = {"task_board": seen.X_base_board}
-        for name, port in self.layout.ports.items():
+        for name, port in self._ports.items():
             if port.module in seen.moves:
                 frames[f"{name}_entrance"] = seen.X_base_board @ seen.moves[port.module] @ port.X_board_entrance
         return frames
@@ -87,9 +80,9 @@ class PlanningBoard:
         name = slot_of(body.name)
         if name in moves:
             return _moved(body, moves[name])
-        if name not in self.layout.bodies.slots:
+        if name not in self._slots:
             return body
-        box, X = swept_box(body.shape, body.X_base_shape, _sweep(self.layout.bodies.slots[name]))
+        box, X = swept_box(body.shape, body.X_base_shape, _sweep(self._slots[name]))
         return Obstacle(body.name, box, X)
 
 
