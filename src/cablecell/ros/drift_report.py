@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
-from cablecell.core.fusion.board_state import BoardState, CameraRig, kinematics_covariance
+from cablecell.core.fusion.board_state import AROUND_BOARD_M, BoardState, CameraRig, kinematics_covariance
 from cablecell.core.fusion.drift import DriftAlarm, DriftWatch, SeenPose, WatchedLook
 from cablecell.core.fusion.drift_look import seen_boards
 from cablecell.core.perception.detection import Corners, find_corners
@@ -54,7 +54,7 @@ class DriftReport:
             if isinstance(board, NoEstimate):
                 return None
             self._X_base_board = board.X_base_board
-            tool = kinematics_covariance(self._settings)
+            tool = kinematics_covariance(self._settings, AROUND_BOARD_M)
             self._watch = DriftWatch(self._rig, self._X_base_board, tool)
         found = {name: find_corners(frame, self._patches) for name, frame in frames.items()}
         seen = {name: corners for name, corners in found.items() if isinstance(corners, Corners)}
