@@ -194,18 +194,21 @@ def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
     """Return how far an estimate is from the truth, in the axes of the true mouth.
 
     The truth is where the arm finds the port when it reaches for it; `absolute_error_m` is against the place in space.
+    Of a round port the angle is that between the axes.
     """
     X_contact = estimate.X_base_entrance @ invert_pose(scene.X_tcp_tip_nominal)
     X_true = scene.arm.in_arm_coordinates(scene.X_base_entrance[estimate.name], X_contact)
     error = log_se3(invert_pose(estimate.X_base_entrance) @ X_true)
     offset = (invert_pose(X_true) @ estimate.X_base_entrance)[:3, 3]
+    turn = angle_between(X_true[:3, :3], estimate.X_base_entrance[:3, :3])
+    angle = float(np.arccos(np.clip(X_true[:3, 2] @ estimate.X_base_entrance[:3, 2], -1.0, 1.0)))
     distances = {name: float(np.linalg.norm(X[:3, 3] - estimate.X_base_entrance[:3, 3])) for name, X in _mouths(scene)}
     return {
         "error_m": float(np.linalg.norm(offset)),
         "absolute_error_m": distances[estimate.name],
         "lateral_error_m": float(np.linalg.norm(offset[:2])),
         "depth_error_m": float(abs(offset[2])),
-        "angle_error_rad": angle_between(X_true[:3, :3], estimate.X_base_entrance[:3, :3]),
+        "angle_error_rad": angle if scene.modules[estimate.name.rpartition("/")[0]].is_round else turn,
         "sigma_m": estimate.position_sigma_m,
         "nees": float(error @ np.linalg.solve(estimate.covariance, error)),
         "is_right_port": min(distances, key=lambda name: distances[name]) == estimate.name,
