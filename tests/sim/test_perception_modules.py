@@ -23,7 +23,7 @@ from cablecell.core.fusion.ports import PortOnBoard, port_estimate
 from cablecell.core.fusion.view_choice import ViewProblem, choose_view
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose, pose_from_xyz_rpy
 from cablecell.core.perception.boxes import Boxes
-from cablecell.core.perception.edge_equations import edge_rows, normal_equations
+from cablecell.core.perception.edge_equations import TURNED, edge_rows, normal_equations
 from cablecell.core.perception.edge_kernels import contested, sight
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.module_search import Place, search_module, slid
@@ -159,12 +159,13 @@ def test_rows_of_edges_are_the_derivative_of_what_a_camera_sees():
 
 
 def test_the_points_of_an_edge_share_an_error():
-    """The sums are those of least squares with the covariance s^2 I + b^2 1 1^T of every edge."""
+    """The sums are those of least squares with the covariance s^2 I + b^2 1 1^T + c^2 t t^T of every edge."""
     rng = np.random.default_rng(4)
     rows, r, edges = rng.normal(size=(30, 6)), rng.normal(size=30), np.sort(rng.integers(0, 4, 30))
-    sigma, shared = rng.uniform(0.2, 0.5, 30), 0.3
-    H, g, _, _ = normal_equations(rows, r, 1.0 / sigma**2, edges, shared)
-    W = np.linalg.inv(np.diag(sigma**2) + shared**2 * (edges[:, None] == edges[None, :]))
+    sigma, where, shared = rng.uniform(0.2, 0.5, 30), rng.uniform(-1.0, 1.0, 30), rng.uniform(0.1, 0.4, 4)
+    H, g, _, _ = normal_equations(rows, r, 1.0 / sigma**2, edges, where, shared)
+    b = np.where(edges[:, None] == edges[None, :], shared[edges] ** 2, 0.0)
+    W = np.linalg.inv(np.diag(sigma**2) + b + TURNED**2 * b * np.outer(where, where))
     np.testing.assert_allclose(H, rows.T @ W @ rows, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(g, rows.T @ W @ r, rtol=1e-9, atol=1e-9)
 
