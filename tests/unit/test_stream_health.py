@@ -183,3 +183,13 @@ def test_exchanged_streams_are_told_apart(order, words):
 
 def test_nothing_seen_says_nothing_about_the_order():
     assert find_swapped({}, nominal_mounts(), np.eye(4), np.eye(4)) is None
+
+
+def test_a_message_that_comes_twice_is_one():
+    health, camera = StreamHealth(["left"]), Camera(1)
+    health.open(0.0)
+    for k in range(1, 30):
+        image = camera.image(PERIOD_S * k)
+        assert health.add("left", PERIOD_S * k, image) is None
+        assert health.add("left", PERIOD_S * k + 0.003, image) is None
+    assert health.add("left", PERIOD_S * 29 + 0.05, image) is not None, "the same stamp much later is no copy"

@@ -52,6 +52,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
+    "faults": (
+        "cablecell.evaluation.bench_faults:run",
+        "injected faults and kill -9 under the cell's supervision; arm, skill and parts are stand-ins",
+    ),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
     "ik": ("cablecell.evaluation.bench_ik:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
