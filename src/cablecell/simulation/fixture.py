@@ -77,7 +77,7 @@ def wall_shapes(connector: Connector) -> tuple[Shape, ...]:
         centre = (0.5 * (x0 + x1), 0.5 * (y0 + y1), 0.5 * (rim + port.wall_end_m))
         size = (x1 - x0, y1 - y0, port.wall_end_m - rim)
         found.append(Shape("box", size, Pose(centre, NO_ROTATION), (r, g, b, 1.0), "task_board/fixture"))
-    return (*found, *_round_shapes(connector))
+    return tuple(found)
 
 
 def _round_shapes(connector: Connector) -> list[Shape]:
@@ -103,7 +103,7 @@ def _round_shapes(connector: Connector) -> list[Shape]:
 
 
 def _visuals(fixture: BenchFixture) -> tuple[Shape, ...]:
-    return (*block_shapes(fixture), *wall_shapes(fixture.connector))
+    return (*block_shapes(fixture), *wall_shapes(fixture.connector), *_round_shapes(fixture.connector))
 
 
 def _footprint(connector: Connector) -> tuple[tuple[float, float], tuple[float, float]]:
