@@ -20,6 +20,7 @@ from cablecell_interfaces.msg import (
     PortEstimate,
     PortEstimateArray,
 )
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import WrenchStamped
 from rclpy.duration import Duration
 from std_msgs.msg import String
@@ -60,6 +61,7 @@ from cablecell.ros.skill_messages import (
     result_message,
     seconds,
     sensor_height_m,
+    sensor_stop,
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
 from cablecell.ros.skill_stream import SkillRun, SkillStream
@@ -84,6 +86,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._goal: RunningGoal | None = None
         self._feedback: Any = None
         self._fed_back_s = 0.0
+        self._run: SkillRun | None = None
+        self._target = ""
 
     def setup(self) -> None:
         """Read the connectors and create the interfaces."""
@@ -97,6 +101,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.create_subscription(ControllerState, "controller_state", self._stream.take_state, qos.SENSOR),
             self.create_subscription(WrenchStamped, "wrench", self._stream.take_wrench, qos.SENSOR),
             self.create_subscription(PortEstimateArray, "ports", self._take_ports, qos.STATE),
+            self.create_subscription(DiagnosticArray, "diagnostics", self._take_diagnostics, qos.DIAGNOSTICS),
             self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE),
         ]
         self._move_to = self.action_client(MoveTo, "move_to")
@@ -134,6 +139,15 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _take_ports(self, message: Any) -> None:
         self._ports = {port.port_name: port for port in message.ports}
         self._plug = message.plug
+        run, port = self._run, self._ports.get(self._target)
+        if run is not None and port is not None and not port.sources & ~PortEstimate.SOURCE_BOARD_MODEL:
+            run.skill.withdraw(f"the estimate of '{self._target}' was withdrawn: only its design is known")
+
+    def _take_diagnostics(self, message: Any) -> None:
+        """Notice that the controller has stopped because its force sensor is not to be trusted."""
+        run = self._run
+        if run is not None and (error := sensor_stop(message)) is not None:
+            run.end(error)
 
     def _take_held_plug(self, message: Any) -> None:
         self._held = held_plug_from_json(message.data)
@@ -214,8 +228,12 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         if not answer.success:
             raise NotFreeError(f"tare refused: {answer.message}")
         run = SkillRun(InsertionSkill(profile, settings), port, tip)
+        self._run, self._target = run, order.port
         self._stream.begin(run)
-        result = self._await_run(goal, run)
+        try:
+            result = self._await_run(goal, run)
+        finally:
+            self._run = None
         if hasattr(goal.result, "insertion"):
             now = self.get_clock().now().to_msg()
             goal.result.insertion = result_message(result, run.X_base_tip, held, order.port, now)
