@@ -59,19 +59,43 @@ class PortEstimatorParameters(ParameterSchema):
     region_margin_px: int = parameter(
         40, "Margin around the fiducials in the images that are asked for.", unit="px", minimum=0, maximum=1000
     )
+    idle_rate_hz: float = parameter(
+        2.0, "Rate that cameras are asked for while nobody looks.", unit="Hz", minimum=0.1, maximum=60.0
+    )
+    look_rate_hz: float = parameter(
+        4.0,
+        "Rate that cameras are asked for by an observation, and during an approach.",
+        unit="Hz",
+        minimum=0.1,
+        maximum=60.0,
+    )
+    idle_region_px: int = parameter(
+        128, "Side of the piece of an image that is asked for while nobody looks.", unit="px", minimum=16, maximum=512
+    )
     stream_silence_s: float = parameter(
-        3.0, "Longest wait for a camera's image before it is reported as silent.", unit="s", minimum=0.1, maximum=120.0
+        0.4,
+        "Longest wait for a camera's image before it is reported as silent; 1.8 periods where that is more.",
+        unit="s",
+        minimum=0.1,
+        maximum=120.0,
+    )
+    stream_patience_s: float = parameter(
+        3.0,
+        "How long a view waits for a camera that fell silent, while there are enough others.",
+        unit="s",
+        minimum=0.0,
+        maximum=120.0,
     )
     stream_max_age_s: float = parameter(
-        10.0,
-        "Oldest image on arrival; its stamp is not believed beyond. A loaded machine delivers seconds late.",
+        1.0,
+        "Oldest image on arrival; its stamp is not believed beyond, unless the camera was silent for as long.",
         unit="s",
         minimum=0.05,
         maximum=60.0,
     )
     stream_jump_s: float = parameter(
-        10.0,
-        "Stamps may advance by so much more or less than the clock, which late deliveries do, too.",
+        0.5,
+        "Stamps may advance by so much more or less than the clock, lateness after a silence apart.",
         unit="s",
         minimum=0.05,
         maximum=60.0,

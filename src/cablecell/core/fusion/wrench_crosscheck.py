@@ -1,7 +1,8 @@
 """Does the force sensor agree with the arm? Its reading against what the joint torques say, while the arm moves.
 
 At rest a change is seen by itself. In a guarded motion contact changes the reading, too, and only a second witness can
-tell drift from contact: the momentum of an arm that is told torques says what pushes it without any force sensor. What the two disagree by is bounded by the arm's own errors as long as both live.
+tell drift from contact: the momentum of an arm that is told torques says what pushes it without any force sensor. What
+the two disagree by is bounded by the arm's own errors as long as both live.
 """
 
 from __future__ import annotations

@@ -9,10 +9,12 @@ import time
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
-from std_msgs.msg import Empty, Float64MultiArray, String
+from std_msgs.msg import Empty, Float64, Float64MultiArray, String
 from visualization_msgs.msg import MarkerArray
 
+from cablecell.composition.camera_faults import CameraFaults
 from cablecell.composition.camera_rig import SIDES, CameraRig, scaled_intrinsics, warm_up
 from cablecell.composition.camera_stream import CameraStream
 from cablecell.composition.machines import TrialSource
@@ -32,6 +34,7 @@ _NICENESS = 5
 
 _PREVIEW = "preview"
 _POLL_S = 0.01
+_SLOWEST_HZ, _FASTEST_HZ = 0.05, 60.0
 
 
 class SimCamera(CellNode[SimCameraParameters]):
@@ -57,12 +60,16 @@ class SimCamera(CellNode[SimCameraParameters]):
         )
         self._latency_s = simulation.cameras.latency_s
         self._regions: dict[str, Region | None] = dict.fromkeys(SIDES)
+        self._faults = CameraFaults()
+        self._rate_hz = values.rate_hz
         self._images: dict[str, Any] = {}
         self._infos: dict[str, Any] = {}
         self._inputs = [
             self.create_subscription(String, "/sim/trial", self._take_trial, qos.STATE),
             self.create_subscription(Float64MultiArray, "/sim/scene_state", self._take_state, qos.SENSOR),
             self.create_subscription(Empty, "camera_trigger", self._take_trigger, qos.COMMAND),
+            self.create_subscription(Float64, "camera_rate", self._take_rate, qos.STATE),
+            self.create_subscription(String, "/sim/faults", self._take_faults, qos.STATE),
         ]
         for side in SIDES:
             self._images[side] = self.create_lifecycle_publisher(Image, f"{side}_camera/image", qos.IMAGE)
@@ -91,7 +98,7 @@ class SimCamera(CellNode[SimCameraParameters]):
     def start(self) -> None:
         """Begin to look which images are wanted."""
         values = self.parameters.values
-        rate_hz = values.rate_hz if values.mode == "free_running" else None
+        rate_hz = self._rate_hz if values.mode == "free_running" else None
         self._streams = {
             side: CameraStream(partial(self._expose, side), rate_hz=rate_hz, latency_s=self._latency_s)
             for side in SIDES
@@ -130,6 +137,23 @@ class SimCamera(CellNode[SimCameraParameters]):
         if self.parameters.values.mode == "free_running" and side in self._streams:
             self._streams[side].trigger()  # whoever asks for something else does not want to wait for it
 
+    def _take_rate(self, message: Any) -> None:
+        """Run freely at the rate that whoever looks asks for."""
+        self._rate_hz = min(max(message.data, _SLOWEST_HZ), _FASTEST_HZ)
+        for side in SIDES:
+            if side in self._streams:
+                self._streams[side].set_rate(self._rate_hz)
+
+    def _take_faults(self, message: Any) -> None:
+        """Break the cameras that are named, mend the others, and bump the board where that is asked."""
+        try:
+            faults = json.loads(message.data)
+            self._faults.inject(faults.get("cameras", {}))
+            if faults.get("board") and self._rig.is_ready:
+                self._rig.bump_board(np.array(faults["board"], dtype=np.float64))
+        except (WorkcellError, TypeError, ValueError, AttributeError) as error:
+            self.get_logger().error(f"/sim/faults cannot be injected: {error}")
+
     def _take_trigger(self, _: Any) -> None:
         """Expose all cameras that are listened to, at the same state."""
         if self.parameters.values.mode != "triggered":
@@ -167,8 +191,10 @@ class SimCamera(CellNode[SimCameraParameters]):
     def _publish(self, name: str, frames: list[Frame]) -> None:
         intrinsics: CameraIntrinsics = self._rig.preview if name == _PREVIEW else self._rig.intrinsics
         for frame in frames:
-            self._infos[name].publish(camera_info(frame, intrinsics))
-            self._images[name].publish(image_message(frame))
+            image = self._faults.alter(name, frame)
+            if image is not None:
+                self._infos[image.to].publish(camera_info(image.frame, intrinsics))
+                self._images[image.to].publish(image_message(image.frame))
 
 
 def main() -> None:
