@@ -88,9 +88,9 @@ def test_the_part_of_the_image_that_is_asked_for_holds_its_corners_and_is_small(
         inside = (seen.pixels > [region.x, region.y]) & (
             seen.pixels < [region.x + region.width, region.y + region.height]
         )
-        assert np.all(inside, axis=1).sum() >= 4
+        assert np.all(inside, axis=1).sum() >= 3
         assert region.width * region.height < 0.4 * SIZE[0] * SIZE[1]
         assert 0 <= region.x < region.x + region.width <= SIZE[0]
         assert 0 <= region.y < region.y + region.height <= SIZE[1]
-    few = Corners(0.0, "left", seen.K, seen.pixels[:3], seen.points[:3], seen.groups[:3])
+    few = Corners(0.0, "left", seen.K, seen.pixels[:2], seen.points[:2], seen.groups[:2])
     assert guarding_region(few, SIZE) is None

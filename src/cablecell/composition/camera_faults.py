@@ -60,7 +60,6 @@ class CameraFaults:
         if len(swapped) not in (0, 2):
             raise ValueError(f"{len(swapped)} cameras are to be swapped; it takes 2")
         self._kinds = {name: str(kind) for name, kind in kinds.items()}
-        self._kept = {name: frame for name, frame in self._kept.items() if name not in kinds}
 
     def alter(self, camera: str, frame: Frame) -> FaultyImage | None:
         """Return what is delivered in the place of an image; None for nothing."""
@@ -68,6 +67,7 @@ class CameraFaults:
         if kind == "silent":
             return None
         if not kind:
+            self._kept[camera] = frame  # what a camera repeats that freezes
             return FaultyImage(frame, camera)
         kept = self._kept.setdefault(camera, frame)
         pixels = frame.pixels

@@ -30,6 +30,8 @@ from cablecell.simulation.visual_scene import link_poses, show_state
 Array = NDArray[np.float64]
 
 SIDES = ("left", "center", "right")
+_NOISE_STRIDE = 1 << 32
+
 _ON_BOARD = ("static/task_board", "port/", "fiducials")
 
 PREVIEW = (640, 480)
@@ -85,6 +87,7 @@ class CameraRig:
         self._cameras: dict[str, SimulatedCamera] = {}
         self._previews: dict[str, SimulatedCamera] = {}
         self._mounts: dict[str, Array] = {}
+        self._shows = 0
         self._state: SceneState | None = None
         self._shown: SceneState | None = None
         self._X_world_tcp: Array = np.eye(4)
@@ -93,6 +96,11 @@ class CameraRig:
     def is_ready(self) -> bool:
         """Whether an image can be taken."""
         return self._scene is not None and self._state is not None
+
+    @property
+    def stamp_s(self) -> float:
+        """Time of the newest state, s."""
+        return -1.0 if self._state is None else self._state.stamp_s
 
     def close(self) -> None:
         """Forget trial and state."""
@@ -125,6 +133,7 @@ class CameraRig:
             seed: Of the trial; decides how arm and cameras differ from their descriptions.
         """
         self.close()
+        self._shows += 1
         self._scene = as_built(described, self._simulation.kinematics, seed)
         self._render = build_camera_scene(self._scene, self._fiducials)
         mounts = camera_mounts(described)
@@ -188,7 +197,8 @@ class CameraRig:
                 lens=Lens(intrinsics, camera.lens),
                 errors=camera.image,
                 settings=self._settings,
-                seed=seed,
+                # Shown again, a scene has the same errors but not the same noise: no camera repeats that.
+                seed=seed + _NOISE_STRIDE * (self._shows - 1),
             )
             for side, camera in built.items()
         }

@@ -42,6 +42,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
+    "health_cell": (
+        "cablecell.evaluation.bench_health_cell:run",
+        "the same in a running cell, motions and board included",
+    ),
     "ik": ("cablecell.evaluation.bench_ik:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
         "cablecell.evaluation.bench_insertion:run",

@@ -12,8 +12,9 @@ from aic_control_interfaces.msg import ControllerState
 from cablecell_interfaces.msg import InsertionPhase
 from numpy.typing import NDArray
 
+from cablecell.core.config.perception import DetectionSettings
 from cablecell.core.config.port_estimator import PortEstimatorParameters
-from cablecell.core.fusion.board_guard import BoardGuard, regions
+from cablecell.core.fusion.board_guard import LEAST_CORNERS, BoardGuard, regions
 from cablecell.core.fusion.board_state import BoardState
 from cablecell.core.fusion.drift import BoardMovedError
 from cablecell.core.perception.detection import Corners, find_corners
@@ -35,12 +36,17 @@ _APPROACHING = frozenset(
         InsertionPhase.PHASE_PREPARE,
         InsertionPhase.PHASE_APPROACH,
         InsertionPhase.PHASE_CONTACT,
+        InsertionPhase.PHASE_SEARCH,
+        InsertionPhase.PHASE_INSERT,
     }
 )
 _FAST_M_PER_S, _FAST_RAD_PER_S = 0.2, 0.3
 """A tool that moves faster is not yet approaching, and its images are not placed well enough."""
 
 _SPAN_S = 3.0
+
+_FEW = DetectionSettings(min_corners=LEAST_CORNERS)
+"""A question that is asked of a belief needs fewer corners than a pose."""
 
 
 class Guarded(Protocol):
@@ -56,7 +62,7 @@ class Guarded(Protocol):
 
 
 class ApproachWatch:
-    """Listens while an insertion is in a phase before contact; images are judged in the thread that receives them."""
+    """Listens while an insertion is under way and not yet seated; judges images in the thread that receives them."""
 
     def __init__(
         self,
@@ -144,7 +150,7 @@ class ApproachWatch:
             frame = to_frame(message, info)
         except ObservationError:
             return  # the watch over the streams has told it
-        seen = find_corners(frame, self._patches)
+        seen = find_corners(frame, self._patches, _FEW)
         board = self._estimator().board(frame.stamp_s)
         if isinstance(board, NoEstimate) or isinstance(seen, NoEstimate):
             return

@@ -60,7 +60,7 @@ class ArmControllerParameters(ControlSettings):
         maximum=0.2,
     )
     wrench_disagreement_n: float = parameter(
-        0.8,
+        0.65,
         "Force by which force sensor and joint torques may disagree in a guarded motion of an arm that is told "
         "torques; an arm with friction in its joints needs more.",
         unit="N",

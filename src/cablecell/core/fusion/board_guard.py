@@ -23,14 +23,14 @@ from cablecell.ports import Region
 
 Matrix = NDArray[np.float64]
 
-LEAST_CORNERS = 4
+LEAST_CORNERS = 3
 """Corners with which an image says anything about the board."""
 
 _STAMP_S = 0.005
 """How wrongly image and pose may be put together in time (1 sigma); times the speed of the tool it is a place."""
 
-_GROUP = 6
-_MARKER = 1.2
+_GROUP = 8
+_MARKER = 1.6
 """Around corners as much of the image is needed as their own distance, to see the markers between them."""
 
 

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 class CrossCheckSettings(ParameterSchema):
     """When arm and force sensor disagree too much; for an arm without friction in its joints, as the simulated one."""
 
-    disagreement_n: float = parameter(0.8, "Largest disagreement of a force.", unit="N", minimum=0.05, maximum=100.0)
+    disagreement_n: float = parameter(0.65, "Largest disagreement of a force.", unit="N", minimum=0.05, maximum=100.0)
     disagreement_nm: float = parameter(
         0.12, "Largest disagreement of a torque.", unit="N·m", minimum=0.005, maximum=20.0
     )

@@ -224,6 +224,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._stage(goal, staging_pose(port, tip, profile, settings.contact_margin_m))
         goal.check()
+        self._port(order)  # it may have been withdrawn on the way
         answer = call(self._tare, Trigger.Request(), _ANSWER_S, goal.check)
         if not answer.success:
             raise NotFreeError(f"tare refused: {answer.message}")

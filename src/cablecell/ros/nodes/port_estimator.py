@@ -34,6 +34,7 @@ from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.edge_kernels import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.core.perception.stream_errors import SilentCameraError
 from cablecell.core.perception.stream_health import StreamFault
 from cablecell.core.perception.stream_order import find_swapped
 from cablecell.ros import qos
@@ -242,7 +243,10 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
 
     def _report_fault(self, fault: StreamFault) -> None:
         """Say at once what is wrong with a camera, and not only with the next report."""
-        self.get_logger().error(f"code {fault.error.code}: {fault.error}")
+        # A machine that is busy delivers late; what comes then is good again.
+        is_late = isinstance(fault.error, SilentCameraError)
+        tell = self.get_logger().warning if is_late else self.get_logger().error
+        tell(f"code {fault.error.code}: {fault.error}")
         self._publish_diagnostics()
 
     def _check_order(self, view: View, seen: Mapping[str, Corners]) -> None:

@@ -62,6 +62,7 @@ class SimCamera(CellNode[SimCameraParameters]):
         self._regions: dict[str, Region | None] = dict.fromkeys(SIDES)
         self._faults = CameraFaults()
         self._rate_hz = values.rate_hz
+        self._exposed_s: dict[str, float] = {}
         self._images: dict[str, Any] = {}
         self._infos: dict[str, Any] = {}
         self._inputs = [
@@ -172,9 +173,15 @@ class SimCamera(CellNode[SimCameraParameters]):
             self._publish(name, stream.arrived(now_s))
         if not self._rig.is_ready:
             return
-        due = [name for name, stream in self._streams.items() if stream.is_due(now_s) and self._is_heard(name)]
+        # No camera exposes twice at one time: without a newer state it waits.
+        due = [
+            name
+            for name, stream in self._streams.items()
+            if stream.is_due(now_s) and self._is_heard(name) and self._exposed_s.get(name) != self._rig.stamp_s
+        ]
         if due:
             name = max(due, key=lambda one: self._streams[one].due_since(now_s))
+            self._exposed_s[name] = self._rig.stamp_s
             self._publish(name, self._streams[name].poll(now_s))
 
     def _is_heard(self, name: str) -> bool:
