@@ -139,9 +139,17 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _take_ports(self, message: Any) -> None:
         self._ports = {port.port_name: port for port in message.ports}
         self._plug = message.plug
-        run, port = self._run, self._ports.get(self._target)
-        if run is not None and port is not None and not port.sources & ~PortEstimate.SOURCE_BOARD_MODEL:
-            run.skill.withdraw(f"the estimate of '{self._target}' was withdrawn: only its design is known")
+        run = self._run
+        if run is not None and self._is_withdrawn():
+            run.skill.withdraw(self._withdrawal)
+
+    def _is_withdrawn(self) -> bool:
+        port = self._ports.get(self._target)
+        return port is not None and not port.sources & ~PortEstimate.SOURCE_BOARD_MODEL
+
+    @property
+    def _withdrawal(self) -> str:
+        return f"the estimate of port '{self._target}' was withdrawn: only its design is known"
 
     def _take_diagnostics(self, message: Any) -> None:
         """Notice that the controller has stopped because its force sensor is not to be trusted."""
@@ -224,14 +232,15 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._stage(goal, staging_pose(port, tip, profile, settings.contact_margin_m))
         goal.check()
-        self._port(order)  # it may have been withdrawn on the way
         answer = call(self._tare, Trigger.Request(), _ANSWER_S, goal.check)
         if not answer.success:
             raise NotFreeError(f"tare refused: {answer.message}")
         run = SkillRun(InsertionSkill(profile, settings), port, tip)
         self._run, self._target = run, order.port
-        self._stream.begin(run)
         try:
+            if self._is_withdrawn():  # on the way; from now on the run is told
+                raise LostEstimateError(self._withdrawal)
+            self._stream.begin(run)
             result = self._await_run(goal, run)
         finally:
             self._run = None
