@@ -57,6 +57,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_planning:run_planning",
         "collision-free motions, a committed set of problems",
     ),
+    "rubric": (
+        "cablecell.evaluation.bench_insertion:run_seeing",
+        "randomised SFP and SC trials, port and plug found by the cameras, scored by the AIC rubric",
+    ),
     "sim": ("cablecell.evaluation.bench_sim:run", "speed and repeatability of the simulated machine"),
     "startup": ("cablecell.evaluation.bench_startup:run", "import, bring-up and memory of the link nodes"),
     "timing": ("cablecell.evaluation.bench_motion:run_timing", "jerk-limited timing of joint paths and lines"),

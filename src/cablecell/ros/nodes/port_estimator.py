@@ -196,7 +196,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         now_s = self._now_s()
         with self._lock:
             layout, estimator, grasp, plug = self._layout, self._estimator, self._grasp, self._plug
-        message = to_array(estimator.ports(now_s, plug), layout, now_s)
+        message = to_array(estimator.ports(now_s, plug), estimator.board(now_s), layout, now_s)
         if plug is not None and grasp is not None:
             message.plug = to_plug(plug, grasp, now_s)
         self._ports.publish(message)
