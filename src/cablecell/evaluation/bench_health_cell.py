@@ -43,10 +43,10 @@ _AT_REST = {
 _LOOKING_S = 0.5
 _BUMP_AFTER_S = 0.5, 1.2
 """After the move to staging has begun, which takes 1.4 s; contact is 0.6 s later."""
-_BUMP_M = (0.004, 0.003, 0.0, 0.0, 0.0, 0.0)
+BUMP_M = (0.004, 0.003, 0.0, 0.0, 0.0, 0.0)
 
 
-class _Client(DemoClient):
+class HealthClient(DemoClient):
     """Injects faults and hears diagnostics."""
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -125,7 +125,7 @@ def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
     for index in range(n):
         with tempfile.TemporaryDirectory() as folder:
             cell = CellProcess(["cell.launch.xml", f"seed:={seed + index}"], Path(folder) / "cell.log")
-            client = _Client(cell.check)
+            client = HealthClient(cell.check)
             try:
                 client.spin_until(client.is_ready, _READY_S)
                 rows += _one_cell(client, np.random.default_rng([seed + index, 60_000]), seed + index)
@@ -162,7 +162,7 @@ def row_limit(where: str) -> float:
     return 1.0 if where == "camera_idle" else 0.5
 
 
-def _one_cell(client: _Client, rng: np.random.Generator, seed: int) -> list[Row]:
+def _one_cell(client: HealthClient, rng: np.random.Generator, seed: int) -> list[Row]:
     rows = [_quiet(client, seed, 5.0)]
     for kind, code in STREAM_FAULTS.items():
         begun_s = client.inject(cameras={str(rng.choice(_CAMERAS)): kind})
@@ -180,18 +180,18 @@ def _one_cell(client: _Client, rng: np.random.Generator, seed: int) -> list[Row]
         client.end(handle)
         client.mend()
     for kind, (fault, code) in _AT_REST.items():
-        rows.append(_in_motion(client, "wrench_guarded", kind, code, code, seed, {"wrench": fault}))
+        rows.append(in_motion(client, "wrench_guarded", kind, code, code, seed, {"wrench": fault}))
     rows.append(
-        _in_motion(
-            client, "board_approach", "bump", 595, 411, seed, {"board": _BUMP_M}, float(rng.uniform(*_BUMP_AFTER_S))
+        in_motion(
+            client, "board_approach", "bump", 595, 411, seed, {"board": BUMP_M}, float(rng.uniform(*_BUMP_AFTER_S))
         )
     )
     rows.append(_quiet(client, seed, 5.0))
     return rows
 
 
-def _in_motion(
-    client: _Client,
+def in_motion(
+    client: HealthClient,
     where: str,
     kind: str,
     code: int,
@@ -219,7 +219,7 @@ def _in_motion(
     return row
 
 
-def _quiet(client: _Client, seed: int, seconds: float) -> Row:
+def _quiet(client: HealthClient, seed: int, seconds: float) -> Row:
     client.told.clear()
     client.spin_until(lambda: False, seconds)
     alarms = len({code for _, code in client.told})
