@@ -39,6 +39,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_contact:run",
         "contact found in motion: delay, false alarms, kinds of contact",
     ),
+    "contact_states": (
+        "cablecell.evaluation.bench_contact_states:run",
+        "face, chamfer, one or two points, jammed, seated, latched: told against the true contacts",
+    ),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),

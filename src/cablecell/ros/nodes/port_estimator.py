@@ -243,10 +243,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
 
     def _report_fault(self, fault: StreamFault) -> None:
         """Say at once what is wrong with a camera, and not only with the next report."""
-        # A machine that is busy delivers late; what comes then is good again.
-        is_late = isinstance(fault.error, SilentCameraError)
-        tell = self.get_logger().warning if is_late else self.get_logger().error
-        tell(f"code {fault.error.code}: {fault.error}")
+        text = f"code {fault.error.code}: {fault.error}"
+        if isinstance(fault.error, SilentCameraError):
+            self.get_logger().warning(text)  # a busy machine delivers late; what comes then is good again
+        else:
+            self.get_logger().error(text)
         self._publish_diagnostics()
 
     def _check_order(self, view: View, seen: Mapping[str, Corners]) -> None:
