@@ -182,19 +182,19 @@ class _StatesRollout(Rollout):
         data = port.connector.port
         axial = [normal for normal, _ in touching if abs(normal[2]) > _AXIAL]
         walls = [normal for normal, _ in touching if abs(normal[2]) < _ACROSS]
-        pushed = sum(abs(normal[2]) * size for normal, size in touching)
         if axial and where.depth_m > data.stop_depth_m - _SEAT_M - data.seat_tolerance_m:
             return ContactState.SEATED
         is_inside = where.depth_m > self._profile.rim_m + self._profile.chamfer_m
-        if is_inside and axis_speed < _STILL and self.machine.truth.grasp_force_n() > _JAM_N and pushed >= 0.0:
+        # A plug that stands on a ledge does not move either, but it is not jammed.
+        if is_inside and not axial and axis_speed < _STILL and truth.grasp_force_n() > _JAM_N:
             self._still_s += elapsed_s
             if self._still_s > _JAM_S:
                 return ContactState.JAMMED
         else:
             self._still_s = 0.0
-        if axial and not is_inside:
+        if axial:
             return ContactState.FACE
-        if not is_inside or (not walls and not axial):
+        if not is_inside or not walls:
             return ContactState.CHAMFER
         opposed = any(float(a @ b) < -0.5 for a in walls for b in walls)
         return ContactState.TWO_POINT if opposed else ContactState.ONE_POINT

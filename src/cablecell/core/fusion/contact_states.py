@@ -1,14 +1,14 @@
 """What a plug touches, from wrench, depth and motion: a hidden Markov model over eight contact states.
 
-States are those of Whitney's analysis of a peg and a hole. Every likelihood is a closed form of the connector's geometry,
-its friction and the errors of the sensors; no constant is learned:
+States are those of Whitney's analysis of a peg and a hole. Every likelihood is a closed form of the connector's
+geometry, its friction and the errors of the sensors; no constant is learned:
 
 - The direction of the force on the plug lies within the friction angle of the normal of what it touches: the axis on a
   face, 45 degrees on a chamfer, across on a wall. Two walls that push against each other can make any direction.
-- A single wall cannot make a larger moment about the tip than its force times the inserted length; two can, N times it.
+- One wall makes no larger moment about the tip than its force times the inserted length; two can, N times it.
 - On a face, at the stop and when jammed the plug does not advance although it is pushed. Jammed it is where friction
-  explains that (Fz <= mu (N1 + N2), inside the jamming diagram), and the depth is neither that of the land nor of the stop.
-- A latch gives way with a drop of the push, close to the stop; after it a pull does not move the plug.
+  explains that (Fz <= mu (N1 + N2), inside the jamming diagram), and the depth is neither that of land nor of stop.
+- A latch gives way with a drop of the push, close to the stop; after it a pull moves the plug no further than its play.
 
 The depth of the port is known to its covariance only: touching face or stop measures it.
 
@@ -48,17 +48,28 @@ class ContactErrors:
 
     Attributes:
         force_n: A force, drift since the tare and what the cable does included, N.
-        moment_nm: A moment about the tip, likewise, N·m.
+        moment_nm: A moment at the sensor, likewise, N·m.
+        lever_m: From the sensor to the tip: an error of force makes one of the moment about the tip, m.
         speed: Of a plug that does not move, by encoders and compliance of the grasp, m/s.
         depth_m: Of the port's depth relative to the believed tip before contact, m.
         touch_m: Of a depth that is touched, m.
+        grasp_m_per_n: By how much the grasp gives, m/N; not an error, but what the believed tip is off by under load.
+        latch_m_per_n: Likewise a closed latch that is pulled.
     """
 
     force_n: float = 0.25
-    moment_nm: float = 0.012
+    moment_nm: float = 0.01
+    lever_m: float = 0.15
     speed: float = 0.0015
     depth_m: float = 0.001
     touch_m: float = 0.00015
+    grasp_m_per_n: float = 2.7e-5
+    latch_m_per_n: float = 5.0e-5
+
+    @property
+    def tip_moment_nm(self) -> float:
+        """Of a moment about the tip, N·m."""
+        return math.hypot(self.moment_nm, self.lever_m * self.force_n)
 
 
 _N = len(ContactState)
@@ -70,6 +81,15 @@ _RATE = 6.0
 """Contacts change some times in a second; such rates decide only where the evidence is weak, 1/s."""
 _RARE = 0.02
 _SNAP_S = 0.4
+_SNAP_RATE = 10.0
+"""A drop of the push at the depth of the latch, or a pull that is held there, is its closing within a tenth of a s."""
+_IN_OPENING = [
+    ContactState.FREE,
+    ContactState.ONE_POINT,
+    ContactState.TWO_POINT,
+    ContactState.JAMMED,
+    ContactState.SEATED,
+]
 _NEIGHBOURS = {
     ContactState.FREE: (ContactState.FACE, ContactState.CHAMFER, ContactState.ONE_POINT),
     ContactState.FACE: (ContactState.FREE, ContactState.CHAMFER),
@@ -135,15 +155,19 @@ class ContactStates:
         dt_s = 0.01 if self._last_s is None else min(max(time_s - self._last_s, 1e-4), 0.1)
         self._last_s = time_s
         push = -float(force[2])
-        self._pushes.append((time_s, push))
-        while self._pushes[0][0] < time_s - _SNAP_S:
+        depth_m -= self._errors.grasp_m_per_n * push
+        if self._profile.depth_m - (depth_m - self._bias_m) < _RAMP_M + 2.0 * math.sqrt(self._bias_variance):
+            self._pushes.append((time_s, push))
+        while self._pushes and self._pushes[0][0] < time_s - _SNAP_S:
             self._pushes.popleft()
         evidence = self._likelihood(depth_m - self._bias_m, speed, force, moment)
         # Samples of a filtered sensor are not independent: each counts for its share of the filter's time.
         share = min(1.0, dt_s / _INDEPENDENT_S)
         self._p = self._p @ self._transitions(dt_s, depth_m - self._bias_m, push)
         self._p = self._p * np.exp(share * (evidence - evidence.max()))
-        self._p = np.maximum(self._p / self._p.sum(), 1e-6)
+        self._p /= self._p.sum()
+        # Nothing is ruled out for ever but a latch: that has to close.
+        self._p[: ContactState.LATCHED] = np.maximum(self._p[: ContactState.LATCHED], 1e-6)
         self._p /= self._p.sum()
         self._touch(depth_m, speed, push, share)
         return self.state
@@ -153,17 +177,14 @@ class ContactStates:
         for state, neighbours in _NEIGHBOURS.items():
             T[state, [int(one) for one in neighbours]] = _RATE * dt_s
         profile = self._profile
-        if not profile.has_latch:
-            T[:, ContactState.LATCHED] = 0.0
-        else:
-            T[:, ContactState.LATCHED] = 0.0
-            near = profile.depth_m - depth_m < profile.seat_tolerance_m + 2.0 * math.sqrt(self._bias_variance)
-            strongest = max(one for _, one in self._pushes)
+        T[:, ContactState.LATCHED] = 0.0
+        if profile.has_latch:
+            room = profile.seat_tolerance_m + profile.latch_play_m + 2.0 * math.sqrt(self._bias_variance)
+            near = profile.depth_m - depth_m < room + self._errors.latch_m_per_n * max(-push, 0.0)
+            strongest = max((one for _, one in self._pushes), default=0.0)
             has_snapped = strongest > 0.5 * profile.latch_force_n and strongest - push > 0.4 * profile.latch_force_n
-            if near and (has_snapped or push < -2.0 * self._errors.force_n):
-                T[[ContactState.SEATED, ContactState.ONE_POINT, ContactState.TWO_POINT], ContactState.LATCHED] = (
-                    _RATE * dt_s
-                )
+            if near and (has_snapped or push < -4.0 * self._errors.force_n):
+                T[_IN_OPENING, ContactState.LATCHED] = _SNAP_RATE * dt_s
             T[ContactState.LATCHED] = 0.0
             # A closed latch lets go only by more than it holds.
             T[ContactState.LATCHED, ContactState.SEATED] = _RARE * dt_s
@@ -186,18 +207,19 @@ class ContactStates:
         # Force of a contact, and noise without one; both densities are of the size of a force.
         touching = -total / _SCALE_N - math.log(_SCALE_N) + _log_cdf((total - 2.0 * errors.force_n) / errors.force_n)
         nothing = -0.5 * (total / errors.force_n) ** 2 + math.log(max(total, 0.1) / errors.force_n**2)
+        moments = errors.tip_moment_nm
         still = _normal(speed, errors.speed)
         moving = _normal(speed, _FREE_SPEED)
         one_wall = across * length + total * self._half_m
         two_walls = max(push, 0.0) / max(2.0 * math.tan(mu), 0.1) * length + one_wall
-        by_one = _below(turning, one_wall, errors.moment_nm)
-        by_two = _below(turning, two_walls, errors.moment_nm)
-        on_face = _below(turning, total * self._half_m, errors.moment_nm)
+        by_one = _below(turning, one_wall, moments)
+        by_two = _below(turning, two_walls, moments)
+        on_face = _below(turning, total * self._half_m, moments)
         in_hole = _between(depth_m, inside, stop, sigma)
         at_stop = _normal(depth_m - stop, math.hypot(sigma, profile.seat_tolerance_m))
         out = np.empty(_N)
         out[ContactState.FREE] = (
-            nothing + moving + _between(depth_m, stop - 2.0 * stop, stop, sigma) + _below(turning, 0.0, errors.moment_nm)
+            nothing + moving + _between(depth_m, stop - 2.0 * stop, stop, sigma) + _below(turning, 0.0, moments)
         )
         out[ContactState.FREE] -= math.log(math.pi)
         out[ContactState.FACE] = (
@@ -210,20 +232,33 @@ class ContactStates:
             + on_face
             + _between(angle, 0.5 * half - mu, 0.5 * half + mu, spread)
         )
-        out[ContactState.ONE_POINT] = (
-            touching + moving + in_hole + by_one + _between(angle, half - mu, half + mu, spread)
-        )
+        # The spring of a latch that is being pushed aside acts along the axis, whatever else is touched.
+        is_latching = profile.has_latch and stop - depth_m < _RAMP_M + 2.0 * sigma
+        along = touching - math.log(2.0 * math.pi) if is_latching and push < 1.3 * profile.latch_force_n else -math.inf
+        wall = _between(angle, half - mu, half + mu, spread)
+        out[ContactState.FREE] = max(out[ContactState.FREE], along + moving + in_hole + _below(turning, 0.0, moments))
+        out[ContactState.ONE_POINT] = max(touching + wall, along) + moving + in_hole + by_one
         out[ContactState.TWO_POINT] = touching + moving + in_hole + by_two + _between(angle, 0.0, half + mu, spread)
         # Only where friction can carry the push: inside the jamming diagram.
         carried = math.tan(mu) * (across + 2.0 * turning / max(length, self._half_m))
         is_carried = _log_cdf((carried - 0.5 * push) / errors.force_n)
         out[ContactState.JAMMED] = (
-            touching + still + in_hole + by_two + _between(angle, 0.0, half, spread) + is_carried
+            touching
+            + still
+            + in_hole
+            + by_two
+            + _between(angle, 0.0, half, spread)
+            + is_carried
             + _log_cdf((push - 1.0) / errors.force_n)
         )
         out[ContactState.SEATED] = touching + still + at_stop + by_two + _between(angle, 0.0, half, spread)
-        held = max(touching, nothing)
-        out[ContactState.LATCHED] = held + still + at_stop + by_two - math.log(math.pi)
+        # A closed latch holds the plug within its play, pushed, pulled or left alone: where that is the stop, it looks
+        # like a seat, and only what happened before tells them apart.
+        play = stop - profile.latch_play_m - profile.seat_tolerance_m - errors.latch_m_per_n * max(-push, 0.0)
+        within = _between(depth_m, play, stop + profile.seat_tolerance_m, sigma) + by_two
+        pulled = max(touching, nothing - math.log(math.pi)) + max(still, moving) + within - math.log(2.0)
+        is_pushed = push > 3.0 * errors.force_n
+        out[ContactState.LATCHED] = out[ContactState.SEATED] if is_pushed else max(out[ContactState.SEATED], pulled)
         return out
 
     def _touch(self, depth_m: float, speed: float, push: float, share: float) -> None:
@@ -234,16 +269,22 @@ class ContactStates:
         at = {ContactState.FACE: self._profile.rim_m, ContactState.SEATED: self._profile.depth_m}.get(state)
         if at is None or self._p[state] < 0.9:
             return
-        slack = self._profile.seat_tolerance_m if state is ContactState.SEATED else 0.0
-        noise = (self._errors.touch_m**2 + slack**2) / max(share, 1e-3)
+        # What a face is not known to is the same in every sample: a corner may stand on the chamfer, a seat be shallow.
+        slack = self._profile.seat_tolerance_m if state is ContactState.SEATED else 0.5 * self._profile.chamfer_m
+        lasting = self._errors.touch_m**2 + (0.5 * slack) ** 2
+        if self._bias_variance <= lasting:
+            return
+        noise = lasting / max(share, 1e-3)
         gain = self._bias_variance / (self._bias_variance + noise)
         self._bias_m += gain * (depth_m - at - self._bias_m)
-        self._bias_variance *= 1.0 - gain
-        self._bias_variance = max(self._bias_variance, (0.5 * self._errors.touch_m) ** 2)
+        self._bias_variance = max(self._bias_variance * (1.0 - gain), lasting)
 
+
+_RAMP_M = 0.003
+"""Before the stop a latch begins to be pushed aside within some millimetres."""
 
 _INDEPENDENT_S = 0.02
-"""Time after which samples of sensor and tip are independent: the filter of the contact wrench, and the arm's own lag."""
+"""Time after which samples of sensor and tip are independent: the filter of the wrench, and the arm's own lag."""
 
 
 def _normal(x: float, sigma: float) -> float:
