@@ -172,6 +172,7 @@ class _StatesRollout(Rollout):
         if truth.latch_engaged():
             return ContactState.LATCHED
         R = invert_pose(pose_matrix(port.X_WE))[:3, :3]
+        assert world.plug is not None
         contacts = p.getContactPoints(bodyA=world.plug, physicsClientId=world.client)
         touching = [(R @ np.array(point[7]), float(point[9])) for point in contacts if point[9] > _TOUCH_N]
         axis_speed = abs(where.depth_m - getattr(self, "_true_depth", where.depth_m)) / max(elapsed_s, 1e-3)

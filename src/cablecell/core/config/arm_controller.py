@@ -59,6 +59,10 @@ class ArmControllerParameters(ControlSettings):
         minimum=0.0,
         maximum=0.2,
     )
+    wrench_record: str = parameter(
+        "", "Folder of calibration records whose `wrench` says bias and payload; empty: as designed.", read_only=True
+    )
+    cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
     wrench_disagreement_n: float = parameter(
         0.65,
         "Force by which force sensor and joint torques may disagree in a guarded motion of an arm that is told "

@@ -17,6 +17,14 @@ class PortEstimatorParameters(ParameterSchema):
         "", "Folder of calibration records; empty means the mounts and lenses of the descriptions.", read_only=True
     )
     cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
+    camera_record: str = parameter(
+        "",
+        "Folder of calibration records whose `camera` says the lenses, with the mounts of the descriptions.",
+        read_only=True,
+    )
+    plug_record: str = parameter(
+        "", "Likewise whose `plug` says where its connector's tip is; empty: as designed.", read_only=True
+    )
     cameras: list[str] = parameter(["left", "center", "right"], "Cameras, by the prefix of their topics and frames.")
     min_cameras: int = parameter(2, "Fewest cameras that make a view.", minimum=1, maximum=8)
     rest_timeout_s: float = parameter(
@@ -124,6 +132,8 @@ class PortEstimatorParameters(ParameterSchema):
 
     @model_validator(mode="after")
     def _cameras_suffice(self) -> PortEstimatorParameters:
+        if self.camera_record and self.calibration_folder:
+            raise ValueError("camera_record and calibration_folder both say the lenses; one of them must be empty")
         if len(set(self.cameras)) != len(self.cameras) or not self.cameras:
             raise ValueError(f"cameras = {self.cameras} must name each camera once, and at least one")
         if self.min_cameras > len(self.cameras):

@@ -24,6 +24,7 @@ from cablecell.ros.arm_output import ArmOutput
 from cablecell.ros.arm_payload import PayloadAction
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
+from cablecell.ros.calibration_records import load_record, sensed_load
 from cablecell.ros.control_loop import ControlLoop, Cycle, Streamed
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -56,10 +57,14 @@ class ArmController(CellNode[ArmControllerParameters]):
     def setup(self) -> None:
         """Connect the machine and create the interfaces."""
         backend, values = self._backend, self.parameters.values
+        calibrated = sensed_load(load_record(values.wrench_record, "wrench", values.cell_id))
         backend.machine.connect()
         self._output = ArmOutput(self, backend, values)
         heartbeat = HeartbeatWatch(values.heartbeat_timeout_s, self._take_heartbeats)
         self._loop = ControlLoop(backend, values, self._publish, heartbeat)
+        if calibrated is not None:
+            self._loop.sensed_load = calibrated
+            self._loop.reset()
         self._extras = backend.make_extras(ExtrasHost(self, self._loop, self._publish_latched))
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)

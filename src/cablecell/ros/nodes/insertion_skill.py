@@ -48,6 +48,7 @@ from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
+from cablecell.ros.calibration_records import gripped_as_measured, load_record
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
 from cablecell.ros.heartbeat_watch import StallGuard
@@ -89,6 +90,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
 
     def setup(self) -> None:
         """Read the connectors and create the interfaces."""
+        settings = self.parameters.values
+        self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
         self._stream = SkillStream(sensor_height_m(load_robot_description()), self._on_step)
@@ -156,7 +159,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             run.end(error)
 
     def _take_held_plug(self, message: Any) -> None:
-        self._held = held_plug_from_json(message.data)
+        self._held = gripped_as_measured(held_plug_from_json(message.data), self._plug_record)
 
     # Actions -------------------------------------------------------------------------------------------------
 

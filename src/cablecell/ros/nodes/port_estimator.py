@@ -39,10 +39,11 @@ from cablecell.core.perception.stream_health import StreamFault
 from cablecell.core.perception.stream_order import find_swapped
 from cablecell.ros import qos
 from cablecell.ros.approach_watch import ApproachWatch
+from cablecell.ros.calibration_records import gripped_as_measured, load_record
 from cablecell.ros.camera_watch import CameraWatch
 from cablecell.ros.drift_report import DriftReport
 from cablecell.ros.error_codes import fill_result
-from cablecell.ros.estimator_calibration import calibrated, load_calibration
+from cablecell.ros.estimator_calibration import calibrated, load_calibration, load_lenses
 from cablecell.ros.estimator_errors import (
     AccuracyNotReachedError,
     ObservationBusyError,
@@ -102,9 +103,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def setup(self) -> None:
         """Read what is known beforehand and create the interfaces."""
         settings = self.parameters.values
-        self._calibration = load_calibration(settings)
+        described = Knowledge.read(load_robot_description(), settings.cameras)
+        self._calibration = load_calibration(settings) or load_lenses(settings, described.mounts)
+        self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         self._knowledge = replace(
-            Knowledge.read(load_robot_description(), settings.cameras),
+            described,
             rig=None if self._calibration is None else self._calibration.rig,
         )
         self._patches = build_patches(load_fiducials())
@@ -177,7 +180,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
 
     def _take_held_plug(self, message: Any) -> None:
         with self._lock:
-            self._grasp, self._plug = held_plug_from_json(message.data), None
+            self._grasp = gripped_as_measured(held_plug_from_json(message.data), self._plug_record)
+            self._plug = None
 
     def _answer_layout(self, request: Any, response: Any) -> Any:
         if not self._observing.acquire(blocking=False):
