@@ -114,6 +114,16 @@ def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(c
     assert names[names.index("move_to") :][:2] == ["move_to", "tare"]
 
 
+def test_who_finds_no_way_looks_for_everything_that_may_be_in_it(cell, client, partners):
+    partners.insert_errors = [202]
+    assert run_job(client, "trial_3").error_code == 0
+    looks = [request for name, request in partners.calls if name == "observe"]
+    assert [(list(look.port_names), look.look_for_all) for look in looks] == [
+        (["sc_port_1/sc_port_base"], False),
+        (["sc_port_1/sc_port_base"], True),
+    ]
+
+
 def test_nothing_is_inserted_where_nothing_was_seen(cell, client, partners):
     partners.observe_error = 521
     assert run_job(client, "trial_1").error_code == 521

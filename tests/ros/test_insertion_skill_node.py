@@ -168,6 +168,14 @@ def test_the_planners_refusal_is_passed_on(client, insert, arm):
     assert not arm.commands
 
 
+def test_where_the_line_is_not_free_the_arm_comes_over_the_port(client, insert, arm):
+    arm.move_error, arm.free_above_m = 204, 0.099
+    result = _insert(client, insert)
+    assert (result.error_code, result.error_msg) == (0, "")
+    assert arm.corners == pytest.approx([0.05, 0.1])
+    assert len(arm.staged) == 1
+
+
 def test_a_refused_tare_is_not_free(client, insert, arm):
     arm.is_tare_refused = True
     result = _insert(client, insert)

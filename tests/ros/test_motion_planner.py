@@ -17,8 +17,12 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from cablecell.composition.robot_description import load_task_board_description
+from cablecell.composition.simulated_cell import slot_arguments
+from cablecell.configuration import load_trials
 from cablecell.core.geometry import invert_pose, make_pose, pose_difference, pose_from_xyz_rpy
 from cablecell.core.motion.model import RobotModel
+from cablecell.core.perception.layout import read_layout
 from cablecell.ros import qos
 from cablecell.ros.conversions import fill_pose
 from cablecell.ros.estimator_layout import load_layout
@@ -78,16 +82,18 @@ def knowledge(trial):
 
 
 def see(ports_topic, trial):
-    """Publish what an estimator would: the board where it is put."""
-    layout = load_layout("", trial)
-    X_base_board = invert_pose(model().X_world_base) @ layout.X_world_board
-    message = PortEstimateArray()
-    for name, port in layout.ports.items():
+    """Publish what an estimator would: the board where it is put, its modules where they are on their rails."""
+    X_base_board = invert_pose(model().X_world_base) @ load_layout("", trial).X_world_board
+    board = load_trials(None).trials[trial].scene.task_board
+    ports = read_layout(load_task_board_description(**slot_arguments(board)))
+    message = PortEstimateArray(board_looks=1)
+    fill_pose(message.board.pose, X_base_board)
+    for name, port in ports.items():
         estimate = PortEstimate(port_name=name, sources=PortEstimate.SOURCE_CAMERA)
         fill_pose(estimate.pose.pose, X_base_board @ port.X_board_entrance)
         message.ports.append(estimate)
     ports_topic.publish(message)
-    return {name: X_base_board @ port.X_board_entrance for name, port in layout.ports.items()}
+    return {name: X_base_board @ port.X_board_entrance for name, port in ports.items()}
 
 
 def test_planning_without_time_or_state_is_refused(graph, node):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import Any
 
 import numpy as np
 from aic_control_interfaces.msg import ControllerState
-from cablecell_interfaces.action import MoveTo, Observe
+from cablecell_interfaces.action import MoveSequence, MoveTo, Observe
 from cablecell_interfaces.msg import ComplianceCommand, PortEstimate, PortEstimateArray
 from geometry_msgs.msg import WrenchStamped
 from rclpy.action import ActionServer, CancelResponse
@@ -44,6 +45,8 @@ class FakeArm:
         commands: Setpoints received.
         move_error: Code with which a move is refused; 0 executes it.
         is_tare_refused: Whether the tare is refused.
+        free_above_m: Height of the lowest corner with which a sequence is free; infinite: none is.
+        corners: Heights of the corners that were asked for, m.
         holds_moves: Lets a move last until it is cancelled.
         observe_error: Code with which an observation fails; 0 estimates the port anew.
         looked_for: Ports that were to be observed.
@@ -56,6 +59,8 @@ class FakeArm:
         self.move_error = self.observe_error = 0
         self.staged: list[Any] = []
         self.looked_for: list[str] = []
+        self.corners: list[float] = []
+        self.free_above_m = math.inf
         self.commands = 0
         self._reset_ns = 0
         self.cancelled_moves = 0
@@ -79,6 +84,7 @@ class FakeArm:
             handle_accepted_callback=lambda goal: threading.Thread(target=self._hold_move, args=(goal,)).start(),
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
+        ActionServer(self._node, MoveSequence, "move_sequence", execute_callback=self._move_on)
         ActionServer(self._node, Observe, "observe", execute_callback=self._observe)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -104,10 +110,12 @@ class FakeArm:
         """Behave well again, as in the beginning."""
         self.is_silent = self.is_tare_refused = self.holds_moves = False
         self.move_error, self.observe_error, self.stop_m, self.has_latch = 0, 0, STOP_M, True
+        self.free_above_m = math.inf
         self._reset_ns = self._node.get_clock().now().nanoseconds
         with self._lock:
             self._command, self._latched, self._push, self.commands = None, False, 0.0, 0
             self.staged.clear()
+            self.corners.clear()
         self.looked_for.clear()
         self.estimate()
         self.hold_plug()
@@ -158,12 +166,29 @@ class FakeArm:
             result.error_code, result.error_msg = self.move_error, "no way"
             goal.abort()
             return result
-        with self._lock:
-            self._command, self._latched, self._push = None, False, 0.0
-            self._X = conversions.pose_to_matrix("target", goal.request.target.pose.pose)
-            self.staged.append(self._X)
+        self._stand(goal.request.target)
         goal.succeed()
         return result
+
+    def _move_on(self, goal: Any) -> Any:
+        """Do a sequence whose corner is at least `free_above_m` above its end; lower ones are not free."""
+        result = MoveSequence.Result()
+        items = goal.request.items
+        height_m = items[0].target.pose.pose.position.z - items[-1].target.pose.pose.position.z
+        self.corners.append(height_m)
+        if height_m < self.free_above_m:
+            result.error_code, result.error_msg = 204, "in the way"
+            goal.abort()
+            return result
+        self._stand(items[-1].target)
+        goal.succeed()
+        return result
+
+    def _stand(self, target: Any) -> None:
+        with self._lock:
+            self._command, self._latched, self._push = None, False, 0.0
+            self._X = conversions.pose_to_matrix("target", target.pose.pose)
+            self.staged.append(self._X)
 
     def _run(self) -> None:
         """Publish state and wrench at 250 Hz."""

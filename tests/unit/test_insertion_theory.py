@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
+from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.core.insertion import theory
+from cablecell.core.insertion.staging import HEIGHTS_ABOVE_M, poses_above
 
 
 def stuck_depth(force_n: float, stiffness: float, clearance_m: float, friction: float, tilt: float) -> float | None:
@@ -73,3 +76,14 @@ def test_drop_speed_and_spiral_radius():
     assert theory.drop_limited_speed(2e-5, 1e-4) == pytest.approx(0.012)
     assert theory.spiral_end_radius(1e-3, 0.0, 5e-4) == pytest.approx(1.25e-3)
     assert theory.spiral_end_radius(1e-3, 1e-3, 0.0) == pytest.approx(math.sqrt(2.0) * 1e-3)
+
+
+def test_the_arm_comes_over_a_port_on_the_line_of_its_axis():
+    axis = np.array([0.6, 0.0, -0.8])
+    goal = make_pose(exp_so3(np.array([0.3, -0.2, 1.0])), (0.4, 0.1, 0.2))
+    above = poses_above(goal, axis)
+    heights = [float(-axis @ (X - goal)[:3, 3]) for X in above]
+    assert heights == pytest.approx(sorted(HEIGHTS_ABOVE_M))
+    for X, height in zip(above, heights, strict=True):
+        assert np.allclose(X[:3, 3] + height * axis, goal[:3, 3])
+        assert np.array_equal(X[:3, :3], goal[:3, :3])

@@ -54,6 +54,8 @@ def test_the_hash_is_that_of_the_content_and_not_of_the_text(tmp_path):
         {"insertion": {"insert_speed": 0.039}},
         {"control": {"linear_speed": 0.24}},
         {"estimates": {"port_sigma_m": 0.0004}},
+        {"seeing": {}},
+        {"seeing": {"views": 2}},
         {"randomise": {"friction_scale": [0.9, 1.1]}},
         {"home": {"wrist_3_joint": 1.4}},
         {"trial": {"file": "trials/aic_sample.yaml", "name": "trial_2"}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,17 @@ def believed_scene(
             Obstacle(f"fixture_{i}", Box(shape.size), port.X @ pose_matrix(shape.X_BS))
             for i, shape in enumerate(shapes)
         ]
+    return with_held_plug(obstacles, connector, tip)
+
+
+def with_held_plug(obstacles: Sequence[Obstacle], connector: Connector, tip: PoseEstimate) -> PlanningScene:
+    """Return a scene of obstacles and the held plug with its cable.
+
+    Args:
+        obstacles: In `base_link`.
+        connector: Of the plug.
+        tip: Estimate of its tip, in `tcp`.
+    """
     plug, cable = connector.plug, connector.cable
     bodies = [
         AttachedBody(

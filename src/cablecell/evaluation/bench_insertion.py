@@ -17,6 +17,7 @@ from cablecell.evaluation.insertion_summary import summarise
 Row = dict[str, Any]
 
 SAMPLE_TRIALS = ("trial_1", "trial_2", "trial_3")
+SEEING_SCENARIOS = ("seen_sfp", "seen_sc")
 
 
 def run(
@@ -45,6 +46,18 @@ def run(
     scenarios = _scenarios(scenario, connector)
     if errors is not None:
         scenarios = [one.model_copy(update={"estimates": errors}) for one in scenarios]
+    rows = run_batch(jobs_in_turn(scenarios, n, seed), workers)
+    return rows, summarise(rows)
+
+
+def run_seeing(*, n: int, seed: int, workers: int) -> tuple[list[Row], dict[str, float]]:
+    """Run `n` rollouts in which the wrist cameras find port and plug, SFP and SC in turn, as `run` does.
+
+    The design of the board, about where it was put and the design of the grasp are known; images, the force sensor and
+    the arm's encoders tell the rest.
+    """
+    folder = config_folder() / "scenarios"
+    scenarios = [load_scenario(folder / f"{name}.yaml") for name in SEEING_SCENARIOS]
     rows = run_batch(jobs_in_turn(scenarios, n, seed), workers)
     return rows, summarise(rows)
 

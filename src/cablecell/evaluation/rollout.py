@@ -6,6 +6,7 @@ covariance, and the nominal grasp with the tolerance of the gripper. Truth decid
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping
@@ -33,13 +34,14 @@ from cablecell.core.insertion.observation import Observation
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
-from cablecell.core.insertion.staging import staging_pose
+from cablecell.core.insertion.staging import CORNER_M, poses_above, staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.scene import Scene as PlanningScene
+from cablecell.core.motion.sequence import ToolGoal
 from cablecell.core.motion.timing import LineLimits
-from cablecell.core.motion.trajectory import MotionLimits
+from cablecell.core.motion.trajectory import MotionLimits, Trajectory
 from cablecell.evaluation.believed import believed_scene, draw_estimates, pose_matrix
 from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.rollout_result import RolloutResult, Trace
@@ -67,14 +69,15 @@ WRENCH_CUTOFF_HZ = 60.0
 
 
 @lru_cache(maxsize=1)
-def _robot() -> RobotModel:
+def robot_model() -> RobotModel:
+    """Return the arm as the cell believes it to be, made once in a process."""
     return RobotModel(load_robot_description())
 
 
 @lru_cache(maxsize=1)
 def _moves() -> MovePlanner:
     limits = MotionLimits.uniform(6, velocity=2.0, acceleration=8.0, jerk=80.0)
-    return MovePlanner(_robot(), limits, geometry=RobotGeometry(_robot()))
+    return MovePlanner(robot_model(), limits, geometry=RobotGeometry(robot_model()))
 
 
 class Rollout:
@@ -105,7 +108,7 @@ class Rollout:
         self.machine = SimulatedMachine(scene, self._settings, seed=seed, home=home)
         self.machine.connect()
         rotors = np.array(self._settings.arm.rotor_inertia_kg_m2)
-        self._arm = RobotArm(_robot(), rotor_inertia=rotors)
+        self._arm = RobotArm(robot_model(), rotor_inertia=rotors)
         self.controller = ArmController(self._arm, self._control, command_mode=CommandMode.EFFORT)
         self._target = scene.ports[scene.target]
         self._profile = profile_from_connector(self._target.connector)
@@ -114,10 +117,10 @@ class Rollout:
         self._recorder = TrialRecorder(self.machine)
         self.trace = Trace()
         self._port, self._tip, self.port_error_m = draw_estimates(
-            self.machine, _robot(), self._errors, self._settings.grasp, self._rng
+            self.machine, robot_model(), self._errors, self._settings.grasp, self._rng
         )
         self._X_port_base = invert_pose(self._port.X)
-        self._is_staged = False
+        self._is_moving = self._is_staged = False
 
     @classmethod
     def of_scenario(cls, scenario: Scenario, seed: int) -> Rollout:
@@ -186,7 +189,7 @@ class Rollout:
 
     def _others(self) -> tuple[dict[str, object], dict[str, object]]:
         """Return what has state beside the machine, and what that refers to and never changes."""
-        robot = _robot()
+        robot = robot_model()
         anchors: dict[str, object] = {
             "rollout": self,
             "controller": self.controller,
@@ -201,7 +204,7 @@ class Rollout:
     # Estimates -----------------------------------------------------------------------------------------------
 
     def _make_compensator(self) -> WrenchCompensator:
-        X_tcp_ft = _robot().relative_pose("tcp", "ft_frame")
+        X_tcp_ft = robot_model().relative_pose("tcp", "ft_frame")
         return WrenchCompensator(
             X_tcp_ft,
             cutoff_hz=WRENCH_CUTOFF_HZ,
@@ -236,14 +239,10 @@ class Rollout:
         """
         if self._is_staged:
             return self._insert_step()
-        if self.controller.follower is None:
-            self._start_move()
-        follower = self.controller.follower
-        assert follower is not None
-        self._cycle()
-        if follower.state.is_final:
-            if follower.fault is not None:
-                raise follower.fault
+        if not self._is_moving:
+            self._start(self._plan_staging())
+            self._is_moving = True
+        if self._has_arrived():
             self._prepare_insertion()
             self._is_staged = True
         return None
@@ -253,17 +252,33 @@ class Rollout:
         while not self._is_staged:
             self.step()
 
-    def _start_move(self) -> None:
-        """Plan a straight line to staging and start it; a path around obstacles where the line is not free."""
-        q = self.machine.arm.read().q
-        scene, goal = self.believed_scene(), self.staging()
-        try:
-            planned = _moves().move_linear(q, goal, LINE, scene, MARGIN_M)
-        except WorkcellError:
-            planned = _moves().move_to_pose(q, goal, scene, MARGIN_M)
+    def _plan_staging(self) -> Trajectory:
+        return self._plan_to(self.staging())
+
+    def _plan_to(self, goal: Array) -> Trajectory:
+        """Plan a straight line to a pose of the tcp; where it is not free over the port, and else around obstacles."""
+        q, scene = self.machine.arm.read().q, self.believed_scene()
+        with contextlib.suppress(WorkcellError):
+            return _moves().move_linear(q, goal, LINE, scene, MARGIN_M)
+        for over in poses_above(goal, self._port.X[:3, 2]):
+            with contextlib.suppress(WorkcellError):
+                way = [ToolGoal(over, blend_radius_m=CORNER_M), ToolGoal(goal)]
+                return _moves().move_sequence(q, way, LINE, scene, MARGIN_M)
+        return _moves().move_to_pose(q, goal, scene, MARGIN_M)
+
+    def _start(self, planned: Trajectory) -> None:
         times, positions, velocities, accelerations = planned.sample_every(0.01)
         trajectory = JointTrajectory(times, positions, velocities, accelerations)
-        self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), q)
+        self.controller.start_trajectory(trajectory, Tolerances(path=0.05, goal=0.01), self.machine.arm.read().q)
+
+    def _has_arrived(self) -> bool:
+        """Go on by one control period of a motion; return whether it is done."""
+        follower = self.controller.follower
+        assert follower is not None
+        self._cycle()
+        if follower.state.is_final and follower.fault is not None:
+            raise follower.fault
+        return follower.state.is_final
 
     def _prepare_insertion(self) -> None:
         """Do what has to be done at staging before the skill takes over: nothing for an arm that is told torques."""

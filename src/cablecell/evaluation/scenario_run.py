@@ -8,6 +8,7 @@ from cablecell.core.config.scenario import Scenario
 from cablecell.core.errors import WorkcellError
 from cablecell.evaluation.rollout import Rollout
 from cablecell.evaluation.rollout_result import RolloutResult
+from cablecell.evaluation.rollout_seeing import SeeingRollout
 
 Row = dict[str, Any]
 
@@ -17,7 +18,8 @@ MEASURED_KEYS = ("wall_s",)
 
 def run_scenario(scenario: Scenario, seed: int) -> Row:
     """Run one seed of a scenario from home to the skill's result; a fault of planning or control is a failed run."""
-    rollout = Rollout.of_scenario(scenario, seed)
+    kind = Rollout if scenario.seeing is None else SeeingRollout
+    rollout = kind.of_scenario(scenario, seed)
     try:
         row = _finished(rollout.run())
     except WorkcellError as error:

@@ -19,7 +19,7 @@ from cablecell.core.insertion.relocalise import Relocaliser
 from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult
 from cablecell.evaluation.believed import pose_matrix
 from cablecell.evaluation.draw import draw_run
-from cablecell.evaluation.rollout import Rollout, _robot
+from cablecell.evaluation.rollout import Rollout, robot_model
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ TURN_SIGMA_RAD = 0.01
 
 def sensor_pose() -> Array:
     """Return where the force sensor is in `tcp`, shape (4, 4)."""
-    return np.asarray(_robot().relative_pose("tcp", "ft_frame"))
+    return np.asarray(robot_model().relative_pose("tcp", "ft_frame"))
 
 
 class TouchRollout(Rollout):

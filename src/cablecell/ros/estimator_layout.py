@@ -1,8 +1,7 @@
-"""What is known of a board before it is seen, read from the trial file: its layout for planning, its design for seeing.
+"""What is known of a board before it is seen: its design, with which slots are used read from the trial file.
 
-The planner has to keep away from everything that stands on the board and takes the whole layout. The estimator takes
-the design only: which slots are used, how long the rails are, and where the board is put; where on its rail a module
-sits is for the cameras to find.
+Neither planner nor estimator is told where on its rail a module sits, or how it is turned: that is for the cameras to
+find, and until it is found the planner keeps away from wherever it may be.
 """
 
 from __future__ import annotations
@@ -14,12 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cablecell.composition.board_modules import BoardDesign, connector_of, design_board
-from cablecell.composition.robot_description import load_task_board_description
-from cablecell.composition.simulated_cell import slot_arguments
+from cablecell.composition.board_modules import BoardBodies, BoardDesign, connector_of, design_board, design_bodies
 from cablecell.configuration import load_trials
 from cablecell.core.config.connector import Connector
-from cablecell.core.config.trial import TaskBoard, Trial
+from cablecell.core.config.trial import Cable, TaskBoard, Trial
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.geometry import pose_from_xyz_rpy
 from cablecell.core.perception.layout import NominalPort, read_layout
@@ -35,21 +32,23 @@ class UnknownLayoutError(ConfigurationError):
 
 @dataclass(frozen=True)
 class BoardLayout:
-    """A board as designed.
+    """A board as a planner may know it, and what the gripper is given with it.
 
     Attributes:
         name: Name of the trial.
-        trial: What the trial file says.
-        ports: Ports by name `<module>/<port>`, in the order of the board's description.
+        bodies: What stands on the board, everything in the middle of its rail.
+        ports: Ports by name `<module>/<port>`, their modules in the middle of their rails.
         X_world_board: Where the board is put, shape (4, 4).
-        urdf: Description of the board with its modules.
+        plug: Name of the plug's tip, for example `sfp_tip`.
+        gripped: The cable that the gripper starts with; None where it starts empty.
     """
 
     name: str
-    trial: Trial
+    bodies: BoardBodies
     ports: Mapping[str, NominalPort]
     X_world_board: Matrix
-    urdf: str
+    plug: str
+    gripped: Cable | None
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,9 @@ def load_layout(file: str, name: str) -> BoardLayout:
     """
     trial = _load_trial(file, name)
     board = trial.scene.task_board
-    urdf = load_task_board_description(**slot_arguments(board))
-    return BoardLayout(name, trial, read_layout(urdf), _put(board), urdf)
+    bodies = design_bodies(board, trial.task_board_limits)
+    gripped = None if trial.gripped_cable is None else trial.gripped_cable[1]
+    return BoardLayout(name, bodies, read_layout(bodies.urdf), _put(board), trial.task.plug_name, gripped)
 
 
 def _load_trial(file: str, name: str) -> Trial:

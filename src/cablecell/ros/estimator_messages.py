@@ -30,11 +30,15 @@ def entrance_frame(port: str) -> str:
     return f"{port}_entrance"
 
 
-def to_array(ports: Sequence[ReportedPort], layout: DesignedBoard, now_s: float) -> Any:
-    """Return all ports in `base_link`."""
+def to_array(ports: Sequence[ReportedPort], board: BoardState | NoEstimate, layout: DesignedBoard, now_s: float) -> Any:
+    """Return all ports and the board that carries them in `base_link`."""
     message = PortEstimateArray()
     message.header.stamp, message.header.frame_id = to_stamp(now_s), BASE_FRAME
     message.ports = [_to_port(port, layout) for port in ports]
+    if isinstance(board, BoardState):
+        message.board.pose = to_pose(board.X_base_board)
+        message.board.covariance = in_parent_axes(board.X_base_board, board.board_covariance).ravel().tolist()
+        message.board_looks = board.looks
     return message
 
 

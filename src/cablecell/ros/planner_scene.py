@@ -1,4 +1,4 @@
-"""The planning scene: the task board where it was seen, or grown where it is only put, and what the gripper holds."""
+"""The planning scene: the task board as far as it was seen, what was added to it, and what the gripper holds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cablecell.composition.planning_board import PlanningBoard, SeenBoard
 from cablecell.configuration import load_connectors
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import Robot
@@ -28,7 +29,6 @@ from cablecell.core.motion.scene import (
     Shape,
     Sphere,
     hold_cable,
-    obstacles_from_urdf,
 )
 from cablecell.ros.conversions import pose_to_matrix
 from cablecell.ros.estimator_layout import BoardLayout
@@ -36,7 +36,7 @@ from cablecell.ros.planner_errors import MoveRequestError
 
 Matrix = NDArray[np.float64]
 
-_BASE_FRAME, _BOARD_FRAME, _TCP_FRAME = "base_link", "task_board", "tcp"
+_BASE_FRAME, _TCP_FRAME = "base_link", "tcp"
 
 
 @dataclass(frozen=True)
@@ -113,29 +113,31 @@ class PlanningScene:
     def set_layout(self, layout: BoardLayout) -> None:
         """Replace the board by one that was not seen yet."""
         held = self._nominal_grasp(layout) if self._assume_held else None
+        X_base_put = self._X_base_world @ layout.X_world_board
+        board = PlanningBoard(layout.bodies, layout.ports, X_base_put, self._unseen_margin_m)
         with self._lock:
-            self._layout = layout
-            self._X_base_board: Matrix | None = None
+            self._board, self._seen = board, SeenBoard()
             self._held = held
             self._scene: Scene | None = None
             self._added: dict[str, Obstacle | AttachedBody] = {}
 
     def take_ports(self, message: Any) -> None:
-        """Place the board by the first port that a camera has seen, and the held plug where it was seen."""
+        """Place the board, its modules and the held plug where they were seen."""
         plug = message.plug
         with self._lock:
             if self._held is not None and plug.sources & plug.SOURCE_CAMERA and plug.plug_name == self._held.plug:
                 self._held = replace(self._held, X_tcp_tip=pose_to_matrix("plug", plug.pose.pose))
-                self._scene = None
-        for port in message.ports:
-            nominal = self._layout.ports.get(port.port_name)
-            if nominal is None or not port.sources & port.SOURCE_CAMERA:
-                continue
-            X_base_entrance = pose_to_matrix(port.port_name, port.pose.pose)
-            with self._lock:
-                self._X_base_board = X_base_entrance @ invert_pose(nominal.X_board_entrance)
-                self._scene = None
-            return
+            self._seen = SeenBoard()
+            if message.board_looks:
+                self._seen = self._board.seen(
+                    pose_to_matrix("board", message.board.pose),
+                    {
+                        port.port_name: pose_to_matrix(port.port_name, port.pose.pose)
+                        for port in message.ports
+                        if port.sources & port.SOURCE_CAMERA
+                    },
+                )
+            self._scene = None
 
     def take_held_plug(self, text: str) -> None:
         """Take in what `cell/held_plug` says: nothing for an empty text, else the plug and its pose in `tcp`.
@@ -202,7 +204,7 @@ class PlanningScene:
     @property
     def is_seen(self) -> bool:
         """Whether the board is placed by what was seen of it."""
-        return self._X_base_board is not None
+        return self._seen.X_base_board is not None
 
     @property
     def held(self) -> Held | None:
@@ -220,17 +222,15 @@ class PlanningScene:
         """Return the pose of a frame that goals may be given in, in `base_link`.
 
         Raises:
-            UnknownFrameError: There is no such frame, or the board that carries it was not seen yet.
+            UnknownFrameError: There is no such frame, or the board or module that carries it was not seen yet (103).
         """
         with self._lock:
             frames = {"": np.eye(4), _BASE_FRAME: np.eye(4), "world": self._X_base_world}
-            if self._X_base_board is not None:
-                frames[_BOARD_FRAME] = self._X_base_board
-                for port, nominal in self._layout.ports.items():
-                    frames[f"{port}_entrance"] = self._X_base_board @ nominal.X_board_entrance
+            frames |= self._board.frames(self._seen)
         if name not in frames:
             valid = ", ".join(sorted(frame for frame in frames if frame))
-            hint = "" if self.is_seen else "; those of the board are added when it was seen"
+            hint = "" if self.is_seen else "; that of the board is added when it is seen"
+            hint += "; that of a port when its module is seen"
             raise UnknownFrameError(
                 f"a goal in frame '{name}' cannot be placed; valid are {valid}{hint}",
                 quantity="frame_id",
@@ -240,11 +240,7 @@ class PlanningScene:
         return frames[name]
 
     def _build(self) -> Scene:
-        nominal = self._X_base_world @ self._layout.X_world_board
-        seen = self._X_base_board
-        obstacles = obstacles_from_urdf(self._layout.urdf, nominal if seen is None else seen)
-        if seen is None:
-            obstacles = tuple(_grown(obstacle, self._unseen_margin_m) for obstacle in obstacles)
+        obstacles = self._board.obstacles(self._seen)
         added = self._added.values()
         obstacles += tuple(body for body in added if isinstance(body, Obstacle))
         attached = tuple(body for body in added if isinstance(body, AttachedBody))
@@ -254,17 +250,16 @@ class PlanningScene:
 
     def _nominal_grasp(self, layout: BoardLayout) -> Held | None:
         """Return the plug as the trial puts it into the gripper: relative to the home pose, along axes of `world`."""
-        if layout.trial.gripped_cable is None:
+        if layout.gripped is None:
             return None
-        pose = layout.trial.gripped_cable[1].pose
-        connector = self._connectors[layout.trial.gripped_cable[1].gripped_plug]
+        pose = layout.gripped.pose
+        connector = self._connectors[layout.gripped.gripped_plug]
         offset = np.array([pose.gripper_offset.x, pose.gripper_offset.y, pose.gripper_offset.z])
         R_world_cable = rotation_from_rpy(pose.roll, pose.pitch, pose.yaw)
         X_world_cable = make_pose(R_world_cable, self._X_world_tcp_home[:3, 3] + offset)
         frame = connector.grasp.cable_frame
         X_cable_tip = pose_from_quat(frame.position_m, frame.quat_xyzw)
-        plug = next(iter(layout.trial.tasks.values())).plug_name
-        return Held(plug, connector, invert_pose(self._X_world_tcp_home) @ X_world_cable @ X_cable_tip)
+        return Held(layout.plug, connector, invert_pose(self._X_world_tcp_home) @ X_world_cable @ X_cable_tip)
 
 
 def _shape_of(request: Any) -> Shape:
@@ -289,15 +284,3 @@ def _shape_of(request: Any) -> Shape:
     if request.shape == request.SPHERE:
         return Sphere(sizes[0])
     return Cylinder(*sizes) if request.shape == request.CYLINDER else Capsule(*sizes)
-
-
-def _grown(obstacle: Obstacle, by_m: float) -> Obstacle:
-    shape = obstacle.shape
-    if isinstance(shape, Box):
-        x, y, z = (size + 2.0 * by_m for size in shape.size)
-        return replace(obstacle, shape=Box((x, y, z)))
-    if isinstance(shape, Cylinder):
-        return replace(obstacle, shape=Cylinder(shape.radius + by_m, shape.length + 2.0 * by_m))
-    if isinstance(shape, Capsule):
-        return replace(obstacle, shape=Capsule(shape.radius + by_m, shape.length))
-    return replace(obstacle, shape=Sphere(shape.radius + by_m))

@@ -175,7 +175,7 @@ class JobRunner:
             self._interruption = None  # what came in between has hurt nothing
             job.begin_step(step)
             self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
-            self._do(goal, job, step)
+            self._do(goal, job, step, looks_wide=_is_no_way(recovery.cause))
 
         def begin(action: Action) -> None:
             self._interruption = None
@@ -278,8 +278,15 @@ class JobRunner:
             except IllegalCommandError:
                 continue  # somebody was faster; look again
 
-    def _do(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step) -> None:
-        """Do one step, and count its attempts whether or not it succeeds."""
+    def _do(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step, *, looks_wide: bool) -> None:
+        """Do one step, and count its attempts whether or not it succeeds.
+
+        Args:
+            goal: The job as it was asked for.
+            job: What has come of it.
+            step: What is to be done.
+            looks_wide: Whether modules that are not asked for are looked for, too.
+        """
 
         def check() -> None:
             self._check(goal)
@@ -293,6 +300,7 @@ class JobRunner:
                 raise RemoteError.of(answer)
         look = Observe.Goal(
             port_names=[port],
+            look_for_all=looks_wide,
             position_std=step.observe.position_std_m,
             orientation_std=step.observe.orientation_std_rad,
             max_views=step.observe.max_views,
@@ -365,3 +373,8 @@ class JobRunner:
             message.error_code, message.error_msg = job.error.code, str(job.error)
         message.header.stamp = self._node.get_clock().now().to_msg()
         return message
+
+
+def _is_no_way(cause: WorkcellError | None) -> bool:
+    """Return whether a planner found no way, perhaps because it keeps away from what it has not seen."""
+    return cause is not None and 200 <= cause.code < 300

@@ -138,6 +138,20 @@ class EstimateErrors(DocumentSchema):
     grasp_sigma_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.005
 
 
+class Seeing(DocumentSchema):
+    """What finds port and plug in place of an error model: the wrist cameras and the estimator of the running cell.
+
+    Attributes:
+        views: Looks, the first from home; the others are where the port is seen best near `height_m`.
+        height_m: Of the tip above the mouth of the port, about, m.
+        rest_s: How long the arm rests for a look, s: only its images are used, and reading them takes time.
+    """
+
+    views: Annotated[int, Field(ge=1, le=8)] = 3
+    height_m: Annotated[float, Field(ge=0.02, le=0.2)] = 0.05
+    rest_s: Annotated[float, Field(ge=0.0, le=2.0)] = 0.3
+
+
 class BenchFixture(DocumentSchema):
     """A block on the board that holds the port of any connector, open upwards; the plug hangs straight in the gripper.
 
@@ -183,7 +197,8 @@ class Scenario(DocumentSchema):
         simulation: Physics, sensors and their errors.
         control: Of the arm controller.
         insertion: Of the skill.
-        estimates: Errors of what the skill is told.
+        estimates: Errors of what the skill is told, where it does not see.
+        seeing: How it sees; None: it is told.
         randomise: What is drawn for every seed, or None.
     """
 
@@ -198,6 +213,7 @@ class Scenario(DocumentSchema):
     control: ControlSettings = ControlSettings()
     insertion: InsertionSettings = InsertionSettings()
     estimates: EstimateErrors = EstimateErrors()
+    seeing: Seeing | None = None
     randomise: Randomise | None = None
 
     @model_validator(mode="after")
@@ -212,6 +228,12 @@ class Scenario(DocumentSchema):
         physics, control = self.simulation.physics.rate_hz, self.control.rate_hz
         if physics % control:
             raise ValueError(f"control.rate_hz = {control} Hz must divide simulation.physics.rate_hz = {physics} Hz")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_seen_is_on_the_board(self) -> Scenario:
+        if self.seeing is not None and self.fixture is not None:
+            raise ValueError("seeing is for ports of the board: a fixture is not in the board's design")
         return self
 
     @model_validator(mode="after")
@@ -241,7 +263,8 @@ class Scenario(DocumentSchema):
     @property
     def content_hash(self) -> str:
         """Hash of the content, 16 hexadecimal digits: equal for equal runs, whatever the file looks like."""
-        content = self.model_dump(mode="json", exclude={"name", "description", "seed"})
+        left_out = {"name", "description", "seed"} | (set() if self.seeing else {"seeing"})
+        content = self.model_dump(mode="json", exclude=left_out)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -241,11 +241,11 @@ class NightShift:
         self._pass("look")
         cameras = self.cell.trusted_cameras
         if not cameras:
-            raise ToldError(534, "no camera is trusted")
+            raise ToldError.of(534, "no camera is trusted")
         if world.is_swapped:
-            raise ToldError(586, "two cameras show each other's picture")
+            raise ToldError.of(586, "two cameras show each other's picture")
         if world.is_covered:
-            raise ToldError(539, "the port is covered")
+            raise ToldError.of(539, "the port is covered")
         if self.cell.lost_recorder:
             raise RecorderLostError("the recorder is gone")
         if self.cell.wrench_error is not None:
@@ -338,12 +338,12 @@ class NightShift:
         name = fault.name
         told: dict[str, WorkcellError] = {
             "plug_dropped": PlugLostError("the plug fell"),
-            "commands_stale": ToldError(304 if fault.pick < 0.5 else 313, "commands are stale"),
-            "states_dropped": ToldError(422, "no states of the arm"),
-            "encoder_error": ToldError(319, "joint 3 is 0.05 rad from where it was told to be"),
+            "commands_stale": ToldError.of(304 if fault.pick < 0.5 else 313, "commands are stale"),
+            "states_dropped": ToldError.of(422, "no states of the arm"),
+            "encoder_error": ToldError.of(319, "joint 3 is 0.05 rad from where it was told to be"),
             "cable_jammed": OverForceError("25 N on the way")
             if fault.pick < 0.5
-            else ToldError(312, "25 N on the way"),
+            else ToldError.of(312, "25 N on the way"),
         }
         if name in told:
             self._told = (self.cell.now_s + 0.1, told[name])

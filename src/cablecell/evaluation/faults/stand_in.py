@@ -35,9 +35,12 @@ class ToldError(WorkcellError):
 
     code = 915
 
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.__dict__["code"] = code
+    @classmethod
+    def of(cls, code: int, message: str) -> ToldError:
+        """Return the error of a node that would say this."""
+        error = cls(message)
+        error.__dict__["code"] = code
+        return error
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from typing import Any
 
 from aic_control_interfaces.msg import ControllerState
 from aic_task_interfaces.action import InsertCable
-from cablecell_interfaces.action import InsertConnector, MoveTo, Observe
+from cablecell_interfaces.action import InsertConnector, Observe
 from cablecell_interfaces.msg import (
     ComplianceCommand,
     InsertionPhase,
-    MotionTarget,
     PlugEstimate,
     PortEstimate,
     PortEstimateArray,
@@ -49,24 +48,23 @@ from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.conversions import fill_compliance_command
-from cablecell.ros.goals import GoalRunner, RemoteError, RunningGoal, call, run_action
+from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
 from cablecell.ros.heartbeat_watch import StallGuard
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import (
     estimates,
     held_plug_from_json,
-    move_target,
     port_from_message,
     result_message,
     seconds,
     sensor_height_m,
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
+from cablecell.ros.skill_staging import StagingMover
 from cablecell.ros.skill_stream import SkillRun, SkillStream
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
-_SHORTEST_MOVE_S = 1.0
 
 _SPEEDS = ("approach_speed", "approach_acceleration", "contact_speed", "search_speed", "seat_speed")
 """Settings of the skill that depend on the machine: a slow link needs slow contact."""
@@ -99,7 +97,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.create_subscription(PortEstimateArray, "ports", self._take_ports, qos.STATE),
             self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE),
         ]
-        self._move_to = self.action_client(MoveTo, "move_to")
+        self._staging = StagingMover(self, self.parameters.values)
         self._observe = self.action_client(Observe, "observe")
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
         self._actions = [
@@ -208,7 +206,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         """Stage, tare, insert; return how it ended."""
         port, tip = estimates(self._port(order), self._plug, held)
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
-        self._stage(goal, staging_pose(port, tip, profile, settings.contact_margin_m))
+        self._staging.go(goal, staging_pose(port, tip, profile, settings.contact_margin_m), port.X[:3, 2])
         goal.check()
         answer = call(self._tare, Trigger.Request(), _ANSWER_S, goal.check)
         if not answer.success:
@@ -247,23 +245,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             raise run.error
         assert run.skill.result is not None
         return run.skill.result
-
-    def _stage(self, goal: RunningGoal, X_base_tcp: Any) -> None:
-        """Move in front of the port: straight where that is free, around things otherwise."""
-        settings = self.parameters.values
-        end_s = time.monotonic() + settings.staging_time_limit_s
-        for path in (MotionTarget.PATH_LIN, MotionTarget.PATH_SAMPLED):
-            target = move_target(X_base_tcp, path, settings.staging_velocity_scale, settings.staging_acceleration_scale)
-            limit_s = max(end_s - time.monotonic(), _SHORTEST_MOVE_S)  # one limit for both ways
-            move = MoveTo.Goal(target=target, time_limit=Duration(seconds=limit_s).to_msg())
-            try:
-                run_action(self, self._move_to, "move_to", move, limit_s + _ANSWER_S, goal.check)
-                return
-            except RemoteError as error:
-                can_go_around = 100 <= error.code < 300 and path == MotionTarget.PATH_LIN
-                if not can_go_around:
-                    raise
-                self.get_logger().warning(f"no straight way to the staging pose, code {error.code}: {error}")
 
     # What is known -------------------------------------------------------------------------------------------
 
