@@ -55,13 +55,12 @@ def test_the_covariance_is_honest(hand_eye):
     rng = np.random.default_rng(11)
     count, squared = 60, []
     for trial in range(count):
-        X_true = random_board(rng, 1 + trial % 3)
-        cell = SyntheticCell(settings, X_true, rng)
+        cell = SyntheticCell(settings, random_board(rng, 1 + trial % 3), rng)
         estimator = BoardEstimator(rig(settings), settings)
         for index, X in enumerate(look_poses(rng, 1 + trial % 3)):
             estimator.add(cell.look(float(index), X))
         state = estimator.estimate(3.0)
-        error = log_se3(invert_pose(state.X_base_board) @ X_true)
+        error = log_se3(invert_pose(state.X_base_board) @ cell.X_base_board)
         squared.append(error @ np.linalg.solve(state.board_covariance, error))
     low, high = chi2.ppf([0.025, 0.975], 6 * count) / count
     assert low < np.mean(squared) < high

@@ -123,7 +123,7 @@ def test_the_benchmark_judges_a_scene(index):
     row = run_scene(index, 0)
     assert row["is_covered"] == (index == 9)
     assert (row["outcome"] == "estimated") == (index == 2)
-    unseen = {"connector": "x", "is_covered": False, "frame_set_s": 0.1, "render_s": 0.1}
+    unseen = {"connector": "x", "is_covered": False, "frame_sets_s": [0.1], "render_s": 0.1}
     summary = summarise([row, {**unseen, "staging_outcome": "nothing_seen", "observed_outcome": "nothing_seen"}])
     assert summary["covered_unknown_rate"] == (1.0 if index == 9 else 0.0)
     if index == 2:

@@ -12,7 +12,7 @@ from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import EstimatorSettings, LookSettings
 from cablecell.core.fusion.board_looks import Viewer
 from cablecell.core.fusion.board_state import CameraRig, Look, kinematics_covariance
-from cablecell.core.geometry import exp_se3, make_pose, pose_from_xyz_rpy
+from cablecell.core.geometry import exp_se3, invert_pose, make_pose, pose_from_xyz_rpy
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.fiducials import build_patches, parse
 
@@ -62,7 +62,7 @@ class SyntheticCell:
 
     Attributes:
         settings: The assumptions.
-        X_base_board: True board.
+        X_base_board: True board in the coordinates of the arm, which errs a little otherwise wherever it goes.
         rng: Source of all errors.
         image_sigma_px: True independent corner noise.
         with_errors: False makes every measurement exact.
@@ -73,6 +73,7 @@ class SyntheticCell:
     rng: np.random.Generator
     image_sigma_px: float | None = None
     with_errors: bool = True
+    X_base_tcp_before: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         nominal = rig(self.settings)
@@ -85,6 +86,12 @@ class SyntheticCell:
         settings = self.settings
         X_true = X_base_tcp
         if self.with_errors:
+            if self.X_base_tcp_before is not None:
+                way = np.linalg.norm((X_base_tcp - self.X_base_tcp_before)[:3, 3])
+                sigma = [settings.kinematics_m_per_m * way] * 3 + [settings.kinematics_rad_per_m * way] * 3
+                step = exp_se3(self.rng.normal(0.0, sigma))
+                self.X_base_board = X_base_tcp @ step @ invert_pose(X_base_tcp) @ self.X_base_board
+            self.X_base_tcp_before = X_base_tcp
             slip = self.rng.multivariate_normal(np.zeros(6), kinematics_covariance(settings))
             X_true = X_base_tcp @ exp_se3(slip)
         seen = {}

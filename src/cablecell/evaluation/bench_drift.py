@@ -15,7 +15,7 @@ from cablecell.configuration import load_fiducials
 from cablecell.core.calibration.next_views import candidate_tools
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.errors import WorkcellError
-from cablecell.core.fusion.board_state import CameraRig, kinematics_covariance
+from cablecell.core.fusion.board_state import AROUND_BOARD_M, CameraRig, kinematics_covariance
 from cablecell.core.fusion.drift import BOARD, MOUNT, DriftAlarm, DriftWatch, WatchedLook
 from cablecell.core.fusion.drift_look import seen_boards
 from cablecell.core.geometry import exp_se3
@@ -56,7 +56,7 @@ def run_cell(seed: int, index: int) -> Row:
     cell, settings = CalibrationCell(seed), EstimatorSettings()
     rig, patches = CameraRig.calibrated(cell.mounts, settings), build_patches(load_fiducials())
     X_start = cell.X_base_board @ exp_se3(rng.normal(size=6) * ([0.003] * 3 + [0.01] * 3))
-    watch = DriftWatch(rig, X_start, kinematics_covariance(settings))
+    watch = DriftWatch(rig, X_start, kinematics_covariance(settings, AROUND_BOARD_M))
     step = random_step(rng, size_m, size_rad)
     row: Row = {"seed": seed, "part": part, "size_m": size_m, "size_rad": size_rad, "false_alarms": 0, "looks": 0}
     poses = candidate_tools(cell.X_base_board, count=60, seed=seed, height_m=(0.1, 0.2), tilt_rad=0.25, turn_rad=0.5)

@@ -30,7 +30,7 @@ from cablecell.ports import Frame
 Matrix = NDArray[np.float64]
 Rows = Sequence[Mapping[str, Any]]
 
-_COLOURS = (AXIAL, DEPTH, "#b7791f", "#805ad5", INK, MUTED, "#d53f8c")
+_COLOURS = (AXIAL, DEPTH, "#b7791f", "#805ad5", INK, MUTED, "#d53f8c", "#38a169", "#7b341e")
 _DASHED = (0, (4, 3))
 _ZOOM, _AROUND_PX = 3, 26
 

@@ -38,7 +38,7 @@ from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_errors import CameraAsBuilt, draw_cameras
 from cablecell.simulation.camera_scene import build_camera_scene
 from cablecell.simulation.description import Shape
-from cablecell.simulation.fixture import block_shapes
+from cablecell.simulation.fixture import ROUND, block_shapes
 from cablecell.simulation.lens import Lens
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.render_scene import Box, TexturedPlate
@@ -52,8 +52,8 @@ CAMERAS = ("left", "center", "right")
 _TOOL_ROOT = "wrist_3_link"
 
 
-FAMILIES = ("sfp", "sc", "rj45", "usb_c", "lc", "jst_ph_4", "peg_rect")
-"""Families whose ports have a rim of straight edges; the first two have places of their own on the board."""
+FAMILIES = ("sfp", "sc", "rj45", "usb_c", "lc", "jst_ph_4", "peg_rect", "peg_round", "u_fl")
+"""Families of ports; the first two have places of their own on the board, the last two are round."""
 
 FIXTURE_PORT = "fixture/port"
 _FIXTURE_SLIDE_M = 0.03
@@ -247,8 +247,10 @@ class PerceptionScene:
         """Return the scene with everything on the board in other colours; parts of one module differ a little, too."""
         spread = float(np.log(variation.colour))
 
+        piece = float(np.exp(self._rng.uniform(-0.15, 0.15) * spread))
+
         def painted(shape: Shape, tint: Matrix) -> Shape:
-            own = np.exp(self._rng.uniform(-0.15, 0.15) * spread)
+            own = piece if shape.link == ROUND else float(np.exp(self._rng.uniform(-0.15, 0.15) * spread))
             r, g, b = (float(value) for value in np.clip(np.array(shape.color[:3]) * tint * own, 0.0, 1.0))
             return replace(shape, color=(r, g, b, shape.color[3]))
 

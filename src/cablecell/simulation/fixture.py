@@ -16,6 +16,10 @@ PORT = "fixture/port"
 """Name of the fixture's port, as a task would name it."""
 
 _BLOCK_COLOR = (0.85, 0.85, 0.82, 1.0)
+ROUND = "task_board/fixture/round"
+"""Link of the shapes of a round port, which are one piece."""
+
+_STAVES = 36
 _LEAST_BLOCK_M = 1.0e-3
 """A lower gap between plate and port is left open."""
 
@@ -76,8 +80,30 @@ def wall_shapes(connector: Connector) -> tuple[Shape, ...]:
     return tuple(found)
 
 
+def _round_shapes(connector: Connector) -> list[Shape]:
+    """Return what is seen of a round port: a collar round its bore, of staves, or its post."""
+    fit, port = connector.round_fit, connector.port
+    if fit is None:
+        return []
+    r, g, b = port.color
+    color, depth = (r, g, b, 1.0), port.wall_end_m - fit.rim_depth_m
+    z = fit.rim_depth_m + 0.5 * depth
+    if fit.gender == "socket":
+        size = (fit.pin_radius_m, fit.pin_radius_m, depth)
+        return [Shape("cylinder", size, Pose((0.0, 0.0, z), NO_ROTATION), color, ROUND)]
+    inner = fit.bore_radius_m
+    outer = min(abs(value) for value in (*port.floor_x_m, *port.floor_y_m))
+    width, middle = 2.0 * outer * math.tan(math.pi / _STAVES), 0.5 * (inner + outer)
+    staves = []
+    for k in range(_STAVES):
+        turn = 2.0 * math.pi * k / _STAVES
+        X = Pose((middle * math.cos(turn), middle * math.sin(turn), z), from_rpy(0.0, 0.0, turn))
+        staves.append(Shape("box", (outer - inner, width, depth), X, color, ROUND))
+    return staves
+
+
 def _visuals(fixture: BenchFixture) -> tuple[Shape, ...]:
-    return (*block_shapes(fixture), *wall_shapes(fixture.connector))
+    return (*block_shapes(fixture), *wall_shapes(fixture.connector), *_round_shapes(fixture.connector))
 
 
 def _footprint(connector: Connector) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -45,18 +45,32 @@ class EstimatorSettings(ParameterSchema):
         maximum=0.1,
     )
     kinematics_sigma_m: float = parameter(
-        0.00005,
-        "Error of forward kinematics from one pose of a board's surroundings to another: translation of the tcp.",
+        0.000014,
+        "Error of forward kinematics at a pose, beside what grows with the way there: translation of the tcp.",
         unit="m",
         minimum=1e-7,
         maximum=0.01,
     )
     kinematics_sigma_rad: float = parameter(
-        0.0001,
-        "Error of forward kinematics from one pose of a board's surroundings to another: rotation of the tcp.",
+        0.000025,
+        "Error of forward kinematics at a pose, beside what grows with the way there: rotation of the tcp.",
         unit="rad",
         minimum=1e-7,
         maximum=0.05,
+    )
+    kinematics_m_per_m: float = parameter(
+        0.0003,
+        "How much more that is for every metre of the tool's way: translation.",
+        unit="m/m",
+        minimum=0.0,
+        maximum=0.1,
+    )
+    kinematics_rad_per_m: float = parameter(
+        0.0005,
+        "How much more that is for every metre of the tool's way: rotation.",
+        unit="rad/m",
+        minimum=0.0,
+        maximum=0.1,
     )
     layout_sigma_m: float = parameter(
         0.0002,

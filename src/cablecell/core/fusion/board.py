@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
-from cablecell.core.fusion.board_state import BoardState, CameraRig, Look, drifted, wide_prior
+from cablecell.core.fusion.board_state import BoardState, CameraRig, Look, carried, drifted, wide_prior
 from cablecell.core.fusion.board_update import Solution, innovation, update
 from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.initial_pose import candidate_poses
@@ -163,7 +163,8 @@ class BoardEstimator:
 
     def _continue(self, state: BoardState, look: Look) -> LookReport:
         settings = self._settings
-        prior = drifted(state, look.stamp_s, settings)
+        known = drifted(state, look.stamp_s, settings)
+        prior = carried(known, self._views[-1], look.X_base_tcp, settings)
         distances = {camera: innovation(prior, look, camera, settings) for camera in look.corners}
         good = {name: c for name, c in look.corners.items() if distances[name] <= settings.gate_chi2}
         rejected = tuple(name for name in look.corners if name not in good)
@@ -177,7 +178,7 @@ class BoardEstimator:
             return self._reject(distances, rejected, problem)
         if self.is_known_view(look.X_base_tcp):
             self._rejections = 0
-            self._state = replace(prior, seen_s=max(prior.seen_s, look.stamp_s))
+            self._state = replace(known, seen_s=max(known.seen_s, look.stamp_s))
             return LookReport(Use.CONFIRMED, distances, rejected)
         solution = update(prior, [replace(look, corners=good)], settings)
         problem_or_none = judge(solution, settings)

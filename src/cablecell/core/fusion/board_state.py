@@ -21,6 +21,9 @@ from cablecell.core.perception.detection import Corners
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
+AROUND_BOARD_M = 0.2
+"""How far poses of the tool all around a board are from each other."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -149,6 +152,32 @@ def _diagonal(sigma_m: float, sigma_rad: float) -> Matrix:
     return np.diag([sigma_m**2] * 3 + [sigma_rad**2] * 3)
 
 
-def kinematics_covariance(settings: EstimatorSettings) -> Matrix:
-    """Return the covariance of a right perturbation of X_base_tcp at one look, shape (6, 6)."""
-    return _diagonal(settings.kinematics_sigma_m, settings.kinematics_sigma_rad)
+def kinematics_covariance(settings: EstimatorSettings, way_m: float = 0.0) -> Matrix:
+    """Return the covariance of a right perturbation of X_base_tcp at one look, shape (6, 6).
+
+    Args:
+        settings: Sizes of the errors.
+        way_m: How far the tool has moved: an arm errs alike where it stands alike.
+    """
+    sigma_m = float(np.hypot(settings.kinematics_sigma_m, settings.kinematics_m_per_m * way_m))
+    sigma_rad = float(np.hypot(settings.kinematics_sigma_rad, settings.kinematics_rad_per_m * way_m))
+    return _diagonal(sigma_m, sigma_rad)
+
+
+def carried(
+    state: BoardState, X_base_tcp_before: Matrix, X_base_tcp: Matrix, settings: EstimatorSettings
+) -> BoardState:
+    """Return the state for an arm that looks from elsewhere: the board is a little elsewhere in its coordinates.
+
+    Args:
+        state: As seen from before.
+        X_base_tcp_before: Pose of the tool at that look, shape (4, 4).
+        X_base_tcp: Pose of the tool now, shape (4, 4).
+        settings: Sizes of the errors.
+    """
+    way_m = float(np.linalg.norm(X_base_tcp[:3, 3] - X_base_tcp_before[:3, 3]))
+    Q = _diagonal(settings.kinematics_m_per_m * way_m, settings.kinematics_rad_per_m * way_m)
+    T = adjoint(invert_pose(state.X_base_board) @ X_base_tcp)
+    P = state.covariance.copy()
+    P[:6, :6] += T @ Q @ T.T
+    return replace(state, covariance=P)

@@ -102,7 +102,10 @@ def put_module(state: BoardState, design: ModuleDesign, place: Place) -> BoardSt
     """
     R = place.X_board_module[:3, :3].T @ design.X_board_module[:3, :3]
     T = np.kron(np.eye(2), R)
-    return state.with_module(design.name, place.X_board_module, T @ design.freedom.covariance() @ T.T)
+    P = design.freedom.covariance()
+    if design.is_round:
+        P[5, 5] *= 2.0  # no rim says which of the turns is right: that of the place is as uncertain as the true one
+    return state.with_module(design.name, place.X_board_module, T @ P @ T.T)
 
 
 def fit_module(

@@ -19,6 +19,9 @@ from cablecell.core.perception.outcome import NoEstimate, Reason
 
 Matrix = NDArray[np.float64]
 
+_REACH_M = 0.065
+"""From where a port was looked at last to where the tool is when the plug touches it."""
+
 
 @dataclass(frozen=True)
 class PortEstimate:
@@ -117,7 +120,7 @@ def port_estimate(
         name=port.name,
         stamp_s=board.stamp_s,
         X_base_entrance=board.X_base_board @ place.X_board_entrance,
-        covariance=place.M @ board.covariance @ place.M.T + place.tolerance + kinematics_covariance(settings),
+        covariance=place.M @ board.covariance @ place.M.T + place.tolerance + kinematics_covariance(settings, _REACH_M),
         depth_m=port.depth_m,
         age_s=board.stamp_s - board.seen_s,
         sources=(f"fiducials, {board.looks} looks", "kinematics", *place.sources),

@@ -21,6 +21,8 @@ Image = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 TUKEY, MAD_TO_SIGMA = 4.0, 1.4826
+TURNED = 0.5  # by how much the ends of an edge are off for a turn, of what all its points share
+_SEAM_PX, _MIXED_PX, _PARALLEL = 0.7, 4.0, 0.8
 _FEWEST = 6
 _LONG = 3
 
@@ -65,51 +67,119 @@ def edge_rows(points: Matrix, along: Matrix, X: Matrix, K: Matrix) -> tuple[Matr
 
 @njit(cache=True, nogil=True)
 def normal_equations(
-    rows: Matrix, r: Vector, weight: Vector, edges: Indices, shared_px: float
+    rows: Matrix, r: Vector, weight: Vector, edges: Indices, along: Vector, shared_px: Vector
 ) -> tuple[Matrix, Vector, Vector, Indices]:
     """Return J^T W J, J^T W r, and of every edge the weighted mean of r and how many points have weight.
 
-    The points of an edge share an offset b ~ N(0, shared_px^2), which the matrix inversion lemma takes out.
+    The points of edge e share an error b + c t, b ~ N(0, shared_px[e]^2), c ~ N(0, (TURNED shared_px[e])^2), t from -1
+    to 1 along the edge: it is found displaced and turned. The matrix inversion lemma takes both out.
 
     Args:
         rows: J, shape (n, 6).
         r: Distances, shape (n,), px.
         weight: Inverse variances, 0 for what does not count, shape (n,), 1/px^2.
         edges: Number of the edge of each point, shape (n,).
-        shared_px: Standard deviation of the offset, px.
+        along: t of each point, shape (n,).
+        shared_px: Standard deviation of the offset by edge, shape (m,) for edges numbered below m, px.
     """
-    many = int(edges.max()) + 1 if len(edges) else 0
+    many = len(shared_px)
     H, g = np.zeros((6, 6)), np.zeros(6)
-    u, total, mean = np.zeros((many, 6)), np.zeros(many), np.zeros(many)
+    u, v = np.zeros((many, 6)), np.zeros((many, 6))
+    sums, mean, turned = np.zeros((many, 3)), np.zeros(many), np.zeros(many)
     count = np.zeros(many, dtype=np.intp)
     for k in range(len(rows)):
         w = weight[k]
         if w <= 0.0:
             continue
-        e = edges[k]
-        total[e] += w
+        e, t = edges[k], along[k]
+        sums[e, 0] += w
+        sums[e, 1] += w * t
+        sums[e, 2] += w * t * t
         mean[e] += w * r[k]
+        turned[e] += w * t * r[k]
         count[e] += 1
         for i in range(6):
             wj = w * rows[k, i]
             u[e, i] += wj
+            v[e, i] += wj * t
             g[i] += wj * r[k]
             for j in range(i, 6):
                 H[i, j] += wj * rows[k, j]
-    variance = max(shared_px, 1e-6) ** 2
     for e in range(many):
-        if total[e] <= 0.0:
+        if sums[e, 0] <= 0.0:
             continue
-        inner = 1.0 / (1.0 / variance + total[e])
+        sigma = max(shared_px[e], 1e-6)
+        a = sums[e, 0] + 1.0 / sigma**2
+        b = sums[e, 1]
+        d = sums[e, 2] + 1.0 / (TURNED * sigma) ** 2
+        scale = 1.0 / (a * d - b * b)
         for i in range(6):
-            g[i] -= inner * u[e, i] * mean[e]
+            x, y = scale * (d * u[e, i] - b * v[e, i]), scale * (a * v[e, i] - b * u[e, i])
+            g[i] -= x * mean[e] + y * turned[e]
             for j in range(i, 6):
-                H[i, j] -= inner * u[e, i] * u[e, j]
-        mean[e] /= total[e]
+                H[i, j] -= x * u[e, j] + y * v[e, j]
+        mean[e] /= sums[e, 0]
     for i in range(6):
         for j in range(i):
             H[i, j] = H[j, i]
     return H, g, mean, count
+
+
+@njit(cache=True, nogil=True)
+def along_edges(pixels: Matrix, normals: Matrix, edges: Indices) -> Vector:
+    """Return where on its edge each point is, -1 to 1, shape (n,).
+
+    Args:
+        pixels: Shape (n, 2).
+        normals: Unit normals of the projected edges, shape (n, 2).
+        edges: Number of the edge of each point, shape (n,).
+    """
+    many = int(edges.max()) + 1 if len(edges) else 0
+    middle, count, reach = np.zeros((many, 2)), np.zeros(many), np.full(many, 1e-9)
+    for k in range(len(pixels)):
+        e = edges[k]
+        middle[e, 0] += pixels[k, 0]
+        middle[e, 1] += pixels[k, 1]
+        count[e] += 1.0
+    where = np.empty(len(pixels))
+    for k in range(len(pixels)):
+        e = edges[k]
+        dx, dy = pixels[k, 0] - middle[e, 0] / count[e], pixels[k, 1] - middle[e, 1] / count[e]
+        where[k] = dx * normals[k, 1] - dy * normals[k, 0]
+        reach[e] = max(reach[e], abs(where[k]))
+    for k in range(len(pixels)):
+        where[k] /= reach[edges[k]]
+    return where
+
+
+@njit(cache=True, nogil=True)
+def crowded(pixels: Matrix, normals: Matrix, edges: Indices, beside_px: float) -> Vector:
+    """Return the share of every edge's points that have another, parallel edge so near that blur mixes the two.
+
+    Args:
+        pixels: Shape (n, 2).
+        normals: Unit normals of the projected edges, shape (n, 2).
+        edges: Number of the edge of each point, shape (n,).
+        beside_px: Points of other edges farther beside the normal than this do not count.
+    """
+    many = int(edges.max()) + 1 if len(edges) else 0
+    share, count = np.zeros(many), np.zeros(many)
+    for i in range(len(pixels)):
+        nx, ny = normals[i, 0], normals[i, 1]
+        count[edges[i]] += 1.0
+        for j in range(len(pixels)):
+            if edges[j] == edges[i]:
+                continue
+            dx, dy = pixels[j, 0] - pixels[i, 0], pixels[j, 1] - pixels[i, 1]
+            away = abs(dx * nx + dy * ny)
+            if away < _SEAM_PX or away > _MIXED_PX or abs(dy * nx - dx * ny) > beside_px:
+                continue
+            if abs(nx * normals[j, 0] + ny * normals[j, 1]) > _PARALLEL:
+                share[edges[i]] += 1.0
+                break
+    for e in range(many):
+        share[e] /= max(count[e], 1.0)
+    return share
 
 
 @njit(cache=True, nogil=True)
@@ -175,7 +245,9 @@ def edge_equations(
             weight[k] = robust / (sigma * sigma)
             squares += robust * r[k] * r[k]
             sum_of_weights += robust
-    H, g, mean, count = normal_equations(rows, r, weight, edges, shared_px)
+    shared = shared_px * (1.0 + crowded(pixels, normals, edges, beside_px))
+    where = along_edges(pixels, normals, edges)
+    H, g, mean, count = normal_equations(rows, r, weight, edges, where, shared)
     return H, g, r, taken, math.sqrt(squares / max(sum_of_weights, 1e-9)), mean, count
 
 
@@ -193,4 +265,4 @@ def warm_up() -> None:
     flat = np.zeros((8, 8, 3), dtype=np.float32)
     edge_equations(flat, 0.0, 0.0, point, along, edge, X, K, 2.0, 1.0, 2.5, 0.25, 0.25)
     _, _, rows = edge_rows(point, along, X, K)
-    normal_equations(rows, np.zeros(1), np.ones(1), edge, 0.25)
+    normal_equations(rows, np.zeros(1), np.ones(1), edge, np.zeros(1), np.ones(1))

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.perception.boxes import Boxes
-from cablecell.core.perception.edge_equations import edge_equations, edge_rows, long_edges, normal_equations
+from cablecell.core.perception.edge_equations import (
+    along_edges,
+    crowded,
+    edge_equations,
+    edge_rows,
+    long_edges,
+    normal_equations,
+)
 from cablecell.core.perception.edge_kernels import sight
 from cablecell.core.perception.modules import ModuleDesign, PortEdges
 from cablecell.core.perception.plug_edges import in_hull
@@ -236,9 +243,11 @@ def expected_information(
     asked = np.bincount(seen.ports, minlength=len(design.ports))
     if len(seen.points) < settings.min_camera_points:
         return ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, 0 * asked, asked, 0 * asked)
-    _, _, rows = edge_rows(seen.points, seen.along, np.ascontiguousarray(X_optical_module), view.frame.K)
     w = np.full(len(seen.points), 1.0 / settings.sample_sigma_px**2)
-    H, g, _, _ = normal_equations(rows, np.zeros(len(w)), w, seen.edges, settings.shared_sigma_px)
+    pixels, normals, rows = edge_rows(seen.points, seen.along, np.ascontiguousarray(X_optical_module), view.frame.K)
+    shared = settings.shared_sigma_px * (1.0 + crowded(pixels, normals, seen.edges, _BESIDE_PX))
+    where = along_edges(pixels, normals, seen.edges)
+    H, g, _, _ = normal_equations(rows, np.zeros(len(w)), w, seen.edges, where, shared)
     return ModuleInformation(H, g, asked, asked, asked, asked)
 
 

@@ -17,6 +17,7 @@ from cablecell.core.geometry import invert_pose, make_pose
 from cablecell.core.perception.boxes import Boxes
 from cablecell.core.perception.edge_kernels import sight
 from cablecell.core.perception.layout import NominalPort
+from cablecell.core.perception.round_port import round_rims, round_walls
 
 Matrix = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ _SHORTEST_STRUCTURE_M = 2.0e-3
 _ON_RIM_M, _ALONG_RIM = 4.0e-4, 0.99
 _EYE_M = (0.25, 0.15)  # above and beside the ports: from where cameras may look
 _ASIDE_M = 3.0e-4
+_ROUND_M = 1.0e-6
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,12 @@ class ModuleDesign:
     structure: PortEdges = field(default_factory=PortEdges.none)
 
     @property
+    def is_round(self) -> bool:
+        """Whether no edge of its ports tells how it is turned."""
+        across = np.einsum("ni,ni->n", self.edges.points[:, :2], self.edges.along[:, :2])
+        return self.can_be_seen and len(self.ports) == 1 and bool(np.all(np.abs(across) < _ROUND_M))
+
+    @property
     def can_be_seen(self) -> bool:
         """Whether its ports have a shape that cameras can look for."""
         return len(self.edges.points) > 0
@@ -173,6 +181,13 @@ def design_module(
             along.append(np.repeat(((b - a) / length)[None, :], count, axis=0))
             edges.append(np.full(count, number, dtype=np.intp))
             owners.append(np.full(count, index, dtype=np.intp))
+        for arc in round_rims(connectors[port]) if connectors[port].round_fit is not None else ():
+            number += 1
+            points.append(arc.points @ X[:3, :3].T + X[:3, 3])
+            mouths.append(np.full(len(arc.points), arc.is_mouth))
+            along.append(arc.along @ X[:3, :3].T)
+            edges.append(np.full(len(arc.points), number, dtype=np.intp))
+            owners.append(np.full(len(arc.points), index, dtype=np.intp))
     design = ModuleDesign(name, X_board_module, freedom, entrances, boxes)
     if not points:
         return design
@@ -199,12 +214,14 @@ def port_walls(connector: Connector) -> Boxes:
         (x0, x1), (y0, y1), rim = wall.x_m, wall.y_m, port.wall_rim_m(wall)
         sizes.append((x1 - x0, y1 - y0, port.wall_end_m - rim))
         poses.append(make_pose(np.eye(3), (0.5 * (x0 + x1), 0.5 * (y0 + y1), 0.5 * (rim + port.wall_end_m))))
-    if port.walls:
+    has_bore = connector.round_fit is not None and connector.round_fit.gender == "pin"
+    if port.walls or has_bore:
         (x0, x1), (y0, y1) = port.floor_x_m, port.floor_y_m
         sizes.append((x1 - x0, y1 - y0, _FLOOR_M))
         middle = (0.5 * (x0 + x1), 0.5 * (y0 + y1), port.stop_depth_m + 0.5 * _FLOOR_M)
         poses.append(make_pose(np.eye(3), middle))
-    return Boxes.of(np.array(sizes).reshape(-1, 3), np.array(poses).reshape(-1, 4, 4))
+    walls = Boxes.of(np.array(sizes).reshape(-1, 3), np.array(poses).reshape(-1, 4, 4))
+    return walls if connector.round_fit is None else walls + round_walls(connector)
 
 
 def rim_edges(connector: Connector) -> Sequence[Matrix]:
