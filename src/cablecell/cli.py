@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from cablecell.calib_verbs import app as calib
 from cablecell.installation import environment
 from cablecell.job_verbs import app as job
+from cablecell.recipe_verbs import app as recipe
 from cablecell.ros.verbs import groups
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -216,13 +217,14 @@ def render(
 ledger = typer.Typer(no_args_is_help=True, help="What a cell has done, from its ledger.")
 app.add_typer(ledger, name="ledger")
 app.add_typer(job, name="job")
+app.add_typer(recipe, name="recipe")
 
 
 @ledger.command(name="show")
 def ledger_show(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The ledger.")],
     table: Annotated[
-        str, typer.Option(help="jobs, insertions, states, commands, recoveries, quarantine or queue.")
+        str, typer.Option(help="jobs, insertions, states, commands, recoveries, quarantine, queue or releases.")
     ] = "insertions",
     json: Annotated[bool, typer.Option("--json", help="Print all columns as JSON.")] = False,
 ) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.msg import Transition
 from std_msgs.msg import String
 
@@ -88,6 +89,29 @@ def test_a_step_that_fails_once_is_repaired_without_a_person(cell, client, partn
         "insert_connector",
     ]
     assert RunJob.Feedback.PHASE_RECOVERING in [message.phase for message in feedback]
+
+
+def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(cell, client, partners):
+    publisher = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    wait_until(publisher.get_subscription_count, what="the supervisor to listen")
+
+    def say(level):
+        status = DiagnosticStatus(name="arm_controller: force sensor", level=level, message="no new reading for 0.3 s")
+        status.values = [KeyValue(key="code", value="593")]
+        publisher.publish(DiagnosticArray(status=[status]))
+
+    partners.waits_for_cancel = True
+    handle = start_job(client, "trial_3")
+    wait_until(lambda: partners.begun, what="the look")
+    say(DiagnosticStatus.ERROR)
+    wait_until(lambda: "observe" in [name for name, _ in partners.calls], what="the attempt to end")
+    partners.waits_for_cancel = False
+    assert not any(name == "move_to" for name, _ in partners.calls), "it waits until the sensor is trusted"
+    say(DiagnosticStatus.OK)
+    result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
+    assert (result.error_code, result.status.steps_succeeded) == (0, 1)
+    names = [name for name, _ in partners.calls]
+    assert names[names.index("move_to") :][:2] == ["move_to", "tare"]
 
 
 def test_who_finds_no_way_looks_for_everything_that_may_be_in_it(cell, client, partners):

@@ -23,6 +23,7 @@ def test_a_night_with_many_faults_loses_nothing_and_its_oee_is_derived_again(tmp
         assert len(done) == len(set(done)) == summary["good"]
         assert len({row["step"] for row in ledger.rows("recoveries") if row["action"] == "skip"}) == summary["flagged"]
     shift = read_shift(path)
+    assert (shift.figures["parts"], shift.figures["good_parts"]) == (summary["parts"], summary["good"])
     for name, value in derive(str(path), shift.from_ns, shift.to_ns).items():
         assert shift.figures[name] == pytest.approx(value, abs=1e-9), name
         assert summary.get(name, value) == pytest.approx(value, abs=1e-9)

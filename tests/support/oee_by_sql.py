@@ -34,6 +34,10 @@ WITH tried AS (
 ), inside AS (SELECT * FROM tried WHERE e >= :from AND e < :to)
 SELECT tried.connector, tried.e - tried.b, tried.good, f.error_code = 0 AND COALESCE(f.attempts, 0) <= 1
 FROM inside AS tried JOIN insertions AS f ON f.id = tried.first
+UNION ALL
+SELECT '', 0, 0, 0
+FROM (SELECT job_id, step, MAX(stamp_ns) AS t FROM recoveries WHERE action = 'skip' GROUP BY job_id, step)
+WHERE t >= :from AND t < :to AND (job_id, step) NOT IN (SELECT job_id, step FROM insertions WHERE ended_ns IS NOT NULL)
 """
 
 

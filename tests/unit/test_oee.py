@@ -7,8 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cablecell.cli import app
+from cablecell.core.insertion.errors import NoContactError
+from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.packml import Command, PackmlMachine, State
+from cablecell.core.supervision.recovery import Deed
 from cablecell.records.ledger import Ledger
+from cablecell.records.ledger_recoveries import note_deed
 from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
 from cablecell.records.shift import TimeFormatError, read_shift
 from tests.support.oee_by_sql import derive
@@ -75,6 +79,17 @@ def test_figures_of_a_small_shift_by_hand(log):
         ("IDLE", 0, pytest.approx(200.0)),
         ("HELD", 591, pytest.approx(90.0)),
     ]
+
+
+def test_a_step_that_was_left_before_anything_was_inserted_is_a_bad_part(log):
+    log.state(0, State.EXECUTE)
+    log.insertion("a", 10, 50)
+    note_deed(log.ledger, "j", "b", Deed(NoContactError("x"), "unseen_port", 2, Action.SKIP), 60 * S)
+    log.state(100, State.IDLE)
+    figures = read_shift(log.path).figures
+    assert (figures["parts"], figures["good_parts"], figures["quality_ratio"]) == (2.0, 1.0, 0.5)
+    shift = read_shift(log.path)
+    assert derive(str(log.path), shift.from_ns, shift.to_ns)["oee"] == pytest.approx(figures["oee"], abs=1e-9)
 
 
 def test_a_supervisor_that_died_was_off_from_its_last_sign_of_life(log):

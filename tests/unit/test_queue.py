@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cablecell.cli import app
+from cablecell.composition.recipe_book import RecipeBook
+from cablecell.composition.task_knowledge import TaskKnowledge
+from cablecell.configuration import config_folder
 from cablecell.core.supervision.jobs import for_serials, parse_recipe
 from cablecell.records import ledger_queue
 from cablecell.records.ledger import Ledger, LedgerError
 from cablecell.records.ledger_queue import QueuedJob, QueueError
+from cablecell.records.ledger_releases import ReleaseError, release, require_released
 from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
 
 BEGIN = InsertionBegin("sfp", "p", "q", "1", 0.0, 0.0)
@@ -122,6 +126,14 @@ def test_jobs_are_put_in_listed_and_changed_from_a_terminal(tmp_path):
     def job(*words):
         return CliRunner().invoke(app, ["job", *words])
 
+    refused = job("add", path, "aic_sample")
+    assert (refused.exit_code, "code 646" in refused.output, "not released" in refused.output) == (1, True, True)
+    book = RecipeBook(config_folder() / "recipes", TaskKnowledge().layouts)
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        for name in ("aic_sample", "trial_3"):
+            recipe = book.find(name)
+            good = [{"step": step.name, "is_good": True, "outcome": "seated"} for step in recipe.steps]
+            release(ledger, recipe, good, requester="me", now_ns=1)
     said = json.loads(job("add", path, "aic_sample", "--serial", "s1", "--serial", "s2", "--json").stdout)
     assert said["steps"] == 6
     assert job("add", path, "trial_3", "--name", "rush", "--priority", "9").exit_code == 0
@@ -133,3 +145,33 @@ def test_jobs_are_put_in_listed_and_changed_from_a_terminal(tmp_path):
     again = job("cancel", path, "rush")
     assert (again.exit_code, "code 645" in again.output) == (1, True)
     assert "rush~2" in job("list", path).stdout
+
+
+def test_a_release_stands_for_one_content_and_needs_a_good_preview(ledger, tmp_path):
+    def recipe(attempts, version=1):
+        step = {"name": "a", "layout": "trial_1", "insert": {"attempts": attempts}}
+        return parse_recipe({"name": "r", "version": version, "steps": [step]}, "r.yaml")
+
+    good, bad = ([{"step": "a", "is_good": is_good, "outcome": "jammed"}] for is_good in (True, False))
+    for preview in (bad, []):
+        with pytest.raises(ReleaseError, match="preview failed"):
+            release(ledger, recipe(2), preview, requester="me", now_ns=1)
+    with pytest.raises(ReleaseError, match="is not released"):
+        require_released(ledger, recipe(2))
+    for _ in range(2):
+        release(ledger, recipe(2), good, requester="me", now_ns=1)
+    require_released(ledger, recipe(2))
+    assert len(ledger.rows("releases")) == 1
+    with pytest.raises(ReleaseError, match="needs another version"):
+        release(ledger, recipe(3), good, requester="me", now_ns=2)
+    release(ledger, recipe(3, version=2), good, requester="me", now_ns=2)
+    with pytest.raises(LedgerError, match="never changed"), ledger.transaction() as db:
+        db.execute("UPDATE releases SET recipe_hash = 'x'")
+
+
+def test_a_recipe_is_checked_from_a_terminal(tmp_path):
+    done = CliRunner().invoke(app, ["recipe", "check", "aic_sample", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["steps"], json.loads(done.stdout)["version"]) == (0, 3, 1)
+    (tmp_path / "mine.yaml").write_text("name: mine\nsteps:\n  - {name: a, layout: trial_8}\n")
+    done = CliRunner().invoke(app, ["recipe", "check", str(tmp_path / "mine.yaml")])
+    assert (done.exit_code, "code 930" in done.output, "trial_8" in done.output) == (1, True, True)

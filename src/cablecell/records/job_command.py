@@ -18,6 +18,7 @@ from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.jobs import recipe_hash
 from cablecell.records import ledger_queue
 from cablecell.records.ledger import Ledger
+from cablecell.records.ledger_releases import require_released
 
 _COLUMNS = ("job_id", "recipe", "priority", "serials", "state", "requester", "error_code", "error_msg")
 
@@ -43,6 +44,7 @@ def add(
             name or f"job_{now_ns}", where, recipe_hash(found), serials, priority, "", _requester()
         )
         with Ledger(path) as ledger:
+            require_released(ledger, found)
             ledger_queue.add(ledger, job, now_ns)
     except WorkcellError as error:
         return _refuse(error)

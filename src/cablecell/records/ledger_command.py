@@ -35,6 +35,7 @@ _COLUMNS = {
     "commands": ("stamp_ns", "requester", "command", "error_code", "reason"),
     "recoveries": ("job_id", "step", "stamp_ns", "cause_code", "plan", "rung", "action", "error_code", "cause_msg"),
     "queue": ("job_id", "recipe", "priority", "serials", "state", "requester", "added_ns", "error_code", "error_msg"),
+    "releases": ("recipe", "version", "recipe_hash", "stamp_ns", "requester"),
     "quarantine": ("serial", "stamp_ns", "job_id", "step", "cause_code", "reason"),
 }
 """What fits on a line; `--json` has all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x43424C4C
 """Marks a database as a ledger."""
 
-TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine", "queue")
+TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine", "queue", "releases")
 """What can be read."""
 
 MIGRATIONS = (
@@ -74,6 +74,17 @@ MIGRATIONS = (
     ) STRICT;
     CREATE TRIGGER queue_stays BEFORE DELETE ON queue
         BEGIN SELECT RAISE(ABORT, 'a job in the queue is cancelled, never deleted'); END;
+    """,
+    """
+    CREATE TABLE releases (
+        id INTEGER PRIMARY KEY, recipe TEXT NOT NULL, version INTEGER NOT NULL, recipe_hash TEXT NOT NULL UNIQUE,
+        recipe_text TEXT NOT NULL, preview TEXT NOT NULL, stamp_ns INTEGER NOT NULL, requester TEXT NOT NULL,
+        UNIQUE (recipe, version)
+    ) STRICT;
+    CREATE TRIGGER releases_stand BEFORE UPDATE ON releases
+        BEGIN SELECT RAISE(ABORT, 'a release is never changed'); END;
+    CREATE TRIGGER releases_stay BEFORE DELETE ON releases
+        BEGIN SELECT RAISE(ABORT, 'a release is never deleted'); END;
     """,
 )
 """Each makes the schema of its version from that of the one before; those that were released are never changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from cablecell_interfaces.action import MoveTo
 from cablecell_interfaces.msg import MotionTarget
@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.duration import Duration
 from std_srvs.srv import Trigger
 
+from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.recovery import ActionFailedError
 from cablecell.ros import qos
@@ -23,20 +24,35 @@ _PACE = 0.5
 _TARE_S = 5.0
 _TRUSTED_S = 10.0
 _LOOK_AGAIN_S = 0.1
-_SENSORS = ("camera", "force sensor")
+_FORCE = "force sensor"
+_SENSORS = ("camera", _FORCE)
 """Ends of the names of what is waited for."""
+
+
+class Told(NamedTuple):
+    """What a node says of itself on `/diagnostics`, as an answer would.
+
+    Attributes:
+        error_code: What is wrong.
+        error_msg: In words.
+    """
+
+    error_code: int
+    error_msg: str
 
 
 class RecoveryHands:
     """Clients of the nodes that a recovery needs."""
 
-    def __init__(self, node: Any) -> None:
+    def __init__(self, node: Any, interrupt: Callable[[WorkcellError], None]) -> None:
         """Create the clients.
 
         Args:
             node: The supervisor.
+            interrupt: Ends the attempt that is being made, because the force sensor cannot be trusted. A camera is left
+                out by whoever looks.
         """
-        self._node = node
+        self._node, self._interrupt = node, interrupt
         self._untrusted: dict[str, str] = {}
         self._move = node.action_client(MoveTo, "move_to")
         self._tare = node.create_client(Trigger, "tare_force_torque_sensor")
@@ -100,6 +116,10 @@ class RecoveryHands:
             if not status.name.endswith(_SENSORS):
                 continue
             if status.level == DiagnosticStatus.ERROR:
+                is_new = self._untrusted.get(status.name) != status.message
                 self._untrusted[status.name] = status.message
+                code = next((value.value for value in status.values if value.key == "code"), "")
+                if is_new and status.name.endswith(_FORCE) and code.isdigit():
+                    self._interrupt(RemoteError.of(Told(int(code), status.message)))
             else:
                 self._untrusted.pop(status.name, None)

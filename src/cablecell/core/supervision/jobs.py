@@ -51,10 +51,11 @@ class Step(DocumentSchema):
 
 
 class Recipe(DocumentSchema):
-    """A named list of insertions."""
+    """A named list of insertions; who changes it counts its version up."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     steps: Annotated[list[Step], Field(min_length=1, max_length=1000)]
+    version: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
     @field_validator("steps")
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.packml import Mode, State
 
 OFF = 0
@@ -44,7 +45,7 @@ class Part:
     """One step of one job: something that was to be plugged.
 
     Attributes:
-        connector: Family.
+        connector: Family; empty where nothing was inserted.
         begin_ns: Begin of its first insertion.
         end_ns: End of its last.
         is_good: Whether one of them succeeded.
@@ -97,8 +98,17 @@ def intervals(states: Sequence[Row], signs_ns: Iterable[int], from_ns: int, to_n
     return [one for one in cut if one.end_ns > one.begin_ns]
 
 
-def parts(insertions: Sequence[Row], from_ns: int, to_ns: int) -> list[Part]:
-    """Return the parts whose last insertion ended within a window, in the order of their begin."""
+def parts(insertions: Sequence[Row], deeds: Sequence[Row], from_ns: int, to_ns: int) -> list[Part]:
+    """Return the parts whose last insertion ended within a window, in the order of their begin.
+
+    A step that was left before anything was inserted is a part as well, and a bad one.
+
+    Args:
+        insertions: Rows of the table `insertions`, in order.
+        deeds: Rows of the table `recoveries`.
+        from_ns: Begin of the window.
+        to_ns: Its end.
+    """
     tries: dict[tuple[str, str], list[Row]] = {}
     for row in insertions:
         if row["ended_ns"] is not None:
@@ -110,6 +120,10 @@ def parts(insertions: Sequence[Row], from_ns: int, to_ns: int) -> list[Part]:
             good = any(row["error_code"] == 0 for row in rows)
             once = first["error_code"] == 0 and (first["attempts"] or 0) <= 1
             found.append(Part(first["connector"], int(first["begun_ns"]), end_ns, good, once))
+    left = {(row["job_id"], row["step"]): int(row["stamp_ns"]) for row in deeds if row["action"] == Action.SKIP.value}
+    for key, stamp_ns in left.items():
+        if key not in tries and from_ns <= stamp_ns < to_ns:
+            found.append(Part("", stamp_ns, stamp_ns, is_good=False, is_first_pass=False))
     return sorted(found, key=lambda part: part.begin_ns)
 
 

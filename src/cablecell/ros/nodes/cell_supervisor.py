@@ -99,7 +99,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
-        self._hands = RecoveryHands(self)
+        self._hands = RecoveryHands(self, lambda error: self._runner.interrupt(error))
         self._runner = JobRunner(
             self,
             self._cell,
