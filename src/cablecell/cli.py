@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from cablecell.calib_verbs import app as calib
 from cablecell.installation import environment
+from cablecell.job_verbs import app as job
 from cablecell.ros.verbs import groups
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -214,12 +215,15 @@ def render(
 
 ledger = typer.Typer(no_args_is_help=True, help="What a cell has done, from its ledger.")
 app.add_typer(ledger, name="ledger")
+app.add_typer(job, name="job")
 
 
 @ledger.command(name="show")
 def ledger_show(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The ledger.")],
-    table: Annotated[str, typer.Option(help="jobs, insertions, states or commands.")] = "insertions",
+    table: Annotated[
+        str, typer.Option(help="jobs, insertions, states, commands, recoveries, quarantine or queue.")
+    ] = "insertions",
     json: Annotated[bool, typer.Option("--json", help="Print all columns as JSON.")] = False,
 ) -> None:
     """Print the rows of a ledger, also while a cell writes it."""
@@ -248,6 +252,49 @@ def ledger_restore(
     from cablecell.records import ledger_command
 
     raise typer.Exit(ledger_command.back_up(Path(backup), Path(target)))
+
+
+@app.command()
+def oee(
+    file: Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger; a cell may be writing it.")],
+    begin: Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601, UTC; the first row by default.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Likewise; the last row by default.")] = "",
+    planned: Annotated[
+        float,
+        typer.Option(metavar="S", min=0.0, help="Planned time of a part, s; 0: what a tenth of the good ones kept."),
+    ] = 0.0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    report: Annotated[str, typer.Option(metavar="FILE", help="Write a shift report: .html, or .pdf.")] = "",
+) -> None:
+    """Print OEE and the other key figures of a shift, from the ledger alone; exit code 1 when it cannot be read."""
+    from cablecell.evaluation import shift_report
+
+    raise typer.Exit(
+        shift_report.run(Path(file), begin=begin, end=end, planned_s=planned or None, as_json=json, report=report)
+    )
+
+
+@app.command()
+def soak(
+    hours: Annotated[float, typer.Option(min=0.01, max=1000.0, help="Simulated time, h.")] = 1.0,
+    accelerated: Annotated[
+        bool, typer.Option("--accelerated", help="In simulated time, with stand-ins for arm, skill and parts.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.0, max=360.0, help="Faults an hour of simulated time.")] = 8.0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    ledger: Annotated[str, typer.Option(metavar="FILE", help="Ledger to make; it must not exist.")] = "soak.db",
+    json: Annotated[str, typer.Option("--json", metavar="FILE", help="Write settings and summary.")] = "",
+) -> None:
+    """Let the cell's supervision work through a night with faults, and print what came of it."""
+    from cablecell.evaluation.faults import soak as night
+
+    if not accelerated:
+        typer.echo("a soak runs in simulated time only; say so with --accelerated", err=True)
+        raise typer.Exit(2)
+    if Path(ledger).exists():
+        typer.echo(f"{ledger} is there already", err=True)
+        raise typer.Exit(2)
+    raise typer.Exit(night.run(Path(ledger), hours=hours, rate_per_hour=rate, seed=seed, json_file=json))
 
 
 @app.command()

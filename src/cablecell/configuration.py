@@ -15,6 +15,7 @@ from cablecell.core.config.simulation import SimulationSettings, parse_simulatio
 from cablecell.core.config.trial import TrialFile, parse_trials
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
+from cablecell.core.supervision.faults import FaultTable, parse_faults
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader in C where there is one: every node reads the whole catalogue when it starts."""
@@ -99,6 +100,16 @@ def load_fiducials(path: Path | None = None) -> FiducialSet:
     """
     path = path or config_folder() / "perception" / "fiducials.yaml"
     return parse_fiducials(read_document(path), path.name)
+
+
+def load_faults(path: Path | None = None) -> FaultTable:
+    """Return the fault table of a file; `config/faults.yaml` by default.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    path = path or config_folder() / "faults.yaml"
+    return parse_faults(read_document(path), path.name)
 
 
 def read_document(path: Path) -> object:

@@ -1,6 +1,7 @@
 """Jobs of a supervisor that stays up from test to test: order, recipes, failures, cancel; and down and up again."""
 
 import pytest
+from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
 from lifecycle_msgs.msg import Transition
 from std_msgs.msg import String
@@ -57,23 +58,52 @@ def test_a_job_looks_then_inserts(cell, client, partners):
     assert cell.states[-1].state == CellState.STATE_IDLE
 
 
-def test_a_recipe_of_several_steps_goes_in_order_and_ends_with_the_first_failure(cell, client, partners):
+def test_a_recipe_of_several_steps_goes_in_order_and_leaves_what_cannot_be_repaired(cell, client, partners):
     assert run_job(client, "aic_sample").status.steps_succeeded == 3
     assert [what for name, what in partners.calls if name == "set_layout"] == ["trial_1", "trial_2", "trial_3"]
-    partners.insert_error, partners.attempts = 404, 2
+    partners.reset()
+    partners.insert_errors, partners.attempts = [404] * 2, 2  # the first step, and once more after the first rung
     result = run_job(client, "aic_sample")
     assert (result.error_code, result.error_msg) == (404, "said so")
-    assert result.attempts == result.status.attempts == 2, "attempts that failed are attempts"
+    assert result.attempts == result.status.attempts == 2 * 4, "attempts that failed are attempts"
     assert result.status.status == JobStatus.STATUS_FAILED
-    assert (result.status.steps_succeeded, result.status.steps_failed) == (0, 1)
+    assert (result.status.steps_succeeded, result.status.steps_failed) == (2, 1)
     assert cell.states[-1].state == CellState.STATE_IDLE
     assert cell.states[-1].cause_code == 404
+
+
+def test_a_step_that_fails_once_is_repaired_without_a_person(cell, client, partners):
+    feedback = []
+    partners.insert_errors = [404]
+    result = run_job(client, "trial_3", feedback)
+    assert (result.error_code, result.attempts, result.status.steps_succeeded) == (0, 2, 1)
+    names = [name for name, _ in partners.calls]
+    assert names[names.index("insert_connector") :] == [
+        "insert_connector",
+        "move_to",
+        "tare",
+        "set_layout",
+        "set_planning_layout",
+        "observe",
+        "insert_connector",
+    ]
+    assert RunJob.Feedback.PHASE_RECOVERING in [message.phase for message in feedback]
+
+
+def test_who_finds_no_way_looks_for_everything_that_may_be_in_it(cell, client, partners):
+    partners.insert_errors = [202]
+    assert run_job(client, "trial_3").error_code == 0
+    looks = [request for name, request in partners.calls if name == "observe"]
+    assert [(list(look.port_names), look.look_for_all) for look in looks] == [
+        (["sc_port_1/sc_port_base"], False),
+        (["sc_port_1/sc_port_base"], True),
+    ]
 
 
 def test_nothing_is_inserted_where_nothing_was_seen(cell, client, partners):
     partners.observe_error = 521
     assert run_job(client, "trial_1").error_code == 521
-    assert [name for name, _ in partners.calls] == ["set_layout", "set_planning_layout", "observe"]
+    assert [name for name, _ in partners.calls] == ["set_layout", "set_planning_layout", "observe"] * 2
 
 
 def test_an_unknown_recipe_names_the_valid_ones(cell, client, partners):

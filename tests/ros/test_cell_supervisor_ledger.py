@@ -5,6 +5,7 @@ import signal
 import pytest
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
+from cablecell_interfaces.srv import PackmlCommand
 
 from cablecell.core.supervision.packml import State
 from cablecell.records.ledger import Ledger
@@ -75,6 +76,32 @@ def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice
         assert states.count(State.EXECUTE) == 2
         for before, after in zip(ledger.rows("states"), ledger.rows("states")[1:], strict=False):
             assert after["previous"] in (before["state"], 0), "no state is missing in the log"
+
+
+def test_where_only_a_person_can_help_the_job_is_held_with_a_question_and_all_of_it_is_kept(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    cell = SupervisedNodes(client, f"ledger_file:={path}", "asks_operator:=true")
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        partners.insert_errors = [404, 591]
+        handle = send(client, "night", "trial_3")
+        held = cell.wait_for(CellState.STATE_HELD)
+        assert "An axis of the force sensor repeats one value. Exchange the sensor." in held.reason
+        desk = client.node.create_client(PackmlCommand, "packml_command")
+        request = PackmlCommand.Request(command=PackmlCommand.Request.COMMAND_UNHOLD, requester="operator 7")
+        answer = client.wait_for(desk.call_async(request))
+        assert answer.error_code == 0
+        assert result(client, handle).error_code == 0
+    finally:
+        cell.close()
+    with Ledger(path, writes=False) as ledger:
+        assert [row["error_code"] for row in ledger.rows("insertions")] == [404, 591, 0]
+        assert [(row["cause_code"], row["action"]) for row in ledger.rows("recoveries")] == [
+            *((404, action) for action in ("home", "tare", "look", "retry")),
+            (591, "hold"),
+        ]
+        holding = [row for row in ledger.rows("states") if row["state"] == State.HOLDING]
+        assert [row["cause_code"] for row in holding] == [591]
 
 
 def test_without_a_ledger_that_can_be_written_the_cell_does_not_come_up(client, tmp_path):

@@ -16,17 +16,22 @@ from cablecell.core.config.estimator import EstimatorSettings, LookSettings
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.fusion.board_looks import Viewer, palm_outline
 from cablecell.core.fusion.board_state import BoardState, CameraRig
+from cablecell.core.fusion.module_find import find_module, follow_module
 from cablecell.core.fusion.module_looks import ModuleFinder
-from cablecell.core.fusion.module_update import ModuleLook, find_module, follow_module
+from cablecell.core.fusion.module_update import SCHEDULE, ModuleLook, fit_module, put_module
 from cablecell.core.fusion.ports import PortOnBoard, port_estimate
 from cablecell.core.fusion.view_choice import ViewProblem, choose_view
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose, pose_from_xyz_rpy
+from cablecell.core.perception.boxes import Boxes
+from cablecell.core.perception.edge_equations import edge_rows, normal_equations
 from cablecell.core.perception.edge_kernels import contested, sight
 from cablecell.core.perception.layout import NominalPort
-from cablecell.core.perception.module_search import search_module, slid
-from cablecell.core.perception.module_views import ModuleView
+from cablecell.core.perception.module_search import Place, search_module, slid
+from cablecell.core.perception.module_structure import structure_fit
+from cablecell.core.perception.module_views import ModuleView, noise_levels
 from cablecell.core.perception.modules import Freedom, design_module, port_walls, rim_edges
 from cablecell.core.perception.outcome import NoEstimate, Reason
+from cablecell.core.perception.reprojection import project
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.render_scene import Box, RenderScene
 from tests.support.board_scene import BOARDS, MOUNTS, PATCHES
@@ -42,13 +47,32 @@ TWIN = "card/port_1"
 X_BASE_TCP = BOARDS[1] @ pose_from_xyz_rpy((0.0, 0.0, 0.22), (np.pi, 0.0, 0.0))
 
 
-def card(family: str = "sfp", *, twin: bool = True, freedom=FREEDOM):
-    """A module with one port or two of a family, 23.2 mm apart."""
+def card(family: str = "sfp", *, twin: bool = True, freedom=FREEDOM, others: Boxes | None = None):
+    """A module with one port or two of a family, 23.2 mm apart, and what else belongs to it."""
     places = {PORT: 0.0116, TWIN: -0.0116} if twin else {PORT: 0.0}
     ports = {
         name: NominalPort(name, pose_from_xyz_rpy((x, 0.0, 0.1), (np.pi, 0.0, 0.0)), 0.04) for name, x in places.items()
     }
-    return ports, design_module("card", np.zeros(3), freedom, ports, dict.fromkeys(ports, CONNECTORS[family]))
+    return ports, design_module("card", np.zeros(3), freedom, ports, dict.fromkeys(ports, CONNECTORS[family]), others)
+
+
+def bezel() -> Boxes:
+    """A bezel round both cages of a card, its board and its foot; nothing of it repeats at the ports' distance."""
+    sizes = [
+        (0.11, 0.005, 0.001),
+        (0.11, 0.002, 0.001),
+        (0.035, 0.011, 0.001),
+        (0.045, 0.011, 0.001),
+        (0.09, 0.02, 0.015),
+    ]
+    centres = [
+        (-0.007, 0.009, 0.098),
+        (-0.007, -0.007, 0.098),
+        (0.04, 0.0, 0.098),
+        (-0.041, 0.0, 0.098),
+        (0.0, 0.0, 0.03),
+    ]
+    return Boxes.of(np.array(sizes), np.array([make_pose(np.eye(3), centre) for centre in centres]))
 
 
 def state(X_base_board=BOARDS[1], sigma_m: float = 1e-4, sigma_rad: float = 2e-4) -> BoardState:
@@ -120,6 +144,30 @@ def test_an_edge_found_nearer_to_another_edge_is_that_one():
     assert contested(pixels, normals, edges, np.array([3.5, 0.1, np.nan]), 2.5).tolist() == [True, False, False]
 
 
+def test_rows_of_edges_are_the_derivative_of_what_a_camera_sees():
+    rng = np.random.default_rng(3)
+    points, along = rng.uniform(-0.02, 0.02, (12, 3)), rng.normal(size=(12, 3))
+    X, K = pose_from_xyz_rpy((0.01, -0.02, 0.3), (0.2, -0.1, 0.7)), CameraIntrinsics().matrix()
+    pixels, normals, rows = edge_rows(points, along, X, K)
+    np.testing.assert_allclose(pixels, project(points, X, K)[0], atol=1e-9)
+    ahead = project(points + 1e-7 * along, X, K)[0] - pixels
+    np.testing.assert_allclose(np.einsum("ni,ni->n", ahead, normals) / np.linalg.norm(ahead, axis=1), 0.0, atol=1e-5)
+    for i, step in enumerate(1e-7 * np.eye(6)):
+        moved = project(points, X @ exp_se3(step), K)[0] - project(points, X @ exp_se3(-step), K)[0]
+        np.testing.assert_allclose(np.einsum("ni,ni->n", moved, normals) / 2e-7, rows[:, i], rtol=1e-5, atol=1e-3)
+
+
+def test_the_points_of_an_edge_share_an_error():
+    """The sums are those of least squares with the covariance s^2 I + b^2 1 1^T of every edge."""
+    rng = np.random.default_rng(4)
+    rows, r, edges = rng.normal(size=(30, 6)), rng.normal(size=30), np.sort(rng.integers(0, 4, 30))
+    sigma, shared = rng.uniform(0.2, 0.5, 30), 0.3
+    H, g, _, _ = normal_equations(rows, r, 1.0 / sigma**2, edges, shared)
+    W = np.linalg.inv(np.diag(sigma**2) + shared**2 * (edges[:, None] == edges[None, :]))
+    np.testing.assert_allclose(H, rows.T @ W @ rows, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(g, rows.T @ W @ r, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("family", ["sfp", "sc", "rj45", "usb_c", "lc", "jst_ph_4", "peg_rect"])
 def test_a_module_is_found_wherever_it_is_on_its_rail(family):
     rng = np.random.default_rng([7, sorted(CONNECTORS).index(family)])
@@ -180,6 +228,69 @@ def test_a_covered_port_on_a_long_rail_is_never_answered_with_its_twin():
         views = draw(design, slid(design, slide_m, 0.03), 5, cover=cover)
         after, _ = finder.see(state(), look(views), adds_nothing=False)
         assert finder.problem(after, ports[PORT]) is not None
+
+
+@pytest.mark.parametrize("others", [None, bezel()], ids=["cages alone", "card"])
+def test_of_a_card_with_one_covered_port_neither_is_answered_wrongly(others):
+    """The open port is answered where it is or not at all, the covered one never; the rail is long enough for both.
+
+    What else a card is made of says which of the two is covered; where it is not in sight, that is left open.
+    """
+    rng = np.random.default_rng(31)
+    ports, design = card(others=others)
+    answered = 0
+    for _ in range(6):
+        X_true = slid(design, rng.uniform(-0.028, 0.028), rng.uniform(-0.14, 0.14))
+        covered, open_port = (PORT, TWIN) if rng.random() < 0.5 else (TWIN, PORT)
+        cover = design.ports[covered][:3, 3] + [0.0, 0.0, 0.002], (*rng.uniform([0.02, 0.018], [0.0225, 0.03]), 0.002)
+        finder = ModuleFinder({"card": design}, ERRORS, VISION)
+        after, _ = finder.see(state(), look(draw(design, X_true, 5, cover=cover)), adds_nothing=False)
+        assert finder.problem(after, ports[covered]) is not None
+        if finder.problem(after, ports[open_port]) is None:
+            answered += 1
+            found = after.modules["card"] @ design.ports[open_port]
+            assert np.linalg.norm((found - X_true @ design.ports[open_port])[:3, 3]) < 1e-3
+    assert others is None or answered >= 3
+
+
+def test_the_structure_of_a_module_fits_in_its_place_and_not_beside_it():
+    _, design = card(others=bezel())
+    X_true = slid(design, 0.004, -0.06)
+    views = draw(design, X_true, 5)
+    rims = design.edges.points
+    assert min(np.linalg.norm(rims - p, axis=1).min() for p in design.structure.points) > 1e-4
+
+    def fit(X, shift):
+        boards = {name: invert_pose(X_BASE_TCP @ mount) @ BOARDS[1] @ X for name, mount in MOUNTS.items()}
+        return structure_fit(design, views, boards, shift, VISION)
+
+    for shift in ([0.001, 0.0, 0.0], [0.0, 0.001, 0.0], [0.0232, 0.0, 0.0]):
+        t = np.array(shift)
+        there, elsewhere = fit(X_true, t), fit(X_true @ make_pose(np.eye(3), t), -t)
+        assert min(there.asked, elsewhere.asked) >= VISION.min_structure_points
+        assert there.fit - elsewhere.fit > 1.5 * VISION.min_structure_lead
+    assert fit(X_true, np.zeros(3)).asked == 0  # what does not move tells nothing
+
+
+@pytest.mark.parametrize("sigma", [1.0, 4.0])
+def test_noise_is_measured_where_edges_are_and_shows_no_rim(sigma):
+    """A cover of one colour shows no rim however noisy the image is; the noise itself is found to a tenth."""
+    rng = np.random.default_rng(41)
+    image = np.full((200, 300, 3), 120.0)
+    image[:, 150:] = 60.0
+    noisy = np.clip(np.round(image + rng.normal(0.0, sigma, image.shape)), 0, 255).astype(np.uint8)
+    assert noise_levels(noisy) == pytest.approx(sigma, rel=0.15)
+    _, design = card("rj45", twin=False)
+    X_true = slid(design, 0.004, -0.06)
+    everything = (0.0, 0.0, 0.002), (0.12, 0.1, 0.002)
+    views = {}
+    for name, view in draw(design, X_true, 5, cover=everything).items():
+        pixels = view.frame.pixels + rng.normal(0.0, sigma, view.frame.pixels.shape)
+        frame = replace(view.frame, pixels=np.clip(np.round(pixels), 0, 255).astype(np.uint8))
+        views[name] = replace(view, frame=frame)
+    there = put_module(state(), design, Place(X_true, 0.0))
+    _, sight_of = fit_module(there, there, design, look(views), ERRORS, VISION, SCHEDULE[1:])
+    assert sight_of.mouth_near[PORT] < 0.5 * VISION.min_port_share * sight_of.mouth_asked[PORT]
 
 
 def test_an_empty_rail_and_a_covered_module_give_no_estimate():

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from cablecell_interfaces.action import InsertConnector, Observe, RunJob
+from cablecell_interfaces.action import InsertConnector, MoveTo, Observe, RunJob
 from cablecell_interfaces.msg import CellState, LinkHeartbeat
 from cablecell_interfaces.srv import SetLayout
 from rclpy.action import ActionServer, CancelResponse
@@ -64,9 +64,11 @@ class Partners:
         node.create_service(SetLayout, "set_planning_layout", self._set_planning_layout)
         node.create_service(Trigger, "stop", self._stop)
         node.create_service(Trigger, "clear_stop", self._clear_stop)
+        node.create_service(Trigger, "tare_force_torque_sensor", self._tare)
         # They end with the client's node: an executor that spins must not lose what it waits for.
         self._serve(node, Observe, "observe", lambda: self.observe_error)
-        self._serve(node, InsertConnector, "insert_connector", lambda: self.insert_error)
+        self._serve(node, InsertConnector, "insert_connector", self._next_insert_error)
+        self._serve(node, MoveTo, "move_to", lambda: 0)
 
     def close(self):
         """Let nothing wait any longer."""
@@ -77,6 +79,11 @@ class Partners:
         self.calls, self.stops, self.clears, self.attempts = [], 0, 0, 1
         self.stays_stopped, self.begun, self.waits_for = False, [], 0
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
+        self.insert_errors = []
+
+    def _next_insert_error(self):
+        """Fail as listed, then as always."""
+        return self.insert_errors.pop(0) if self.insert_errors else self.insert_error
 
     def _set_layout(self, request, response):
         self.calls.append(("set_layout", request.layout))
@@ -91,6 +98,11 @@ class Partners:
         response.success = True
         return response
 
+    def _tare(self, _, response):
+        self.calls.append(("tare", None))
+        response.success = True
+        return response
+
     def _clear_stop(self, _, response):
         self.clears += 1
         response.success = not self.stays_stopped
@@ -100,10 +112,11 @@ class Partners:
     def _serve(self, node, action, name, error):
         def run(goal):
             self.calls.append((name, goal.request))
-            result = action.Result(error_code=error(), error_msg="said so" if error() else "", attempts=self.attempts)
+            code = error()
+            result = action.Result(error_code=code, error_msg="said so" if code else "", attempts=self.attempts)
             if goal.is_cancel_requested:
                 goal.canceled()
-            elif error():
+            elif code:
                 goal.abort()
             else:
                 goal.succeed()

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cablecell.evaluation import bench
+from cablecell.evaluation import bench, bench_perception
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 30), (15, 30), (27, 30), (30, 30), (40, 40), (1, 1), (999, 1000)])
@@ -60,3 +60,30 @@ def test_json_has_what_the_contract_asks_for(tmp_path, monkeypatch):
 def test_unknown_benchmark_names_the_known(capsys):
     assert bench.run_from_cli("nope", n=1, seed=0, workers=1, json_file="") == 2
     assert f"there are {', '.join(bench.BENCHMARKS)}" in capsys.readouterr().err
+
+
+def test_an_interrupted_benchmark_keeps_what_was_measured(monkeypatch, tmp_path):
+    """Ended in its fourth scene, the benchmark of perception answers with three; before the first, with nothing."""
+
+    def scenes(interrupted_at):
+        def scene(index, seed):
+            if index == interrupted_at:
+                raise KeyboardInterrupt
+            return {"scene": index}
+
+        return scene
+
+    told = []
+    monkeypatch.setattr(bench_perception, "run_scene", scenes(3))
+    monkeypatch.setattr(bench_perception, "summarise", lambda rows: {"n": float(len(rows))})
+    monkeypatch.setattr(bench_perception, "figures", lambda name, rows: [])
+    where = tmp_path / "result.json"
+    assert bench.run_from_cli("perception", n=10, seed=1, workers=1, json_file=str(where)) == 0
+    result = json.loads(where.read_text())
+    assert [row["scene"] for row in result["results"]] == [0, 1, 2]
+    assert result["summary"] == {"n": 3.0}
+    bench_perception.run(n=3, seed=1, workers=1, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    monkeypatch.setattr(bench_perception, "run_scene", scenes(0))
+    with pytest.raises(KeyboardInterrupt):
+        bench_perception.run(n=10, seed=1, workers=1)

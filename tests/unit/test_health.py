@@ -95,3 +95,29 @@ def test_at_the_end_only_who_was_gone_before_has_died(health):
 
 def test_nothing_is_watched_before_it_begins():
     assert NodeHealth(NAMES, LIMIT_S, BUSY_S).first_lost(100.0) is None
+
+
+def test_a_silent_process_that_sleeps_hangs_unless_nobody_is_heard(health):
+    def live(now_s, others):
+        for other in others:
+            health.hear(other, ACTIVE, now_s)
+        for name in NAMES:
+            health.note_process(name, True, now_s)
+            if name not in others:
+                health.note_sleep(name, True, now_s)
+        return health.first_lost(now_s)
+
+    times = [0.05 * k for k in range(1, 12)]
+    lost = [live(now_s, ["/arm_controller"]) for now_s in times]
+    assert next(round(now_s, 2) for now_s, found in zip(times, lost, strict=True) if found) == 0.45
+    assert (lost[-1].name, lost[-1].limit_s) == ("/insertion_skill", LIMIT_S)
+    health.begin(0.0)
+    assert not any(live(now_s, []) for now_s in times), "it is the hearing that fails"
+
+
+def test_a_silent_process_that_was_awake_in_between_computes(health):
+    for k in range(60):
+        health.hear("/arm_controller", ACTIVE, 0.05 * k)
+        health.note_process("/insertion_skill", True, 0.05 * k)
+        health.note_sleep("/insertion_skill", k % 4 != 0, 0.05 * k)
+        assert health.first_lost(0.05 * k) is None

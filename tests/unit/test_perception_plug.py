@@ -15,7 +15,7 @@ from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy, transform_point
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox, edges_in_sight, find_edges, visible_edges
+from cablecell.core.perception.plug_edges import BodyBox, edges_in_sight, find_edges, hull_sides, visible_edges
 from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.ports import Frame, Region
 from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
@@ -155,6 +155,30 @@ def test_two_equally_good_places_are_not_answered_confidently(apart_m):
         assert error @ np.linalg.solve(answer[0].tip_covariance, error) < 22.5  # 99.9 %
 
 
+@pytest.mark.parametrize("bad", ["left", "center", "right"])
+def test_one_camera_that_contradicts_two_others_is_outvoted(bad):
+    """One camera sees the plug 3 mm farther out than the others do: its end edges count for nothing."""
+    seen = images(X_TCP_TIP)
+    elsewhere = X_TCP_TIP @ exp_se3(np.array([0.0, 0.0, 0.003, 0.0, 0.0, 0.0]))
+    seen[bad] = images(elsewhere, cameras=(bad,))[bad]
+    state, _ = see_plug(nominal_plug(X_TCP_TIP, board_state(), SETTINGS), BODY, seen)
+    error = log_se3(invert_pose(state.X_tcp_tip) @ X_TCP_TIP)
+    assert np.linalg.norm(error[:3]) < 3e-4
+    assert error @ np.linalg.solve(state.tip_covariance, error) < 16.8  # 99 %
+
+
+@pytest.mark.parametrize("off_m", [0.0, 0.0004])
+def test_following_ends_where_searching_does(off_m):
+    X_true, nominal = gripped(1), nominal_plug(X_TCP_TIP, board_state(), SETTINGS)
+    seen = images(X_true)
+    searched, _ = see_plug(nominal, BODY, seen)
+    start = X_true @ exp_se3(np.array([off_m, -off_m, off_m, 0.0, 0.0, 0.0]))
+    followed, _ = see_plug(nominal, BODY, seen, near=start)
+    apart = log_se3(invert_pose(searched.X_tcp_tip) @ followed.X_tcp_tip)
+    assert np.abs(apart / np.sqrt(np.diag(searched.tip_covariance))).max() < 0.2
+    np.testing.assert_allclose(followed.tip_covariance, searched.tip_covariance, rtol=0.3, atol=1e-9)
+
+
 def test_a_measured_shift_is_judged_by_the_gripper_and_the_error_of_the_measurement():
     far = np.zeros(6)
     far[0] = 0.0034
@@ -173,13 +197,13 @@ def test_an_edge_ends_its_face_however_strong_what_comes_behind_it(gap_px):
     """A face 15 grey levels above what is around it; a few pixels beyond its end, 100 levels down."""
     plate = BodyBox(np.zeros(3), np.array([0.04, 0.04, 0.01]))
     X = pose_from_xyz_rpy((0.0, 0.0, 0.4), (0.0, 0.0, 0.0))
-    samples = visible_edges(edges_in_sight((plate,), X, K), X, K, np.zeros((0, 2)), SIZE)
+    samples = visible_edges(edges_in_sight((plate,), X, K), X, K, np.zeros((0, 4)), SIZE)
     low, high = samples.pixels.min(axis=0), samples.pixels.max(axis=0)
     image = np.full((SIZE[1], SIZE[0], 3), 110.0, dtype=np.float32)
     image[:, int(np.ceil(high[0] + gap_px)) :] = 10.0
     image[int(np.ceil(low[1])) : int(high[1]) + 1, int(np.ceil(low[0])) : int(high[0]) + 1] = 125.0
     soft = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.8), dtype=np.float32)
-    found = find_edges([(soft, np.zeros(2))], samples, range_px=10.0, transition_px=2.6, min_strength=0.8)
+    found = find_edges(soft[None], np.zeros(2), samples, range_px=10.0, transition_px=2.6, min_strength=0.8)
     right = np.abs(found.samples.pixels[:, 0] - high[0]) < 0.5
     assert right.sum() > 20
     assert np.abs(found.offset_px[right]).max() < 1.2
@@ -216,7 +240,7 @@ def test_a_common_hand_eye_error_cancels_between_plug_and_port():
 def test_hidden_and_averted_edges_are_not_asked_for():
     cube = BodyBox(np.zeros(3), np.full(3, 0.02))
     X = pose_from_xyz_rpy((0.0, 0.0, 0.3), (0.0, 0.0, 0.0))
-    nothing = np.zeros((0, 2))
+    nothing = np.zeros((0, 4))
     alone = visible_edges(edges_in_sight((cube,), X, K), X, K, nothing, SIZE)
     assert len(np.unique(alone.edges)) == 4  # seen face on: one face, four edges
     assert np.all(alone.points[:, 2] == pytest.approx(-0.01))
@@ -224,7 +248,7 @@ def test_hidden_and_averted_edges_are_not_asked_for():
     behind = visible_edges(edges_in_sight((cube, screen), X, K), X, K, nothing, SIZE)
     assert np.all(behind.points[:, 2] < -0.04)
     outline = np.array([[0.0, 0.0], [1151.0, 0.0], [1151.0, 512.0], [0.0, 512.0]])
-    half = visible_edges(edges_in_sight((cube,), X, K), X, K, outline, SIZE)
+    half = visible_edges(edges_in_sight((cube,), X, K), X, K, hull_sides(outline), SIZE)
     assert 0 < len(half.points) < len(alone.points)
     assert half.pixels[:, 1].min() > 512.0
 

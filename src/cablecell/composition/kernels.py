@@ -20,7 +20,8 @@ from cablecell.core.insertion.kernels import warm_up as compile_skill
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
 from cablecell.core.motion.trajectory import MotionLimits
-from cablecell.core.perception.edge_kernels import warm_up as compile_edges
+from cablecell.core.perception.edge_equations import warm_up as compile_edges
+from cablecell.core.perception.plug_kernels import warm_up as compile_plug
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
@@ -38,6 +39,7 @@ def compile_kernels() -> None:
     compile_skill()
     compile_compensator()
     compile_edges()
+    compile_plug()
     connectors, still = load_connectors(), (0.0, 0.0, 0.0)
     trial = next(iter(load_trials().trials.values()))
     machine = SimulatedMachine(load_scene(trial, connectors), settings)

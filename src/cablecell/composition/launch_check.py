@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import yaml
 
+from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import config_folder, load_fiducials, load_simulation, parse_document, read_document
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
@@ -25,7 +26,6 @@ from cablecell.core.config.parameters import ParameterSchema, validate
 from cablecell.core.errors import ConfigurationError, ParameterError
 from cablecell.launcher.parameters import ParameterText
 from cablecell.launcher.plan import LaunchPlan, ProcessPlan
-from cablecell.ros.supervisor_recipes import RecipeBook
 
 _KEY = "ros__parameters"
 _SKIPPED = "Parameter file path is not a file"

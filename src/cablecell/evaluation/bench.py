@@ -12,13 +12,17 @@ import json
 import math
 import os
 import platform
+import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from cablecell.core.errors import ConfigurationError, WorkcellError
@@ -26,6 +30,13 @@ from cablecell.evaluation.bench_page import write_page
 
 Rows = list[dict[str, Any]]
 Summary = dict[str, float]
+Progress = Callable[[int, int], None]
+"""Told how many of how many trials are done."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""
+
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
     "calibration": (
@@ -45,6 +56,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
+    "faults": (
+        "cablecell.evaluation.bench_faults:run",
+        "injected faults and kill -9 under the cell's supervision; arm, skill and parts are stand-ins",
+    ),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
     "health_cell": (
         "cablecell.evaluation.bench_health_cell:run",
@@ -102,8 +117,10 @@ def run_from_cli(
         line = f"no benchmark '{name}'; there are {', '.join(BENCHMARKS)}"
         Console(stderr=True).print(line, markup=False, soft_wrap=True)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended either way, what was measured is kept
     try:
-        result = run(name, n=n, seed=seed, workers=workers, options=options)
+        with _shown(name) as progress:
+            result = run(name, n=n, seed=seed, workers=workers, options=options, progress=progress)
     except WorkcellError as error:
         Console(stderr=True).print(str(error), markup=False, soft_wrap=True)
         return 2
@@ -131,8 +148,33 @@ def run_from_cli(
     return 0
 
 
-def run(name: str, *, n: int, seed: int, workers: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Run one benchmark and return what its JSON file holds.
+@contextmanager
+def _shown(name: str) -> Iterator[Progress]:
+    """Show how far a benchmark is on stderr: a bar in a terminal, a line now and then in a file."""
+    console = Console(stderr=True, highlight=False)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bar:
+        task = bar.add_task(name, total=None, visible=False)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+            if not console.is_terminal and done % max(1, total // 20) == 0:
+                console.print(f"{name}: {done} of {total}", markup=False, soft_wrap=True)
+
+        yield progress
+
+
+def run(
+    name: str,
+    *,
+    n: int,
+    seed: int,
+    workers: int,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Run one benchmark and return what its JSON file holds; one that is told `progress` may be interrupted.
 
     Raises:
         KeyError: There is no benchmark of this name.
@@ -152,7 +194,8 @@ def run(name: str, *, n: int, seed: int, workers: int, options: Mapping[str, Any
                 limit=valid,
             )
     begun = time.monotonic()
-    rows, summary = function(n=n, seed=seed, workers=workers, **given)
+    watched = {"progress": progress} if "progress" in taken else {}
+    rows, summary = function(n=n, seed=seed, workers=workers, **given, **watched)
     return {
         "name": name,
         "version": version("cablecell"),

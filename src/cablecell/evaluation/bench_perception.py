@@ -6,7 +6,9 @@ gripper, plug and cable in view. The estimator gets images, kinematics, calibrat
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -27,7 +29,7 @@ from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_ti
 from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
-from cablecell.evaluation.bench import wilson_interval
+from cablecell.evaluation.bench import Progress, no_progress, wilson_interval
 from cablecell.evaluation.perception_figures import draw as figures
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, Variation, known_errors
 
@@ -57,24 +59,48 @@ _OBSERVE_HEIGHT_M, _OBSERVE_LOOKS = 0.045, 3
 _COVERED_EVERY = 10  # scenes; in one of them something lies on the port
 
 
-def run(*, n: int, seed: int, workers: int) -> tuple[Rows, Summary]:
-    """Run the benchmark.
+def run(*, n: int, seed: int, workers: int, progress: Progress = no_progress) -> tuple[Rows, Summary]:
+    """Run the benchmark; interrupted, it ends with the scenes that are done.
 
     Args:
         n: Number of scenes.
         seed: Seed of everything random.
         workers: Processes that run scenes.
+        progress: Told after every scene how many of how many are done.
 
     Returns:
         One row a scene, and the summary.
+
+    Raises:
+        KeyboardInterrupt: Interrupted before the first scene was done.
     """
-    jobs = [(index, seed) for index in range(n)]
-    if workers == 1:
-        rows = [run_scene(*job) for job in jobs]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            rows = list(pool.map(run_scene, *zip(*jobs, strict=True)))
+    rows: Rows = []
+    try:
+        for row in _scenes(n, seed, workers):
+            rows.append(row)
+            progress(len(rows), n)
+    except KeyboardInterrupt:
+        if not rows:
+            raise
     return rows, summarise(rows)
+
+
+def _scenes(n: int, seed: int, workers: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows in order; closed or interrupted, it starts no scene more."""
+    if workers == 1:
+        for index in range(n):
+            yield run_scene(index, seed)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    try:
+        yield from pool.map(run_scene, range(n), [seed] * n)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave it to the parent to end: a terminal interrupts all processes at once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_scene(index: int, seed: int) -> dict[str, Any]:

@@ -11,53 +11,16 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cablecell.core.errors import SupervisionError
+from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
+from cablecell.records.ledger_schema import APPLICATION_ID, MIGRATIONS, TABLES
 
-_APPLICATION_ID = 0x43424C4C
 _BUSY_S = 5.0
 _INTERRUPTED = 641
-
-MIGRATIONS = (
-    """
-    CREATE TABLE jobs (
-        job_id TEXT PRIMARY KEY, recipe TEXT NOT NULL, recipe_hash TEXT NOT NULL, recipe_text TEXT NOT NULL,
-        software TEXT NOT NULL, begun_ns INTEGER NOT NULL, ended_ns INTEGER, status INTEGER NOT NULL,
-        error_code INTEGER NOT NULL DEFAULT 0, error_msg TEXT NOT NULL DEFAULT ''
-    ) STRICT;
-    CREATE TABLE insertions (
-        id INTEGER PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs (job_id), step TEXT NOT NULL,
-        connector TEXT NOT NULL, plug TEXT NOT NULL, port TEXT NOT NULL, software TEXT NOT NULL,
-        port_sigma_m REAL NOT NULL, port_sigma_rad REAL NOT NULL,
-        begun_ns INTEGER NOT NULL, ended_ns INTEGER, error_code INTEGER, error_msg TEXT, outcome INTEGER,
-        attempts INTEGER, depth_m REAL, peak_force_n REAL, pull_force_n REAL, is_latched INTEGER, duration_s REAL
-    ) STRICT;
-    CREATE UNIQUE INDEX insertions_done_once ON insertions (job_id, step) WHERE error_code = 0;
-    CREATE TABLE states (
-        id INTEGER PRIMARY KEY, stamp_ns INTEGER NOT NULL, state INTEGER NOT NULL, previous INTEGER NOT NULL,
-        mode INTEGER NOT NULL, cause_code INTEGER NOT NULL, reason TEXT NOT NULL, job_id TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE commands (
-        id INTEGER PRIMARY KEY, stamp_ns INTEGER NOT NULL, requester TEXT NOT NULL, command TEXT NOT NULL,
-        reason TEXT NOT NULL, error_code INTEGER NOT NULL, error_msg TEXT NOT NULL
-    ) STRICT;
-    CREATE TRIGGER states_stand BEFORE UPDATE ON states BEGIN SELECT RAISE(ABORT, 'a state is never changed'); END;
-    CREATE TRIGGER states_stay BEFORE DELETE ON states BEGIN SELECT RAISE(ABORT, 'a state is never deleted'); END;
-    CREATE TRIGGER commands_stand BEFORE UPDATE ON commands
-        BEGIN SELECT RAISE(ABORT, 'a command is never changed'); END;
-    CREATE TRIGGER commands_stay BEFORE DELETE ON commands
-        BEGIN SELECT RAISE(ABORT, 'a command is never deleted'); END;
-    CREATE TRIGGER insertions_stand BEFORE UPDATE ON insertions WHEN OLD.ended_ns IS NOT NULL
-        BEGIN SELECT RAISE(ABORT, 'an insertion that has ended is never changed'); END;
-    CREATE TRIGGER insertions_stay BEFORE DELETE ON insertions
-        BEGIN SELECT RAISE(ABORT, 'an insertion is never deleted'); END;
-    """,
-)
-"""Each makes the schema of its version from that of the one before; those that were released are never changed."""
 
 
 class LedgerError(SupervisionError):
@@ -70,73 +33,6 @@ class LedgerConflictError(SupervisionError):
     """A job of this name is in the ledger and cannot go on: it has ended, or had another recipe."""
 
     code = 642
-
-
-@dataclass(frozen=True)
-class JobRecord:
-    """A job as it begins.
-
-    Attributes:
-        job_id: Unique name.
-        recipe: Name of its recipe.
-        recipe_hash: Of the content of the recipe.
-        recipe_text: The content.
-        software: Version of the software.
-    """
-
-    job_id: str
-    recipe: str
-    recipe_hash: str
-    recipe_text: str
-    software: str
-
-
-@dataclass(frozen=True)
-class InsertionBegin:
-    """What is known when an insertion begins.
-
-    Attributes:
-        connector: Family.
-        plug: Name of the plug.
-        port: Name of the port.
-        software: Version of the software.
-        port_sigma_m: How well the port is known: largest standard deviation of its position.
-        port_sigma_rad: Likewise of its orientation.
-    """
-
-    connector: str
-    plug: str
-    port: str
-    software: str
-    port_sigma_m: float
-    port_sigma_rad: float
-
-
-@dataclass(frozen=True)
-class InsertionEnd:
-    """How an insertion ended.
-
-    Attributes:
-        error_code: 0 for success.
-        error_msg: Empty on success.
-        outcome: Number of `InsertionResult`.
-        attempts: How often it was tried.
-        depth_m: Reached.
-        peak_force_n: Largest force.
-        pull_force_n: Held in the pull test.
-        is_latched: Whether the latch was felt.
-        duration_s: Of the last attempt.
-    """
-
-    error_code: int
-    error_msg: str = ""
-    outcome: int = 0
-    attempts: int = 0
-    depth_m: float = 0.0
-    peak_force_n: float = 0.0
-    pull_force_n: float = 0.0
-    is_latched: bool = False
-    duration_s: float = 0.0
 
 
 class Ledger:
@@ -177,7 +73,7 @@ class Ledger:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         owner = int(db.execute("PRAGMA application_id").fetchone()[0])
         is_empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if owner != _APPLICATION_ID and not (is_empty and writes):
+        if owner != APPLICATION_ID and not (is_empty and writes):
             raise LedgerError("this file is no ledger")
         if version > len(MIGRATIONS):
             raise LedgerError(f"it is of version {version}; this software knows up to {len(MIGRATIONS)}")
@@ -188,7 +84,7 @@ class Ledger:
         db.execute("PRAGMA foreign_keys = ON")
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             db.executescript(
-                f"BEGIN IMMEDIATE;{script}PRAGMA application_id = {_APPLICATION_ID};"
+                f"BEGIN IMMEDIATE;{script}PRAGMA application_id = {APPLICATION_ID};"
                 f"PRAGMA user_version = {number};COMMIT;"
             )
 
@@ -218,15 +114,16 @@ class Ledger:
             LedgerConflictError: The job has ended, or its recipe was another (code 642).
             LedgerError: It cannot be written (code 640).
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             known = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job.job_id,)).fetchone()
             if known is None:
+                begun = (now_ns, status, job.follows)
                 db.execute(
-                    "INSERT INTO jobs (job_id, recipe, recipe_hash, recipe_text, software, begun_ns, status) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (job.job_id, job.recipe, job.recipe_hash, job.recipe_text, job.software, now_ns, status),
+                    "INSERT INTO jobs (job_id, recipe, recipe_hash, recipe_text, software, begun_ns, status, follows) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (job.job_id, job.recipe, job.recipe_hash, job.recipe_text, job.software, *begun),
                 )
-                return frozenset()
+                return _steps_done(db, job.job_id)
             if known["ended_ns"] is not None:
                 raise LedgerConflictError(
                     f"job {job.job_id} has ended; give the new one another name", value=job.job_id
@@ -243,8 +140,7 @@ class Ledger:
                 "WHERE job_id = ? AND ended_ns IS NULL",
                 (now_ns, _INTERRUPTED, job.job_id),
             )
-            done = db.execute("SELECT step FROM insertions WHERE job_id = ? AND error_code = 0", (job.job_id,))
-            return frozenset(row["step"] for row in done)
+            return _steps_done(db, job.job_id)
 
     def end_job(self, job_id: str, status: int, error_code: int, error_msg: str, now_ns: int) -> None:
         """Note how a job ended.
@@ -252,7 +148,7 @@ class Ledger:
         Raises:
             LedgerError: It cannot be written (code 640).
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE jobs SET ended_ns = ?, status = ?, error_code = ?, error_msg = ? WHERE job_id = ?",
                 (now_ns, status, error_code, error_msg, job_id),
@@ -264,11 +160,19 @@ class Ledger:
         Raises:
             LedgerError: It cannot be written (code 640): then it must not begin.
         """
-        values = (begin.connector, begin.plug, begin.port, begin.software, begin.port_sigma_m, begin.port_sigma_rad)
-        with self._transaction() as db:
+        values = (
+            begin.connector,
+            begin.plug,
+            begin.port,
+            begin.software,
+            begin.port_sigma_m,
+            begin.port_sigma_rad,
+            begin.serial,
+        )
+        with self.transaction() as db:
             row = db.execute(
                 "INSERT INTO insertions (job_id, step, connector, plug, port, software, port_sigma_m, port_sigma_rad, "
-                "begun_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "serial, begun_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (job_id, step, *values, now_ns),
             )
             assert row.lastrowid is not None
@@ -280,7 +184,7 @@ class Ledger:
         Raises:
             LedgerError: It cannot be written, or has ended, or its step was done before (code 640).
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "UPDATE insertions SET ended_ns = ?, error_code = ?, error_msg = ?, outcome = ?, attempts = ?, "
                 "depth_m = ?, peak_force_n = ?, pull_force_n = ?, is_latched = ?, duration_s = ? WHERE id = ?",
@@ -307,7 +211,7 @@ class Ledger:
         Raises:
             LedgerError: It cannot be written (code 640).
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "INSERT INTO states (stamp_ns, state, previous, mode, cause_code, reason, job_id) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -322,7 +226,7 @@ class Ledger:
         Raises:
             LedgerError: It cannot be written (code 640).
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "INSERT INTO commands (stamp_ns, requester, command, reason, error_code, error_msg) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
@@ -330,8 +234,12 @@ class Ledger:
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write everything of a block, or nothing."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write everything of a block, or nothing.
+
+        Raises:
+            LedgerError: It cannot be written (code 640).
+        """
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -349,13 +257,15 @@ class Ledger:
     # Reading -------------------------------------------------------------------------------------------------
 
     def rows(self, table: str) -> Sequence[dict[str, Any]]:
-        """Return all rows of a table, oldest first: jobs, insertions, states or commands.
+        """Return all rows of one of `TABLES`, oldest first.
 
         Raises:
             LedgerError: There is no such table, or it cannot be read (code 640).
         """
-        if table not in ("jobs", "insertions", "states", "commands"):
-            raise LedgerError(f"there is no table '{table}'", quantity="table", value=table)
+        if table not in TABLES:
+            raise LedgerError(
+                f"there is no table '{table}'; there are {', '.join(TABLES)}", quantity="table", value=table
+            )
         with self._lock:
             try:
                 return [dict(row) for row in self._db.execute(f"SELECT * FROM {table} ORDER BY rowid")]
@@ -382,6 +292,16 @@ class Ledger:
         except (sqlite3.Error, OSError) as error:
             part.unlink(missing_ok=True)
             raise LedgerError(f"backup {target}: {error}", quantity="target", value=target) from error
+
+
+def _steps_done(db: sqlite3.Connection, job_id: str) -> frozenset[str]:
+    """Return the steps that were done in a job and in those it follows."""
+    rows = db.execute(
+        "WITH RECURSIVE chain (job_id) AS (VALUES (?) UNION SELECT jobs.follows FROM jobs JOIN chain USING (job_id)) "
+        "SELECT step FROM insertions WHERE job_id IN chain AND error_code = 0",
+        (job_id,),
+    )
+    return frozenset(row["step"] for row in rows)
 
 
 def check_ledger(path: Path) -> str:

@@ -33,6 +33,9 @@ _COLUMNS = {
     ),
     "states": ("stamp_ns", "state", "mode", "cause_code", "job_id", "reason"),
     "commands": ("stamp_ns", "requester", "command", "error_code", "reason"),
+    "recoveries": ("job_id", "step", "stamp_ns", "cause_code", "plan", "rung", "action", "error_code", "cause_msg"),
+    "queue": ("job_id", "recipe", "priority", "serials", "state", "requester", "added_ns", "error_code", "error_msg"),
+    "quarantine": ("serial", "stamp_ns", "job_id", "step", "cause_code", "reason"),
 }
 """What fits on a line; `--json` has all."""
 

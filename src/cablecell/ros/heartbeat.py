@@ -109,3 +109,18 @@ def process_exists(payload: bytes) -> bool | None:
     except (OSError, IndexError):
         return False
     return state not in ("Z", "X")
+
+
+def process_sleeps(payload: bytes) -> bool | None:
+    """Return whether no thread of the process that sent a heartbeat runs or wants to; None where that is not known.
+
+    A thread that waits for a disk is not asleep, and neither is one that waits for a processor.
+    """
+    host, _, pid = payload.decode(errors="replace").partition(" ")
+    if host != socket.gethostname() or not pid.isdigit():
+        return None
+    try:
+        stats = [path.read_text(encoding="utf-8") for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return None
+    return all(stat.rpartition(")")[2].split()[0] in ("S", "T", "t") for stat in stats) if stats else None

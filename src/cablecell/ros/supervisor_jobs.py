@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +13,20 @@ from cablecell_interfaces.srv import SetLayout
 from rclpy.duration import Duration
 
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.core.errors import CancelledError, SupervisionError, WorkcellError
+from cablecell.configuration import load_faults
+from cablecell.core.errors import CancelledError, NotActiveError, SupervisionError, WorkcellError
 from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.supervision.faults import Action
+from cablecell.core.supervision.health import NodeLostError
 from cablecell.core.supervision.jobs import Job, Recipe, Step
 from cablecell.core.supervision.packml import Command, IllegalCommandError, IllegalModeError, Mode, State
+from cablecell.core.supervision.recovery import Deed, StepEnd, StepRecovery
 from cablecell.records.ledger import LedgerError
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import RemoteError, RunningGoal, call, run_action
 from cablecell.ros.supervisor_ledger import LedgerWriter
+from cablecell.ros.supervisor_queue import QueuedGoal
+from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
 
 ANSWER_S = 10.0
@@ -57,6 +64,8 @@ class JobRunner:
         say_status: Callable[[Any], None],
         say_plug: Callable[[HeldPlug | None], None],
         ledger: LedgerWriter,
+        hands: RecoveryHands,
+        asks_operator: bool,
     ) -> None:
         """Create the clients.
 
@@ -69,11 +78,15 @@ class JobRunner:
             say_status: Publishes a `JobStatus`.
             say_plug: Tells everybody which plug is held now.
             ledger: Where jobs and insertions are kept.
+            hands: Does the actions of a recovery.
+            asks_operator: Whether a job is held where a plan asks the operator; otherwise it ends there.
         """
         self._node, self._cell, self._knowledge = node, cell, knowledge
         self._find_recipe, self._require_ready = find_recipe, require_ready
         self._say_status, self._say_plug, self._ledger = say_status, say_plug, ledger
+        self._hands, self._asks_operator, self._faults = hands, asks_operator, load_faults()
         self.is_running = False
+        self._interruption: WorkcellError | None = None
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [node.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
         self._observe = node.action_client(Observe, "observe")
@@ -84,8 +97,14 @@ class JobRunner:
         for client in self._set_layouts:
             self._node.destroy_client(client)
 
-    def run(self, goal: RunningGoal) -> Any:
+    def interrupt(self, error: WorkcellError) -> None:
+        """End the attempt that is being made, where one is; the plan of the error says what comes after it."""
+        self._interruption = error
+
+    def run(self, goal: RunningGoal | QueuedGoal) -> Any:
         """Run a job to its end, in a thread of its own; return the result of `run_job`.
+
+        A job that ends because the cell does, or because the ledger cannot be written, stays open in the ledger.
 
         Raises:
             WorkcellError: The job could not begin, or a step failed, or it was ended; `goal.result` has the status.
@@ -101,6 +120,8 @@ class JobRunner:
                 limit=Mode.PRODUCTION.name,
             )
         job = Job(goal.request.job_id or f"job_{time.time_ns()}", recipe, time.monotonic())
+        if isinstance(goal, QueuedGoal):
+            job.recipe, job.follows = goal.recipe_for_all(recipe), goal.job.follows
         self._cell.job_id, self.is_running = job.job_id, True
         is_begun = False
         try:
@@ -114,7 +135,7 @@ class JobRunner:
             self._ledger.end_job(job)
         except WorkcellError as error:
             job.fail(error, is_cancelled=isinstance(error, (CancelledError, JobEndedError)))
-            if is_begun and not isinstance(error, LedgerError):
+            if is_begun and not isinstance(error, (LedgerError, NodeLostError, NotActiveError)):
                 self._ledger.end_job(job)
             self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
             if is_begun:
@@ -131,20 +152,72 @@ class JobRunner:
 
     # Steps ---------------------------------------------------------------------------------------------------
 
-    def _do_steps(self, goal: RunningGoal, job: Job, done: frozenset[str]) -> None:
+    def _do_steps(self, goal: RunningGoal | QueuedGoal, job: Job, done: frozenset[str]) -> None:
+        left = self._ledger.skipped_steps(job)
         for step in job.recipe.steps:
             if step.name in done:
                 job.end_step()
                 continue
+            if step.name in left:
+                job.skip_step(left[step.name])
+                continue
             self._pause_where_asked(goal, job)
-            job.begin_step(step)
-            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
-            self._do(goal, job, step)
-            job.end_step()
+            self._do_repaired(goal, job, step)
             self._report(goal, job, RunJob.Feedback.PHASE_COMPLETING)
         self._pause_where_asked(goal, job, is_last=True)
+        if job.error is not None:  # a step was left and flagged
+            raise job.error
 
-    def _check(self, goal: RunningGoal) -> None:
+    def _do_repaired(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step) -> None:
+        """Do one step, and again after what may be repaired; a step that is left does not end the job."""
+
+        def attempt() -> None:
+            self._interruption = None  # what came in between has hurt nothing
+            job.begin_step(step)
+            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
+            self._do(goal, job, step, looks_wide=_is_no_way(recovery.cause))
+
+        def begin(action: Action) -> None:
+            self._interruption = None
+            self._check(goal)
+            if action is not Action.RETRY:
+                self._report(goal, job, RunJob.Feedback.PHASE_RECOVERING)
+
+        recovery = StepRecovery(
+            self._faults,
+            do=lambda action: self._hands.do(action, lambda: self._check(goal)),
+            hold=lambda error, question: self._hold(goal, job, error, question),
+            begin=begin,
+            note=lambda deed: self._note(job, step, deed),
+        )
+        if recovery.run(attempt) is StepEnd.SKIPPED:
+            assert recovery.cause is not None
+            job.skip_step(recovery.cause)
+        else:
+            job.end_step()
+
+    def _note(self, job: Job, step: Step, deed: Deed) -> None:
+        """Keep an action of a recovery, and what it means for the plug."""
+        how = "" if deed.failure is None else f", which failed: {deed.failure}"
+        self._node.get_logger().warning(
+            f"{step.name}, code {deed.cause.code}: {deed.action.value} (plan {deed.plan}, rung {deed.rung}){how}"
+        )
+        if not isinstance(deed.cause, LedgerError):  # what could not be written is not to be written
+            self._ledger.note_deed(job, step, deed)
+
+    def _hold(self, goal: RunningGoal | QueuedGoal, job: Job, error: WorkcellError, question: str) -> None:
+        """Ask the operator and wait for `unhold`.
+
+        Raises:
+            WorkcellError: The error itself where nobody is asked; or the job is ended by command, or cancelled.
+        """
+        if not self._asks_operator:
+            raise error
+        with contextlib.suppress(IllegalCommandError):  # somebody leads the cell elsewhere: that goes first
+            self._cell.command(Command.HOLD, f"{question} ({error})", error.code)
+        self._pause_where_asked(goal, job)
+
+    def _check(self, goal: RunningGoal | QueuedGoal) -> None:
         """Raise when the job has to end at once; a pause and an early completion wait for a better moment."""
         self._require_ready()
         if self._cell.state in _ENDING:
@@ -154,8 +227,11 @@ class JobRunner:
                 value=self._cell.state.name,
             )
         goal.check()
+        error, self._interruption = self._interruption, None
+        if error is not None:
+            raise error
 
-    def _pause_where_asked(self, goal: RunningGoal, job: Job, *, is_last: bool = False) -> bool:
+    def _pause_where_asked(self, goal: RunningGoal | QueuedGoal, job: Job, *, is_last: bool = False) -> bool:
         """Hold or suspend the job here if that was commanded, until it is taken back; return whether it was.
 
         Raises:
@@ -202,8 +278,15 @@ class JobRunner:
             except IllegalCommandError:
                 continue  # somebody was faster; look again
 
-    def _do(self, goal: RunningGoal, job: Job, step: Step) -> None:
-        """Do one step, and count its attempts whether or not it succeeds."""
+    def _do(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step, *, looks_wide: bool) -> None:
+        """Do one step, and count its attempts whether or not it succeeds.
+
+        Args:
+            goal: The job as it was asked for.
+            job: What has come of it.
+            step: What is to be done.
+            looks_wide: Whether modules that are not asked for are looked for, too.
+        """
 
         def check() -> None:
             self._check(goal)
@@ -217,6 +300,7 @@ class JobRunner:
                 raise RemoteError.of(answer)
         look = Observe.Goal(
             port_names=[port],
+            look_for_all=looks_wide,
             position_std=step.observe.position_std_m,
             orientation_std=step.observe.orientation_std_rad,
             max_views=step.observe.max_views,
@@ -268,7 +352,7 @@ class JobRunner:
 
     # Saying it -----------------------------------------------------------------------------------------------
 
-    def _report(self, goal: RunningGoal, job: Job, phase: int) -> None:
+    def _report(self, goal: RunningGoal | QueuedGoal, job: Job, phase: int) -> None:
         status = self._status(job)
         self._say_status(status)
         goal.publish_feedback(RunJob.Feedback(phase=phase, status=status))
@@ -289,3 +373,8 @@ class JobRunner:
             message.error_code, message.error_msg = job.error.code, str(job.error)
         message.header.stamp = self._node.get_clock().now().to_msg()
         return message
+
+
+def _is_no_way(cause: WorkcellError | None) -> bool:
+    """Return whether a planner found no way, perhaps because it keeps away from what it has not seen."""
+    return cause is not None and 200 <= cause.code < 300

@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 
 from cablecell.core.errors import WorkcellError
+from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.jobs import Job, Step, recipe_hash, recipe_text
-from cablecell.records.ledger import InsertionBegin, InsertionEnd, JobRecord, Ledger, LedgerError
+from cablecell.core.supervision.recovery import Deed
+from cablecell.records.ledger import Ledger, LedgerError
+from cablecell.records.ledger_recoveries import note_deed, quarantine, skipped_steps
+from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
 from cablecell.ros.conversions import time_ns
 from cablecell.ros.goals import RemoteError
 
@@ -39,6 +43,11 @@ class LedgerWriter:
         """
         self._ledger = Ledger(Path(file).expanduser()) if file else None
         self._complain = complain
+
+    @property
+    def file(self) -> Ledger | None:
+        """The ledger itself; None where nothing is kept."""
+        return self._ledger
 
     def close(self) -> None:
         """Close the ledger."""
@@ -84,7 +93,8 @@ class LedgerWriter:
         if self._ledger is None:
             return frozenset()
         recipe = job.recipe
-        record = JobRecord(job.job_id, recipe.name, recipe_hash(recipe), recipe_text(recipe), SOFTWARE)
+        digest = recipe_hash(recipe)
+        record = JobRecord(job.job_id, recipe.name, digest, recipe_text(recipe), SOFTWARE, job.follows)
         return self._ledger.begin_job(record, int(job.status), time.time_ns())
 
     def end_job(self, job: Job) -> None:
@@ -97,6 +107,35 @@ class LedgerWriter:
             return
         code, said = (0, "") if job.error is None else (job.error.code, str(job.error))
         self._ledger.end_job(job.job_id, int(job.status), code, said, time.time_ns())
+
+    def skipped_steps(self, job: Job) -> dict[str, WorkcellError]:
+        """Return the steps that were left before the cell ended, and why.
+
+        Raises:
+            LedgerError: It cannot be read (code 640).
+        """
+        return {} if self._ledger is None else skipped_steps(self._ledger, job.job_id)
+
+    def note_deed(self, job: Job, step: Step, deed: Deed) -> None:
+        """Keep an action of a recovery; a quarantine marks the plug as well.
+
+        Raises:
+            LedgerError: It cannot be written (code 640).
+        """
+        if self._ledger is None:
+            return
+        now_ns = time.time_ns()
+        note_deed(self._ledger, job.job_id, step.name, deed, now_ns)
+        if deed.action is Action.QUARANTINE and deed.failure is None:
+            quarantine(
+                self._ledger,
+                f"{job.job_id}/{step.name}",
+                job_id=job.job_id,
+                step=step.name,
+                cause_code=deed.cause.code,
+                reason=str(deed.cause),
+                now_ns=now_ns,
+            )
 
     def begin_insertion(self, job: Job, step: Step, goal: Any, port: Any | None) -> int:
         """Note that an insertion begins; return its number.
@@ -113,7 +152,15 @@ class LedgerWriter:
         if self._ledger is None:
             return 0
         position, orientation = (math.inf, math.inf) if port is None else _sigmas(port)
-        begin = InsertionBegin(goal.connector_type, goal.plug_name, goal.port_name, SOFTWARE, position, orientation)
+        begin = InsertionBegin(
+            goal.connector_type,
+            goal.plug_name,
+            goal.port_name,
+            SOFTWARE,
+            position,
+            orientation,
+            f"{job.job_id}/{step.name}",
+        )
         return self._ledger.begin_insertion(job.job_id, step.name, begin, time.time_ns())
 
     def end_insertion(self, number: int, result: Any | None, error: WorkcellError | None) -> None:

@@ -22,6 +22,12 @@ class CellSupervisorParameters(ParameterSchema):
     layout: str = parameter("trial_1", "Layout in the cell before the first job.")
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
     ledger_file: str = parameter("", "File in which jobs, insertions, states and commands are kept; empty keeps none.")
+    works_queue: bool = parameter(
+        False, "Take jobs out of the queue in the ledger whenever the cell is idle, also right after it came up."
+    )
+    asks_operator: bool = parameter(
+        False, "Hold a job, with a question, where only a person can help; otherwise it ends there."
+    )
     appear_limit_s: float = parameter(30.0, "Longest time until a node answers.", unit="s", minimum=1.0, maximum=600.0)
     transition_limit_s: float = parameter(
         40.0, "Longest time of one transition of a node.", unit="s", minimum=1.0, maximum=600.0
@@ -38,6 +44,20 @@ class CellSupervisorParameters(ParameterSchema):
     )
     busy_timeout_s: float = parameter(
         30.0, "Longest silence of a node whose process is there.", unit="s", minimum=0.5, maximum=120.0
+    )
+    late_limit_s: float = parameter(
+        0.4,
+        "Longest time the watch may not run during a job; then the cell aborts.",
+        unit="s",
+        minimum=0.1,
+        maximum=10.0,
+    )
+    clock_jump_limit_s: float = parameter(
+        0.2,
+        "Most the wall clock may jump; then what was seen before is seen anew.",
+        unit="s",
+        minimum=0.01,
+        maximum=10.0,
     )
     realtime_priority: int = parameter(
         5,

@@ -27,10 +27,16 @@ class PlugVisionSettings(ParameterSchema):
         0.25, "Independent error of one sample of an edge.", unit="px", minimum=0.01, maximum=5.0
     )
     shared_sigma_px: float = parameter(
-        0.3, "Error shared by all samples of an edge in one camera.", unit="px", minimum=0.0, maximum=5.0
+        0.07, "Error shared by all samples of an edge in one camera.", unit="px", minimum=0.0, maximum=5.0
     )
     sure_samples: float = parameter(
-        40.0, "Samples from which an edge counts as long; shorter ones share a larger error.", minimum=0.0, maximum=1e4
+        12.0, "Samples from which an edge counts as long; shorter ones share a larger error.", minimum=0.0, maximum=1e4
+    )
+    tail_freedom: float = parameter(
+        3.0, "Degrees of freedom of the errors that edges share: few for heavy tails.", minimum=1.0, maximum=100.0
+    )
+    margin_px: float = parameter(
+        4.0, "Kept from the palm and from the border of the image.", unit="px", minimum=0.0, maximum=100.0
     )
     max_rms_px: float = parameter(
         1.6, "Largest believable rms distance of the edges in one camera.", unit="px", minimum=0.05, maximum=20.0

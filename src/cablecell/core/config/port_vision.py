@@ -24,6 +24,9 @@ class PortVisionSettings(ParameterSchema):
     min_strength: float = parameter(
         1.0, "Weakest change of brightness that counts as an edge, grey levels.", unit="1/px", minimum=0.1, maximum=50.0
     )
+    strength_per_noise: float = parameter(
+        0.6, "Likewise per grey level of the image's noise; weaker ones are noise.", minimum=0.0, maximum=10.0
+    )
     sample_sigma_px: float = parameter(
         0.25, "Independent error of one point of an edge.", unit="px", minimum=0.01, maximum=5.0
     )
@@ -42,8 +45,11 @@ class PortVisionSettings(ParameterSchema):
     min_share: float = parameter(
         0.7, "Smallest share of points that are found of the port that shows best.", minimum=0.05, maximum=1.0
     )
+    min_clear_share: float = parameter(
+        0.4, "Likewise where the rest of the module tells its place clearly.", minimum=0.05, maximum=1.0
+    )
     min_port_share: float = parameter(
-        0.45, "Smallest share of a port's points that are found; below, it is covered.", minimum=0.05, maximum=1.0
+        0.3, "Smallest share of a port's points that are found; below, it is covered.", minimum=0.05, maximum=1.0
     )
     min_port_points: int = parameter(
         20, "Points of one port in sight, over all cameras, that say something about it.", minimum=4, maximum=1000
@@ -63,6 +69,15 @@ class PortVisionSettings(ParameterSchema):
     )
     hold_per_misfit: float = parameter(
         0.4, "so much more for what is missing to an exact fit.", minimum=0.0, maximum=2.0
+    )
+    min_structure_points: int = parameter(
+        30, "Points on other edges of a module that tell two places apart.", minimum=4, maximum=1000
+    )
+    min_structure_lead: float = parameter(
+        0.25,
+        "How much better these must fit at one place than at the other to tell which is right, of 1.",
+        minimum=0.0,
+        maximum=1.0,
     )
     doubtful_fit: float = parameter(
         0.7, "A module that was found and fits worse is searched for again, of 1.", minimum=0.0, maximum=1.0

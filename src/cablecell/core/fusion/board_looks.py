@@ -7,7 +7,7 @@ turns them into the covariance at the port. So calibration, camera geometry and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 
 import numpy as np
@@ -44,13 +44,14 @@ class LookPose:
 
 
 _PALM_RADIUS_M, _PALM_Z_M = 0.04, (-0.16, -0.047)
-"""The gripper's palm as a cylinder along z of `tcp`: what it hides is not looked for."""
+"""The gripper's palm as a cylinder along z of `tcp`: what it hides is not looked for. Some 2 mm larger than it is."""
+_SILHOUETTE_RADIUS_M = 0.0381
 
 
-def palm_outline() -> Matrix:
+def palm_outline(radius_m: float = _PALM_RADIUS_M, corners: int = 16) -> Matrix:
     """Return points of the gripper's palm in `tcp` whose hull in an image hides what is behind, shape (n, 3), m."""
-    angle = np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False)
-    ring = _PALM_RADIUS_M * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    angle = np.linspace(0.0, 2.0 * np.pi, corners, endpoint=False)
+    ring = radius_m * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return np.vstack([np.column_stack([ring, np.full(len(ring), z)]) for z in _PALM_Z_M])
 
 
@@ -62,11 +63,13 @@ class Viewer:
         rig: Where the cameras sit, and how surely.
         intrinsics: By camera name; of cameras that are known.
         tool_outline: Points of the tool in `tcp`; their convex hull in an image hides what is behind, shape (n, 3), m.
+        silhouette: The same without any margin: beside it the plug begins, of which often little is in sight.
     """
 
     rig: CameraRig
     intrinsics: Mapping[str, CameraIntrinsics]
     tool_outline: Matrix
+    silhouette: Matrix = field(default_factory=lambda: palm_outline(_SILHOUETTE_RADIUS_M, 64))
 
     def visible(
         self, camera: str, X_base_tcp: Matrix, X_base_board: Matrix, patches: Sequence[Patch], settings: LookSettings

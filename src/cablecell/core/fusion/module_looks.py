@@ -12,7 +12,8 @@ from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.fusion.board_state import BoardState
-from cablecell.core.fusion.module_update import ModuleLook, ModuleSight, find_module, follow_module
+from cablecell.core.fusion.module_find import find_module, follow_module
+from cablecell.core.fusion.module_update import ModuleLook, ModuleSight
 from cablecell.core.geometry import invert_pose
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.module_search import slid
@@ -95,7 +96,7 @@ class ModuleFinder:
         if name not in state.modules:
             return find_module(state, design, look, self._errors, settings)
         answer = follow_module(state, design, look, self._errors, settings)
-        if isinstance(answer, NoEstimate) or answer[1].fit >= settings.doubtful_fit:
+        if isinstance(answer, NoEstimate) or not answer[1].is_doubtful:
             return answer
         again = find_module(state.without_module(name), design, look, self._errors, settings)
         is_better = not isinstance(again, NoEstimate) and again[1].fit > answer[1].fit + settings.min_hold

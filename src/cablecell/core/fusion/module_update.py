@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
-from cablecell.core.geometry import adjoint, angle_between, invert_pose, make_pose
-from cablecell.core.perception.module_search import Place, search_module
+from cablecell.core.geometry import adjoint, invert_pose
+from cablecell.core.perception.module_search import Place
 from cablecell.core.perception.module_views import (
     MOST_MISFIT,
     ModuleInformation,
@@ -27,15 +26,12 @@ from cablecell.core.perception.module_views import (
     points_in_sight,
 )
 from cablecell.core.perception.modules import ModuleDesign, PortEdges
-from cablecell.core.perception.outcome import NoEstimate, Reason
 
 Matrix = NDArray[np.float64]
 
-_SCHEDULE = ((5.0, 1.2, 4), (3.0, 0.9, 3), (2.5, 0.8, 3))  # range px, blur px, iterations
+SCHEDULE = ((5.0, 1.2, 4), (3.0, 0.9, 3), (2.5, 0.8, 3))  # range px, blur px, iterations
 _PATCH_MARGIN_PX = 8.0
 _INFLATION = 1.5  # of the error the points of an edge share, over what the means of the edges show after the fit
-_BESIDE_M, _HELD_WRONG_M = (0.0006, 0.0011), 0.0003
-_SAME_M = 0.0015  # fits nearer to each other are one
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,7 @@ class ModuleSight:
         best_fit: Likewise those of the port that fits best; others of the module may be covered.
         margin: How much better the fit is than at the next best place; infinity without one.
         hold: How much better the fit is than the best that is a wall's thickness beside it; infinity without one.
+        is_doubtful: Whether neither rims nor structure say clearly that a module that was followed is still there.
     """
 
     asked: Mapping[str, int]
@@ -80,6 +77,7 @@ class ModuleSight:
     best_fit: float
     margin: float = float("inf")
     hold: float = float("inf")
+    is_doubtful: bool = False
 
     @property
     def share(self) -> float:
@@ -92,94 +90,12 @@ class ModuleSight:
         return max((self.near[name] / self.asked[name] for name in judged), default=0.0)
 
 
-def find_module(
-    state: BoardState,
-    design: ModuleDesign,
-    look: ModuleLook,
-    errors: EstimatorSettings,
-    settings: PortVisionSettings,
-) -> tuple[BoardState, ModuleSight] | NoEstimate:
-    """Look for a module anywhere on its rail and return the state with it.
-
-    The best places of the search are fitted, and the one that explains the edges best must stand out from the others.
-
-    Args:
-        state: Board, mounts and modules; this one not among them.
-        design: The module.
-        look: Images.
-        errors: Sizes of the errors of kinematics.
-        settings: Search, edges, gates.
-
-    Returns:
-        The state and how it agrees, or `NoEstimate` (NOTHING_SEEN, COVERED, AMBIGUOUS, INCONSISTENT_VIEWS,
-        REPROJECTION_TOO_HIGH).
-    """
-    X_optical_board = {name: optical_board(state, look.X_base_tcp, name) for name in look.views}
-    places = search_module(design, look.views, X_optical_board, settings)
-    if not places:
-        return NoEstimate(Reason.NOTHING_SEEN, f"no camera looks at the rail of {design.name}")
-    fits = []
-    for place in places:
-        prior = _put(state, design, place)
-        fits.append((*_fit(prior, prior, design, look, errors, settings, _SCHEDULE), prior))
-    fits.sort(key=lambda fit: fit[1].fit, reverse=True)
-    best, sight, prior = fits[0]
-    best, sight = _beside(best, sight, prior, design, look, errors, settings)
-    for other, rival, _ in fits[1:]:
-        step = np.linalg.norm(other.modules[design.name][:3, 3] - best.modules[design.name][:3, 3])
-        if float(step) > _SAME_M:
-            sight = replace(sight, margin=sight.fit - rival.fit)
-            break
-    return _judge(prior, best, sight, design, settings, settings.min_share) or (best, sight)
-
-
-def follow_module(
-    state: BoardState,
-    design: ModuleDesign,
-    look: ModuleLook,
-    errors: EstimatorSettings,
-    settings: PortVisionSettings,
-) -> tuple[BoardState, ModuleSight] | NoEstimate:
-    """Look at a module where it was found before and return the state after that; as `find_module`."""
-    after, sight = _fit(state, state, design, look, errors, settings, _SCHEDULE[1:])
-    # Where it was found before, fewer edges are enough to know it again.
-    return _judge(state, after, sight, design, settings, settings.min_port_share) or (after, sight)
-
-
 def optical_board(state: BoardState, X_base_tcp: Matrix, camera: str) -> Matrix:
     """Return where the board is in front of a camera with the tool at a pose, shape (4, 4)."""
     return np.asarray(invert_pose(X_base_tcp @ state.mounts[camera]) @ state.X_base_board)
 
 
-def _beside(
-    best: BoardState,
-    sight: ModuleSight,
-    prior: BoardState,
-    design: ModuleDesign,
-    look: ModuleLook,
-    errors: EstimatorSettings,
-    settings: PortVisionSettings,
-) -> tuple[BoardState, ModuleSight]:
-    """Return the best of a fit and of fits begun a little beside it.
-
-    The inner and the outer edge of a rim are a wall apart: a fit can hold on to one where the other belongs.
-    """
-    X = best.modules[design.name]
-    fits = [(best, sight)]
-    for far, (x, y) in product(_BESIDE_M, ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))):
-        shift = make_pose(np.eye(3), (x * far, y * far, 0.0))
-        start = replace(prior, modules={**prior.modules, design.name: shift @ X})
-        fits.append(_fit(prior, start, design, look, errors, settings, _SCHEDULE))
-    fits.sort(key=lambda fit: fit[1].fit, reverse=True)
-    best, sight = fits[0]
-    for other, seen in fits[1:]:
-        step = (other.modules[design.name] - best.modules[design.name])[:2, 3]
-        if float(np.linalg.norm(step)) > _HELD_WRONG_M:
-            return best, replace(sight, hold=sight.fit - seen.fit)
-    return best, sight
-
-
-def _put(state: BoardState, design: ModuleDesign, place: Place) -> BoardState:
+def put_module(state: BoardState, design: ModuleDesign, place: Place) -> BoardState:
     """Return the state with a module at a place, as free there as its rail leaves it.
 
     The perturbation is about the place, not about the middle of the rail: far from there, sliding and turning mix.
@@ -189,7 +105,7 @@ def _put(state: BoardState, design: ModuleDesign, place: Place) -> BoardState:
     return state.with_module(design.name, place.X_board_module, T @ design.freedom.covariance() @ T.T)
 
 
-def _fit(
+def fit_module(
     prior: BoardState,
     start: BoardState,
     design: ModuleDesign,
@@ -311,64 +227,3 @@ def _sight(design: ModuleDesign, found: Mapping[str, ModuleInformation], setting
         fit=1.0 - float(misfit.sum()) / (MOST_MISFIT * max(int(asked.sum()), 1)),
         best_fit=float(fits.max()) if len(fits) else 0.0,
     )
-
-
-def _judge(
-    prior: BoardState,
-    state: BoardState,
-    sight: ModuleSight,
-    design: ModuleDesign,
-    settings: PortVisionSettings,
-    min_share: float,
-) -> NoEstimate | None:
-    """Return why a module must not be believed to be where it fits best, or None."""
-    name = design.name
-    if len(sight.cameras) < settings.min_cameras:
-        return NoEstimate(
-            Reason.NOTHING_SEEN,
-            f"{name} was found by {len(sight.cameras)} cameras, at least {settings.min_cameras} are needed",
-        )
-    if sight.best_share(settings) < min_share:
-        return NoEstimate(
-            Reason.COVERED,
-            f"{sight.best_share(settings):.2f} of the rim of {name}'s port that is seen best is where it would have to "
-            f"be at the best place, limit {min_share:.2f}",
-        )
-    if sight.margin < settings.min_margin:
-        return NoEstimate(
-            Reason.AMBIGUOUS,
-            f"{name} fits nearly as well somewhere else: the fits, 1 for exactly, differ by "
-            f"{sight.margin:.2f}, at least {settings.min_margin:.2f} is needed",
-        )
-    # The less of the rims is explained, the clearer the explanation must be.
-    least = settings.min_hold + settings.hold_per_misfit * (1.0 - sight.best_fit)
-    if sight.hold < least:
-        return NoEstimate(
-            Reason.AMBIGUOUS,
-            f"{name} fits nearly as well with the edges of its rims confused: the fits, 1 for exactly, differ by "
-            f"{sight.hold:.2f}, at least {least:.2f} is needed",
-        )
-    if sight.rms_px > settings.max_rms_px:
-        return NoEstimate(
-            Reason.REPROJECTION_TOO_HIGH,
-            f"the edges of {name} are {sight.rms_px:.2f} px (rms) off in one camera, "
-            f"limit {settings.max_rms_px:.2f} px",
-        )
-    off = float(np.asarray(design.freedom.axis) @ (state.modules[name] - design.X_board_module)[:3, 3])
-    turned = angle_between(state.modules[name][:3, :3], design.X_board_module[:3, :3])
-    freedom = design.freedom
-    if abs(off) > freedom.slide_m + 0.003 or turned > freedom.turn_rad + 0.03:
-        return NoEstimate(
-            Reason.UNEXPECTED_POSE,
-            f"{name} would sit {off:.4f} m along its rail and be turned by {turned:.3f} rad, limits "
-            f"{freedom.slide_m:.4f} m and {freedom.turn_rad:.3f} rad",
-        )
-    step, block = state.difference(prior), state.module_block(name)
-    distance = float(step[block] @ np.linalg.solve(prior.covariance[block, block], step[block]))
-    limit = settings.gate_chi2
-    if distance > limit:
-        return NoEstimate(
-            Reason.INCONSISTENT_VIEWS,
-            f"{name} fits only off its rail, by a squared Mahalanobis distance of {distance:.1f}, limit {limit:.1f}",
-        )
-    return None

@@ -146,17 +146,19 @@ class PortEstimator:
         self._finder = ModuleFinder(self._modules, self._configuration.errors, self._configuration.ports)
         self._held: HeldPlug | None = None
         self._crops: dict[str, list[Frame]] = {}
+        self._looks_at_plug = 0
+        self._followed: Matrix | None = None
 
     def hold(self, plug: HeldPlug | None) -> None:
         """Say which plug is gripped now; forgets what was seen of the plug before."""
         self._held = plug
-        self._crops.clear()
+        self._forget_plug()
 
     def reset(self) -> None:
         """Forget board, mounts and plug images; the plug stays gripped."""
         self._board.reset()
         self._finder.reset()
-        self._crops.clear()
+        self._forget_plug()
 
     def focus(self, names: Sequence[str]) -> None:
         """Look for the modules of these ports only; for all of them for none. Each costs some time in every look."""
@@ -215,6 +217,7 @@ class PortEstimator:
         modules = self._see_modules(report, stamp_s, X_base_tcp, frames)
         for name, frame in frames.items():
             self._keep(name, frame)
+        self._looks_at_plug += 1
         return LookOutcome(report, unseen, seen, modules)
 
     def _see_modules(
@@ -294,7 +297,8 @@ class PortEstimator:
     def plug(self, now_s: float) -> PlugState | NoEstimate:
         """Return the plug in the gripper: as gripped by design, or as seen where its edges are clear.
 
-        `sources` of the answer say which. Without a plug or a board there is none.
+        `sources` of the answer say which. Without a plug or a board there is none. In the images of the first looks the
+        plug is looked for all over the tolerance of the grasp, later it is followed: it does not move in the hand.
         """
         board = self._board.estimate(now_s)
         if isinstance(board, NoEstimate):
@@ -302,16 +306,23 @@ class PortEstimator:
         if self._held is None:
             return NoEstimate(Reason.NOTHING_SEEN, "no plug is gripped")
         nominal = nominal_plug(self._held.X_tcp_tip, board, self._configuration.plug)
-        rig = self._viewer.rig
         images = {}
         for name, crops in self._crops.items():
-            outline = transform_point(invert_pose(rig.mounts[name]), self._viewer.tool_outline)
-            intrinsics = self._viewer.intrinsics[name]
-            images[name] = PlugImages(tuple(crops), outline, (intrinsics.width, intrinsics.height))
+            outline = transform_point(invert_pose(board.mounts[name]), self._viewer.silhouette)
+            images[name] = PlugImages(tuple(crops), outline, self._size(name))
         if not images:
             return nominal
-        answer = see_plug(nominal, self._held.boxes, images, self._configuration.plug)
-        return nominal if isinstance(answer, NoEstimate) else answer[0]
+        boxes, settings = self._held.boxes, self._configuration.plug
+        if self._followed is not None:
+            answer = see_plug(nominal, boxes, images, settings, near=self._followed)
+            if not isinstance(answer, NoEstimate):
+                return answer[0]
+        answer = see_plug(nominal, boxes, images, settings)
+        if isinstance(answer, NoEstimate):
+            return nominal
+        # In one image what lies behind the plug may pass for its edge; it does not in two.
+        self._followed = answer[0].X_tcp_tip if self._looks_at_plug > 1 else None
+        return answer[0]
 
     def port_in_tip(self, name: str, plug: PlugState, X_base_tcp: Matrix) -> tuple[Matrix, Matrix] | NoEstimate:
         """Return a port's mouth in the frame of the plug's tip and the covariance of its right perturbation.
@@ -378,6 +389,10 @@ class PortEstimator:
         place = self.place(board, name) if port.module in board.modules else None
         choice = choose_view(problem, board, self._modules[port.module], place, X_base_tcp)
         return choice or NoEstimate(Reason.NOTHING_SEEN, f"every view of {name} from near there was taken")
+
+    def _forget_plug(self) -> None:
+        self._crops.clear()
+        self._looks_at_plug, self._followed = 0, None
 
     def _size(self, name: str) -> tuple[int, int]:
         intrinsics = self._viewer.intrinsics[name]

@@ -23,10 +23,10 @@ from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge
 
 Matrix = NDArray[np.float64]
 
-_SCHEDULE = ((8.0, 1.5, 4, 4), (5.0, 1.0, 4, 3), (3.0, 0.8, 4, 2))  # then range px, blur px, iterations, survivors
 _START = 1.3  # of the grasp's sigma: where further starts are
 _SAME_M, _SAME_RAD = 0.0004, 0.01  # fits that are nearer to each other are one
-_INFLATION = 1.5  # of the shared error, over what the means of the edges show after the fit has absorbed some of it
+_INFLATION = 1.2  # of the shared error, over what the means of the edges show after the fit has absorbed some of it
+_ITERATIONS, _LAST_ITERATIONS = 4, 6
 
 
 _Fit = tuple[float, BoardState, Matrix]
@@ -35,9 +35,23 @@ _Fit = tuple[float, BoardState, Matrix]
 
 @dataclass(frozen=True)
 class _Search:
+    """How edges are looked for.
+
+    Attributes:
+        range_px: To either side of the prediction.
+        blur_px: Smoothing before.
+        step_px: Distance of samples along an edge.
+        survivors: How many places that fit best when edges are looked for like this are followed.
+    """
+
     range_px: float
     blur_px: float
-    shared_px: float
+    step_px: float
+    survivors: int
+
+
+_SEARCHES = (_Search(8.0, 1.5, 4.0, 4), _Search(5.0, 1.0, 2.0, 3), _Search(3.0, 0.8, 2.0, 2))
+"""After the first one, from every start."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,8 @@ def see_plug(
     boxes: Sequence[BodyBox],
     images: Mapping[str, PlugImages],
     settings: PlugVisionSettings | None = None,
+    *,
+    near: Matrix | None = None,
 ) -> tuple[PlugState, PlugReport] | NoEstimate:
     """Return the plug after looking at its edges with all cameras at once.
 
@@ -104,30 +120,25 @@ def see_plug(
         boxes: The plug, along the axes of its tip.
         images: By camera name; all with the plug held the same way.
         settings: Sizes of errors and gates.
+        near: X_tcp_tip as found in earlier images of the same grasp: the plug is looked for there only, which takes a
+            tenth of the time, shape (4, 4).
 
     Returns:
         The state and how the edges agree, or `NoEstimate` (TOO_FEW_CORNERS, INCONSISTENT_VIEWS).
     """
     settings = settings or PlugVisionSettings()
-    boxes = [box for box in boxes if float(box.size.min()) >= settings.min_part_m]
-    shared_px = settings.shared_sigma_px
     problem = _Problem(prior, boxes, images, settings)
-    search = _Search(settings.start_range_px, 1.5, shared_px)
-    candidates = [(prior.board, X) for X in _starts(prior.X_tcp_tip, settings)]
-    for range_px, blur_px, iterations, survivors in _SCHEDULE:
-        candidates = [problem.refine(board, X_tip, search, iterations) for board, X_tip in candidates]
-        search = _Search(range_px, blur_px, shared_px)
-        fits = sorted(((problem.cost(*candidate, search), *candidate) for candidate in candidates), key=lambda f: f[0])
-        fits = _different(fits)[:survivors]
-        candidates = [(board, X_tip) for _, board, X_tip in fits]
-    board, X_tip = candidates[0]
-    board, X_tip = problem.refine(board, X_tip, search, 6)
-    _, _, seen = problem.equations(board, X_tip, search)
+    fits = _places(problem, prior, settings) if near is None else problem.followed(prior.board, near)
+    last = _SEARCHES[-1]
+    _, board, X_tip = fits[0]
+    board, X_tip = problem.refine(board, X_tip, last, _LAST_ITERATIONS)
+    _, _, seen = problem.equations(board, X_tip, last)
     # Edges that still disagree say how far the model of shared errors was too small.
-    means = [mean for edge in seen.values() for mean in edge.means_px]
-    if means:
-        search = replace(search, shared_px=max(shared_px, _INFLATION * float(np.sqrt(np.mean(np.square(means))))))
-    H, _, seen = problem.equations(board, X_tip, search)
+    means = np.vstack([edge.means for edge in seen.values()])
+    if len(means):
+        off = float(np.sqrt(np.average(means[:, 0] ** 2, weights=means[:, 2])))
+        problem.shared_px = max(problem.shared_px, _INFLATION * off)
+    H, _, seen = problem.equations(board, X_tip, last)
     P = np.linalg.inv(H + problem.information)
     doubt = _judge(seen, prior, X_tip, settings) or _outside_gripper(prior, X_tip, P[-6:, -6:], settings)
     if doubt is None and len(fits) > 1:
@@ -137,6 +148,20 @@ def see_plug(
     cameras = ", ".join(name for name, edge in seen.items() if edge.samples)
     state = PlugState(X_tip, _with_covariance(board, P[:-6, :-6]), P, (*prior.sources, f"plug edges in {cameras}"))
     return state, PlugReport(seen)
+
+
+def _places(problem: _Problem, prior: PlugState, settings: PlugVisionSettings) -> list[_Fit]:
+    """Return where the plug fits best, looked for all over the tolerance of the grasp; the best first."""
+    search = _Search(settings.start_range_px, 1.5, 4.0, 0)
+    candidates = [(prior.board, X) for X in _starts(prior.X_tcp_tip, settings)]
+    fits: list[_Fit] = []
+    for following in _SEARCHES:
+        candidates = [problem.refine(board, X_tip, search, _ITERATIONS) for board, X_tip in candidates]
+        search = following
+        fits = [(problem.cost(board, X_tip, search), board, X_tip) for board, X_tip in candidates]
+        fits = _different(sorted(fits, key=lambda fit: fit[0]))[: search.survivors]
+        candidates = [(board, X_tip) for _, board, X_tip in fits]
+    return fits
 
 
 def port_in_tip(
@@ -173,20 +198,24 @@ class _Problem:
     ) -> None:
         self._prior, self._boxes, self._images, self._settings = prior, boxes, images, settings
         self.information = np.linalg.inv(prior.covariance)
+        self.shared_px = settings.shared_sigma_px
 
     def refine(
         self, board: BoardState, X_tcp_tip: Matrix, search: _Search, iterations: int
     ) -> tuple[BoardState, Matrix]:
-        sights = {}
-        for camera, taken in self._images.items():
-            X_optical_tip = invert_pose(board.mounts[camera]) @ X_tcp_tip
-            sights[camera] = edges_in_sight(self._boxes, X_optical_tip, taken.frames[0].K)
+        sights = self._sights(board, X_tcp_tip, search)
         for _ in range(iterations):
             H, g, _ = self.equations(board, X_tcp_tip, search, sights)
             g = g - self.information @ self._deviation(board, X_tcp_tip)
             step = np.asarray(np.linalg.solve(H + self.information, g), dtype=np.float64)
             board, X_tcp_tip = board.moved(step[:-6]), X_tcp_tip @ exp_se3(step[-6:])
         return board, X_tcp_tip
+
+    def followed(self, board: BoardState, X_tcp_tip: Matrix) -> list[_Fit]:
+        """Return the one place near a pose."""
+        search = _SEARCHES[-2]
+        board, X_tcp_tip = self.refine(board, X_tcp_tip, search, _ITERATIONS)
+        return [(self.cost(board, X_tcp_tip, _SEARCHES[-1]), board, X_tcp_tip)]
 
     def cost(self, board: BoardState, X_tcp_tip: Matrix, search: _Search) -> float:
         _, _, seen = self.equations(board, X_tcp_tip, search)
@@ -197,6 +226,7 @@ class _Problem:
         self, board: BoardState, X_tcp_tip: Matrix, search: _Search, sights: Mapping[str, EdgePoints] | None = None
     ) -> tuple[Matrix, Matrix, dict[str, EdgeInformation]]:
         """Return the normal equations at a pose; `sights` are the edges that face each camera there or near by."""
+        sights = sights or self._sights(board, X_tcp_tip, search)
         n = len(self.information)
         H, g = np.zeros((n, n)), np.zeros(n)
         seen = {}
@@ -204,21 +234,39 @@ class _Problem:
             X_optical_tip = invert_pose(board.mounts[camera]) @ X_tcp_tip
             edge = edge_information(
                 taken,
-                self._boxes,
                 X_optical_tip,
+                sights[camera],
                 self._settings,
                 range_px=search.range_px,
                 blur_px=search.blur_px,
-                shared_px=search.shared_px,
-                sight=None if sights is None else sights[camera],
+                shared_px=self.shared_px,
             )
-            M = np.zeros((6, n))
-            M[:, -6:] = np.eye(6)
-            M[:, board.mount_block(camera)] = -adjoint(invert_pose(X_optical_tip))
-            H += M.T @ edge.H @ M
-            g += M.T @ edge.g
+            # Only the mount of this camera and the tip matter to what it sees.
+            M = np.hstack([-adjoint(invert_pose(X_optical_tip)), np.eye(6)])
+            mount, tip = board.mount_block(camera), slice(n - 6, n)
+            block = M.T @ edge.H @ M
+            H[mount, mount] += block[:6, :6]
+            H[mount, tip] += block[:6, 6:]
+            H[tip, mount] += block[6:, :6]
+            H[tip, tip] += block[6:, 6:]
+            step = M.T @ edge.g
+            g[mount] += step[:6]
+            g[tip] += step[6:]
             seen[camera] = edge
         return H, g, seen
+
+    def _sights(self, board: BoardState, X_tcp_tip: Matrix, search: _Search) -> dict[str, EdgePoints]:
+        """Return the edges that face each camera."""
+        return {
+            camera: edges_in_sight(
+                self._boxes,
+                invert_pose(board.mounts[camera]) @ X_tcp_tip,
+                taken.frames[-1].K,
+                step_px=search.step_px,
+                min_part_m=self._settings.min_part_m,
+            )
+            for camera, taken in self._images.items()
+        }
 
     def _deviation(self, board: BoardState, X_tcp_tip: Matrix) -> Matrix:
         tip = log_se3(invert_pose(self._prior.X_tcp_tip) @ X_tcp_tip)

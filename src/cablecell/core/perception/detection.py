@@ -18,6 +18,7 @@ from cablecell.ports import Frame
 Matrix = NDArray[np.float64]
 
 _SMALLEST_MARKER = 0.01  # perimeter of a marker as a share of the longer side of the image
+_WINDOW_PX = 23  # of the threshold: one size finds what three sizes find in a third of the time
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def find_corners(
 def _find_markers(grey: NDArray[np.uint8], patches: tuple[Patch, ...]) -> tuple[Sequence[Any], Any]:
     parameters = cv2.aruco.DetectorParameters()
     parameters.minMarkerPerimeterRate = _SMALLEST_MARKER
+    parameters.adaptiveThreshWinSizeMin = parameters.adaptiveThreshWinSizeMax = _WINDOW_PX
     detector = cv2.aruco.ArucoDetector(patches[0].pattern.getDictionary(), parameters)
     corners, numbers, _ = detector.detectMarkers(grey)
     return corners, numbers

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cablecell.core.config.port_vision import PortVisionSettings
 from cablecell.core.geometry import exp_so3, make_pose
 from cablecell.core.perception.edge_kernels import score
-from cablecell.core.perception.module_views import ModuleView, points_in_sight
+from cablecell.core.perception.module_views import ModuleView, edges_in_sight, points_in_sight
 from cablecell.core.perception.modules import ModuleDesign
 from cablecell.core.perception.reprojection import project
 
@@ -22,6 +22,7 @@ Matrix = NDArray[np.float64]
 _STEP = 2  # pixels of the full image per pixel of the gradients
 _BLUR_PX = 1.2  # of these
 _BINS = 5  # positions on the rail for which it is worked out which edges are in sight
+_ACROSS = 0.7  # cosine of the least angle to the rail of edges that tell where on it a module is
 _DOUBT = 0.15  # share of all points that a place has to overcome: few points in sight are little evidence
 
 _Cut = tuple[NDArray[np.float32], NDArray[np.float32], float, float]
@@ -87,25 +88,30 @@ def _scores(
     total, count = np.zeros(len(poses)), np.zeros(len(poses))
     for camera, (gx, gy, x0, y0) in cuts.items():
         view = views[camera]
-        seen = points_in_sight(design, view, X_optical_board[camera] @ middle, settings.search_points)
+        X_optical_module = X_optical_board[camera] @ middle
+        seen = points_in_sight(design, view, X_optical_module, settings.search_points)
         seen = seen.of(seen.sure)
         if len(seen.points) < settings.min_camera_points:
             continue
+        # Rims of ports repeat themselves along the rail, the rest of the module does not.
+        rest = edges_in_sight(design.structure, design.boxes, view, X_optical_module, settings.search_points)
+        rest = rest.of(rest.sure & (np.abs(rest.along @ np.asarray(design.freedom.axis)) < _ACROSS))
         in_camera = np.ascontiguousarray(X_optical_board[camera] @ poses)
-        score(
-            in_camera,
-            seen.points,
-            seen.along,
-            view.frame.K,
-            gx,
-            gy,
-            x0,
-            y0,
-            float(_STEP),
-            settings.half_gradient,
-            total,
-            count,
-        )
+        for points in (seen, rest):
+            score(
+                in_camera,
+                points.points,
+                points.along,
+                view.frame.K,
+                gx,
+                gy,
+                x0,
+                y0,
+                float(_STEP),
+                settings.half_gradient,
+                total,
+                count,
+            )
     return np.asarray(total / (count + _DOUBT * settings.search_points * len(cuts)))
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.config.port_vision import PortVisionSettings
-from cablecell.core.perception.edge_kernels import contested, find, sight
+from cablecell.core.perception.boxes import Boxes
+from cablecell.core.perception.edge_equations import edge_equations, edge_rows, long_edges, normal_equations
+from cablecell.core.perception.edge_kernels import sight
 from cablecell.core.perception.modules import ModuleDesign, PortEdges
 from cablecell.core.perception.plug_edges import in_hull
-from cablecell.core.perception.reprojection import jacobian, project
+from cablecell.core.perception.reprojection import project
 from cablecell.ports import Frame, Region
 
 Matrix = NDArray[np.float64]
@@ -21,9 +23,10 @@ Flags = NDArray[np.bool_]
 
 _ASIDE_PX = 1.2  # how far beside an edge the faces are looked for that meet in it
 _MARGIN_PX = 8.0  # kept from what hides the module and from the border of the image
-_TUKEY, _MAD_TO_SIGMA = 4.0, 1.4826
 _PATCH_MARGIN_PX = 14
 _FIT_PX, MOST_MISFIT = 0.5, 9.0
+_MAD_TO_SIGMA = 1.4826
+_BENDS = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]).astype(np.float32)
 _BESIDE_PX = 2.5  # about the distance of neighbouring points on an edge
 
 
@@ -101,7 +104,12 @@ def points_in_sight(design: ModuleDesign, view: ModuleView, X_optical_module: Ma
         X_optical_module: Where the module is thought to be, shape (4, 4).
         most: If there are more points, every second, third and so on is left out.
     """
-    K, edges = view.frame.K, design.edges
+    return edges_in_sight(design.edges, design.boxes, view, X_optical_module, most)
+
+
+def edges_in_sight(edges: PortEdges, boxes: Boxes, view: ModuleView, X_optical_module: Matrix, most: int) -> PortEdges:
+    """Return the points on some edges of a module that a camera sees; the other arguments as `points_in_sight`."""
+    K = view.frame.K
     pixels, in_camera = project(edges.points, X_optical_module, K)
     shown = (in_camera[:, 2] > 0.02) & view.shows(pixels)
     if not np.any(shown):
@@ -111,7 +119,6 @@ def points_in_sight(design: ModuleDesign, view: ModuleView, X_optical_module: Ma
         edges = edges.of(np.arange(len(edges.points)) % (len(edges.points) // most) == 0)
     eye = -X_optical_module[:3, :3].T @ X_optical_module[:3, 3]
     aside_m = _ASIDE_PX * float(np.median(in_camera[shown, 2])) / float(K[0, 0])
-    boxes = design.boxes
     seen = sight(edges.points, edges.along, eye, aside_m, boxes.centre, boxes.rotation, boxes.half)
     edges = replace(edges, sure=seen == 2).of(seen > 0)
     if len(edges.points) > most:
@@ -128,6 +135,7 @@ class ModulePatch:
         ahead = in_camera[:, 2] > 0.02
         cut = view.crop(pixels[ahead], margin_px + _PATCH_MARGIN_PX) if np.any(ahead) else None
         self._cut = cut
+        self._noise = 0.0 if cut is None else noise_levels(cut[0])
         self._smoothed: dict[float, NDArray[np.float32]] = {}
 
     def information(
@@ -159,27 +167,26 @@ class ModulePatch:
         )
         if self._cut is None or len(seen.points) == 0:
             return nothing
-        K = self._view.frame.K
-        pixels, in_camera = project(seen.points, X_optical_module, K)
-        normals = _normals(seen, pixels, X_optical_module, K)
         _, x0, y0 = self._cut
-        found = find(self._image(blur_px), float(x0), float(y0), pixels, normals, range_px, settings.min_strength)
-        # What is nearer to another edge of the port is that edge.
-        taken = contested(pixels, normals, seen.edges, found[:, 0], _BESIDE_PX)
-        found[taken] = np.nan
-        own = seen.sure & ~taken
-        ok = np.isfinite(found[:, 0])
-        if int(ok.sum()) < 6:
+        H, g, r, taken, rms_px, mean, count = edge_equations(
+            self._image(blur_px),
+            float(x0),
+            float(y0),
+            seen.points,
+            seen.along,
+            seen.edges,
+            np.ascontiguousarray(X_optical_module),
+            self._view.frame.K,
+            range_px,
+            max(settings.min_strength, settings.strength_per_noise * self._noise),
+            _BESIDE_PX,
+            settings.sample_sigma_px,
+            shared_px,
+        )
+        if not np.any(count):
             return nothing
-        r = found[ok, 0]
-        J = np.einsum("ni,nij->nj", normals[ok], jacobian(seen.points[ok], in_camera[ok], X_optical_module, K))
-        sigma = max(settings.sample_sigma_px, _MAD_TO_SIGMA * float(np.median(np.abs(r))))
-        scaled = np.abs(r) / (_TUKEY * sigma)
-        weight = np.where(scaled < 1.0, (1.0 - scaled**2) ** 2, 0.0)
-        H, g, means = _normal_equations(J, r, weight / sigma**2, seen.edges[ok], shared_px)
-        near = np.zeros(len(seen.points), dtype=bool)
-        near[ok] = np.abs(r) < settings.near_px
-        near &= seen.sure
+        own = seen.sure & ~taken
+        near = seen.sure & (np.nan_to_num(np.abs(r), nan=np.inf) < settings.near_px)
         return ModuleInformation(
             H=H,
             g=g,
@@ -187,9 +194,9 @@ class ModulePatch:
             near=self._count(seen, near),
             mouth_asked=self._count(seen, own & seen.mouth),
             mouth_near=self._count(seen, near & seen.mouth),
-            rms_px=float(np.sqrt((weight * r**2).sum() / max(float(weight.sum()), 1e-9))),
-            means_px=means,
-            misfit=np.asarray(np.bincount(seen.ports[own], _misfits(found[own, 0]), self._ports), dtype=np.float64),
+            rms_px=rms_px,
+            means_px=long_edges(mean, count),
+            misfit=np.asarray(np.bincount(seen.ports[own], misfits(r[own]), self._ports), dtype=np.float64),
         )
 
     def _count(self, seen: PortEdges, which: Flags) -> NDArray[np.intp]:
@@ -203,12 +210,18 @@ class ModulePatch:
         return self._smoothed[blur_px]
 
 
+def noise_levels(image: NDArray[np.uint8]) -> float:
+    """Return the standard deviation of an image's noise, grey levels: of second differences, which edges are few of."""
+    bends = cv2.filter2D(image.astype(np.float32), -1, _BENDS)[1:-1, 1:-1]
+    return _MAD_TO_SIGMA * float(np.median(np.abs(bends))) / float(np.linalg.norm(_BENDS))
+
+
 def _none(asked: NDArray[np.intp]) -> Matrix:
     """Return the misfit of points of which none was found."""
     return np.asarray(MOST_MISFIT * asked, dtype=np.float64)
 
 
-def _misfits(r: Matrix) -> Matrix:
+def misfits(r: Matrix) -> Matrix:
     """Return the truncated squares of distances, px; of what was not found the largest."""
     squares = np.minimum((np.nan_to_num(r, nan=1e3) / _FIT_PX) ** 2, MOST_MISFIT)
     return np.asarray(squares)
@@ -223,38 +236,10 @@ def expected_information(
     asked = np.bincount(seen.ports, minlength=len(design.ports))
     if len(seen.points) < settings.min_camera_points:
         return ModuleInformation(np.zeros((6, 6)), np.zeros(6), asked, 0 * asked, asked, 0 * asked)
-    pixels, in_camera = project(seen.points, X_optical_module, view.frame.K)
-    normals = _normals(seen, pixels, X_optical_module, view.frame.K)
-    J = np.einsum("ni,nij->nj", normals, jacobian(seen.points, in_camera, X_optical_module, view.frame.K))
+    _, _, rows = edge_rows(seen.points, seen.along, np.ascontiguousarray(X_optical_module), view.frame.K)
     w = np.full(len(seen.points), 1.0 / settings.sample_sigma_px**2)
-    H, g, _ = _normal_equations(J, np.zeros(len(w)), w, seen.edges, settings.shared_sigma_px)
+    H, g, _, _ = normal_equations(rows, np.zeros(len(w)), w, seen.edges, settings.shared_sigma_px)
     return ModuleInformation(H, g, asked, asked, asked, asked)
-
-
-def _normals(seen: PortEdges, pixels: Matrix, X_optical_module: Matrix, K: Matrix) -> Matrix:
-    """Return the unit normals of the projected edges at points on them, shape (n, 2)."""
-    ahead, _ = project(seen.points + 1e-4 * seen.along, X_optical_module, K)
-    tangent = (ahead - pixels) / np.linalg.norm(ahead - pixels, axis=1, keepdims=True)
-    return np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-
-
-def _normal_equations(
-    J: Matrix, r: Matrix, w: Matrix, edges: NDArray[np.intp], shared_px: float
-) -> tuple[Matrix, Matrix, tuple[float, ...]]:
-    """Return J^T W J, J^T W r, and the mean of every edge with more than three points.
-
-    The points of an edge share an offset b ~ N(0, shared_px^2), which the matrix inversion lemma takes out.
-    """
-    labels = np.unique(edges, return_inverse=True)[1]
-    total = np.bincount(labels, w)
-    rows = J * w[:, None]
-    u = np.stack([np.bincount(labels, rows[:, i]) for i in range(6)], axis=1)
-    m = np.bincount(labels, w * r)
-    inner = 1.0 / (1.0 / max(shared_px, 1e-6) ** 2 + total)
-    H = J.T @ rows - (u * inner[:, None]).T @ u
-    g = rows.T @ r - (u * inner[:, None]).T @ m
-    is_long = (np.bincount(labels) > 3) & (total > 0.0)
-    return np.asarray(H), np.asarray(g), tuple((m / np.maximum(total, 1e-9))[is_long].tolist())
 
 
 def module_region(

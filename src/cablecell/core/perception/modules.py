@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cablecell.core.config.connector import Connector
 from cablecell.core.geometry import invert_pose, make_pose
 from cablecell.core.perception.boxes import Boxes
+from cablecell.core.perception.edge_kernels import sight
 from cablecell.core.perception.layout import NominalPort
 
 Matrix = NDArray[np.float64]
@@ -24,6 +25,11 @@ _ENDS = 0.06  # share of an edge that is left out at both ends, where other edge
 _SHORTEST_M = 1.0e-3
 _FLOOR_M = 5.0e-4
 _MOUTH_M = 1.2e-3  # beside the plug: clearance and lead-in
+_STRUCTURE_SPACING_M = 2.5e-3
+_SHORTEST_STRUCTURE_M = 2.0e-3
+_ON_RIM_M, _ALONG_RIM = 4.0e-4, 0.99
+_EYE_M = (0.25, 0.15)  # above and beside the ports: from where cameras may look
+_ASIDE_M = 3.0e-4
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class ModuleDesign:
         ports: X_module_entrance by full name of the port, shape (4, 4).
         boxes: Everything of the module that hides or ends a face, in its frame.
         edges: The rims of its ports.
+        structure: Other edges of its boxes that can be seen from above, counted as those of one port.
     """
 
     name: str
@@ -118,6 +125,7 @@ class ModuleDesign:
     ports: Mapping[str, Matrix]
     boxes: Boxes = field(default_factory=Boxes.none)
     edges: PortEdges = field(default_factory=PortEdges.none)
+    structure: PortEdges = field(default_factory=PortEdges.none)
 
     @property
     def can_be_seen(self) -> bool:
@@ -171,7 +179,7 @@ def design_module(
     mouth = np.concatenate(mouths)
     sure = np.ones(len(mouth), dtype=bool)
     rims = PortEdges(np.vstack(points), np.vstack(along), np.concatenate(edges), np.concatenate(owners), sure, mouth)
-    return ModuleDesign(name, X_board_module, freedom, entrances, boxes, rims)
+    return ModuleDesign(name, X_board_module, freedom, entrances, boxes, rims, structure_edges(boxes, rims))
 
 
 def at_mouth(connector: Connector, points: Matrix) -> NDArray[np.bool_]:
@@ -207,3 +215,46 @@ def rim_edges(connector: Connector) -> Sequence[Matrix]:
         corners = np.array([[x0, y0, z], [x1, y0, z], [x1, y1, z], [x0, y1, z]])
         found += [corners[[i, (i + 1) % 4]] for i in range(4)]
     return found
+
+
+def structure_edges(boxes: Boxes, rims: PortEdges) -> PortEdges:
+    """Return points on all edges of boxes that can be seen from above, without those that are rims of ports."""
+    ends, number = [], 0
+    for centre, rotation, half in zip(boxes.centre, boxes.rotation, boxes.half, strict=True):
+        for axis in range(3):
+            a, b = (axis + 1) % 3, (axis + 2) % 3
+            for u, v in ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)):
+                corner = np.zeros(3)
+                corner[a], corner[b] = u * half[a], v * half[b]
+                reach = np.zeros(3)
+                reach[axis] = half[axis]
+                ends.append(np.stack([rotation @ (corner - reach), rotation @ (corner + reach)]) + centre)
+    points, along, edges = [], [], []
+    for first, last in ends:
+        length = float(np.linalg.norm(last - first))
+        if length < _SHORTEST_STRUCTURE_M:
+            continue
+        direction = (last - first) / length
+        middle = 0.5 * (first + last)
+        if len(rims.points):
+            beside = np.linalg.norm(rims.points - middle, axis=1) < _ON_RIM_M
+            if np.any(beside & (np.abs(rims.along @ direction) > _ALONG_RIM)):
+                continue
+        count = max(2, int(length * (1.0 - 2.0 * _ENDS) / _STRUCTURE_SPACING_M))
+        share = np.linspace(_ENDS, 1.0 - _ENDS, count)[:, None]
+        points.append(first * (1.0 - share) + last * share)
+        along.append(np.repeat(direction[None, :], count, axis=0))
+        edges.append(np.full(count, number, dtype=np.intp))
+        number += 1
+    if not points:
+        return PortEdges.none()
+    flags = np.ones(sum(len(p) for p in points), dtype=bool)
+    owners = np.zeros(len(flags), dtype=np.intp)
+    found = PortEdges(np.vstack(points), np.vstack(along), np.concatenate(edges), owners, flags, ~flags)
+    top, beside_m = _EYE_M
+    seen = np.zeros(len(flags), dtype=bool)
+    for x in (-beside_m, 0.0, beside_m):
+        for y in (-beside_m, 0.0, beside_m):
+            eye = np.array([x, y, top])
+            seen |= sight(found.points, found.along, eye, _ASIDE_M, boxes.centre, boxes.rotation, boxes.half) == 2
+    return found.of(seen)

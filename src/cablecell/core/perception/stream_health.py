@@ -25,6 +25,8 @@ Pixels = NDArray[np.uint8]
 
 _STRIDE = 4
 _BRIGHT = 250
+_TWICE_S = 0.02
+"""A stamp that comes again within this time is the same message, delivered twice, s."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class StreamHealth:
             image: The image.
         """
         stream = self._streams[camera]
+        if image.stamp_s == stream.stamp_s and arrival_s - stream.arrival_s < _TWICE_S:
+            return None
         stream.equal_since_s, error = self._judge(camera, stream, arrival_s, image)
         stream.stamp_s, stream.arrival_s = image.stamp_s, arrival_s
         has_come_back = stream.fault is not None and isinstance(stream.fault.error, SilentCameraError)

@@ -63,6 +63,10 @@ GOODBYE_S = 0.1
 """Time that the last heartbeat of a process that has just ended may still be on its way, s."""
 
 
+_ASLEEP_S = 0.2
+"""Time over which a process has to be seen asleep, every time that it is looked at, s."""
+
+
 @dataclass
 class _Record:
     active_s: float
@@ -70,13 +74,14 @@ class _Record:
     state: int = ACTIVE
     has_process: bool | None = None
     gone_s: float = math.inf
+    asleep_s: float = math.inf
 
 
 class NodeHealth:
     """Deadlines on heartbeats, and the processes behind them where those can be seen.
 
-    A process that is gone is lost at once. One that is there may be silent for longer: a long computation keeps the
-    interpreter from sending, and that is not a death.
+    A process that is gone is lost at once. One that computes may be silent for longer: that keeps the interpreter from
+    sending, and is not a death. One that is silent while it sleeps hangs.
     """
 
     def __init__(self, names: Iterable[str], limit_s: float, busy_limit_s: float) -> None:
@@ -104,7 +109,7 @@ class NodeHealth:
         record = self._records.get(name)
         if record is None:
             return
-        record.state = state
+        record.state, record.asleep_s = state, math.inf
         if state == ACTIVE:
             record.is_heard, record.active_s = True, now_s
 
@@ -115,6 +120,16 @@ class NodeHealth:
             return
         record.has_process = is_there
         record.gone_s = math.inf if is_there else min(record.gone_s, now_s)
+
+    def note_sleep(self, name: str, is_asleep: bool, now_s: float) -> None:
+        """Take whether all of a node's process sleeps or is stopped; not called where that is unknown."""
+        record = self._records.get(name)
+        if record is not None:
+            record.asleep_s = min(record.asleep_s, now_s) if is_asleep else math.inf
+
+    def silent(self, now_s: float, after_s: float) -> list[str]:
+        """Return the nodes of which nothing was heard for a time."""
+        return [name for name, record in self._records.items() if now_s - record.active_s > after_s]
 
     def first_lost(self, now_s: float) -> LostNode | None:
         """Return a node that is lost, first the one whose process died; None when all are well."""
@@ -131,7 +146,7 @@ class NodeHealth:
             loss = Loss.ENDED
         elif record.state != ACTIVE:
             loss = Loss.DEACTIVATED
-        return LostNode(name, loss, now_s - record.active_s, self._allowed_s(record), record.state)
+        return LostNode(name, loss, now_s - record.active_s, self._allowed_s(record, now_s), record.state)
 
     def died(self, until_s: float) -> LostNode | None:
         """Return the first node whose process was gone at a time without having said goodbye; None if there is none."""
@@ -146,8 +161,12 @@ class NodeHealth:
         record = self._records[name]
         return LostNode(name, Loss.DIED, gone_s - record.active_s, self._limit_s, record.state)
 
-    def _allowed_s(self, record: _Record) -> float:
-        return self._busy_limit_s if record.has_process and record.state == ACTIVE else self._limit_s
+    def _allowed_s(self, record: _Record, now_s: float) -> float:
+        if not record.has_process or record.state != ACTIVE:
+            return self._limit_s
+        # Where nobody is heard it is the hearing that fails.
+        is_hearing = now_s - max(other.active_s for other in self._records.values()) < _ASLEEP_S
+        return self._limit_s if is_hearing and now_s - record.asleep_s >= _ASLEEP_S else self._busy_limit_s
 
     def _is_late(self, record: _Record, now_s: float) -> bool:
-        return now_s - record.active_s > self._allowed_s(record)
+        return now_s - record.active_s > self._allowed_s(record, now_s)

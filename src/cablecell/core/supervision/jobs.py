@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated
@@ -93,6 +94,15 @@ def recipe_of_layout(layout: str) -> Recipe:
     return Recipe(name=layout, steps=[Step(name=layout, layout=layout)])
 
 
+def for_serials(recipe: Recipe, serials: Sequence[str]) -> Recipe:
+    """Return a recipe that does all steps for one part after the other; its steps are named SERIAL/STEP.
+
+    Without serials it is the recipe itself: one part that nobody has named.
+    """
+    steps = [step.model_copy(update={"name": f"{serial}/{step.name}"}) for serial in serials for step in recipe.steps]
+    return recipe.model_copy(update={"steps": steps}) if serials else recipe
+
+
 class Status(IntEnum):
     """Numbers of cablecell_interfaces/JobStatus."""
 
@@ -110,7 +120,7 @@ class Job:
 
     Attributes:
         job_id: Unique name.
-        recipe: What is done.
+        recipe: What is done, for all serials.
         start_s: When it started, s.
         status: How far it is.
         succeeded: Steps that ended well.
@@ -120,6 +130,7 @@ class Job:
         error: What ended it; None otherwise.
         paused_s: Time spent waiting in pauses that are over, s.
         pause_began_s: When the present pause began, s; None while it goes on.
+        follows: Job that failed and whose steps that were done are not done again.
     """
 
     job_id: str
@@ -133,6 +144,7 @@ class Job:
     error: WorkcellError | None = field(default=None)
     paused_s: float = 0.0
     pause_began_s: float | None = None
+    follows: str = ""
 
     def begin_step(self, step: Step) -> None:
         """Work on a step from now on."""
@@ -164,6 +176,12 @@ class Job:
         self.current_step = ""
         if self.succeeded == len(self.recipe.steps):
             self.status = Status.SUCCEEDED
+
+    def skip_step(self, error: WorkcellError) -> None:
+        """Leave the current step; the job goes on, and ends as failed with the first of such errors."""
+        self.failed += 1
+        self.current_step = ""
+        self.error = self.error or error
 
     def fail(self, error: WorkcellError, *, is_cancelled: bool = False) -> None:
         """End the job with the current step."""

@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import State as LifecycleState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import config_folder
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
@@ -23,11 +24,12 @@ from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
 from cablecell.core.supervision.packml import Command, IllegalCommandError, State
+from cablecell.core.supervision.self_watch import SelfWatch, StarvedError
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
-from cablecell.ros.heartbeat import Periodic, process_exists
+from cablecell.ros.heartbeat import Periodic, process_exists, process_sleeps
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
@@ -35,12 +37,15 @@ from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_nodes import ManagedNodes
-from cablecell.ros.supervisor_recipes import RecipeBook
+from cablecell.ros.supervisor_queue import QueueWorker
+from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
 
 _POLL_S = 0.01
 _NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
 """States in which nobody gets the arm."""
+_SILENT_S = 0.15
+"""Silence after which it is looked whether a node sleeps, s."""
 _LAST_WORDS_S = 0.5
 """Time for messages and results to leave before the process ends after a loss."""
 
@@ -94,6 +99,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
+        self._hands = RecoveryHands(self)
         self._runner = JobRunner(
             self,
             self._cell,
@@ -103,6 +109,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             say_status=self._jobs.publish,
             say_plug=self._say_plug,
             ledger=self._ledger,
+            hands=self._hands,
+            asks_operator=settings.asks_operator,
         )
         self._run_job = GoalRunner(self, RunJob, "run_job", self._work, self._busy)
         self._commands = CommandDesk(
@@ -123,6 +131,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._desk.destroy()
         self._run_job.destroy()
         self._runner.destroy()
+        self._hands.destroy()
         self._ledger.close()
         self.destroy_client(self._stop_arm)
         self._nodes.destroy()
@@ -138,13 +147,28 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self._cell.command(Command.CLEAR, "activated again")
             self._cell.complete(State.CLEARING, "activated again")
         self._cell.command(Command.RESET, "bringing up " + ", ".join(self.parameters.values.managed))
-        set_realtime_priority(self.parameters.values.realtime_priority)
-        self._watch = Periodic(1.0 / self.parameters.values.heartbeat_rate_hz, self._tick, "watch", self.fail)
+        settings = self.parameters.values
+        set_realtime_priority(settings.realtime_priority)
+        self._self_watch = SelfWatch(jump_s=settings.clock_jump_limit_s, late_s=settings.late_limit_s)
+        self._queue = None
+        if settings.works_queue and self._ledger.file is not None:
+            self._queue = QueueWorker(
+                self._ledger.file,
+                self._cell,
+                self._busy,
+                is_ready=lambda: self._is_ready and self._lost is None,
+                require_free=self._desk.require_free,
+                run=self._runner.run,
+                log=self.get_logger().error,
+            )
+        self._watch = Periodic(1.0 / settings.heartbeat_rate_hz, self._tick, "watch", self.fail)
         threading.Thread(target=self._bring_up, name="bring-up", daemon=True).start()
 
     def stop(self) -> None:
         """End the heartbeat, and take the nodes down when the supervisor itself stays."""
         self._watch.end()
+        if self._queue is not None:
+            self._queue.end()
         set_realtime_priority(0)
         was_ready, self._is_ready = self._is_ready, False
         if not self.is_closing:
@@ -236,7 +260,12 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.exit_code = self._end_code
         if not self._is_ready or self._winding_down_s is not None or self._lost is not None:
             return
+        self._look_at_itself(now_s)
         self._note_processes(now_s)
+        for name in self._health.silent(now_s, _SILENT_S):
+            is_asleep = process_sleeps(self._senders[name]) if name in self._senders else None
+            if is_asleep is not None:
+                self._health.note_sleep(name, is_asleep, now_s)
         lost = self._health.first_lost(now_s)
         if lost is not None:
             self._abort(lost)
@@ -249,6 +278,17 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         message.header.stamp = self.get_clock().now().to_msg()
         self._sequence += 1
         self._beats.publish(message)
+
+    def _look_at_itself(self, now_s: float) -> None:
+        wrong = self._self_watch.look(now_s, time.time())
+        if wrong is None or not self._runner.is_running:
+            return
+        self.get_logger().error(f"code {wrong.code}: {wrong}")
+        if isinstance(wrong, StarvedError):  # the arm has missed our heartbeat, and is stopped or about to be
+            self._stop_now()
+            self._cell.abort(str(wrong), wrong.code)
+        else:
+            self._runner.interrupt(wrong)
 
     def _abort(self, lost: LostNode) -> None:
         """Stop the arm, say why, and end soon. The heartbeat is silent from here on, which stops the arm as well."""

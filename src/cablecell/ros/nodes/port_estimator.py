@@ -31,9 +31,10 @@ from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.detection import Corners
-from cablecell.core.perception.edge_kernels import warm_up
+from cablecell.core.perception.edge_equations import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.core.perception.plug_kernels import warm_up as warm_up_plug
 from cablecell.core.perception.stream_errors import SilentCameraError
 from cablecell.core.perception.stream_health import StreamFault
 from cablecell.core.perception.stream_order import find_swapped
@@ -112,6 +113,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         )
         self._patches = build_patches(load_fiducials())
         warm_up()
+        warm_up_plug()
         self._connectors = load_connectors()
         self._watch = StreamWatch(settings.cameras, self._now_s, self._report_fault, _stream_limits(settings))
         self._cameras = CameraWatch(self, settings, self._watch)
@@ -295,10 +297,14 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             self._plug, grasp = None, self._grasp
         self._approach.end()
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
-        self._estimator.focus(progress.ports if progress.goal.request.port_names else ())
+        request = progress.goal.request
+        self._estimator.focus(progress.ports if request.port_names and not request.look_for_all else ())
         collector = ViewCollector(self, self.parameters.values, self._cameras)
         try:
             self._look_until_sure(progress, collector, check)
+        except AccuracyNotReachedError:
+            self._see_plug(grasp)  # what was seen of it is as good
+            raise
         finally:
             collector.close()
         self._see_plug(grasp)
@@ -338,11 +344,22 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
                 raise _not_sure_enough(progress, self._worst_port(progress), has_views_left=not is_last)
 
     def _move_on(self, progress: _Progress, view: View, check: Callable[[], None]) -> bool:
-        """Move to the best view of the port that is known worst; return whether the arm moved."""
+        """Move to the best view of the port that is known worst; return whether the arm moved.
+
+        On the way the plug is measured in the images so far, so that the last look only has to follow it.
+        """
         if self._mover is None:
             return False
         progress.report(Observe.Feedback.PHASE_MOVING)
-        return self._mover.go(self._estimator, self._worst_port(progress), view.X_base_tcp, self._now_s(), check)
+        now_s = self._now_s()
+        beside = threading.Thread(target=self._estimator.plug, args=(now_s,), name="plug", daemon=True)
+        if progress.views > 1:
+            beside.start()
+        try:
+            return self._mover.go(self._estimator, self._worst_port(progress), view.X_base_tcp, now_s, check)
+        finally:
+            if progress.views > 1:
+                beside.join()
 
     def _fuse(self, view: View) -> Use:
         """Take in one view and return what became of it.

@@ -1,0 +1,105 @@
+"""Does the actions of a recovery: with the planner, the arm and what the nodes say of their sensors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cablecell_interfaces.action import MoveTo
+from cablecell_interfaces.msg import MotionTarget
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.duration import Duration
+from std_srvs.srv import Trigger
+
+from cablecell.core.supervision.faults import Action
+from cablecell.core.supervision.recovery import ActionFailedError
+from cablecell.ros import qos
+from cablecell.ros.goals import BusyError, NoAnswerError, RemoteError, call, run_action
+
+_HOME_S = 20.0
+_PACE = 0.5
+"""Of the limits: nobody knows what is in the way."""
+_TARE_S = 5.0
+_TRUSTED_S = 10.0
+_LOOK_AGAIN_S = 0.1
+_SENSORS = ("camera", "force sensor")
+"""Ends of the names of what is waited for."""
+
+
+class RecoveryHands:
+    """Clients of the nodes that a recovery needs."""
+
+    def __init__(self, node: Any) -> None:
+        """Create the clients.
+
+        Args:
+            node: The supervisor.
+        """
+        self._node = node
+        self._untrusted: dict[str, str] = {}
+        self._move = node.action_client(MoveTo, "move_to")
+        self._tare = node.create_client(Trigger, "tare_force_torque_sensor")
+        self._hearing = node.create_subscription(DiagnosticArray, "diagnostics", self._hear, qos.DIAGNOSTICS)
+
+    def destroy(self) -> None:
+        """Take the clients away."""
+        self._node.destroy_client(self._tare)
+        self._node.destroy_subscription(self._hearing)
+
+    def do(self, action: Action, check: Callable[[], None]) -> None:
+        """Do one action, in a thread that may wait.
+
+        Looking is the beginning of the next attempt, and a quarantine is a row of the ledger: both need no hand.
+
+        Args:
+            action: No decision.
+            check: Called while waiting; what it raises ends the action.
+
+        Raises:
+            ActionFailedError: It cannot be done (code 635).
+        """
+        try:
+            if action is Action.WAIT:
+                self._wait(check)
+            elif action is Action.HOME:
+                self._go_home(check)
+            elif action is Action.TARE:
+                answer = call(self._tare, Trigger.Request(), _TARE_S, check)
+                if not answer.success:
+                    raise ActionFailedError(f"tare was refused: {answer.message}")
+            elif action in (Action.SWAP, Action.RESPAWN):
+                raise ActionFailedError(f"this cell cannot {action.value}: it has nothing to do that with")
+        except (RemoteError, NoAnswerError, BusyError) as error:
+            raise ActionFailedError(f"{action.value} failed, code {error.code}: {error}") from error
+
+    def _go_home(self, check: Callable[[], None]) -> None:
+        target = MotionTarget(
+            path=MotionTarget.PATH_AUTO,
+            goal=MotionTarget.GOAL_NAMED,
+            name="home",
+            velocity_scale=_PACE,
+            acceleration_scale=_PACE,
+        )
+        goal = MoveTo.Goal(target=target, time_limit=Duration(seconds=_HOME_S).to_msg(), preempt=True)
+        run_action(self._node, self._move, "move_to", goal, _HOME_S + _TARE_S, check)
+
+    def _wait(self, check: Callable[[], None]) -> None:
+        end_s = time.monotonic() + _TRUSTED_S
+        while self._untrusted:
+            check()
+            if time.monotonic() > end_s:
+                said = "; ".join(f"{name}: {why}" for name, why in self._untrusted.items())
+                raise ActionFailedError(
+                    f"after {_TRUSTED_S} s not trusted again: {said}", quantity="wait_s", limit=_TRUSTED_S, unit="s"
+                )
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _hear(self, message: Any) -> None:
+        for status in message.status:
+            if not status.name.endswith(_SENSORS):
+                continue
+            if status.level == DiagnosticStatus.ERROR:
+                self._untrusted[status.name] = status.message
+            else:
+                self._untrusted.pop(status.name, None)

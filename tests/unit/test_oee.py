@@ -1,0 +1,166 @@
+"""Key figures of a shift: by hand on a small log, by SQL on random ones, and what a dead supervisor means."""
+
+import json
+import random
+
+import pytest
+from typer.testing import CliRunner
+
+from cablecell.cli import app
+from cablecell.core.supervision.packml import Command, PackmlMachine, State
+from cablecell.records.ledger import Ledger
+from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
+from cablecell.records.shift import TimeFormatError, read_shift
+from tests.support.oee_by_sql import derive
+
+S = 1_000_000_000
+
+
+class Log:
+    """Writes a ledger in seconds."""
+
+    def __init__(self, path):
+        self.path, self.before = path, 0
+        self.ledger = Ledger(path)
+        self.ledger.begin_job(JobRecord("j", "r", "h", "{}", "1"), 2, 0)
+
+    def state(self, at_s, state, cause=0, *, mode=1, restart=False):
+        previous = 0 if restart else self.before
+        self.ledger.note_state(
+            round(at_s * S), state=state, previous=previous, mode=mode, cause_code=cause, reason="", job_id=""
+        )
+        self.before = int(state)
+
+    def insertion(self, step, begin_s, end_s, code=0, attempts=1, connector="sfp"):
+        number = self.ledger.begin_insertion(
+            "j", step, InsertionBegin(connector, "p", "q", "1", 0.0, 0.0), round(begin_s * S)
+        )
+        self.ledger.end_insertion(number, InsertionEnd(code, attempts=attempts), round(end_s * S))
+
+
+@pytest.fixture
+def log(tmp_path):
+    made = Log(tmp_path / "ledger.db")
+    yield made
+    made.ledger.close()
+
+
+def test_figures_of_a_small_shift_by_hand(log):
+    log.state(0, State.IDLE)
+    log.state(100, State.EXECUTE)
+    log.insertion("a", 100, 110)
+    log.insertion("b", 120, 130, 404)
+    log.insertion("b", 140, 160)
+    log.insertion("c", 170, 190, 404)
+    log.state(300, State.HOLDING, 591)
+    log.state(310, State.HELD)
+    log.state(400, State.UNHOLDING)
+    log.state(401, State.EXECUTE)
+    log.state(500, State.COMPLETING)
+    log.state(501, State.IDLE, mode=2)
+    log.state(600, State.IDLE)
+    log.ledger.note_command(700 * S, requester="x", command="hold", reason="", error_code=621, error_msg="")
+    shift = read_shift(log.path, planned_s=10.0)
+    figures = shift.figures
+    assert figures["planned_busy_s"] == pytest.approx(601.0)
+    assert figures["production_s"] == pytest.approx(299.0)
+    assert figures["availability"] == pytest.approx(299.0 / 601.0)
+    assert figures["effectiveness"] == pytest.approx(3 * 10.0 / 299.0)
+    assert figures["quality_ratio"] == pytest.approx(2 / 3)
+    assert figures["first_pass_yield"] == pytest.approx(1 / 3)
+    assert (figures["failures"], figures["mtbf_s"], figures["mttr_s"]) == (1.0, 299.0, pytest.approx(101.0))
+    assert (figures["cycle_min_s"], figures["cycle_max_s"]) == (10.0, 40.0)
+    assert shift.failure_causes == [{"code": 404, "count": 2}]
+    assert [(row["state"], row["cause_code"], row["time_s"]) for row in shift.stop_reasons][:2] == [
+        ("IDLE", 0, pytest.approx(200.0)),
+        ("HELD", 591, pytest.approx(90.0)),
+    ]
+
+
+def test_a_supervisor_that_died_was_off_from_its_last_sign_of_life(log):
+    log.state(0, State.EXECUTE)
+    log.insertion("a", 10, 50)
+    log.state(250, State.STOPPED, restart=True)
+    log.state(260, State.EXECUTE)
+    log.state(300, State.IDLE)
+    figures = read_shift(log.path).figures
+    assert figures["production_s"] == pytest.approx(50.0 + 40.0)
+    assert figures["planned_busy_s"] == pytest.approx(300.0, abs=1e-6)
+    assert (figures["failures"], figures["mttr_s"]) == (1.0, pytest.approx(210.0))
+
+
+def test_a_cell_that_was_ended_in_good_order_was_not_to_produce(log):
+    log.state(0, State.EXECUTE)
+    log.insertion("a", 10, 50)
+    log.state(100, State.STOPPED)
+    log.state(1000, State.STOPPED, restart=True)
+    log.state(1010, State.IDLE)
+    figures = read_shift(log.path).figures
+    assert figures["planned_busy_s"] == pytest.approx(110.0, abs=1e-6)
+    assert figures["failures"] == 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_independent_script_derives_the_same(log, seed):
+    dice, machine, at_s, parts = random.Random(seed), PackmlMachine(), 0.0, 0
+    for _ in range(400):
+        at_s += dice.expovariate(0.1)
+        restart = dice.random() < 0.02
+        if restart:
+            machine = PackmlMachine()
+        else:
+            onwards = {State.STOPPED: Command.RESET, State.IDLE: Command.START, State.COMPLETE: Command.RESET}
+            onwards |= {State.HELD: Command.UNHOLD, State.SUSPENDED: Command.UNSUSPEND, State.ABORTED: Command.CLEAR}
+            word = onwards.get(machine.state)
+            if dice.random() < 0.3:
+                word = dice.choice(machine.allowed or [None])
+            if word is None:
+                machine.complete(machine.state)
+            else:
+                machine.command(word)
+        cause = dice.choice([0, 0, 404, 591, 608])
+        log.state(at_s, machine.state, cause, mode=1 + (dice.random() < 0.1), restart=restart)
+        if machine.state is State.EXECUTE:
+            for _ in range(dice.randint(2, 6)):
+                begin_s, at_s = at_s, at_s + dice.uniform(5.0, 30.0)
+                code = dice.choice([0, 0, 0, 404, 405])
+                log.insertion(f"s{parts}", begin_s, at_s, code, dice.randint(1, 2), ("sfp", "sc")[parts % 2])
+                parts += code == 0 or dice.random() < 0.3
+    for begin, end in (("", ""), ("1970-01-01T00:10:00", "1970-01-01T00:40:00")):
+        shift = read_shift(log.path, begin, end)
+        theirs = derive(str(log.path), shift.from_ns, shift.to_ns)
+        for name, value in theirs.items():
+            assert shift.figures[name] == pytest.approx(value, abs=1e-9), name
+    assert len(shift.made) > 3
+
+
+def test_terminal_json_and_report(log, tmp_path):
+    log.state(0, State.EXECUTE)
+    log.insertion("a", 10, 50)
+    log.state(100, State.ABORTING, 608)
+    log.state(150, State.ABORTED, 608)
+    log.state(160, State.STOPPED)
+    page, sheet = tmp_path / "shift.html", tmp_path / "shift.pdf"
+    done = CliRunner().invoke(app, ["oee", str(log.path), "--json", "--report", str(page)])
+    assert done.exit_code == 0
+    figures = json.loads(done.stdout)["figures"]
+    assert figures["oee"] == pytest.approx(figures["availability"] * figures["effectiveness"])
+    assert "ABORTING</td><td>608</td><td>1</td><td>50.0" in page.read_text().replace("\n", "")
+    assert "<svg" in page.read_text()
+    done = CliRunner().invoke(app, ["oee", str(log.path), "--report", str(sheet)])
+    assert (done.exit_code, "availability" in done.stdout) == (0, True)
+    assert sheet.read_bytes().startswith(b"%PDF")
+
+
+def test_an_empty_ledger_has_figures_that_are_not_numbers(tmp_path):
+    Ledger(tmp_path / "new.db").close()
+    done = CliRunner().invoke(app, ["oee", str(tmp_path / "new.db"), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["figures"]["oee"]) == (0, None)
+
+
+def test_times_that_cannot_be_read_are_refused(log):
+    log.state(0, State.IDLE)
+    with pytest.raises(TimeFormatError, match="'yesterday' is no time"):
+        read_shift(log.path, "yesterday")
+    with pytest.raises(TimeFormatError, match="before it begins"):
+        read_shift(log.path, "1980-01-01", "1970-01-01")
