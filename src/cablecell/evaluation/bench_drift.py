@@ -31,6 +31,7 @@ Summary = dict[str, float]
 _SIZES = ((0.0005, 0.002), (0.002, 0.01), (0.005, 0.02))
 """Changes: m and rad."""
 _BEFORE, _AFTER = 6, 6
+_SIX_SIGMAS = 2.631
 
 
 def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary]:
@@ -85,6 +86,7 @@ def run_cell(seed: int, index: int) -> Row:
         error = last.change - step
         row["change_error_m"], row["change_error_rad"] = (float(np.linalg.norm(e)) for e in (error[:3], error[3:]))
         row["worst_sigmas"] = float(np.abs(error / last.sigma).max())
+        row["mean_square_sigmas"] = float(np.mean((error / last.sigma) ** 2))
     return row
 
 
@@ -108,7 +110,15 @@ def summarise(rows: list[Row]) -> Summary:
     if measured:
         summary["change_error_median_m"] = percentile([row["change_error_m"] for row in measured], 0.5)
         summary["change_error_median_rad"] = percentile([row["change_error_rad"] for row in measured], 0.5)
+        summary["measured"] = float(len(measured))
         summary["change_within_3_5_sigma_rate"] = float(np.mean([row["worst_sigmas"] < 3.5 for row in measured]))
+        # Of six independent normal values all are within 2.63 in 95 % of cases.
+        covered = sum(row["worst_sigmas"] < _SIX_SIGMAS for row in measured)
+        summary["change_covered_rate"] = covered / len(measured)
+        summary["change_covered_wilson_low"], summary["change_covered_wilson_high"] = wilson_interval(
+            covered, len(measured)
+        )
+        summary["z_rms"] = float(np.sqrt(np.mean([row["mean_square_sigmas"] for row in measured])))
     return summary
 
 

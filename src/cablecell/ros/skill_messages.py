@@ -74,12 +74,23 @@ def estimates(message: PortMessage, plug: PlugMessage, held: HeldPlug) -> tuple[
     uncertainty of the one relative to the other; otherwise the tip is held as designed.
     """
     port = port_from_message(message)
-    is_seen = plug.sources & PlugMessage.SOURCE_CAMERA and plug.plug_name == held.plug
+    is_seen = _is_seen(plug, held)
     if not is_seen or len(message.covariance_to_plug) != 36:
         return port, PoseEstimate(port.stamp_s, held.X_tcp_tip, held.covariance)
     relative = _in_own_axes(port.X, message.covariance_to_plug)
     tip = PoseEstimate(port.stamp_s, pose_to_matrix("plug", plug.pose.pose), np.zeros((6, 6)))
     return PoseEstimate(port.stamp_s, port.X, relative), tip
+
+
+def covariance_of_tip(plug: PlugMessage, held: HeldPlug) -> Array:
+    """Return how surely the tip is known in `tcp`, in its own axes, shape (6, 6): as seen, or as gripped."""
+    if not _is_seen(plug, held):
+        return held.covariance
+    return _in_own_axes(pose_to_matrix("plug", plug.pose.pose), plug.pose.covariance)
+
+
+def _is_seen(plug: PlugMessage, held: HeldPlug) -> bool:
+    return bool(plug.sources & PlugMessage.SOURCE_CAMERA) and plug.plug_name == held.plug
 
 
 def _in_own_axes(X: Array, covariance: Sequence[float]) -> Array:

@@ -42,6 +42,13 @@ class InsertionSkillParameters(ParameterSchema):
     estimate_age_limit_s: float = parameter(
         60.0, "Oldest evidence on which an insertion starts.", unit="s", minimum=0.5, maximum=600.0
     )
+    felt_age_limit_s: float = parameter(
+        600.0,
+        "For so long a seated plug says where its port is, for the next insertion there; 0: never.",
+        unit="s",
+        minimum=0.0,
+        maximum=86400.0,
+    )
     silence_limit_s: float = parameter(
         0.5,
         "Silence of state and wrench that ends an insertion; the arm itself holds much earlier.",

@@ -40,6 +40,7 @@ from cablecell.core.insertion.errors import (
     UnknownPortError,
     error_of,
 )
+from cablecell.core.insertion.felt_ports import FeltPorts
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.insertion.observation import SkillStep
 from cablecell.core.insertion.outcome import InsertionResult, Outcome
@@ -54,6 +55,7 @@ from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
 from cablecell.ros.heartbeat_watch import StallGuard
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import (
+    covariance_of_tip,
     estimates,
     held_plug_from_json,
     port_from_message,
@@ -91,6 +93,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def setup(self) -> None:
         """Read the connectors and create the interfaces."""
         settings = self.parameters.values
+        self._felt = FeltPorts(settings.felt_age_limit_s)
         self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
@@ -230,6 +233,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     ) -> tuple[Outcome, str]:
         """Stage, tare, insert; return how it ended."""
         port, tip = estimates(self._port(order), self._plug, held)
+        tip_covariance = covariance_of_tip(self._plug, held)
+        port = self._felt.refine(order.port, port, seconds(self.get_clock().now().to_msg()))
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._staging.go(goal, staging_pose(port, tip, profile, settings.contact_margin_m), port.X[:3, 2])
         goal.check()
@@ -245,6 +250,9 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             result = self._await_run(goal, run)
         finally:
             self._run = None
+        if result.outcome is Outcome.SEATED:
+            stamp_s = seconds(self.get_clock().now().to_msg())
+            self._felt.remember(order.port, stamp_s, run.X_base_tip, tip_covariance, profile)
         if hasattr(goal.result, "insertion"):
             now = self.get_clock().now().to_msg()
             goal.result.insertion = result_message(result, run.X_base_tip, held, order.port, now)

@@ -1,0 +1,76 @@
+"""Where ports were felt: a seated plug measures its port, and the next insertion there knows it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cablecell.core.fusion.contact_events import seated, take_in
+from cablecell.core.geometry import Array
+from cablecell.core.insertion.observation import PoseEstimate
+from cablecell.core.insertion.profile import ConnectorProfile
+from cablecell.core.perception.outcome import NoEstimate
+
+_GIVE_M = 0.0003
+"""By how much the grasp gives along the axis under the push that seats a plug (1 sigma), m."""
+
+
+@dataclass(frozen=True)
+class _Seat:
+    stamp_s: float
+    X_base_tip: Array
+    sigma_m: tuple[float, float, float]
+    sigma_rad: float
+    depth_m: float
+
+
+class FeltPorts:
+    """Remembers the seats of ports by name; no truth is in it, only where the believed tip came to rest."""
+
+    def __init__(self, max_age_s: float) -> None:
+        """Remember nothing; seats older than `max_age_s` do not count."""
+        self._max_age_s = max_age_s
+        self._seats: dict[str, _Seat] = {}
+
+    def remember(
+        self, name: str, stamp_s: float, X_base_tip: Array, tip_covariance: Array, profile: ConnectorProfile
+    ) -> None:
+        """Keep where a plug was seated.
+
+        Args:
+            name: Of the port.
+            stamp_s: When, s.
+            X_base_tip: Believed tip at the stop, shape (4, 4).
+            tip_covariance: Of the tip in the tool, in axes of the tip, shape (6, 6).
+            profile: The connector.
+        """
+        sigma_m = math.sqrt(max(float(np.linalg.eigvalsh(tip_covariance[:3, :3])[-1]), 0.0))
+        turn = math.sqrt(max(float(np.linalg.eigvalsh(tip_covariance[3:, 3:])[-1]), 0.0))
+        x, y = (math.hypot(room, sigma_m) for room in profile.clearance_m)
+        z = math.hypot(math.hypot(profile.seat_tolerance_m, sigma_m), _GIVE_M)
+        # Within its clearance a plug turns by the room at both ends of its length.
+        play = 2.0 * max(profile.clearance_m) / profile.depth_m
+        self._seats[name] = _Seat(stamp_s, X_base_tip.copy(), (x, y, z), math.hypot(turn, play), profile.depth_m)
+
+    def refine(self, name: str, port: PoseEstimate, now_s: float) -> PoseEstimate:
+        """Return an estimate with what was felt at the port; a seat that contradicts it is forgotten.
+
+        Args:
+            name: Of the port.
+            port: As seen; the covariance is that relative to the tip where the tip is not sure.
+            now_s: The time, s.
+        """
+        seat = self._seats.get(name)
+        if seat is None:
+            return port
+        if now_s - seat.stamp_s > self._max_age_s:
+            del self._seats[name]
+            return port
+        measurement = seated(port.X, seat.X_base_tip, seat.depth_m, seat.sigma_m, seat.sigma_rad)
+        refined = take_in(port, measurement, port.stamp_s)
+        if isinstance(refined, NoEstimate):
+            del self._seats[name]  # the board stands elsewhere by now
+            return port
+        return refined
