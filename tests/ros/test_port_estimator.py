@@ -353,7 +353,7 @@ def test_one_view_from_home_finds_every_port(graph, node, cell, action, home):
     wait_until(lambda: diagnostics[-1].status[0].level == b"\0", what="the warning to go")
 
 
-def test_a_second_look_asks_for_the_fiducials_only_and_then_for_the_whole_again(graph, node, cell, action):
+def test_a_second_look_asks_for_the_fiducials_only_and_then_for_a_small_piece(graph, node, cell, action):
     assert observe(graph, action, goal("sfp_port_0")).result.error_code == 0
     cell.asked.clear()
     assert observe(graph, action, goal("sfp_port_0")).result.error_code == 0
@@ -361,7 +361,7 @@ def test_a_second_look_asks_for_the_fiducials_only_and_then_for_the_whole_again(
     asked = {name: (width, height) for name, width, height in cell.asked[:3]}
     assert set(asked) == set(CAMERAS)
     assert all(0 < width * height < 0.9 * 1152 * 1024 for width, height in asked.values())
-    assert all(width == 0 for _, width, _ in cell.asked[-3:])
+    assert all(width == height == 128 for _, width, height in cell.asked[-3:])
 
 
 def test_images_of_a_moving_arm_are_not_used(graph, node, cell, action):
@@ -645,7 +645,7 @@ def test_another_layout_forgets_the_board(graph, node, cell, action):
     assert arrays[-1].ports[0].measurement_count == 0
 
 
-def test_nothing_is_listened_to_while_nothing_is_observed(graph, node, cell, action):
+def test_between_observations_cameras_are_watched_in_small_pieces(graph, node, cell, action):
     def topics():
         return {
             topic
@@ -655,9 +655,25 @@ def test_nothing_is_listened_to_while_nothing_is_observed(graph, node, cell, act
         }
 
     assert observe(graph, action, goal()).result.error_code == 0
-    wait_until(lambda: "/left_camera/image" not in topics(), what="the images to be let go")
-    assert "/controller_state" not in topics()
+    wait_until(lambda: "/controller_state" not in topics(), what="the controller's state to be let go")
+    assert "/left_camera/image" in topics()
     assert not any(name.startswith("/sim") for name in topics())
+    wait_until(lambda: all(roi and roi.width == 128 for roi in cell.regions.values()), what="small pieces")
+
+
+def camera_codes(graph, seen):
+    """Codes of the faults in the newest diagnostics, by camera."""
+    status = {one.name: {pair.key: pair.value for pair in one.values} for one in seen[-1].status} if seen else {}
+    return {name: int(status.get(f"port_estimator: {name} camera", {}).get("code", 0)) for name in CAMERAS}
+
+
+def test_a_camera_that_freezes_while_nobody_looks_is_told(graph, node, cell, action):
+    diagnostics = graph.collect(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    wait_until(lambda: cell.taken > 6, what="images")
+    cell.frozen_cameras.add("left")
+    wait_until(lambda: camera_codes(graph, diagnostics)["left"] == 581, what="the frozen camera to be told")
+    cell.frozen_cameras.clear()
+    wait_until(lambda: camera_codes(graph, diagnostics)["left"] == 0, what="the camera to be trusted again")
 
 
 @pytest.mark.parametrize(

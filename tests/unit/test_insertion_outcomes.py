@@ -203,3 +203,20 @@ def test_estimates_that_vanish_in_contact_do_not_stop_the_skill():
         plant.cycle(out.command)
     assert out.result is not None
     assert out.result.outcome is Outcome.SEATED
+
+
+@pytest.mark.parametrize(("phase", "outcome"), [(Phase.APPROACH, Outcome.LOST_ESTIMATE), (Phase.SEAT, Outcome.SEATED)])
+def test_an_estimate_that_is_withdrawn_ends_the_insertion_before_contact_and_not_after(phase, outcome):
+    skill = InsertionSkill(PLAIN, InsertionSettings())
+    step = skill.step
+
+    def withdraw_in_phase(observation):
+        if skill.phase is phase:
+            skill.withdraw("the board was bumped")
+        return step(observation)
+
+    skill.step = withdraw_in_phase
+    result, _, _ = run_skill(skill, World(PLAIN), error_m=OFF)
+    assert result.outcome is outcome
+    if outcome is Outcome.LOST_ESTIMATE:
+        assert (result.reason, result.is_retreated, result.peak_force_n < 1.0) == ("the board was bumped", True, True)

@@ -6,13 +6,17 @@ import array
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import Image
 
 from cablecell.core.control.modes import ControllerMode
 from cablecell.ports import WrenchSample
 from cablecell.ros.pose_messages import to_stamp
+from cablecell.ros.skill_messages import sensor_stop
 from cablecell.ros.stream_watch import StreamWatch
 from cablecell.ros.wrench_watch import WrenchWatch
+from cablecell.simulation.wrench_faults import WrenchFault
 
 
 def message(stamp_s, pixels, **changes):
@@ -44,7 +48,7 @@ def test_camera_messages_are_judged_and_told():
     assert "yuv422" in str(found[-1].error)
     now[0] += 1.0
     watch.look()
-    assert {fault.error.code for fault in watch.faults.values()} == {587}
+    assert {fault.error.code for fault in watch.faults.values()} == {581, 585}, "silence hides nothing"
 
 
 def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, stuck=None):
@@ -56,7 +60,7 @@ def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, s
         number=number,
         sample=WrenchSample(stamp_s, force, rng.normal(size=3) * 0.004),
         state=SimpleNamespace(stamp_s=stamp_s, q=np.zeros(6)),
-        report=SimpleNamespace(mode=mode),
+        report=SimpleNamespace(mode=mode, V_base_tcp=np.zeros(6)),
         gripper=SimpleNamespace(width_m=width_m),
     )
 
@@ -90,3 +94,66 @@ def test_a_plug_that_is_gripped_is_no_drift_and_a_force_from_nowhere_is():
     for number in range(2500):
         watch.take(cycle(number, rng, mode=ControllerMode.COMPLIANCE, force_n=3.0 if number > 1500 else 0.0))
     assert found == [], "an arm that presses feels what it presses on"
+
+
+@pytest.mark.parametrize(
+    ("mode", "stops"),
+    [(ControllerMode.COMPLIANCE, True), (ControllerMode.MOTION_UPDATE, True), (ControllerMode.TRAJECTORY, False)],
+)
+def test_a_stuck_axis_ends_a_guarded_motion_and_no_other(mode, stops):
+    rng, found, stopped = np.random.default_rng(4), [], []
+    watch = WrenchWatch(found.append, stop=stopped.append)
+    for number in range(1000):
+        watch.take(cycle(number, rng, mode=mode, stuck=0.3 if number > 500 else None))
+    assert [fault.error.code for fault in found] == [591]
+    assert {fault.error.code for fault in stopped} == ({591} if stops else set())
+
+
+def guarded(watch, rng, disagreement, ramp, first=0):
+    """Two seconds of a guarded motion from cycle `first`; after one the disagreement grows by `ramp` a second."""
+    for number in range(1000):
+        disagreement[0] = rng.normal(size=6) * ([0.3] * 3 + [0.03] * 3)
+        disagreement[0][0] += ramp * max(0.0, 0.002 * number - 1.0)
+        watch.take(cycle(first + number, rng, mode=ControllerMode.COMPLIANCE, force_n=8.0))
+
+
+def test_drift_in_a_guarded_motion_is_told_from_contact_by_what_the_arm_feels():
+    rng, found, stopped, disagreement = np.random.default_rng(5), [], [], [np.zeros(6)]
+    watch = WrenchWatch(found.append, stop=stopped.append, disagreement=lambda: disagreement[0])
+    guarded(watch, rng, disagreement, 0.0)
+    assert not found, "contact that both feel is no drift"
+    guarded(watch, rng, disagreement, 3.0, first=1000)
+    assert [fault.error.code for fault in found] == [592]
+    assert found[0].axes == ("fx",)
+    # By the law of a first-order filter behind a ramp: limit / rate + time constant, and what noise takes off or adds.
+    assert 3.0 < found[0].detected_s < 3.0 + 0.65 / 3.0 + 0.1 + 0.1
+    assert stopped
+    watch.take(cycle(2000, rng, mode=ControllerMode.HOLD))
+    assert watch.fault is None, "a new motion begins anew"
+
+
+def test_a_stopped_controller_tells_the_skill_only_about_its_force_sensor():
+    def diagnostics(mode, code):
+        status = DiagnosticStatus(name="arm_controller: control loop", message=f"stopped, code {code}")
+        status.values = [KeyValue(key="mode", value=mode), KeyValue(key="fault_code", value=str(code))]
+        return DiagnosticArray(status=[status])
+
+    error = sensor_stop(diagnostics("stopped", 591))
+    assert (error.code, str(error)) == (591, "stopped, code 591")
+    assert sensor_stop(diagnostics("stopped", 312)) is None
+    assert sensor_stop(diagnostics("compliance", 591)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "stamps"),
+    [("stuck", 5, 2), ("all_stuck", 0, 2), ("silent", 0, 1), ("drift", 6, 2)],
+)
+def test_an_injected_fault_of_the_force_sensor_does_what_it_is_called(kind, changes, stamps):
+    fault = WrenchFault.parse({"kind": kind, "axis": 1, "rate": 2.0})
+    first = fault.alter(WrenchSample(1.0, np.zeros(3), np.zeros(3)))
+    later = fault.alter(WrenchSample(2.0, np.ones(3), np.ones(3)))
+    moved = np.concatenate((later.force - first.force, later.torque - first.torque))
+    assert (int(np.count_nonzero(moved)), len({first.stamp_s, later.stamp_s})) == (changes, stamps)
+    assert moved[1] == {"drift": 3.0}.get(kind, 0.0)
+    with pytest.raises(ValueError, match="valid are"):
+        WrenchFault.parse({"kind": "melted"})

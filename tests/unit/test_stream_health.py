@@ -193,3 +193,55 @@ def test_a_message_that_comes_twice_is_one():
         assert health.add("left", PERIOD_S * k, image) is None
         assert health.add("left", PERIOD_S * k + 0.003, image) is None
     assert health.add("left", PERIOD_S * 29 + 0.05, image) is not None, "the same stamp much later is no copy"
+
+
+def stream(arrivals, *, period_s, end_s=None):
+    """Faults of one camera whose images come as (stamp, arrival), asked at 20 Hz; a pair without arrival is lost."""
+    health, camera, found = StreamHealth(["left"]), Camera(3), []
+    health.open(0.0)
+    health.expect(period_s, 0.0)
+    waiting = sorted(arrivals, key=lambda pair: pair[1])
+    for tick in range(1, round((end_s or waiting[-1][1] + 0.1) / 0.05)):
+        now_s = 0.05 * tick
+        while waiting and waiting[0][1] <= now_s:
+            stamp_s, arrival_s = waiting.pop(0)
+            image = camera.image(stamp_s + LATENCY_S)
+            fault = health.add("left", arrival_s, image)
+            found += [] if fault is None else [fault]
+        found += health.look(now_s)
+    return [fault.error.code for fault in found], health, found
+
+
+@pytest.mark.parametrize(("period_s", "limit_s"), [(0.5, 0.9), (0.25, 0.45), (0.1, 0.4)])
+def test_silence_is_judged_by_the_rate_that_was_asked_for(period_s, limit_s):
+    steady = [(t, t + LATENCY_S) for t in np.arange(period_s, 3.0, period_s)]
+    codes, _, found = stream(steady, period_s=period_s, end_s=6.0)
+    assert codes == [587]
+    assert limit_s < found[0].detected_s - found[0].since_s <= limit_s + 0.05 + 1e-6
+
+
+def test_a_late_delivery_is_a_silence_and_no_wrong_stamp():
+    """A machine that stands still for two seconds delivers what was taken meanwhile all at once."""
+    times = np.arange(0.25, 8.0, 0.25)
+    stalled = [(t, max(t + LATENCY_S, 5.0 + 0.01 * t) if 3.0 <= t <= 5.0 else t + LATENCY_S) for t in times]
+    codes, health, _ = stream(stalled, period_s=0.25)
+    assert codes == [587]
+    assert not health.faults, "a silent camera that shows something again is trusted again"
+
+
+@pytest.mark.parametrize("shift_s", [-1.5, -4.0, 0.4])
+def test_a_wrong_stamp_stays_a_fault_for_as_long_as_it_is_wrong(shift_s):
+    times = np.arange(0.25, 8.0, 0.25)
+    shifted = [(t + (shift_s if t > 3.0 else 0.0), t + LATENCY_S) for t in times]
+    codes, health, found = stream(shifted, period_s=0.25)
+    assert codes == [584]
+    assert found[0].detected_s - 3.0 < 0.5
+    assert set(health.faults) == {"left"}
+
+
+def test_a_camera_that_was_never_there_is_missed_only_by_who_looks():
+    for is_needed in (False, True):
+        health = StreamHealth(["left"])
+        health.open(0.0)
+        health.expect(0.25, 0.0, is_needed=is_needed)
+        assert [fault.error.code for fault in health.look(2.0)] == ([587] if is_needed else [])

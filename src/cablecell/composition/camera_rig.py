@@ -14,6 +14,7 @@ from cablecell.configuration import load_connectors, load_fiducials, load_trials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors, RenderSettings
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import JOINT_NAMES
+from cablecell.core.geometry import exp_se3, invert_pose
 from cablecell.ports import Frame, Region
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_errors import draw_cameras
@@ -29,6 +30,10 @@ from cablecell.simulation.visual_scene import link_poses, show_state
 Array = NDArray[np.float64]
 
 SIDES = ("left", "center", "right")
+_NOISE_STRIDE = 1 << 32
+
+_ON_BOARD = ("static/task_board", "port/", "fiducials")
+
 PREVIEW = (640, 480)
 """Width and height of a preview, pixels."""
 
@@ -82,6 +87,7 @@ class CameraRig:
         self._cameras: dict[str, SimulatedCamera] = {}
         self._previews: dict[str, SimulatedCamera] = {}
         self._mounts: dict[str, Array] = {}
+        self._shows = 0
         self._state: SceneState | None = None
         self._shown: SceneState | None = None
         self._X_world_tcp: Array = np.eye(4)
@@ -90,6 +96,11 @@ class CameraRig:
     def is_ready(self) -> bool:
         """Whether an image can be taken."""
         return self._scene is not None and self._state is not None
+
+    @property
+    def stamp_s(self) -> float:
+        """Time of the newest state, s."""
+        return -1.0 if self._state is None else self._state.stamp_s
 
     def close(self) -> None:
         """Forget trial and state."""
@@ -122,6 +133,7 @@ class CameraRig:
             seed: Of the trial; decides how arm and cameras differ from their descriptions.
         """
         self.close()
+        self._shows += 1
         self._scene = as_built(described, self._simulation.kinematics, seed)
         self._render = build_camera_scene(self._scene, self._fiducials)
         mounts = camera_mounts(described)
@@ -141,6 +153,19 @@ class CameraRig:
         if self._state is None or self._scene is None or self._scene.plug is None:
             return np.zeros((0, 3)), 0.0
         return np.array(self._state.cable).reshape(-1, 3), self._scene.plug.connector.cable.diameter_m
+
+    def bump_board(self, step: Array) -> None:
+        """Move the task board with all that is on it, in the images only.
+
+        Args:
+            step: Right perturbation of its pose, shape (6,), m and rad.
+        """
+        assert self._scene is not None
+        assert self._render is not None
+        X = self._scene.board.matrix()
+        turn = X @ exp_se3(step) @ invert_pose(X)
+        poses = self._render.poses().items()
+        self._render.place({name: turn @ pose for name, pose in poses if name.startswith(_ON_BOARD)})
 
     def capture(self, side: str, region: Region | None = None) -> Frame:
         """Return an image of a camera, or the part of it that is asked for, at the newest state.
@@ -172,7 +197,8 @@ class CameraRig:
                 lens=Lens(intrinsics, camera.lens),
                 errors=camera.image,
                 settings=self._settings,
-                seed=seed,
+                # Shown again, a scene has the same errors but not the same noise: no camera repeats that.
+                seed=seed + _NOISE_STRIDE * (self._shows - 1),
             )
             for side, camera in built.items()
         }

@@ -28,6 +28,13 @@ class CameraStream:
         self._is_triggered = False
         self._waiting: deque[tuple[float, Frame]] = deque()
 
+    def set_rate(self, rate_hz: float) -> None:
+        """Run freely at another rate from now on; a stream that only exposes when triggered goes on doing so."""
+        if self._period_s is not None:
+            period_s, now_s = 1.0 / rate_hz, self._next_s
+            self._next_s = None if now_s is None else now_s - self._period_s + period_s
+            self._period_s = period_s
+
     def trigger(self) -> None:
         """Expose at the next `poll`; a free-running camera counts its period from there."""
         self._is_triggered = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from cablecell.core.motion.model import RobotModel
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
+from cablecell.simulation.wrench_faults import WrenchFault
 
 Array = NDArray[np.float64]
 
@@ -82,6 +83,14 @@ class SimulatedCell:
             found["lateral_m"] = math.hypot(*where.lateral_m)
             found["tip_port_distance_m"] = math.dist(truth.tip().p, truth.target().p)
         return found
+
+    def inject(self, faults: Mapping[str, object]) -> None:
+        """Break the force sensor as `faults['wrench']` says, a kind of `WrenchFaultKind` and an axis; else mend it.
+
+        Raises:
+            ValueError: There is no such kind or axis; nothing was changed.
+        """
+        self.machine.wrench_sensor.fault = WrenchFault.parse(faults.get("wrench"))
 
     def prepare(self, trial: str, seed: int) -> Callable[[], None]:
         """Read another trial without touching the machine, and return what makes the machine show it.

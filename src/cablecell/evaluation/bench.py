@@ -50,6 +50,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_contact:run",
         "contact found in motion: delay, false alarms, kinds of contact",
     ),
+    "contact_states": (
+        "cablecell.evaluation.bench_contact_states:run",
+        "face, chamfer, one or two points, jammed, seated, latched: told against the true contacts",
+    ),
     "control": ("cablecell.evaluation.bench_control:run", "stiffness, tracking, forces, stops of the controller"),
     "drift": ("cablecell.evaluation.bench_drift:run", "bumped boards and knocked cameras: found, named, measured"),
     "faults": (
@@ -57,6 +61,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "injected faults and kill -9 under the cell's supervision; arm, skill and parts are stand-ins",
     ),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
+    "health_cell": (
+        "cablecell.evaluation.bench_health_cell:run",
+        "the same in a running cell, motions and board included",
+    ),
     "ik": ("cablecell.evaluation.bench_ik:run_ik", "inverse kinematics: all branches of random poses"),
     "insertion": (
         "cablecell.evaluation.bench_insertion:run",

@@ -38,6 +38,7 @@ class ArmDiagnostics:
         mode = "none" if last is None else last.report.mode.value
         values = {
             "mode": mode,
+            "fault_code": "0" if last is None or last.report.fault is None else str(last.report.fault.code),
             "is_held": str(last is not None and last.report.is_held),
             "real_time_factor": f"{self._real_time_factor:.3f}",
             "lost_s": f"{loop.pacer.lost_s:.3f}",

@@ -24,7 +24,7 @@ from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.modes import ControllerReport
 from cablecell.core.control.standstill import REST_RAD_PER_S
 from cablecell.core.errors import WorkcellError
-from cablecell.core.fusion.wrench import Tare, TareError, WrenchCompensator
+from cablecell.core.fusion.wrench import Payload, Tare, TareError, WrenchCompensator
 from cablecell.core.geometry import Array
 from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
 from cablecell.ros.arm_errors import HeartbeatLostError, LoopBusyError, MachineFaultError
@@ -92,6 +92,7 @@ class ControlLoop:
         on_fault: Called by the loop when it ends by a fault, after the arm was told to stop.
         on_stall: Called by the loop when a cycle took far too long, with where its time went.
         last: The newest cycle.
+        sensed_load: Payload and bias of the force sensor as calibrated, from the next `reset` on; None: as designed.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class ControlLoop:
         self.on_stall: Callable[[Stall], None] = lambda _: None
         self.last: Cycle | None = None
         self.speed_scale = 1.0
+        self.sensed_load: tuple[Payload, Array] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -134,6 +136,10 @@ class ControlLoop:
             rate_hz=settings.rate_hz,
             payload=backend.payload(),
         )
+        if self.sensed_load is not None:
+            payload, bias = self.sensed_load
+            self.compensator.set_payload(payload)
+            self.compensator.set_bias(bias)
         self.heartbeat.forget()
 
     def take_up(self) -> None:

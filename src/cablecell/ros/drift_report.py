@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,8 @@ from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board_state import AROUND_BOARD_M, BoardState, CameraRig, kinematics_covariance
 from cablecell.core.fusion.drift import DriftAlarm, DriftWatch, SeenPose, WatchedLook
 from cablecell.core.fusion.drift_look import seen_boards
-from cablecell.core.perception.detection import Corners, find_corners
-from cablecell.core.perception.fiducials import Patch
+from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.outcome import NoEstimate
-from cablecell.ports import Frame
 
 Matrix = NDArray[np.float64]
 
@@ -24,30 +22,28 @@ Matrix = NDArray[np.float64]
 class DriftReport:
     """Watches from the first look that found the board on; the last alarm stays told until the board is set anew."""
 
-    def __init__(self, mounts: Mapping[str, Matrix], rig: CameraRig | None, patches: Sequence[Patch]) -> None:
+    def __init__(self, mounts: Mapping[str, Matrix], rig: CameraRig | None) -> None:
         """Watch nothing yet.
 
         Args:
             mounts: X_tcp_optical as described.
             rig: Mounts and covariance of a calibration record; None where the description counts.
-            patches: The fiducials.
         """
         self._settings = EstimatorSettings()
         self._rig = rig or CameraRig.calibrated(mounts, self._settings)
-        self._patches = tuple(patches)
         self._watch: DriftWatch | None = None
         self._last: DriftAlarm | None = None
         self._looks = 0
 
     def look(
-        self, stamp_s: float, X_base_tcp: Matrix, frames: Mapping[str, Frame], board: BoardState | NoEstimate
+        self, stamp_s: float, X_base_tcp: Matrix, seen: Mapping[str, Corners], board: BoardState | NoEstimate
     ) -> DriftAlarm | None:
-        """Take in the images of a look and return an alarm that is new.
+        """Take in what the images of a look show, and return an alarm that is new.
 
         Args:
             stamp_s: Time of exposure, s.
             X_base_tcp: Pose of the tool, shape (4, 4).
-            frames: By camera.
+            seen: Corners of the fiducials, by camera.
             board: What the estimator knows after this look; it begins the watch.
         """
         if self._watch is None:
@@ -56,8 +52,6 @@ class DriftReport:
             self._X_base_board = board.X_base_board
             tool = kinematics_covariance(self._settings, AROUND_BOARD_M)
             self._watch = DriftWatch(self._rig, self._X_base_board, tool)
-        found = {name: find_corners(frame, self._patches) for name, frame in frames.items()}
-        seen = {name: corners for name, corners in found.items() if isinstance(corners, Corners)}
         poses = seen_boards(seen, self._rig.mounts, X_base_tcp, self._X_base_board, self._settings)
         return self._add(WatchedLook(stamp_s, X_base_tcp, poses))
 

@@ -13,19 +13,18 @@ from typing import Any
 import numpy as np
 from aic_control_interfaces.msg import ControllerState
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image
 
 from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.geometry import pose_difference
-from cablecell.core.perception.stream_errors import FrozenImageError, ImageStampError
+from cablecell.core.perception.stream_errors import FrozenImageError, ImageStampError, SilentCameraError
 from cablecell.ports import Frame, Region
 from cablecell.ros import qos
+from cablecell.ros.camera_watch import CameraWatch
 from cablecell.ros.estimator_errors import ArmMovingError, ImageFormatError, NoImagesError, NoToolPoseError
 from cablecell.ros.estimator_listener import Listener
 from cablecell.ros.pose_history import PoseHistory, RestLimits
 from cablecell.ros.pose_messages import from_pose, to_seconds
-from cablecell.ros.stream_watch import StreamWatch
 
 Matrix = NDArray[np.float64]
 
@@ -70,9 +69,9 @@ class _Placed:
 
 
 class ViewCollector:
-    """Listens to cameras and controller while it is open; a renderer renders only what somebody listens to."""
+    """Gathers images and the tool's poses while it is open."""
 
-    def __init__(self, node: Any, parameters: PortEstimatorParameters, watch: StreamWatch) -> None:
+    def __init__(self, node: Any, parameters: PortEstimatorParameters, watch: CameraWatch) -> None:
         """Subscribe; images of cameras that the watch does not trust are not used while enough others are left."""
         self._node, self._watch = node, watch
         self._parameters = parameters
@@ -86,17 +85,13 @@ class ViewCollector:
         self._infos: dict[str, deque[Any]] = {name: deque(maxlen=_INFOS) for name in parameters.cameras}
         self._listener = Listener(node, "eyes")
         self._listener.listen(ControllerState, "controller_state", self._take_state, qos.SENSOR)
-        for name in parameters.cameras:
-            image, info = f"{name}_camera/image", f"{name}_camera/camera_info"
-            self._listener.listen(Image, image, self._image_taker(name), qos.IMAGE)
-            self._listener.listen(CameraInfo, info, self._taker(self._infos[name]), qos.IMAGE)
-        self._watch.open()
         self._listener.start()
+        watch.hand_on(self._take_image, self._take_info, parameters.look_rate_hz)
 
     def close(self) -> None:
         """Unsubscribe."""
+        self._watch.rest()
         self._listener.close()
-        self._watch.close()
 
     def wait_for_rest(self, check: Callable[[], None]) -> Matrix:
         """Return the pose of the tool once the arm stands still.
@@ -147,10 +142,11 @@ class ViewCollector:
         begun_s = time.monotonic()
         while True:
             check()
-            self._watch.look()
             found = self._placed_images(after_s)
-            is_late = time.monotonic() - begun_s > settings.image_timeout_s
-            if len(found) == len(settings.cameras) or (is_late and len(found) >= settings.min_cameras):
+            waited_s = time.monotonic() - begun_s
+            is_late = waited_s > settings.image_timeout_s
+            wanted = len(settings.cameras) - len(self._not_waited_for(waited_s))
+            if len(found) >= max(wanted, settings.min_cameras) or (is_late and len(found) >= settings.min_cameras):
                 return _view(found)
             newest_s = self._history.newest_s
             age_s = math.inf if newest_s is None else self._now_s() - newest_s
@@ -187,6 +183,15 @@ class ViewCollector:
         newest = max(found.values(), key=lambda placed: placed.stamp_s)
         return {name: placed for name, placed in found.items() if _is_same_place(placed.X_base_tcp, newest.X_base_tcp)}
 
+    def _not_waited_for(self, waited_s: float) -> set[str]:
+        """Return the cameras that a view does without; one that only fell silent may be late."""
+        if waited_s < self._parameters.stream_patience_s:
+            return self._distrusted()
+        return self._distrusted() | self._silent()
+
+    def _silent(self) -> set[str]:
+        return {name for name, fault in self._watch.faults.items() if isinstance(fault.error, SilentCameraError)}
+
     def _distrusted(self) -> set[str]:
         """Return the cameras whose images are left out.
 
@@ -195,7 +200,7 @@ class ViewCollector:
         """
         faults = self._watch.faults
         if len(self._parameters.cameras) - len(faults) >= self._parameters.min_cameras:
-            return set(faults)
+            return set(faults) - self._silent()  # what a silent camera showed before is as good as ever
         for fault in faults.values():
             if isinstance(fault.error, FrozenImageError | ImageStampError):
                 raise fault.error
@@ -228,22 +233,17 @@ class ViewCollector:
             math.hypot(angular.x, angular.y, angular.z),
         )
 
-    def _image_taker(self, name: str) -> Callable[[Any], None]:
-        keep = self._taker(self._images[name])
+    def _take_image(self, name: str, message: Any) -> None:
+        self._images[name].append(message)
+        self._notify()
 
-        def take(message: Any) -> None:
-            self._watch.take(name, message)
-            keep(message)
+    def _take_info(self, name: str, message: Any) -> None:
+        self._infos[name].append(message)
+        self._notify()
 
-        return take
-
-    def _taker(self, queue: deque[Any]) -> Callable[[Any], None]:
-        def take(message: Any) -> None:
-            queue.append(message)
-            with self._changed:
-                self._changed.notify_all()
-
-        return take
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
 
 def _view(found: Mapping[str, _Placed]) -> View:

@@ -56,10 +56,16 @@ class RemoteError(SupervisionError):
     answer: Any = None
 
     @classmethod
+    def with_code(cls, code: int, text: str) -> RemoteError:
+        """Return the error that another node told by its code."""
+        error = cls(text)
+        error.__dict__["code"] = code
+        return error
+
+    @classmethod
     def of(cls, answer: Any) -> RemoteError:
         """Return the error that an answer with `error_code` and `error_msg` carries."""
-        error = cls(answer.error_msg)
-        error.__dict__["code"] = int(answer.error_code)
+        error = cls.with_code(int(answer.error_code), answer.error_msg)
         error.attempts = int(getattr(answer, "attempts", 0))
         error.answer = answer
         return error

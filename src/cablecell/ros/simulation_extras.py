@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from cablecell_interfaces.srv import LoadTrial
@@ -37,6 +37,10 @@ class Simulation(Protocol):
         """Return what really happens, ready to be written as JSON."""
         ...
 
+    def inject(self, faults: Mapping[str, object]) -> None:
+        """Break what the faults name, and mend everything else."""
+        ...
+
     def prepare(self, trial: str, seed: int) -> Callable[[], None]:
         """Read another trial and return what makes the machine show it."""
         ...
@@ -64,12 +68,14 @@ class SimulationExtras:
         self._truth = make(String, "/sim/truth", qos.MEASUREMENT)
         self._every = max(1, round(settings.rate_hz / settings.scene_rate_hz))
         self._load = node.create_service(LoadTrial, "/sim/load_trial", self._load_trial)
+        self._faults = node.create_subscription(String, "/sim/faults", self._take_faults, qos.STATE)
 
     def destroy(self) -> None:
         """Destroy publishers and service."""
         for publisher in (self._scene, self._trial, self._truth):
             self._host.node.destroy_publisher(publisher)
         self._host.node.destroy_service(self._load)
+        self._host.node.destroy_subscription(self._faults)
 
     def publish_latched(self) -> None:
         """Publish which scene is shown."""
@@ -87,6 +93,12 @@ class SimulationExtras:
         if phase == _TRUTH_PHASE % self._every:
             truth = {"stamp": cycle.stamp_ns * 1e-9, **self._simulation.truth()}
             self._truth.publish(String(data=json.dumps(truth)))
+
+    def _take_faults(self, message: Any) -> None:
+        try:
+            self._simulation.inject(json.loads(message.data))
+        except (WorkcellError, TypeError, ValueError, AttributeError) as error:
+            self._host.node.get_logger().error(f"/sim/faults cannot be injected: {error}")
 
     def _load_trial(self, request: Any, response: Any) -> Any:
         node = self._host.node

@@ -21,6 +21,7 @@ from cablecell.core.insertion.outcome import InsertionResult
 from cablecell.core.motion.errors import RobotModelError
 from cablecell.ros.arm_description import read_joints
 from cablecell.ros.conversions import BASE_FRAME, FT_FRAME, TCP_FRAME, fill_pose, pose_to_matrix, six, time_ns
+from cablecell.ros.goals import RemoteError
 
 
 def seconds(stamp: Any) -> float:
@@ -107,6 +108,18 @@ def result_message(
     fill_pose(message.final_pose.pose, X_base_tip)
     message.final_pose.covariance = held.covariance.reshape(36)
     return message
+
+
+def sensor_stop(message: Any) -> RemoteError | None:
+    """Return why the controller has stopped where that is its force sensor (codes 590 to 599), from its diagnostics."""
+    for status in message.status:
+        if not status.name.endswith(": control loop"):
+            continue
+        values = {pair.key: pair.value for pair in status.values}
+        code = int(values.get("fault_code", "0"))
+        if values.get("mode") == "stopped" and 590 <= code < 600:
+            return RemoteError.with_code(code, status.message)
+    return None
 
 
 def move_target(X_base_tcp: Array, path: int, velocity_scale: float, acceleration_scale: float) -> MotionTarget:

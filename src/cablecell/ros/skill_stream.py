@@ -41,6 +41,12 @@ class SkillRun:
         """Depth of the believed tip below the believed entrance, m."""
         return float((self.X_base_tip[:3, 3] - self.port.X[:3, 3]) @ self.port.X[:3, 2])
 
+    def end(self, error: Exception) -> None:
+        """End the attempt from outside, where nothing that it could still do would be carried out."""
+        if not self.done.is_set():
+            self.error = error
+            self.done.set()
+
     def step(self, time_s: float, X_base_tcp: Array, wrench_tcp: Array) -> SkillStep:
         """Advance the skill by one observation."""
         out = self.skill.step(Observation(time_s, X_base_tcp, wrench_tcp, self.port, self.tip))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,13 +37,18 @@ class StreamWatch:
         """
         self._cameras, self._now_s, self._on_fault = tuple(cameras), now_s, on_fault
         self._health = StreamHealth(cameras, settings)
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._sizes: dict[str, tuple[float, tuple[int, int]]] = {}
         self._lock = threading.Lock()
 
     def open(self) -> None:
         """Begin to listen."""
         with self._lock:
             self._health.open(self._now_s())
+
+    def expect(self, period_s: float, *, is_needed: bool) -> None:
+        """Say how often images should come from now on, and whether a camera that has shown nothing yet is missed."""
+        with self._lock:
+            self._health.expect(period_s, self._now_s(), is_needed=is_needed)
 
     def close(self) -> None:
         """Stop listening: silence means nothing from now on."""
@@ -53,6 +59,12 @@ class StreamWatch:
     def faults(self) -> dict[str, StreamFault]:
         """Cameras that are not trusted."""
         return self._health.faults
+
+    def take_info(self, camera: str, message: Any) -> None:
+        """Remember how large the image of this calibration has to be."""
+        roi = message.roi
+        size = (roi.width, roi.height) if roi.width and roi.height else (message.width, message.height)
+        self._sizes[camera] = (to_seconds(message.header.stamp), (int(size[0]), int(size[1])))
 
     def take(self, camera: str, message: Any) -> None:
         """Judge an image message."""
@@ -68,7 +80,9 @@ class StreamWatch:
         else:
             rows = data.reshape(message.height, message.step)[:, : channels * message.width]
             pixels = rows.reshape(message.height, message.width, channels)
-        image = ArrivedImage(to_seconds(message.header.stamp), pixels, None, problem)
+        stamp_s = to_seconds(message.header.stamp)
+        known_s, size = self._sizes.get(camera, (math.nan, (0, 0)))
+        image = ArrivedImage(stamp_s, pixels, size if known_s == stamp_s else None, problem)
         with self._lock:
             fault = self._health.add(camera, self._now_s(), image)
         if fault is not None:

@@ -1,14 +1,17 @@
-"""The watch over the force sensor inside the control loop, and its finding as a diagnostic."""
+"""The watch over the force sensor inside the control loop: what it finds stops a guarded motion and is a diagnostic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from cablecell.core.control.modes import ControllerMode
-from cablecell.core.fusion.wrench_health import WrenchFault, WrenchHealth, WrenchHealthSettings
+from cablecell.core.fusion.wrench_crosscheck import CrossCheckSettings, WrenchCrossCheck
+from cablecell.core.fusion.wrench_health import WrenchDriftError, WrenchFault, WrenchHealth, WrenchHealthSettings
+from cablecell.core.geometry import Array
 from cablecell.ros.control_loop import Cycle
 
 _EVERY = 5
@@ -17,18 +20,49 @@ _EVERY = 5
 _FINGERS_M = 2e-4
 """Fingers that move by more between two readings are not at rest."""
 
+_GUARDED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE)
+"""Modes in which the tool is led into contact, and only the force sensor says how hard it presses."""
+
 
 class WrenchWatch:
-    """Judges the force sensor; `take` runs in the control loop and costs some microseconds a cycle."""
+    """Judges the force sensor; `take` runs in the control loop and costs some microseconds a cycle.
 
-    def __init__(self, on_fault: Callable[[WrenchFault], None], settings: WrenchHealthSettings | None = None) -> None:
-        """Trust the sensor; a new fault is handed over in the control loop's thread, which must not wait."""
-        self._on_fault, self._settings = on_fault, settings
+    A guarded motion with a sensor that is not trusted is stopped; any other motion goes on. Drift that was found at
+    rest does not stop one: a tare takes it away, and it may have been a touch.
+    """
+
+    def __init__(
+        self,
+        on_fault: Callable[[WrenchFault], None],
+        settings: WrenchHealthSettings | None = None,
+        *,
+        stop: Callable[[WrenchFault], None] = lambda _: None,
+        disagreement: Callable[[], Array | None] = lambda: None,
+        cross_check: CrossCheckSettings | None = None,
+    ) -> None:
+        """Trust the sensor; everything is called in the control loop's thread, which must not wait.
+
+        Args:
+            on_fault: Gets a new fault.
+            settings: When the sensor is not trusted.
+            stop: Stops the motion that is under way because of a fault.
+            disagreement: Returns what pushes the arm beyond what the sensor feels; None where nothing can tell.
+            cross_check: When that is too much.
+        """
+        self._on_fault, self._settings, self._stop = on_fault, settings, stop
+        self._disagreement, self._cross_settings = disagreement, cross_check
         self.forget()
 
     def forget(self) -> None:
         """Begin anew, as with another sensor."""
         self._health, self._width_m = WrenchHealth(self._settings), 0.0
+        self._cross = WrenchCrossCheck(self._cross_settings)
+        self._drift: WrenchFault | None = None
+
+    @property
+    def fault(self) -> WrenchFault | None:
+        """Why the sensor is not trusted, or None."""
+        return self._health.fault or self._drift
 
     def take(self, cycle: Cycle) -> None:
         """Judge the reading of a cycle."""
@@ -37,14 +71,36 @@ class WrenchWatch:
         # Fingers that move take up or put down a weight.
         is_gripping = abs(cycle.gripper.width_m - self._width_m) > _FINGERS_M
         self._width_m = cycle.gripper.width_m
-        is_held = cycle.report.mode is ControllerMode.HOLD and not is_gripping
+        mode = cycle.report.mode
+        is_held = mode is ControllerMode.HOLD and not is_gripping
         fault = self._health.step(cycle.state.stamp_s, cycle.sample, cycle.state.q, is_held=is_held)
         if fault is not None:
             self._on_fault(fault)
+        if mode not in _GUARDED:
+            self._cross.reset()
+            if mode is not ControllerMode.STOPPED:
+                self._drift = None
+            return
+        self._compare(cycle, is_gripping=is_gripping)
+        lasting = self._drift or self._health.fault
+        if lasting is not None and (lasting is self._drift or not isinstance(lasting.error, WrenchDriftError)):
+            self._stop(lasting)
+
+    def _compare(self, cycle: Cycle, *, is_gripping: bool) -> None:
+        """Compare sensor and arm during a guarded motion."""
+        disagreement = self._disagreement()
+        if disagreement is None or is_gripping or cycle.report.mode is not ControllerMode.COMPLIANCE:
+            self._cross.reset()
+            return
+        speed = float(np.linalg.norm(cycle.report.V_base_tcp[:3]))
+        drift = self._cross.step(cycle.state.stamp_s, disagreement, speed)
+        if drift is not None and self._drift is None:
+            self._on_fault(drift)
+        self._drift = drift or self._drift
 
     def status(self, node: str) -> Any:
         """Return what is to be said about the sensor now."""
-        fault, name = self._health.fault, f"{node}: force sensor"
+        fault, name = self.fault, f"{node}: force sensor"
         if fault is None:
             return DiagnosticStatus(level=DiagnosticStatus.OK, name=name, message="OK", hardware_id="force_sensor")
         status = DiagnosticStatus(

@@ -24,12 +24,18 @@ from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import SceneState, observe_scene
 from cablecell.simulation.truth import Truth
 from cablecell.simulation.world import World
+from cablecell.simulation.wrench_faults import WrenchFault
 
 
 class SimulatedWrenchSensor:
-    """The force/torque sensor at the wrist."""
+    """The force/torque sensor at the wrist.
+
+    Attributes:
+        fault: What is wrong with it on purpose; None when nothing is.
+    """
 
     def __init__(self, clock: SimulatedClock) -> None:
+        self.fault: WrenchFault | None = None
         self._clock = clock
         self._world: World | None = None
 
@@ -45,7 +51,8 @@ class SimulatedWrenchSensor:
             )
         sensor = self._world.sensor
         force, torque = np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
-        return WrenchSample(self._clock.stamp_s(sensor.stamp_s), force, torque, sensor.is_overloaded)
+        sample = WrenchSample(self._clock.stamp_s(sensor.stamp_s), force, torque, sensor.is_overloaded)
+        return sample if self.fault is None else self.fault.alter(sample)
 
     def attach(self, world: World | None) -> None:
         """Read the sensor of another world."""

@@ -59,6 +59,19 @@ class ArmControllerParameters(ControlSettings):
         minimum=0.0,
         maximum=0.2,
     )
+    wrench_record: str = parameter(
+        "", "Folder of calibration records whose `wrench` says bias and payload; empty: as designed.", read_only=True
+    )
+    cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
+    wrench_disagreement_n: float = parameter(
+        0.65,
+        "Force by which force sensor and joint torques may disagree in a guarded motion of an arm that is told "
+        "torques; an arm with friction in its joints needs more.",
+        unit="N",
+        minimum=0.05,
+        maximum=100.0,
+    )
+    wrench_disagreement_nm: float = parameter(0.12, "Likewise the torque.", unit="N·m", minimum=0.005, maximum=20.0)
     wrench_cutoff_hz: float = parameter(60.0, "Low-pass of the contact wrench.", unit="Hz", minimum=1.0, maximum=250.0)
     gripper_force_n: float = parameter(
         60.0, "Grip force where a goal asks for none.", unit="N", minimum=1.0, maximum=130.0

@@ -9,6 +9,12 @@ class InsertionSkillParameters(ParameterSchema):
     """Parameters of `insertion_skill`; the skill's own numbers are `InsertionSettings`."""
 
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
+    plug_record: str = parameter(
+        "",
+        "Folder of calibration records whose `plug` says where its connector's tip is; empty: as designed.",
+        read_only=True,
+    )
+    cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
     attempts: int = parameter(2, "Attempts where a goal does not say how many.", minimum=1, maximum=10)
     insertion_time_limit_s: float = parameter(
         30.0,

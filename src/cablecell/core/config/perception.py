@@ -58,7 +58,7 @@ class FiducialSet(DocumentSchema):
 class DetectionSettings(ParameterSchema):
     """Thresholds of fiducial detection."""
 
-    min_corners: int = parameter(6, "Fewest corners of one image that are worth anything.", minimum=4, maximum=1000)
+    min_corners: int = parameter(6, "Fewest corners of one image that are worth anything.", minimum=3, maximum=1000)
     border_px: float = parameter(
         4.0, "Corners nearer to the edge of the image are dropped.", unit="px", minimum=0.0, maximum=100.0
     )

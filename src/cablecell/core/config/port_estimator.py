@@ -17,6 +17,14 @@ class PortEstimatorParameters(ParameterSchema):
         "", "Folder of calibration records; empty means the mounts and lenses of the descriptions.", read_only=True
     )
     cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
+    camera_record: str = parameter(
+        "",
+        "Folder of calibration records whose `camera` says the lenses, with the mounts of the descriptions.",
+        read_only=True,
+    )
+    plug_record: str = parameter(
+        "", "Likewise whose `plug` says where its connector's tip is; empty: as designed.", read_only=True
+    )
     cameras: list[str] = parameter(["left", "center", "right"], "Cameras, by the prefix of their topics and frames.")
     min_cameras: int = parameter(2, "Fewest cameras that make a view.", minimum=1, maximum=8)
     rest_timeout_s: float = parameter(
@@ -59,19 +67,43 @@ class PortEstimatorParameters(ParameterSchema):
     region_margin_px: int = parameter(
         40, "Margin around the fiducials in the images that are asked for.", unit="px", minimum=0, maximum=1000
     )
+    idle_rate_hz: float = parameter(
+        2.0, "Rate that cameras are asked for while nobody looks.", unit="Hz", minimum=0.1, maximum=60.0
+    )
+    look_rate_hz: float = parameter(
+        4.0,
+        "Rate that cameras are asked for by an observation, and during an approach.",
+        unit="Hz",
+        minimum=0.1,
+        maximum=60.0,
+    )
+    idle_region_px: int = parameter(
+        128, "Side of the piece of an image that is asked for while nobody looks.", unit="px", minimum=16, maximum=512
+    )
     stream_silence_s: float = parameter(
-        3.0, "Longest wait for a camera's image before it is reported as silent.", unit="s", minimum=0.1, maximum=120.0
+        0.4,
+        "Longest wait for a camera's image before it is reported as silent; 1.8 periods where that is more.",
+        unit="s",
+        minimum=0.1,
+        maximum=120.0,
+    )
+    stream_patience_s: float = parameter(
+        3.0,
+        "How long a view waits for a camera that fell silent, while there are enough others.",
+        unit="s",
+        minimum=0.0,
+        maximum=120.0,
     )
     stream_max_age_s: float = parameter(
-        10.0,
-        "Oldest image on arrival; its stamp is not believed beyond. A loaded machine delivers seconds late.",
+        1.0,
+        "Oldest image on arrival; its stamp is not believed beyond, unless the camera was silent for as long.",
         unit="s",
         minimum=0.05,
         maximum=60.0,
     )
     stream_jump_s: float = parameter(
-        10.0,
-        "Stamps may advance by so much more or less than the clock, which late deliveries do, too.",
+        0.5,
+        "Stamps may advance by so much more or less than the clock, lateness after a silence apart.",
         unit="s",
         minimum=0.05,
         maximum=60.0,
@@ -100,6 +132,8 @@ class PortEstimatorParameters(ParameterSchema):
 
     @model_validator(mode="after")
     def _cameras_suffice(self) -> PortEstimatorParameters:
+        if self.camera_record and self.calibration_folder:
+            raise ValueError("camera_record and calibration_folder both say the lenses; one of them must be empty")
         if len(set(self.cameras)) != len(self.cameras) or not self.cameras:
             raise ValueError(f"cameras = {self.cameras} must name each camera once, and at least one")
         if self.min_cameras > len(self.cameras):

@@ -16,6 +16,19 @@ class StreamHealthSettings(ParameterSchema):
     silence_s: float = parameter(
         0.4, "Longest wait for an image of a camera that is listened to.", unit="s", minimum=0.05, maximum=120.0
     )
+    silence_periods: float = parameter(
+        1.8,
+        "Likewise in periods of a stream that is asked for at a low rate; the longer of the two counts.",
+        minimum=1.1,
+        maximum=20.0,
+    )
+    late_s: float = parameter(
+        10.0,
+        "Longest delivery that a silence before it excuses: a loaded machine.",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    )
     black_level: float = parameter(
         12.0, "An image whose brightest hundredth is below is black, grey levels.", minimum=0.0, maximum=255.0
     )

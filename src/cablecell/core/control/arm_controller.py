@@ -44,13 +44,21 @@ from cablecell.core.control.trajectory import (
     TrajectoryFollower,
     validate_trajectory,
 )
+from cablecell.core.errors import WorkcellError
+from cablecell.core.fusion.wrench_health import WrenchHealthError
 from cablecell.core.geometry import Array, invert_pose
 from cablecell.ports import ArmState, CommandMode, JointCommand
+
+_SINGULAR = 1e-4 * np.eye(6)
+"""Keeps a force from joint torques finite where the arm can hardly feel in some direction."""
 
 _STREAMED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE, ControllerMode.JOINT_UPDATE)
 """Modes in which a source has to go on sending."""
 
-_FELT_FAULTS = (CollisionError, ContactForceError, SensorFaultError)
+_SENSOR_FAULTS = (SensorFaultError, WrenchHealthError)
+"""Faults after which what the force sensor says is not used."""
+
+_FELT_FAULTS = (CollisionError, ContactForceError, *_SENSOR_FAULTS)
 """Faults after which the arm does not go on pressing: on what stopped it, or as it felt."""
 
 
@@ -83,7 +91,8 @@ class ArmController:
         self._compliance: ComplianceCommand | None = None
         self._compliance_at_s = -math.inf
         self._X_tcp_comp, self._X_comp_tcp = np.eye(4), np.eye(4)
-        self._fault: ExecutionError | None = None
+        self._fault: WorkcellError | None = None
+        self._dynamics: ArmDynamics | None = None
         self._report: ControllerReport | None = None
 
     @property
@@ -96,6 +105,18 @@ class ArmController:
         if self._report is None:
             raise RuntimeError("the controller has not ticked yet")
         return self._report
+
+    @property
+    def disagreement(self) -> Array | None:
+        """What pushes the arm beyond what the force sensor feels, at the tcp in base axes, shape (6,), N and N·m.
+
+        None for an arm that is not told torques: nothing else says what pushes it. Near a singular pose it is too
+        small.
+        """
+        if self._drive is not None or self._dynamics is None:
+            return None
+        J = self._dynamics.J_base_tcp
+        return np.asarray(np.linalg.solve(J @ J.T + _SINGULAR, J @ self._observer.unexplained))
 
     @property
     def follower(self) -> TrajectoryFollower | None:
@@ -120,7 +141,7 @@ class ArmController:
         if self._drive is not None:
             self._drive.forget()
 
-    def stop(self, fault: ExecutionError | None = None) -> None:
+    def stop(self, fault: WorkcellError | None = None) -> None:
         """Come to rest and accept nothing until `hold` clears the stop."""
         if self._mode is not ControllerMode.STOPPED:
             self._mode = ControllerMode.STOPPED
@@ -228,7 +249,8 @@ class ArmController:
         q, dq = state.q, state.dq
         dynamics = self._model.dynamics(q)
         self._watch(state, dynamics, wrench_tcp)
-        if isinstance(self._fault, SensorFaultError):
+        self._dynamics = dynamics
+        if isinstance(self._fault, _SENSOR_FAULTS):
             wrench_tcp = None
         is_held = self._select(dynamics, q, now_s)
         if self._command_mode is CommandMode.EFFORT:

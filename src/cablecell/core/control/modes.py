@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from cablecell.core.control.errors import CommandModeError, ExecutionError
+from cablecell.core.control.errors import CommandModeError
+from cablecell.core.errors import WorkcellError
 from cablecell.core.geometry import Array
 from cablecell.ports import CommandMode
 
@@ -41,7 +42,7 @@ class ControllerReport:
     X_base_reference: Array
     is_held: bool
     is_limited: bool
-    fault: ExecutionError | None
+    fault: WorkcellError | None
 
 
 def preferred_mode(modes: frozenset[CommandMode]) -> CommandMode:

@@ -78,11 +78,13 @@ class LookOutcome:
     Attributes:
         board: What the board estimator made of it.
         unseen: Why a camera saw no fiducials, by camera name.
+        seen: Corners of the fiducials, by camera name.
         modules: How every module looked at agrees, or why it was not found, by name.
     """
 
     board: LookReport
     unseen: Mapping[str, NoEstimate]
+    seen: Mapping[str, Corners] = field(default_factory=dict)
     modules: Mapping[str, ModuleSight | NoEstimate] = field(default_factory=dict)
 
 
@@ -181,6 +183,17 @@ class PortEstimator:
             regions[name] = _union(_union(fiducials, self._plug_region(name)), ports)
         return regions
 
+    def visible(self, X_base_tcp: Matrix, now_s: float) -> dict[str, Corners]:
+        """Return the corners that each calibrated camera should see from a pose; none without a board."""
+        board = self._board.estimate(now_s)
+        if isinstance(board, NoEstimate):
+            return {}
+        looks = self._configuration.looks
+        return {
+            name: self._viewer.visible(name, X_base_tcp, board.X_base_board, self._patches, looks)
+            for name in self._viewer.intrinsics
+        }
+
     def look(self, stamp_s: float, X_base_tcp: Matrix, frames: Mapping[str, Frame]) -> LookOutcome:
         """Take in the images of one look.
 
@@ -205,7 +218,7 @@ class PortEstimator:
         for name, frame in frames.items():
             self._keep(name, frame)
         self._looks_at_plug += 1
-        return LookOutcome(report, unseen, modules)
+        return LookOutcome(report, unseen, seen, modules)
 
     def _see_modules(
         self, report: LookReport, stamp_s: float, X_base_tcp: Matrix, frames: Mapping[str, Frame]

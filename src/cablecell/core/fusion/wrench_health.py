@@ -18,7 +18,7 @@ from cablecell.ports import WrenchSample
 Array = NDArray[np.float64]
 
 AXES = ("fx", "fy", "fz", "tx", "ty", "tz")
-_UNITS = ("N", "N", "N", "N·m", "N·m", "N·m")
+UNITS = ("N", "N", "N", "N·m", "N·m", "N·m")
 
 
 class WrenchHealthError(WorkcellError):
@@ -169,11 +169,11 @@ class WrenchHealth:
         names = tuple(AXES[axis] for axis in stuck)
         error = StuckAxisError(
             f"{', '.join(names)} of the force sensor {'repeats' if len(stuck) == 1 else 'repeat'} one value for "
-            f"{still_s:.2f} s, {AXES[first]} = {value:.3f} {_UNITS[first]}; the limit is {limit_s} s",
+            f"{still_s:.2f} s, {AXES[first]} = {value:.3f} {UNITS[first]}; the limit is {limit_s} s",
             quantity=AXES[first],
             value=value,
             limit=limit_s,
-            unit=_UNITS[first],
+            unit=UNITS[first],
             frame="ft_frame",
         )
         return WrenchFault(error, names, self._changed_s[first], now_s)
@@ -201,12 +201,12 @@ class WrenchHealth:
         worst = int(np.argmax(share))
         limit = settings.drift_n if worst < 3 else settings.drift_nm
         error = WrenchDriftError(
-            f"{AXES[worst]} of the force sensor changed by {change[worst]:.3f} {_UNITS[worst]} while the arm was held "
-            f"still; the limit is {limit} {_UNITS[worst]}: it drifts, or something touches the tool",
+            f"{AXES[worst]} of the force sensor changed by {change[worst]:.3f} {UNITS[worst]} while the arm was held "
+            f"still; the limit is {limit} {UNITS[worst]}: it drifts, or something touches the tool",
             quantity=AXES[worst],
             value=float(change[worst]),
             limit=limit,
-            unit=_UNITS[worst],
+            unit=UNITS[worst],
             frame="ft_frame",
         )
         axes = tuple(AXES[axis] for axis in bad) if self._fault is None else self._fault.axes

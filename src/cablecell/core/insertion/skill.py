@@ -63,6 +63,7 @@ class InsertionSkill:
         self._peak_n = 0.0
         self._over_samples = 0
         self._is_cancelled = False
+        self._withdrawn = ""
         self._decided_in = Phase.IDLE
         self._decided_depth_m = 0.0
         self._decided_s = 0.0
@@ -87,6 +88,10 @@ class InsertionSkill:
     def cancel(self) -> None:
         """Give up at the next step and retreat."""
         self._is_cancelled = True
+
+    def withdraw(self, reason: str) -> None:
+        """Say that the estimate is not believed any more: before contact the skill gives up, later it feels."""
+        self._withdrawn = reason
 
     def step(self, observation: Observation) -> SkillStep:
         """Return the setpoint of this period.
@@ -186,6 +191,8 @@ class InsertionSkill:
         assert job is not None
         if self._is_cancelled:
             return End(Outcome.CANCELLED, f"cancelled in {self.phase.name}")
+        if self._withdrawn and self.phase in _BEFORE_CONTACT:
+            return End(Outcome.LOST_ESTIMATE, self._withdrawn)
         elapsed, limit_s = m.time_s - self._start_s, self._settings.time_limit_s
         if elapsed > limit_s:
             return End(Outcome.TIMED_OUT, f"{elapsed:.1f} s in {self.phase.name}; the limit is {limit_s} s")

@@ -71,6 +71,7 @@ class _Stream:
     equal: int = 1
     equal_since_s: float = 0.0
     good: int = 0
+    late_s: float = 0.0
     fault: StreamFault | None = None
     shape: tuple[int, ...] = field(default_factory=tuple)
 
@@ -83,6 +84,8 @@ class StreamHealth:
         self._settings = settings or StreamHealthSettings()
         self._streams = {camera: _Stream() for camera in cameras}
         self._opened_s: float | None = None
+        self._period_s: float | None = None
+        self._expected_s, self._is_needed = 0.0, True
 
     def open(self, now_s: float) -> None:
         """Begin to listen: what came before says nothing about intervals and silence, and faults must show again.
@@ -91,7 +94,17 @@ class StreamHealth:
         """
         self._opened_s = now_s
         for stream in self._streams.values():
-            stream.stamp_s, stream.arrival_s, stream.fault = None, now_s, None
+            stream.stamp_s, stream.arrival_s, stream.fault, stream.late_s = None, now_s, None, 0.0
+
+    def expect(self, period_s: float | None, now_s: float, *, is_needed: bool = True) -> None:
+        """Say how often images should come from now on; None where nobody knows.
+
+        Args:
+            period_s: Time from one image to the next, s.
+            now_s: The time, s.
+            is_needed: Whether a camera that has shown nothing yet is missed: while nobody looks it may not be there.
+        """
+        self._period_s, self._expected_s, self._is_needed = period_s, now_s, is_needed
 
     def close(self) -> None:
         """Stop listening: silence means nothing from now on."""
@@ -115,9 +128,11 @@ class StreamHealth:
             return None
         stream.equal_since_s, error = self._judge(camera, stream, arrival_s, image)
         stream.stamp_s, stream.arrival_s = image.stamp_s, arrival_s
+        has_come_back = stream.fault is not None and isinstance(stream.fault.error, SilentCameraError)
         if error is None:
             stream.good += 1
-            if stream.fault is not None and stream.good >= self._settings.recovery_images:
+            # An image is all that a silent camera had to show.
+            if has_come_back or (stream.fault is not None and stream.good >= self._settings.recovery_images):
                 stream.fault = None
             return None
         stream.good = 0
@@ -126,17 +141,19 @@ class StreamHealth:
     def look(self, now_s: float) -> list[StreamFault]:
         """Return the faults of cameras that have just become silent too long; call it a few times in a second."""
         found = []
+        limit_s = max(self._settings.silence_s, self._settings.silence_periods * (self._period_s or 0.0))
         for camera, stream in self._streams.items():
-            silent_s = now_s - stream.arrival_s
-            if self._opened_s is None or silent_s <= self._settings.silence_s:
+            silent_s = now_s - max(stream.arrival_s, self._expected_s)
+            if self._opened_s is None or silent_s <= limit_s or (stream.stamp_s is None and not self._is_needed):
                 continue
             stream.good = 0
+            if stream.fault is not None and not isinstance(stream.fault.error, SilentCameraError):
+                continue  # what was wrong before is still wrong, and says more
             error = SilentCameraError(
-                f"camera '{camera}' has delivered no image for {silent_s:.2f} s; the limit is "
-                f"{self._settings.silence_s} s",
+                f"camera '{camera}' has delivered no image for {silent_s:.2f} s; the limit is {limit_s:.2f} s",
                 quantity="silence",
                 value=silent_s,
-                limit=self._settings.silence_s,
+                limit=limit_s,
                 unit="s",
                 frame=camera,
             )
@@ -178,18 +195,19 @@ class StreamHealth:
 
     def _judge_stamp(self, camera: str, stream: _Stream, arrival_s: float, stamp_s: float) -> StreamError | None:
         settings, age_s = self._settings, arrival_s - stamp_s
+        late_s, more_s = stream.late_s, self._excused(stream, arrival_s, stamp_s)
         found: tuple[str, float, float] | None = None
         if not np.isfinite(stamp_s):
             found = (f"is {stamp_s}", stamp_s, 0.0)
         elif age_s < -settings.future_s:
             found = (f"is {-age_s:.3f} s in the future; the limit is {settings.future_s} s", -age_s, settings.future_s)
-        elif age_s > settings.max_age_s:
+        elif age_s > settings.max_age_s + stream.late_s:
             found = (f"is {age_s:.3f} s old on arrival; the limit is {settings.max_age_s} s", age_s, settings.max_age_s)
         elif stream.stamp_s is not None:
             step_s, passed_s = stamp_s - stream.stamp_s, arrival_s - stream.arrival_s
             if step_s <= 0.0:
                 found = (f"goes back by {-step_s:.3f} s" if step_s < 0.0 else "repeats", step_s, 0.0)
-            elif abs(step_s - passed_s) > settings.jump_s:
+            elif step_s - passed_s > settings.jump_s + late_s or passed_s - step_s > settings.jump_s + more_s:
                 found = (
                     f"jumps by {step_s:.3f} s while {passed_s:.3f} s pass; limit {settings.jump_s} s more or less",
                     step_s - passed_s,
@@ -206,6 +224,21 @@ class StreamHealth:
             unit="s",
             frame=camera,
         )
+
+    def _excused(self, stream: _Stream, arrival_s: float, stamp_s: float) -> float:
+        """Follow by how much images may be late, and return how much of that is new.
+
+        An image may come as much later than usual as its camera was silent before; what was late is made up for when
+        images come faster than they were taken.
+        """
+        if self._period_s is None or not np.isfinite(stamp_s):
+            return 0.0
+        passed_s = arrival_s - stream.arrival_s
+        gap_s = max(0.0, passed_s - self._period_s)
+        step_s = self._period_s if stream.stamp_s is None else stamp_s - stream.stamp_s
+        late_s = stream.late_s + min(passed_s - max(step_s, 0.0), gap_s)
+        stream.late_s = min(max(late_s, 0.0), self._settings.late_s)
+        return gap_s
 
     def _judge_brightness(self, camera: str, coarse: Pixels) -> StreamError | None:
         settings = self._settings

@@ -15,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from cablecell.composition.machines import ExtrasHost, MachineOptions, make_machine
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
+from cablecell.core.fusion.wrench_crosscheck import CrossCheckSettings
 from cablecell.core.fusion.wrench_health import WrenchFault
 from cablecell.ros import conversions, qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
@@ -23,6 +24,7 @@ from cablecell.ros.arm_output import ArmOutput
 from cablecell.ros.arm_payload import PayloadAction
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
+from cablecell.ros.calibration_records import load_record, sensed_load
 from cablecell.ros.control_loop import ControlLoop, Cycle, Streamed
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -55,10 +57,14 @@ class ArmController(CellNode[ArmControllerParameters]):
     def setup(self) -> None:
         """Connect the machine and create the interfaces."""
         backend, values = self._backend, self.parameters.values
+        calibrated = sensed_load(load_record(values.wrench_record, "wrench", values.cell_id))
         backend.machine.connect()
         self._output = ArmOutput(self, backend, values)
         heartbeat = HeartbeatWatch(values.heartbeat_timeout_s, self._take_heartbeats)
         self._loop = ControlLoop(backend, values, self._publish, heartbeat)
+        if calibrated is not None:
+            self._loop.sensed_load = calibrated
+            self._loop.reset()
         self._extras = backend.make_extras(ExtrasHost(self, self._loop, self._publish_latched))
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
@@ -111,7 +117,17 @@ class ArmController(CellNode[ArmControllerParameters]):
             lock_memory()
         self._report = ArmDiagnostics(self.get_name(), self._loop, self.parameters.values)
         self._wrench_faults: deque[WrenchFault] = deque(maxlen=10)
-        self._wrench_watch = WrenchWatch(self._wrench_faults.append)
+        self._told_stop: WorkcellError | None = None
+        values = self.parameters.values
+        self._wrench_watch = WrenchWatch(
+            self._wrench_faults.append,
+            # A controller that stops takes no command until the stop is cleared: whoever streamed is refused.
+            stop=lambda fault: self._loop.controller.stop(fault.error),
+            disagreement=lambda: self._loop.controller.disagreement,
+            cross_check=CrossCheckSettings(
+                disagreement_n=values.wrench_disagreement_n, disagreement_nm=values.wrench_disagreement_nm
+            ),
+        )
         self._loop.on_fault = self._end
         self._loop.start()
         self._publish_latched()
@@ -159,11 +175,16 @@ class ArmController(CellNode[ArmControllerParameters]):
         return newest_ns
 
     def _tell_wrench_faults(self) -> None:
-        """Say at once what is wrong with the force sensor, and not only with the next report."""
+        """Say at once what is wrong with the force sensor and why the arm stopped, and not with the next report."""
+        last = self._loop.last
+        stopped_by = None if last is None else last.report.fault
+        if not self._wrench_faults and stopped_by is self._told_stop:
+            return
         while self._wrench_faults:
             fault = self._wrench_faults.popleft()
             self.get_logger().error(f"code {fault.error.code}: {fault.error}")
-            self._publish_status()
+        self._told_stop = stopped_by
+        self._publish_status()
 
     def _publish_status(self) -> None:
         message = self._report.message(self.get_clock().now().to_msg())

@@ -19,6 +19,7 @@ from cablecell_interfaces.msg import (
     PortEstimate,
     PortEstimateArray,
 )
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import WrenchStamped
 from rclpy.duration import Duration
 from std_msgs.msg import String
@@ -47,6 +48,7 @@ from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
+from cablecell.ros.calibration_records import gripped_as_measured, load_record
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
 from cablecell.ros.heartbeat_watch import StallGuard
@@ -58,6 +60,7 @@ from cablecell.ros.skill_messages import (
     result_message,
     seconds,
     sensor_height_m,
+    sensor_stop,
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
 from cablecell.ros.skill_staging import StagingMover
@@ -82,9 +85,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._goal: RunningGoal | None = None
         self._feedback: Any = None
         self._fed_back_s = 0.0
+        self._run: SkillRun | None = None
+        self._target = ""
 
     def setup(self) -> None:
         """Read the connectors and create the interfaces."""
+        settings = self.parameters.values
+        self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
         self._stream = SkillStream(sensor_height_m(load_robot_description()), self._on_step)
@@ -95,6 +102,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.create_subscription(ControllerState, "controller_state", self._stream.take_state, qos.SENSOR),
             self.create_subscription(WrenchStamped, "wrench", self._stream.take_wrench, qos.SENSOR),
             self.create_subscription(PortEstimateArray, "ports", self._take_ports, qos.STATE),
+            self.create_subscription(DiagnosticArray, "diagnostics", self._take_diagnostics, qos.DIAGNOSTICS),
             self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE),
         ]
         self._staging = StagingMover(self, self.parameters.values)
@@ -132,9 +140,26 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     def _take_ports(self, message: Any) -> None:
         self._ports = {port.port_name: port for port in message.ports}
         self._plug = message.plug
+        run = self._run
+        if run is not None and self._is_withdrawn():
+            run.skill.withdraw(self._withdrawal)
+
+    def _is_withdrawn(self) -> bool:
+        port = self._ports.get(self._target)
+        return port is not None and not port.sources & ~PortEstimate.SOURCE_BOARD_MODEL
+
+    @property
+    def _withdrawal(self) -> str:
+        return f"the estimate of port '{self._target}' was withdrawn: only its design is known"
+
+    def _take_diagnostics(self, message: Any) -> None:
+        """Notice that the controller has stopped because its force sensor is not to be trusted."""
+        run = self._run
+        if run is not None and (error := sensor_stop(message)) is not None:
+            run.end(error)
 
     def _take_held_plug(self, message: Any) -> None:
-        self._held = held_plug_from_json(message.data)
+        self._held = gripped_as_measured(held_plug_from_json(message.data), self._plug_record)
 
     # Actions -------------------------------------------------------------------------------------------------
 
@@ -212,8 +237,14 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         if not answer.success:
             raise NotFreeError(f"tare refused: {answer.message}")
         run = SkillRun(InsertionSkill(profile, settings), port, tip)
-        self._stream.begin(run)
-        result = self._await_run(goal, run)
+        self._run, self._target = run, order.port
+        try:
+            if self._is_withdrawn():  # on the way; from now on the run is told
+                raise LostEstimateError(self._withdrawal)
+            self._stream.begin(run)
+            result = self._await_run(goal, run)
+        finally:
+            self._run = None
         if hasattr(goal.result, "insertion"):
             now = self.get_clock().now().to_msg()
             goal.result.insertion = result_message(result, run.X_base_tip, held, order.port, now)

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from cablecell_interfaces.action import MoveTo, Observe
-from cablecell_interfaces.msg import PortEstimateArray
+from cablecell_interfaces.msg import InsertionPhase, PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import String
 from tf2_ros import TransformBroadcaster
 
@@ -27,22 +26,25 @@ from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.stream_health import StreamHealthSettings
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.board import Use
-from cablecell.core.fusion.drift import DriftAlarm
+from cablecell.core.fusion.drift import BoardMovedError, DriftAlarm
 from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
-from cablecell.core.perception.detection import Corners, find_corners
+from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.edge_equations import warm_up
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.core.perception.plug_kernels import warm_up as warm_up_plug
+from cablecell.core.perception.stream_errors import SilentCameraError
 from cablecell.core.perception.stream_health import StreamFault
 from cablecell.core.perception.stream_order import find_swapped
-from cablecell.ports import Region
 from cablecell.ros import qos
+from cablecell.ros.approach_watch import ApproachWatch
+from cablecell.ros.calibration_records import gripped_as_measured, load_record
+from cablecell.ros.camera_watch import CameraWatch
 from cablecell.ros.drift_report import DriftReport
 from cablecell.ros.error_codes import fill_result
-from cablecell.ros.estimator_calibration import calibrated, load_calibration
+from cablecell.ros.estimator_calibration import calibrated, load_calibration, load_lenses
 from cablecell.ros.estimator_errors import (
     AccuracyNotReachedError,
     ObservationBusyError,
@@ -55,7 +57,7 @@ from cablecell.ros.estimator_errors import (
 from cablecell.ros.estimator_images import View, ViewCollector
 from cablecell.ros.estimator_knowledge import Knowledge, find_ports, held_plug
 from cablecell.ros.estimator_layout import load_design
-from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_region, to_transforms
+from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_transforms
 from cablecell.ros.estimator_moves import ViewMover
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
@@ -102,9 +104,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def setup(self) -> None:
         """Read what is known beforehand and create the interfaces."""
         settings = self.parameters.values
-        self._calibration = load_calibration(settings)
+        described = Knowledge.read(load_robot_description(), settings.cameras)
+        self._calibration = load_calibration(settings) or load_lenses(settings, described.mounts)
+        self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         self._knowledge = replace(
-            Knowledge.read(load_robot_description(), settings.cameras),
+            described,
             rig=None if self._calibration is None else self._calibration.rig,
         )
         self._patches = build_patches(load_fiducials())
@@ -112,12 +116,21 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         warm_up_plug()
         self._connectors = load_connectors()
         self._watch = StreamWatch(settings.cameras, self._now_s, self._report_fault, _stream_limits(settings))
+        self._cameras = CameraWatch(self, settings, self._watch)
+        self._created.callback(self._cameras.destroy)
+        self._approach = ApproachWatch(
+            self,
+            settings,
+            self._cameras,
+            patches=self._patches,
+            estimator=lambda: self._estimator,
+            on_moved=self._withdraw,
+        )
+        phases = self.create_subscription(InsertionPhase, "insertion_phase", self._take_phase, qos.STATE)
+        self._created.callback(self.destroy_subscription, phases)
         self._set_board(settings.layout)
         self._ports = self._publisher(PortEstimateArray, "ports", qos.STATE)
         self._diagnostics = self._publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
-        self._regions = {
-            name: self._publisher(RegionOfInterest, f"{name}_camera/region", qos.STATE) for name in settings.cameras
-        }
         held = self.create_subscription(String, "cell/held_plug", self._take_held_plug, qos.STATE)
         self._created.callback(self.destroy_subscription, held)
         service = self.create_service(SetLayout, "set_layout", self._answer_layout)
@@ -141,6 +154,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         """Publish what is known by design and begin transforms and diagnostics."""
         settings = self.parameters.values
         self._publish_ports()
+        self._cameras.start()
         self._timers = [
             self.create_timer(1.0 / settings.tf_rate_hz, self._publish_transforms),
             self.create_timer(1.0 / settings.report_rate_hz, self._publish_diagnostics),
@@ -152,6 +166,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         for timer in self._timers:
             self.destroy_timer(timer)
         self._timers = []
+        self._approach.end()
+        self._cameras.stop()
 
     def _now_s(self) -> float:
         return float(self.get_clock().now().nanoseconds) * 1e-9
@@ -162,11 +178,12 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         estimator = self._knowledge.make_estimator(layout, self._patches, settings)
         with self._lock:
             self._layout, self._estimator, self._plug = layout, estimator, None
-            self._drift = DriftReport(self._knowledge.mounts, self._knowledge.rig, self._patches)
+            self._drift = DriftReport(self._knowledge.mounts, self._knowledge.rig)
 
     def _take_held_plug(self, message: Any) -> None:
         with self._lock:
-            self._grasp, self._plug = held_plug_from_json(message.data), None
+            self._grasp = gripped_as_measured(held_plug_from_json(message.data), self._plug_record)
+            self._plug = None
 
     def _answer_layout(self, request: Any, response: Any) -> Any:
         if not self._observing.acquire(blocking=False):
@@ -209,21 +226,43 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         message = to_diagnostics(self.get_name(), board, plug, layout.name, self._last_problem, unknown, now_s)
         message.status += [*self._watch.statuses(self.get_name()), self._drift.status(self.get_name())]
         self._diagnostics.publish(message)
+        self._cameras.look_around()
+
+    def _take_phase(self, message: Any) -> None:
+        if self.is_active and not self._observing.locked():
+            self._approach.take_phase(message)
+
+    def _withdraw(self, error: BoardMovedError) -> None:
+        """Forget where the board was seen: from now on only its design is known, and everybody is told."""
+        if not self._observing.acquire(blocking=False):
+            return  # an observation looks anyway, and finds it itself
+        try:
+            self._estimator.reset()
+            with self._lock:
+                self._plug = None
+        finally:
+            self._observing.release()
+        self._last_problem = f"code {error.code}: {error}"
+        self._publish_ports()
+        self.get_logger().error(self._last_problem)
+        self._publish_diagnostics()
 
     def _report_fault(self, fault: StreamFault) -> None:
         """Say at once what is wrong with a camera, and not only with the next report."""
-        self.get_logger().error(f"code {fault.error.code}: {fault.error}")
+        text = f"code {fault.error.code}: {fault.error}"
+        if isinstance(fault.error, SilentCameraError):
+            self.get_logger().warning(text)  # a busy machine delivers late; what comes then is good again
+        else:
+            self.get_logger().error(text)
         self._publish_diagnostics()
 
-    def _check_order(self, view: View) -> None:
+    def _check_order(self, view: View, seen: Mapping[str, Corners]) -> None:
         """Say that streams are exchanged where that explains why a look could not be used.
 
         Raises:
             SwappedCamerasError: They are (code 586).
         """
         X_base_board = self._knowledge.X_base_world @ self._layout.X_world_board
-        found = {name: find_corners(frame, self._patches) for name, frame in view.frames.items()}
-        seen = {name: corners for name, corners in found.items() if isinstance(corners, Corners)}
         error = find_swapped(seen, self._knowledge.mounts, view.X_base_tcp, X_base_board)
         if error is not None:
             self.get_logger().error(f"code {error.code}: {error}")
@@ -256,10 +295,11 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         check()
         with self._lock:
             self._plug, grasp = None, self._grasp
+        self._approach.end()
         self._estimator.hold(held_plug(grasp, self._connectors))  # images of another grasp do not count
         request = progress.goal.request
         self._estimator.focus(progress.ports if request.port_names and not request.look_for_all else ())
-        collector = ViewCollector(self, self.parameters.values, self._watch)
+        collector = ViewCollector(self, self.parameters.values, self._cameras)
         try:
             self._look_until_sure(progress, collector, check)
         except AccuracyNotReachedError:
@@ -267,8 +307,6 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             raise
         finally:
             collector.close()
-            # The region is latched, and belongs to where the arm is now: the next look may be from elsewhere.
-            self._ask_for({})
         self._see_plug(grasp)
 
     def _look_until_sure(self, progress: _Progress, collector: ViewCollector, check: Callable[[], None]) -> None:
@@ -277,7 +315,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         while True:
             progress.report(feedback.PHASE_CAPTURING)
             X_base_tcp = collector.wait_for_rest(check)
-            self._ask_for({} if is_lost else self._estimator.regions(X_base_tcp, self._now_s()))
+            self._cameras.ask({} if is_lost else self._estimator.regions(X_base_tcp, self._now_s()))
             view = collector.next_view(after_s, check)
             after_s = view.stamp_s + 1e-6
             progress.views += 1
@@ -334,17 +372,17 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._estimator.calibrate(view.intrinsics)
         outcome = self._estimator.look(view.stamp_s, view.X_base_tcp, view.frames)
         report = outcome.board
-        self._watch_drift(view)
+        self._watch_drift(view, outcome.seen)
         if report.problem is None:
             return report.use
-        self._check_order(view)
+        self._check_order(view, outcome.seen)
         # Where no camera is of use, the reasons of the single images say more than "nothing was seen".
         is_blind = len(outcome.unseen) == len(view.frames)
         raise error_of(list(outcome.unseen.values())[-1] if is_blind else report.problem)
 
-    def _watch_drift(self, view: View) -> None:
+    def _watch_drift(self, view: View, seen: Mapping[str, Corners]) -> None:
         board = self._estimator.board(view.stamp_s)
-        self._tell_drift(self._drift.look(view.stamp_s, view.X_base_tcp, view.frames, board))
+        self._tell_drift(self._drift.look(view.stamp_s, view.X_base_tcp, seen, board))
 
     def _tell_drift(self, alarm: DriftAlarm | None) -> None:
         if alarm is not None:
@@ -362,10 +400,6 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             self._watched_grasp = grasp
             nominal = grasp.X_tcp_tip
             self._tell_drift(self._drift.plug(plug.board.stamp_s, plug.X_tcp_tip, plug.tip_covariance, nominal))
-
-    def _ask_for(self, regions: Mapping[str, Region | None]) -> None:
-        for name, publisher in self._regions.items():
-            publisher.publish(to_region(regions.get(name)))
 
     def _measure(self, progress: _Progress) -> None:
         """Work out how sure the ports are; one that was not found yet may be by the next view."""

@@ -9,10 +9,12 @@ import time
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
-from std_msgs.msg import Empty, Float64MultiArray, String
+from std_msgs.msg import Empty, Float64, Float64MultiArray, String
 from visualization_msgs.msg import MarkerArray
 
+from cablecell.composition.camera_faults import CameraFaults
 from cablecell.composition.camera_rig import SIDES, CameraRig, scaled_intrinsics, warm_up
 from cablecell.composition.camera_stream import CameraStream
 from cablecell.composition.machines import TrialSource
@@ -32,6 +34,7 @@ _NICENESS = 5
 
 _PREVIEW = "preview"
 _POLL_S = 0.01
+_SLOWEST_HZ, _FASTEST_HZ = 0.05, 60.0
 
 
 class SimCamera(CellNode[SimCameraParameters]):
@@ -57,12 +60,17 @@ class SimCamera(CellNode[SimCameraParameters]):
         )
         self._latency_s = simulation.cameras.latency_s
         self._regions: dict[str, Region | None] = dict.fromkeys(SIDES)
+        self._faults = CameraFaults()
+        self._rate_hz = values.rate_hz
+        self._exposed_s: dict[str, float] = {}
         self._images: dict[str, Any] = {}
         self._infos: dict[str, Any] = {}
         self._inputs = [
             self.create_subscription(String, "/sim/trial", self._take_trial, qos.STATE),
             self.create_subscription(Float64MultiArray, "/sim/scene_state", self._take_state, qos.SENSOR),
             self.create_subscription(Empty, "camera_trigger", self._take_trigger, qos.COMMAND),
+            self.create_subscription(Float64, "camera_rate", self._take_rate, qos.STATE),
+            self.create_subscription(String, "/sim/faults", self._take_faults, qos.STATE),
         ]
         for side in SIDES:
             self._images[side] = self.create_lifecycle_publisher(Image, f"{side}_camera/image", qos.IMAGE)
@@ -91,7 +99,7 @@ class SimCamera(CellNode[SimCameraParameters]):
     def start(self) -> None:
         """Begin to look which images are wanted."""
         values = self.parameters.values
-        rate_hz = values.rate_hz if values.mode == "free_running" else None
+        rate_hz = self._rate_hz if values.mode == "free_running" else None
         self._streams = {
             side: CameraStream(partial(self._expose, side), rate_hz=rate_hz, latency_s=self._latency_s)
             for side in SIDES
@@ -130,6 +138,23 @@ class SimCamera(CellNode[SimCameraParameters]):
         if self.parameters.values.mode == "free_running" and side in self._streams:
             self._streams[side].trigger()  # whoever asks for something else does not want to wait for it
 
+    def _take_rate(self, message: Any) -> None:
+        """Run freely at the rate that whoever looks asks for."""
+        self._rate_hz = min(max(message.data, _SLOWEST_HZ), _FASTEST_HZ)
+        for side in SIDES:
+            if side in self._streams:
+                self._streams[side].set_rate(self._rate_hz)
+
+    def _take_faults(self, message: Any) -> None:
+        """Break the cameras that are named, mend the others, and bump the board where that is asked."""
+        try:
+            faults = json.loads(message.data)
+            self._faults.inject(faults.get("cameras", {}))
+            if faults.get("board") and self._rig.is_ready:
+                self._rig.bump_board(np.array(faults["board"], dtype=np.float64))
+        except (WorkcellError, TypeError, ValueError, AttributeError) as error:
+            self.get_logger().error(f"/sim/faults cannot be injected: {error}")
+
     def _take_trigger(self, _: Any) -> None:
         """Expose all cameras that are listened to, at the same state."""
         if self.parameters.values.mode != "triggered":
@@ -148,9 +173,15 @@ class SimCamera(CellNode[SimCameraParameters]):
             self._publish(name, stream.arrived(now_s))
         if not self._rig.is_ready:
             return
-        due = [name for name, stream in self._streams.items() if stream.is_due(now_s) and self._is_heard(name)]
+        # No camera exposes twice at one time: without a newer state it waits.
+        due = [
+            name
+            for name, stream in self._streams.items()
+            if stream.is_due(now_s) and self._is_heard(name) and self._exposed_s.get(name) != self._rig.stamp_s
+        ]
         if due:
             name = max(due, key=lambda one: self._streams[one].due_since(now_s))
+            self._exposed_s[name] = self._rig.stamp_s
             self._publish(name, self._streams[name].poll(now_s))
 
     def _is_heard(self, name: str) -> bool:
@@ -167,8 +198,10 @@ class SimCamera(CellNode[SimCameraParameters]):
     def _publish(self, name: str, frames: list[Frame]) -> None:
         intrinsics: CameraIntrinsics = self._rig.preview if name == _PREVIEW else self._rig.intrinsics
         for frame in frames:
-            self._infos[name].publish(camera_info(frame, intrinsics))
-            self._images[name].publish(image_message(frame))
+            image = self._faults.alter(name, frame)
+            if image is not None:
+                self._infos[image.to].publish(camera_info(image.frame, intrinsics))
+                self._images[image.to].publish(image_message(image.frame))
 
 
 def main() -> None:
