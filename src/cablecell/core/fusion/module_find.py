@@ -187,7 +187,7 @@ def find_module(
         if is_twin and not is_whole and by_structure < settings.min_structure_lead:
             lead = 0.0
         margin, least_structure = min(margin, lead), min(least_structure, by_structure)
-    is_clear = hold == float("inf") and least_structure >= settings.min_structure_lead
+    is_clear = min(least_structure, finder.clearness(best)) >= settings.min_structure_lead
     sight = replace(best.sight, margin=margin, hold=hold)
     min_share = settings.min_clear_share if is_clear else settings.min_share
     return _judge(best.prior, best.state, sight, design, settings, min_share) or (best.state, sight)
