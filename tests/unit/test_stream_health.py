@@ -245,13 +245,3 @@ def test_a_camera_that_was_never_there_is_missed_only_by_who_looks():
         health.open(0.0)
         health.expect(0.25, 0.0, is_needed=is_needed)
         assert [fault.error.code for fault in health.look(2.0)] == ([587] if is_needed else [])
-
-
-def test_a_message_that_comes_twice_is_one():
-    health, camera = StreamHealth(["left"]), Camera(1)
-    health.open(0.0)
-    for k in range(1, 30):
-        image = camera.image(PERIOD_S * k)
-        assert health.add("left", PERIOD_S * k, image) is None
-        assert health.add("left", PERIOD_S * k + 0.003, image) is None
-    assert health.add("left", PERIOD_S * 29 + 0.05, image) is not None, "the same stamp much later is no copy"
