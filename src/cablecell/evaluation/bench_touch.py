@@ -22,7 +22,7 @@ from cablecell.evaluation.workers import work_off
 
 Row = dict[str, Any]
 
-FAMILIES = ("sfp", "sc")
+FAMILIES = ("sfp", "sc", "rj45")
 
 LIMIT_S, LIMIT_TOUCHES, LIMIT_N = 6.0, 8, 10.0
 """What a relocalisation may take to count as a success: time, touches, peak force."""
@@ -41,10 +41,8 @@ def scenarios(connector: Path | None = None) -> list[Scenario]:
         known = given.connectors.get(name) if given.fixture is None else given.fixture.connector
         assert known is not None
         return [base.model_copy(update={"fixture": base.fixture.model_copy(update={"connector": known})})]
-    return [
-        base.model_copy(update={"fixture": base.fixture.model_copy(update={"connector": base.connectors[name]})})
-        for name in FAMILIES
-    ]
+    folder = config_folder() / "connectors"
+    return [scenarios(folder / f"{name}.yaml")[0] for name in FAMILIES]
 
 
 def run(*, n: int, seed: int, workers: int, connector: Path | None = None) -> tuple[list[Row], dict[str, float]]:

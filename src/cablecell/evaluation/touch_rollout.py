@@ -15,11 +15,13 @@ from cablecell.core.fusion.touch.geometry import touch_geometry
 from cablecell.core.fusion.wrench import WrenchCompensator
 from cablecell.core.geometry import exp_so3, invert_pose, log_se3, make_pose
 from cablecell.core.insertion.observation import Observation, PoseEstimate
+from cablecell.core.insertion.outcome import InsertionResult
 from cablecell.core.insertion.relocalise import Relocaliser
+from cablecell.core.insertion.touch_first import TouchFirst, needs_touch
 from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult
 from cablecell.evaluation.believed import pose_matrix
 from cablecell.evaluation.draw import draw_run
-from cablecell.evaluation.rollout import Rollout, robot_model
+from cablecell.evaluation.rollout import GRIP_FORCE_N, OPEN_WIDTH_M, Rollout, robot_model
 
 Array = NDArray[np.float64]
 
@@ -64,12 +66,40 @@ class TouchRollout(Rollout):
             X_tcp_ft, cutoff_hz=RAW_HZ, rate_hz=self._control.rate_hz, payload=payload
         )
         detector = ContactDetector(ContactSettings(), payload, X_tcp_ft)
-        self.touching = Relocaliser(
-            touch_geometry(self._target.connector), settings, detector, self._port, self._tip, seed=seed
-        )
+        self.touching = Relocaliser(touch_geometry(self._target.connector), settings, detector, self._port, self._tip)
+        self._touch_settings = settings
+        self.found: TouchResult | None = None
         self.peak_n = 0.0
         self._hanging: Array | None = None
         self.update_s = 0.0
+
+    def insert(self) -> InsertionResult:
+        """Find the port by touch if its estimate asks for that, and insert with what was found."""
+        if not needs_touch(self._port, self._touch_settings.needed_above_m):
+            while (result := self.step()) is None:
+                pass
+            return result
+        first = TouchFirst(self.touching, self.skill)
+        while first.result is None:
+            was_touching = first.is_touching
+            out = first.step(*self._observe())
+            if was_touching and not first.is_touching:
+                self._compensator = self._make_compensator()
+            if out.is_gripper_open:
+                self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
+            self.controller.command_compliance(out.command, self.machine.clock.now_s())
+            self._cycle()
+        self.found = first.found
+        return first.result
+
+    def _observe(self) -> tuple[Observation, Array]:
+        """Return what is seen now, and the twist of the tcp."""
+        state = self.machine.arm.read()
+        dynamics = self._arm.dynamics(state.q)
+        wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), dynamics.X_base_tcp[:3, :3])
+        now = self.machine.clock.now_s()
+        observation = Observation(now, dynamics.X_base_tcp, wrench, self._port, self._tip)
+        return observation, dynamics.J_base_tcp @ state.dq
 
     def port_of_arm(self) -> Array:
         """Return where the port is for an arm that trusts its encoders, shape (4, 4)."""
@@ -88,12 +118,9 @@ class TouchRollout(Rollout):
         """Go on until the sequence has ended."""
         while True:
             now = self.machine.clock.now_s()
-            state = self.machine.arm.read()
-            X_base_tcp = self._arm.dynamics(state.q).X_base_tcp
-            wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
-            twist = self._arm.dynamics(state.q).J_base_tcp @ state.dq
+            seen = self._observe()
             before = time.perf_counter()
-            out = self.touching.step(Observation(now, X_base_tcp, wrench, self._port, self._tip), twist)
+            out = self.touching.step(*seen)
             self.update_s = max(self.update_s, time.perf_counter() - before)
             if out.result is not None:
                 return out.result
@@ -107,10 +134,10 @@ class TouchRollout(Rollout):
             self.peak_n = max(self.peak_n, float(np.linalg.norm(np.array(grasp.force) - self._hanging)))
 
 
-def touch_row(scenario: Scenario, settings: TouchSettings, seed: int) -> dict[str, Any]:
-    """Run one case and compare it with the truth."""
+def make_run(scenario: Scenario, seed: int) -> TouchRollout:
+    """Return the run of one seed, before it has begun."""
     draw = draw_run(scenario, seed)
-    run = TouchRollout(
+    return TouchRollout(
         draw.trial,
         scenario.connectors,
         seed=seed,
@@ -121,6 +148,11 @@ def touch_row(scenario: Scenario, settings: TouchSettings, seed: int) -> dict[st
         fixture=draw.fixture,
         home=scenario.home,
     )
+
+
+def touch_row(scenario: Scenario, settings: TouchSettings, seed: int) -> dict[str, Any]:
+    """Run one case and compare it with the truth."""
+    run = make_run(scenario, seed)
     try:
         run.begin(settings, seed)
         started, begun = time.perf_counter(), run.machine.clock.now_s()
@@ -145,7 +177,6 @@ def touch_row(scenario: Scenario, settings: TouchSettings, seed: int) -> dict[st
             "slipped_m": float(run.machine.world.grasp.slipped_m) if run.machine.world.grasp is not None else 0.0,
             "update_s": run.update_s,
             "rtf": (run.machine.clock.now_s() - begun) / wall,
-            "log": [(name, round(log, 2)) for name, log, _ in run.touching.log],
         }
     finally:
         run.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ _LEAVE_S = 0.1
 _SHORTEST_S = 0.08
 """Shortest move: a plug that leans on something must not be jerked off it."""
 
-_HIT_N = 2.5
+_HIT_N = 7.5
 """Force that ends a move through the air."""
 
 _RINGING_S = 0.15
@@ -104,6 +104,11 @@ class Motion(ABC):
     """Angular velocity of the target, rad/s."""
     turn_change: Array = np.zeros(3)
     """Its rate of change, rad/s²: on a long tool it takes more than the spring gives."""
+
+    @property
+    def is_free(self) -> bool:
+        """True while surely nothing is touched: the wrench can be tared."""
+        return False
 
     @abstractmethod
     def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
@@ -202,6 +207,11 @@ class Guarded(Motion):
         """True once something was felt."""
         return self._held_s is not None
 
+    @property
+    def is_free(self) -> bool:
+        """True until something was felt."""
+        return not self.is_touching and not self.false_alarms
+
     def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
         """Advance until something is felt, then hold."""
         settings, d = self._settings, self.direction
@@ -262,6 +272,34 @@ class Rest(Motion):
                 self.wrench /= self._count
                 self.felt = Felt(False, m.p, m.p, m.rotvec)
         return Setpoint(self._p, self._rotvec, stiffness)
+
+
+class Still(Motion):
+    """Hold still while something is worked out, a bounded piece of it in every period."""
+
+    def __init__(
+        self, m: Measurement, work: Callable[[], None], is_done: Callable[[], bool], settings: TouchSettings
+    ) -> None:
+        self._work, self._is_done = work, is_done
+        self._m = m
+        # Where the plug is, and soft: it is in the port.
+        self._stiffness = np.array([settings.soft_stiffness] * 3 + [settings.rotation_stiffness] * 3)
+
+    def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
+        """Do one piece."""
+        self._work()
+        if self._is_done():
+            self.felt = Felt(False, self._m.p, m.p, m.rotvec)
+        return Setpoint(self._m.p, self._m.rotvec, self._stiffness)
+
+
+def advance(target: float, now: float, way: float, ahead: float, sign: float = 1.0) -> tuple[float, bool]:
+    """Return a target moved on by `way`, at most `ahead` of what follows it, and whether that held it back.
+
+    A spring then never pushes with more than its stiffness times `ahead`, however long something is in the way.
+    """
+    free, held = sign * target + way, sign * now + ahead
+    return sign * min(free, held), held < free
 
 
 def stiff(settings: TouchSettings) -> Array:

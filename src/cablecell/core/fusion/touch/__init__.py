@@ -1,1 +1,1 @@
-"""Where a port is, found by touching it: contact geometry, evidence of touches, a particle filter and its plans."""
+"""Where a port is, found by touching it: contact geometry, and the likeliest pose from the faces that were touched."""

@@ -22,8 +22,11 @@ _LATCH_M = 0.002
 _BEHIND_M = 0.002
 """Parts that stay further than this above the land are never touched."""
 
-_MOST_ENGAGED_M = 0.010
+_MOST_ENGAGED_M = 0.008
 """Longest length of a plug in its port that is worth the way in."""
+
+_NEAR_M = 0.0005
+"""Half the room of a plug that a wall beside it may leave."""
 
 
 class TouchGeometryError(WorkcellError):
@@ -47,8 +50,7 @@ class TouchGeometry:
         opening: Half the free room of the mating parts along x and y, lead-in included, shape (2,), m.
         clearance: The same without the lead-in, shape (2,), m.
         engaged_m: Depth of the tip at which the walls are felt from inside, m.
-        faces: Straight faces of plug and port that meet, by side (`+x`, `-x`, `+y`, `-y`): plug's and wall's
-            coordinate along the axis of the side, m.
+        corner: Signs along x and y of the sides of the opening with the least gaps in their walls, shape (2,).
         front: Span of the mating parts' front along x and y: low x, high x, low y, high y, shape (4,), m.
         friction: Coefficient between plug and port.
     """
@@ -63,7 +65,7 @@ class TouchGeometry:
     opening: Array
     clearance: Array
     engaged_m: float
-    faces: dict[str, tuple[float, float]]
+    corner: tuple[int, int]
     front: Array
     friction: float
 
@@ -115,7 +117,7 @@ def touch_geometry(connector: Connector) -> TouchGeometry:
         opening=clearance + lead_in,
         clearance=clearance,
         engaged_m=engaged,
-        faces=_faces(connector, engaged),
+        corner=_corner(connector),
         front=np.array(spans),
         friction=connector.friction,
     )
@@ -142,30 +144,26 @@ def _slants(wall: Wall) -> list[list[float]]:
     return found
 
 
-def _faces(connector: Connector, engaged_m: float) -> dict[str, tuple[float, float]]:
-    """Return the pairs of straight faces that meet when the plug, put in, moves towards a side.
-
-    Of all walls on that side the one that leaves least room stops the plug; a tapered one is no straight face.
-    """
-    port, mating = connector.port, [part for part in connector.plug.parts if part.mates]
-    found = {}
-    for side in ("+x", "-x", "+y", "-y"):
-        axis, sign = "xy".index(side[1]), 1.0 if side[0] == "+" else -1.0
-        facing = ("-" if sign > 0 else "+") + side[1]
-        best: tuple[float, float, float, bool] | None = None
-        for part in mating:
-            plug = part.span_m(axis)[1 if sign > 0 else 0]
-            for wall in port.walls:
-                spans = (wall.x_m, wall.y_m)
-                across = part.span_m(1 - axis)
-                if min(across[1], spans[1 - axis][1]) - max(across[0], spans[1 - axis][0]) < 1.0e-3:
-                    continue
-                face = spans[axis][0 if sign > 0 else 1]
-                gap = sign * (face - plug)
-                if gap < 0.0 or (best is not None and gap >= best[0]):
-                    continue
-                is_straight = wall.taper is None or wall.taper.side != facing
-                best = (gap, plug, face, is_straight and port.wall_rim_m(wall) < engaged_m)
-        if best is not None and best[3]:
-            found[side] = (best[1], best[2])
-    return found
+def _corner(connector: Connector) -> tuple[int, int]:
+    """Return the side along x and along y on which walls leave the plug's front the fewest gaps."""
+    mating = [part for part in connector.plug.parts if part.mates]
+    best = []
+    for axis in (0, 1):
+        covers = []
+        for sign in (1, -1):
+            inner = [
+                (wall, (wall.x_m, wall.y_m)[axis][0 if sign > 0 else 1])
+                for wall in connector.port.walls
+                if (wall.taper is None) or wall.taper.side[1] != "xy"[axis]
+            ]
+            cover = 0.0
+            for part in mating:
+                face = part.span_m(axis)[1 if sign > 0 else 0]
+                low, high = part.span_m(1 - axis)
+                for wall, at in inner:
+                    if -1.0e-6 < sign * (at - face) < 2.0 * _NEAR_M:
+                        w_low, w_high = (wall.x_m, wall.y_m)[1 - axis]
+                        cover += max(0.0, min(high, w_high) - max(low, w_low))
+            covers.append(cover)
+        best.append(1 if covers[0] >= covers[1] - 1.0e-6 else -1)
+    return best[0], best[1]

@@ -1,0 +1,219 @@
+"""The most likely pose of a port from the faces that a held plug has touched, with the covariance of that.
+
+Twelve numbers: where the port is, how it is turned, and how the plug is turned and shifted in the grasp. Port and plug
+have to be told apart: a translation of the arm moves the plug whatever its turn, and a turn of the arm moves a plug
+that is shifted. What is reported is the port relative to the believed tip: there most of what is unknown falls out.
+
+Each touch says that a gap is zero. The gaps are smooth but for changes of corner, so damped Gauss-Newton steps find the
+most likely state; one step is bounded work, so a control loop can take them one at a time.
+
+Source:
+    Nocedal, Wright, "Numerical Optimization", 2006, chapter 10 (Levenberg-Marquardt).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cablecell.core.fusion.touch import kernels
+from cablecell.core.fusion.touch.geometry import TouchGeometry
+from cablecell.core.geometry import Array, exp_so3, invert_pose, log_se3, make_pose
+from cablecell.core.insertion.observation import PoseEstimate
+
+_STEPS = np.array([1.0e-6] * 3 + [1.0e-5] * 6 + [1.0e-6] * 3)
+"""Differences for the derivatives, m and rad."""
+
+_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1.0e-2, 1.0e-7, 1.0e6
+_CONVERGED = 1.0e-3
+"""Decrease of the cost, half a squared standard deviation, below which a step has brought nothing."""
+
+_MOST_STEPS = 15
+"""Steps from one start."""
+
+_UNLIKELY = 0.02
+"""Likelihood against the likeliest place from which on another one does not count."""
+
+_SAME_M, _SAME_RAD = 3.0e-5, 1.5e-3
+"""Places that differ by less are one."""
+
+_ROBUST = 3.0
+"""Standard deviations from which a gap counts less: a wrong contact must not outvote the others (Huber)."""
+
+_SIDES = {"x": 0, "y": 1, "z": 2}
+
+
+@dataclass(frozen=True)
+class Touch:
+    """The plug touched faces of the port.
+
+    Attributes:
+        X_prior_tip: Believed tip without the give of the grasp, in the frame of the port as believed at first.
+        sides: Faces, by the direction of the port in which they are in the way: `+x`, `-x`, `+y`, `-y`, `+z` (land).
+        sigma_m: Standard deviation of each gap, m.
+    """
+
+    X_prior_tip: Array
+    sides: tuple[str, ...]
+    sigma_m: float
+
+
+class TouchEstimator:
+    """Pose of a port relative to the believed tip, from touches."""
+
+    def __init__(self, geometry: TouchGeometry, port: PoseEstimate, tip: PoseEstimate) -> None:
+        """Begin with what is believed.
+
+        Args:
+            geometry: Of the connector.
+            port: The port as believed; the covariance of its position is that relative to the tip.
+            tip: The tip as believed, in `tcp`.
+        """
+        kernels.warm_up()
+        self._arrays = (geometry.boxes, geometry.vertices, geometry.normals, geometry.limits)
+        self._X_base_prior = port.X
+        covariance = np.zeros((kernels.STATE, kernels.STATE))
+        covariance[:6, :6] = port.covariance
+        # The tip's turn and shift: its frame differs from the port's by what they are off, which is small.
+        covariance[6:9, 6:9] = tip.covariance[3:, 3:]
+        covariance[9:, 9:] = tip.covariance[:3, :3]
+        self._precision = np.linalg.inv(covariance)
+        self._rows = np.zeros((0, kernels.COLUMNS))
+        self.state = np.zeros(kernels.STATE)
+        self._information = self._precision
+        self._damping, self._steps = _FIRST_DAMPING, 0
+        self._starts: list[Array] = []
+        self._modes: list[_Mode] = []
+        self.is_converged = True
+
+    def add(self, touch: Touch) -> None:
+        """Take in a touch; `refine` has to follow."""
+        for side in touch.sides:
+            row = np.empty(kernels.COLUMNS)
+            row[kernels.POSE : kernels.POSE + 12] = touch.X_prior_tip[:3].ravel()
+            row[kernels.AXIS], row[kernels.SIGN] = _SIDES[side[1]], 1.0 if side[0] == "+" else -1.0
+            row[kernels.SIGMA] = touch.sigma_m
+            self._rows = np.vstack([self._rows, row])
+        self.is_converged = False
+
+    def guess(self, starts: Sequence[tuple[Array, Array]]) -> None:
+        """Begin the search from a port at p with the tip aligned at a rotation vector, from each of some such pairs.
+
+        A gap does not change its sign where the plug meets a wall with its other end, so there may be several places
+        that explain what was felt; each is found from a start near it.
+
+        Args:
+            starts: In the frame of the prior, shapes (3,), m, and (3,), rad.
+        """
+        self._starts = [np.concatenate((p, np.zeros(3), -rotvec, np.zeros(3))) for p, rotvec in starts]
+        self._modes = []
+        self._begin(self._starts.pop(0))
+
+    def _begin(self, state: Array) -> None:
+        self.state = state
+        self._damping = _FIRST_DAMPING
+        self._steps = 0
+        self.is_converged = False
+
+    def refine(self) -> None:
+        """Take one damped step towards the most likely state."""
+        n = kernels.STATE
+        trials = np.tile(self.state, (n + 1, 1))
+        trials[1:] += np.diag(_STEPS)
+        gaps = kernels.gaps(trials, self._rows, *self._arrays)
+        sigma = self._rows[:, kernels.SIGMA]
+        r = gaps[0] / sigma
+        J = ((gaps[1:] - gaps[0]) / _STEPS[:, None]).T / sigma[:, None]
+        weight = np.minimum(1.0, _ROBUST / np.maximum(np.abs(r), 1.0e-9))
+        H = (J.T * weight) @ J + self._precision
+        g = (J.T * weight) @ r + self._precision @ self.state
+        cost = self._cost(r, self.state)
+        self._information = H
+        self._steps += 1
+        while self._damping < _MOST_DAMPING:
+            step = np.linalg.solve(H + self._damping * np.diag(np.diag(H)), -g)
+            trial = self.state + step
+            r_trial = kernels.gaps(trial[None, :], self._rows, *self._arrays)[0] / sigma
+            decrease = cost - self._cost(r_trial, trial)
+            if decrease >= 0.0:
+                self.state = trial
+                self._damping = max(0.2 * self._damping, _LEAST_DAMPING)
+                if decrease < _CONVERGED or self._steps >= _MOST_STEPS:
+                    self._arrive(cost - decrease)
+                return
+            self._damping *= 8.0
+        self._arrive(cost)
+
+    def _arrive(self, cost: float) -> None:
+        """Keep what was found, and go on from the next start."""
+        self._modes.append(_Mode(cost, self.state, np.linalg.inv(self._information)))
+        if self._starts:
+            self._begin(self._starts.pop(0))
+            return
+        self._modes.sort(key=lambda mode: mode.cost)
+        self.state = self._modes[0].state
+        self.is_converged = True
+
+    def _cost(self, r: Array, state: Array) -> float:
+        size = np.abs(r)
+        robust = np.where(size < _ROBUST, 0.5 * size * size, _ROBUST * (size - 0.5 * _ROBUST))
+        return float(robust.sum() + 0.5 * state @ self._precision @ state)
+
+    def misfits(self) -> Array:
+        """Return how many standard deviations each gap is off zero, shape (t,)."""
+        found = kernels.gaps(self.state[None, :], self._rows, *self._arrays)[0]
+        return np.asarray(found / self._rows[:, kernels.SIGMA])
+
+    def estimate(self, stamp_s: float) -> PoseEstimate:
+        """Return the port relative to the believed tip: where the tip has to go, turn of the plug included.
+
+        The covariance is that of the likeliest place, and of the others as far as they are as likely.
+        """
+        X = _relative(self.state)
+        back = invert_pose(X)
+        modes = self._modes or [_Mode(0.0, self.state, np.linalg.inv(self._precision))]
+        total, covariance = 0.0, np.zeros((6, 6))
+        for mode in modes:
+            weight = math.exp(modes[0].cost - mode.cost)
+            if weight < _UNLIKELY or any(_is_same(mode, one) for one in modes[: modes.index(mode)]):
+                continue
+            J = _derivative(mode.state)
+            off = log_se3(back @ _relative(mode.state))
+            covariance += weight * (J @ mode.covariance @ J.T + np.outer(off, off))
+            total += weight
+        covariance /= total
+        return PoseEstimate(stamp_s, self._X_base_prior @ X, 0.5 * (covariance + covariance.T))
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """A place that explains what was felt: its cost, half a squared number of sigmas; state and covariance."""
+
+    cost: float
+    state: Array
+    covariance: Array
+
+
+def _is_same(a: _Mode, b: _Mode) -> bool:
+    off = log_se3(invert_pose(_relative(a.state)) @ _relative(b.state))
+    return bool(np.abs(off[:3]).max() < _SAME_M and np.abs(off[3:]).max() < _SAME_RAD)
+
+
+def _derivative(state: Array) -> Array:
+    """Return how the relative pose changes with the state, as a right perturbation, shape (6, 12)."""
+    back = invert_pose(_relative(state))
+    J = np.empty((6, kernels.STATE))
+    for k in range(kernels.STATE):
+        moved = state.copy()
+        moved[k] += _STEPS[k]
+        J[:, k] = log_se3(back @ _relative(moved)) / _STEPS[k]
+    return J
+
+
+def _relative(state: Array) -> Array:
+    """Return where the believed tip is when the plug stands in the mouth, in the frame of the prior, shape (4, 4)."""
+    R = exp_so3(state[3:6]) @ exp_so3(state[6:9]).T
+    return make_pose(R, state[:3] - R @ state[9:] + state[9:])
