@@ -672,8 +672,6 @@ def test_a_camera_that_freezes_while_nobody_looks_is_told(graph, node, cell, act
     wait_until(lambda: cell.taken > 6, what="images")
     cell.frozen_cameras.add("left")
     wait_until(lambda: camera_codes(graph, diagnostics)["left"] == 581, what="the frozen camera to be told")
-    cell.frozen_cameras.clear()
-    wait_until(lambda: camera_codes(graph, diagnostics)["left"] == 0, what="the camera to be trusted again")
 
 
 @pytest.mark.parametrize(

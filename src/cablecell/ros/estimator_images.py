@@ -142,8 +142,8 @@ class ViewCollector:
         begun_s = time.monotonic()
         while True:
             check()
-            found = self._placed_images(after_s)
             waited_s = time.monotonic() - begun_s
+            found = self._placed_images(after_s, waited_s)
             is_late = waited_s > settings.image_timeout_s
             wanted = len(settings.cameras) - len(self._not_waited_for(waited_s))
             if len(found) >= max(wanted, settings.min_cameras) or (is_late and len(found) >= settings.min_cameras):
@@ -163,10 +163,10 @@ class ViewCollector:
                 )
             self._wait()
 
-    def _placed_images(self, after_s: float) -> dict[str, _Placed]:
+    def _placed_images(self, after_s: float, waited_s: float) -> dict[str, _Placed]:
         """Return the newest usable image by camera, all from one standstill."""
         found: dict[str, _Placed] = {}
-        distrusted = self._distrusted()
+        distrusted = self._distrusted(waited_s)
         for name in self._parameters.cameras:
             if name in distrusted:
                 continue
@@ -186,13 +186,13 @@ class ViewCollector:
     def _not_waited_for(self, waited_s: float) -> set[str]:
         """Return the cameras that a view does without; one that only fell silent may be late."""
         if waited_s < self._parameters.stream_patience_s:
-            return self._distrusted()
-        return self._distrusted() | self._silent()
+            return self._distrusted(waited_s)
+        return self._distrusted(waited_s) | self._silent()
 
     def _silent(self) -> set[str]:
         return {name for name, fault in self._watch.faults.items() if isinstance(fault.error, SilentCameraError)}
 
-    def _distrusted(self) -> set[str]:
+    def _distrusted(self, waited_s: float) -> set[str]:
         """Return the cameras whose images are left out.
 
         Raises:
@@ -201,9 +201,13 @@ class ViewCollector:
         faults = self._watch.faults
         if len(self._parameters.cameras) - len(faults) >= self._parameters.min_cameras:
             return set(faults) - self._silent()  # what a silent camera showed before is as good as ever
-        for fault in faults.values():
-            if isinstance(fault.error, FrozenImageError | ImageStampError):
-                raise fault.error
+        grave = [
+            fault.error for fault in faults.values() if isinstance(fault.error, FrozenImageError | ImageStampError)
+        ]
+        if grave and waited_s > self._parameters.stream_patience_s:
+            raise grave[0]
+        if grave:
+            return set(faults) - self._silent()  # some good images, and a camera is trusted again
         return set()  # what is black or of a wrong format is refused with better words later
 
     def _silent_controller(self, age_s: float) -> NoToolPoseError:
