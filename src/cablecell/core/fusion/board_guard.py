@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
-from cablecell.core.fusion.board_state import BoardState, Look
+from cablecell.core.fusion.board_state import AROUND_BOARD_M, BoardState, Look
 from cablecell.core.fusion.board_update import innovation
 from cablecell.core.fusion.drift import BoardMovedError
 from cablecell.core.perception.detection import Corners
@@ -69,8 +69,12 @@ class BoardGuard:
         """
         if len(seen.pixels) < LEAST_CORNERS:
             return None
-        sigma_m = math.hypot(self._settings.kinematics_sigma_m, speed_m_per_s * _STAMP_S)
-        settings = self._settings.model_copy(update={"kinematics_sigma_m": sigma_m})
+        ours = self._settings
+        sigma_m = math.hypot(
+            ours.kinematics_sigma_m, ours.kinematics_m_per_m * AROUND_BOARD_M, speed_m_per_s * _STAMP_S
+        )
+        sigma_rad = math.hypot(ours.kinematics_sigma_rad, ours.kinematics_rad_per_m * AROUND_BOARD_M)
+        settings = ours.model_copy(update={"kinematics_sigma_m": sigma_m, "kinematics_sigma_rad": sigma_rad})
         distance = innovation(board, Look(stamp_s, X_base_tcp, {camera: seen}), camera, settings)
         limit = settings.gate_chi2
         before = self._verdicts.get(camera)
