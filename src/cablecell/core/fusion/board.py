@@ -212,13 +212,18 @@ class BoardEstimator:
         return False
 
 
+_ALIKE = 3.0
+"""Solutions whose costs, half of a chi-square, differ by less are not told apart by the images."""
+
+
 def solve_look(
     look: Look, rig: CameraRig, settings: EstimatorSettings, known_starts: Sequence[Matrix] = ()
 ) -> Solution | NoEstimate:
     """Return the estimate from one look alone.
 
     Every pose that a single image suggests is tried as a start, upside-down ones excepted, and the solution that
-    explains all images best wins. Images that show the corners of one line only suggest no pose; together they may
+    explains all images best wins. A flat target far away has two poses that look almost alike: of solutions that the
+    images do not tell apart, the one wins in which the board lies flattest. Images that show the corners of one line only suggest no pose; together they may
     still determine it, from a start that is known otherwise.
 
     Args:
@@ -238,7 +243,11 @@ def solve_look(
     for X in upright:
         prior = wide_prior(X, rig, look.stamp_s)
         solutions.append(update(prior, [look], settings))
-    best = min(solutions, key=lambda solution: solution.cost)
+    least = min(solution.cost for solution in solutions)
+    best = min(
+        (solution for solution in solutions if solution.cost <= least + _ALIKE),
+        key=lambda solution: _tilt(solution.state.X_base_board),
+    )
     return judge(best, settings) or judge_mounts(best.state, look, rig, settings) or best
 
 
