@@ -223,8 +223,8 @@ def solve_look(
 
     Every pose that a single image suggests is tried as a start, upside-down ones excepted, and the solution that
     explains all images best wins. A flat target far away has two poses that look almost alike: of solutions that the
-    images do not tell apart, the one wins in which the board lies flattest. Images that show the corners of one line only suggest no pose; together they may
-    still determine it, from a start that is known otherwise.
+    images do not tell apart, the one wins in which the board lies flattest. Images that show the corners of one line
+    only suggest no pose; together they may still determine it, from a start that is known otherwise.
 
     Args:
         look: What was seen.
