@@ -6,12 +6,11 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from cablecell_interfaces.action import MoveTo, Observe
 from cablecell_interfaces.msg import InsertionPhase, PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
@@ -27,7 +26,6 @@ from cablecell.core.config.stream_health import StreamHealthSettings
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.board import Use
 from cablecell.core.fusion.drift import BoardMovedError, DriftAlarm
-from cablecell.core.fusion.ports import PortEstimate
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.detection import Corners
@@ -48,10 +46,7 @@ from cablecell.ros.estimator_calibration import calibrated, load_calibration, lo
 from cablecell.ros.estimator_errors import (
     AccuracyNotReachedError,
     ObservationBusyError,
-    ObservationCancelledError,
     ObservationError,
-    ObservationRequestError,
-    ObservationTimeoutError,
     error_of,
 )
 from cablecell.ros.estimator_images import View, ViewCollector
@@ -59,31 +54,12 @@ from cablecell.ros.estimator_knowledge import Knowledge, find_ports, held_plug
 from cablecell.ros.estimator_layout import load_design
 from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_transforms
 from cablecell.ros.estimator_moves import ViewMover
+from cablecell.ros.estimator_progress import Progress, check_request
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
 from cablecell.ros.skill_messages import held_plug_from_json
 from cablecell.ros.stream_watch import StreamWatch
-
-
-@dataclass
-class _Progress:
-    """What a running observation has come to."""
-
-    goal: RunningGoal
-    ports: Sequence[str]
-    end_s: float
-    views: int = 0
-    position_std: float = math.inf
-    orientation_std: float = math.inf
-    problem: NoEstimate | None = None
-
-    def report(self, phase: int) -> None:
-        self.goal.publish_feedback(
-            Observe.Feedback(
-                phase=phase, views=self.views, position_std=self.position_std, orientation_std=self.orientation_std
-            )
-        )
 
 
 class PortEstimatorNode(CellNode[PortEstimatorParameters]):
@@ -271,7 +247,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _run_observe(self, goal: RunningGoal) -> Any:
         limit_s = to_seconds(goal.request.time_limit)
         begun_s = time.monotonic()
-        progress = _Progress(goal, (), begun_s + limit_s if limit_s > 0.0 else math.inf)
+        progress = Progress(goal, (), begun_s + limit_s if limit_s > 0.0 else math.inf)
         self._last_problem = ""
         try:
             self._observe(progress)
@@ -288,10 +264,13 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         )
         return goal.result
 
-    def _observe(self, progress: _Progress) -> None:
-        _check_request(progress.goal.request)
+    def _observe(self, progress: Progress) -> None:
+        check_request(progress.goal.request)
         progress.ports = find_ports(self._layout, progress.goal.request.port_names)
-        check = self._checker(progress)
+
+        def check() -> None:
+            progress.check(is_active=self.is_active)
+
         check()
         with self._lock:
             self._plug, grasp = None, self._grasp
@@ -309,7 +288,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             collector.close()
         self._see_plug(grasp)
 
-    def _look_until_sure(self, progress: _Progress, collector: ViewCollector, check: Callable[[], None]) -> None:
+    def _look_until_sure(self, progress: Progress, collector: ViewCollector, check: Callable[[], None]) -> None:
         request, feedback = progress.goal.request, Observe.Feedback
         after_s, is_lost = 0.0, False
         while True:
@@ -330,7 +309,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
                     raise
                 continue
             is_lost = False
-            self._measure(progress)
+            progress.measure(self._estimator, self._now_s())
             self._publish_ports()
             progress.report(feedback.PHASE_FUSING)
             if progress.position_std <= request.position_std and progress.orientation_std <= request.orientation_std:
@@ -341,9 +320,10 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             if is_last or use is Use.CONFIRMED:
                 if progress.problem is not None:
                     raise error_of(progress.problem)
-                raise _not_sure_enough(progress, self._worst_port(progress), has_views_left=not is_last)
+                worst = progress.worst_port(self._estimator, self._now_s())
+                raise progress.not_sure_enough(worst, has_views_left=not is_last)
 
-    def _move_on(self, progress: _Progress, view: View, check: Callable[[], None]) -> bool:
+    def _move_on(self, progress: Progress, view: View, check: Callable[[], None]) -> bool:
         """Move to the best view of the port that is known worst; return whether the arm moved.
 
         On the way the plug is measured in the images so far, so that the last look only has to follow it.
@@ -356,7 +336,9 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         if progress.views > 1:
             beside.start()
         try:
-            return self._mover.go(self._estimator, self._worst_port(progress), view.X_base_tcp, now_s, check)
+            return self._mover.go(
+                self._estimator, progress.worst_port(self._estimator, self._now_s()), view.X_base_tcp, now_s, check
+            )
         finally:
             if progress.views > 1:
                 beside.join()
@@ -401,86 +383,10 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
             nominal = grasp.X_tcp_tip
             self._tell_drift(self._drift.plug(plug.board.stamp_s, plug.X_tcp_tip, plug.tip_covariance, nominal))
 
-    def _measure(self, progress: _Progress) -> None:
-        """Work out how sure the ports are; one that was not found yet may be by the next view."""
-        answers = [self._estimator.port(name, self._now_s()) for name in progress.ports]
-        problems = [answer for answer in answers if isinstance(answer, NoEstimate)]
-        progress.problem = problems[0] if problems else None
-        estimates = [answer for answer in answers if isinstance(answer, PortEstimate)]
-        if problems:
-            progress.position_std = progress.orientation_std = math.inf
-            return
-        progress.position_std = max(estimate.position_sigma_m for estimate in estimates)
-        progress.orientation_std = max(_largest_sigma(estimate.covariance[3:, 3:]) for estimate in estimates)
-
-    def _worst_port(self, progress: _Progress) -> str:
-        def sigma(name: str) -> float:
-            answer = self._estimator.port(name, self._now_s())
-            return math.inf if isinstance(answer, NoEstimate) else answer.position_sigma_m
-
-        return max(progress.ports, key=sigma)
-
-    def _checker(self, progress: _Progress) -> Callable[[], None]:
-        def check() -> None:
-            taken = f"after {progress.views} views"
-            if progress.goal.is_cancelled:
-                raise ObservationCancelledError(f"cancelled {taken}")
-            if not self.is_active:
-                raise ObservationCancelledError(f"the node was deactivated {taken}")
-            if time.monotonic() > progress.end_s:
-                limit_s = to_seconds(progress.goal.request.time_limit)
-                raise ObservationTimeoutError(
-                    f"the time limit of {limit_s:.3f} s is used up {taken}",
-                    quantity="time_limit",
-                    value=limit_s,
-                    limit=limit_s,
-                    unit="s",
-                )
-
-        return check
-
 
 def _stream_limits(settings: PortEstimatorParameters) -> StreamHealthSettings:
     return StreamHealthSettings(
         silence_s=settings.stream_silence_s, max_age_s=settings.stream_max_age_s, jump_s=settings.stream_jump_s
-    )
-
-
-def _largest_sigma(covariance: np.ndarray) -> float:
-    return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
-
-
-def _check_request(request: Any) -> None:
-    for name, unit in (("position_std", "m"), ("orientation_std", "rad")):
-        value = getattr(request, name)
-        if not (math.isfinite(value) and value > 0.0):
-            raise ObservationRequestError(
-                f"{name} = {value} {unit} is refused: it must be finite and above 0 {unit}",
-                quantity=name,
-                value=value,
-                limit="above 0",
-                unit=unit,
-            )
-    if request.max_views < 1:
-        raise ObservationRequestError(
-            f"max_views = {request.max_views} is refused: it must be at least 1",
-            quantity="max_views",
-            value=request.max_views,
-            limit=1,
-        )
-
-
-def _not_sure_enough(progress: _Progress, worst: str, *, has_views_left: bool) -> AccuracyNotReachedError:
-    request = progress.goal.request
-    why = "another view from here would add nothing" if has_views_left else "the views are used up"
-    return AccuracyNotReachedError(
-        f"{worst} is known to {1e3 * progress.position_std:.3f} mm and {progress.orientation_std:.5f} rad (1 sigma) "
-        f"after {progress.views} views, wanted {1e3 * request.position_std:.3f} mm and "
-        f"{request.orientation_std:.5f} rad; {why}",
-        quantity="position_std",
-        value=progress.position_std,
-        limit=request.position_std,
-        unit="m",
     )
 
 
