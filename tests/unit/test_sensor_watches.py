@@ -132,6 +132,17 @@ def test_drift_in_a_guarded_motion_is_told_from_contact_by_what_the_arm_feels():
     assert watch.fault is None, "a new motion begins anew"
 
 
+def test_a_bias_that_was_there_in_the_beginning_is_no_drift():
+    """A sensor that nobody has tared disagrees with the arm from the first sample on, and guarded motions go on."""
+    rng, found, disagreement = np.random.default_rng(6), [], [np.zeros(6)]
+    bias = np.array([2.0, -1.0, 0.9, 0.2, 0.0, -0.3])
+    watch = WrenchWatch(found.append, disagreement=lambda: disagreement[0] + bias)
+    guarded(watch, rng, disagreement, 0.0)
+    assert not found
+    guarded(watch, rng, disagreement, 3.0, first=1000)
+    assert [fault.error.code for fault in found] == [592]
+
+
 def test_a_stopped_controller_tells_the_skill_only_about_its_force_sensor():
     def diagnostics(mode, code):
         status = DiagnosticStatus(name="arm_controller: control loop", message=f"stopped, code {code}")

@@ -2,7 +2,8 @@
 
 At rest a change is seen by itself. In a guarded motion contact changes the reading, too, and only a second witness can
 tell drift from contact: the momentum of an arm that is told torques says what pushes it without any force sensor. What
-the two disagree by is bounded by the arm's own errors as long as both live.
+the two disagree by changes no more than the arm's own errors allow as long as both live. What they disagree by in the
+beginning is no fault: a sensor that was not tared has a bias.
 """
 
 from __future__ import annotations
@@ -19,12 +20,21 @@ Array = NDArray[np.float64]
 class CrossCheckSettings(ParameterSchema):
     """When arm and force sensor disagree too much; for an arm without friction in its joints, as the simulated one."""
 
-    disagreement_n: float = parameter(0.65, "Largest disagreement of a force.", unit="N", minimum=0.05, maximum=100.0)
+    disagreement_n: float = parameter(
+        0.65, "Largest change of the disagreement of a force.", unit="N", minimum=0.05, maximum=100.0
+    )
     disagreement_nm: float = parameter(
-        0.12, "Largest disagreement of a torque.", unit="N·m", minimum=0.005, maximum=20.0
+        0.12, "Largest change of the disagreement of a torque.", unit="N·m", minimum=0.005, maximum=20.0
     )
     filter_s: float = parameter(
         0.1, "Time constant with which disagreement is averaged.", unit="s", minimum=0.005, maximum=5.0
+    )
+    begin_s: float = parameter(
+        0.2,
+        "What they disagree by on average over this time is where the motion begins.",
+        unit="s",
+        minimum=0.01,
+        maximum=5.0,
     )
     fast_m_per_s: float = parameter(
         0.1, "Above this speed the arm's own errors are too large to judge by.", unit="m/s", minimum=0.001, maximum=5.0
@@ -43,6 +53,7 @@ class WrenchCrossCheck:
     def reset(self) -> None:
         """Begin anew, as at the start of a motion."""
         self._mean, self._last_s, self._agreed_s = np.zeros(6), -1.0, -1.0
+        self._begun_s, self._begin, self._count = -1.0, np.zeros(6), 0
 
     def step(self, now_s: float, disagreement: Array, speed_m_per_s: float) -> WrenchFault | None:
         """Judge one sample; return a fault while there is too much.
@@ -53,11 +64,15 @@ class WrenchCrossCheck:
             speed_m_per_s: Of the tool.
         """
         if self._last_s < 0.0:
+            self._last_s = self._agreed_s = self._begun_s = now_s
+        if now_s - self._begun_s < self._settings.begin_s:
+            self._count += 1
+            self._begin = self._begin + (disagreement - self._begin) / self._count
             self._last_s = self._agreed_s = now_s
             return None
         blend = min(1.0, max(0.0, now_s - self._last_s) / self._settings.filter_s)
         self._last_s = now_s
-        self._mean = self._mean + blend * (disagreement - self._mean)
+        self._mean = self._mean + blend * (disagreement - self._begin - self._mean)
         share = np.abs(self._mean) / self._limits
         worst = int(np.argmax(share))
         if share[worst] < 0.5:
@@ -66,8 +81,9 @@ class WrenchCrossCheck:
             return None
         value, limit, unit = float(self._mean[worst]), float(self._limits[worst]), UNITS[worst]
         error = WrenchDriftError(
-            f"{AXES[worst]} of the force sensor and the torques of the arm disagree by {abs(value):.3f} {unit} during "
-            f"a guarded motion; the limit is {limit} {unit}: it drifts, or something pushes the arm beside the tool",
+            f"{AXES[worst]} of the force sensor and the torques of the arm disagree by {abs(value):.3f} {unit} more "
+            f"than at the beginning of a guarded motion; the limit is {limit} {unit}: it drifts, or something pushes "
+            "the arm beside the tool",
             quantity=AXES[worst],
             value=value,
             limit=limit,

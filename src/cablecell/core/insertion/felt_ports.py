@@ -54,16 +54,19 @@ class FeltPorts:
         play = 2.0 * max(profile.clearance_m) / profile.depth_m
         self._seats[name] = _Seat(stamp_s, X_base_tip.copy(), (x, y, z), math.hypot(turn, play), profile.depth_m)
 
-    def refine(self, name: str, port: PoseEstimate, now_s: float) -> PoseEstimate:
+    def refine(self, name: str, port: PoseEstimate, now_s: float, limit_m: float) -> PoseEstimate:
         """Return an estimate with what was felt at the port; a seat that contradicts it is forgotten.
+
+        Memory sharpens what is seen, it does not replace it: a board that was exchanged is only noticed by who sees it.
 
         Args:
             name: Of the port.
             port: As seen; the covariance is that relative to the tip where the tip is not sure.
             now_s: The time, s.
+            limit_m: A port that is seen with a larger standard deviation than this is returned as seen, m.
         """
         seat = self._seats.get(name)
-        if seat is None:
+        if seat is None or math.sqrt(float(np.linalg.eigvalsh(port.covariance[:3, :3])[-1])) > limit_m:
             return port
         if now_s - seat.stamp_s > self._max_age_s:
             del self._seats[name]

@@ -234,7 +234,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         """Stage, tare, insert; return how it ended."""
         port, tip = estimates(self._port(order), self._plug, held)
         tip_covariance = covariance_of_tip(self._plug, held)
-        port = self._felt.refine(order.port, port, seconds(self.get_clock().now().to_msg()))
+        now_s = seconds(self.get_clock().now().to_msg())
+        port = self._felt.refine(order.port, port, now_s, settings.position_sigma_limit_m)
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._staging.go(goal, staging_pose(port, tip, profile, settings.contact_margin_m), port.X[:3, 2])
         goal.check()
