@@ -60,6 +60,7 @@ def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, s
         number=number,
         sample=WrenchSample(stamp_s, force, rng.normal(size=3) * 0.004),
         state=SimpleNamespace(stamp_s=stamp_s, q=np.zeros(6)),
+        wrench_tcp=np.zeros(6),
         report=SimpleNamespace(mode=mode, V_base_tcp=np.zeros(6)),
         gripper=SimpleNamespace(width_m=width_m),
     )

@@ -92,8 +92,12 @@ class WrenchWatch:
         if disagreement is None or is_gripping or cycle.report.mode is not ControllerMode.COMPLIANCE:
             self._cross.reset()
             return
-        speed = float(np.linalg.norm(cycle.report.V_base_tcp[:3]))
-        drift = self._cross.step(cycle.state.stamp_s, disagreement, speed)
+        drift = self._cross.step(
+            cycle.state.stamp_s,
+            disagreement,
+            cycle.report.V_base_tcp,
+            float(np.linalg.norm(cycle.wrench_tcp[:3])),
+        )
         if drift is not None and self._drift is None:
             self._on_fault(drift)
         self._drift = drift or self._drift
