@@ -55,7 +55,7 @@ def test_brings_up_beats_and_ends_cleanly(cell):
         process.send(signal.SIGINT)
     assert cell.supervisor.wait() == 0
     assert "Traceback" not in cell.supervisor.output
-    assert cell.states[-1].state == CellState.STATE_STOPPED
+    wait_until(lambda: cell.states[-1].state == CellState.STATE_STOPPED, timeout_s=5.0, what="the last state")
 
 
 def test_a_killed_node_stops_the_arm_is_named_and_ends_the_supervisor(cell, partners):

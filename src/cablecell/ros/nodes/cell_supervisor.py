@@ -12,6 +12,7 @@ from typing import Any
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus, LinkHeartbeat
 from lifecycle_msgs.msg import State as LifecycleState
+from rclpy.duration import Duration
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -133,6 +134,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._runner.destroy()
         self._hands.destroy()
         self._ledger.close()
+        # Who listens should hear the last state before its publisher is gone.
+        self._states.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
         self.destroy_client(self._stop_arm)
         self._nodes.destroy()
         self.destroy_subscription(self._hearing)
