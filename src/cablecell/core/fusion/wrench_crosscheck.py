@@ -25,7 +25,7 @@ class CrossCheckSettings(ParameterSchema):
         0.65, "Largest change of the disagreement of a force.", unit="N", minimum=0.05, maximum=100.0
     )
     disagreement_nm: float = parameter(
-        0.12, "Largest change of the disagreement of a torque.", unit="N·m", minimum=0.005, maximum=20.0
+        0.25, "Largest change of the disagreement of a torque.", unit="N·m", minimum=0.005, maximum=20.0
     )
     filter_s: float = parameter(
         0.1, "Time constant with which disagreement is averaged.", unit="s", minimum=0.005, maximum=5.0
@@ -110,8 +110,8 @@ class WrenchCrossCheck:
         value, limit, unit = float(self._mean[worst]), float(limits[worst]), UNITS[worst]
         error = WrenchDriftError(
             f"{AXES[worst]} of the force sensor and the torques of the arm disagree by {abs(value):.3f} {unit} more "
-            f"than at the beginning of a guarded motion; the limit is {limit} {unit}: it drifts, or something pushes "
-            "the arm beside the tool",
+            f"than at the beginning of a guarded motion; the limit is {limit:.3f} {unit}: it drifts, or something "
+            "pushes the arm beside the tool",
             quantity=AXES[worst],
             value=value,
             limit=limit,
