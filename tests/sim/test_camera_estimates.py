@@ -16,8 +16,9 @@ from cablecell.core.fusion.ports_estimator import HeldPlug, PortEstimator
 from cablecell.core.geometry import invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.layout import read_layout
-from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_body import plug_body
 from cablecell.evaluation.bench_perception import run_scene, summarise
+from cablecell.evaluation.perception_scenes import FAMILIES
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
 from cablecell.simulation.machine import SimulatedMachine
@@ -59,10 +60,7 @@ class HomeLook:
         )
         board_urdf = load_task_board_description(**slot_arguments(trial.scene.task_board))
         self.estimator = PortEstimator(viewer, build_patches(load_fiducials()), read_layout(board_urdf))
-        parts = scene.plug.connector.plug.parts
-        self.estimator.hold(
-            HeldPlug(X_tcp_tip, tuple(BodyBox(np.array(p.centre_m), np.array(p.size_m)) for p in parts))
-        )
+        self.estimator.hold(HeldPlug(X_tcp_tip, plug_body(scene.plug.connector)))
         render = build_camera_scene(scene, load_fiducials())
         show_state(render, scene, state)
         self.X_base_tcp = X_base_world @ frame("tcp")
@@ -116,6 +114,15 @@ def test_what_lies_behind_the_plug_is_not_taken_for_its_edges(trial):
     error = log_se3(invert_pose(plug.X_tcp_tip) @ home.X_tcp_tip_true)
     assert abs(error[2]) < 0.0004
     assert error @ np.linalg.solve(plug.tip_covariance, error) < 22.5  # 99.9 %
+
+
+def test_a_round_pin_is_seen_by_its_outline():
+    row = run_scene(FAMILIES.index("peg_round") + len(FAMILIES), 990)
+    assert row["connector"] == "peg_round"
+    assert row["observed_is_plug_seen"]
+    assert row["observed_tip_nominal_error_m"] > 0.002
+    assert row["observed_tip_seen_error_m"] < 0.0005
+    assert row["observed_tip_seen_nees"] < 22.5  # 99.9 %
 
 
 @pytest.mark.parametrize("index", [2, 9])  # an open port; one under a cover

@@ -15,7 +15,8 @@ from cablecell.core.fusion.ports_plug import nominal_plug, port_in_tip, see_plug
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy, transform_point
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox, edges_in_sight, find_edges, hull_sides, visible_edges
+from cablecell.core.perception.plug_body import BodyBox, PlugBody
+from cablecell.core.perception.plug_edges import edges_in_sight, find_edges, hull_sides, visible_edges
 from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.ports import Frame, Region
 from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, SyntheticCell, rig, tool_outline
@@ -23,7 +24,7 @@ from tests.support.board_scene import BOARDS, MOUNTS, PORTS, X_BASE_HOME, Synthe
 K = np.array([[1236.63, 0.0, 576.0], [0.0, 1236.63, 512.0], [0.0, 0.0, 1.0]])
 SIZE = (1152, 1024)
 X_TCP_TIP = pose_from_xyz_rpy((0.0, -0.0207, 0.0541), (0.357, 0.02, -0.052))
-BODY = (BodyBox(np.array([0.0, 0.0, -0.02365]), np.array([0.01375, 0.00845, 0.0473])),)
+BODY = PlugBody((BodyBox(np.array([0.0, 0.0, -0.02365]), np.array([0.01375, 0.00845, 0.0473])),))
 SETTINGS = PlugVisionSettings()
 _FACES = {(a, s): (70.0 + 40.0 * a + 25.0 * (s > 0)) for a in range(3) for s in (-1, 1)}
 
@@ -43,7 +44,7 @@ def draw(camera, X_tcp_tip, background=150.0, rng=None, clutter=0):
         for _ in range(clutter):
             ends = [(int(x), int(y)) for x, y in rng.uniform(0, 2 * SIZE[0], (2, 2))]
             cv2.line(image, ends[0], ends[1], float(rng.uniform(60, 250)), 30)
-    for box in BODY:
+    for box in BODY.boxes:
         eye = -X[:3, :3].T @ X[:3, 3] - box.centre
         for (axis, sign), grey in _FACES.items():
             if sign * eye[axis] <= 0.5 * box.size[axis]:
@@ -212,7 +213,7 @@ def test_an_edge_ends_its_face_however_strong_what_comes_behind_it(gap_px):
     """A face 15 grey levels above what is around it; a few pixels beyond its end, 100 levels down."""
     plate = BodyBox(np.zeros(3), np.array([0.04, 0.04, 0.01]))
     X = pose_from_xyz_rpy((0.0, 0.0, 0.4), (0.0, 0.0, 0.0))
-    samples = visible_edges(edges_in_sight((plate,), X, K), X, K, np.zeros((0, 4)), SIZE)
+    samples = visible_edges(edges_in_sight(PlugBody((plate,)), X, K), X, K, np.zeros((0, 4)), SIZE)
     low, high = samples.pixels.min(axis=0), samples.pixels.max(axis=0)
     image = np.full((SIZE[1], SIZE[0], 3), 110.0, dtype=np.float32)
     image[:, int(np.ceil(high[0] + gap_px)) :] = 10.0
@@ -256,14 +257,14 @@ def test_hidden_and_averted_edges_are_not_asked_for():
     cube = BodyBox(np.zeros(3), np.full(3, 0.02))
     X = pose_from_xyz_rpy((0.0, 0.0, 0.3), (0.0, 0.0, 0.0))
     nothing = np.zeros((0, 4))
-    alone = visible_edges(edges_in_sight((cube,), X, K), X, K, nothing, SIZE)
+    alone = visible_edges(edges_in_sight(PlugBody((cube,)), X, K), X, K, nothing, SIZE)
     assert len(np.unique(alone.edges)) == 4  # seen face on: one face, four edges
     assert np.all(alone.points[:, 2] == pytest.approx(-0.01))
     screen = BodyBox(np.array([0.0, 0.0, -0.05]), np.array([0.1, 0.1, 0.002]))
-    behind = visible_edges(edges_in_sight((cube, screen), X, K), X, K, nothing, SIZE)
+    behind = visible_edges(edges_in_sight(PlugBody((cube, screen)), X, K), X, K, nothing, SIZE)
     assert np.all(behind.points[:, 2] < -0.04)
     outline = np.array([[0.0, 0.0], [1151.0, 0.0], [1151.0, 512.0], [0.0, 512.0]])
-    half = visible_edges(edges_in_sight((cube,), X, K), X, K, hull_sides(outline), SIZE)
+    half = visible_edges(edges_in_sight(PlugBody((cube,)), X, K), X, K, hull_sides(outline), SIZE)
     assert 0 < len(half.points) < len(alone.points)
     assert half.pixels[:, 1].min() > 512.0
 

@@ -121,7 +121,7 @@ def run_scene(index: int, seed: int) -> dict[str, Any]:
         configuration=configuration,
         expected=expected,
     )
-    estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
+    estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_body))
     estimator.focus([scene.target])
     row: dict[str, Any] = {
         "scene": index,
@@ -199,15 +199,13 @@ def judge(estimate: PortEstimate, scene: PerceptionScene) -> dict[str, Any]:
     X_true = scene.arm.in_arm_coordinates(scene.X_base_entrance[estimate.name], X_contact)
     error = log_se3(invert_pose(estimate.X_base_entrance) @ X_true)
     offset = (invert_pose(X_true) @ estimate.X_base_entrance)[:3, 3]
-    turn = angle_between(X_true[:3, :3], estimate.X_base_entrance[:3, :3])
-    angle = float(np.arccos(np.clip(X_true[:3, 2] @ estimate.X_base_entrance[:3, 2], -1.0, 1.0)))
     distances = {name: float(np.linalg.norm(X[:3, 3] - estimate.X_base_entrance[:3, 3])) for name, X in _mouths(scene)}
     return {
         "error_m": float(np.linalg.norm(offset)),
         "absolute_error_m": distances[estimate.name],
         "lateral_error_m": float(np.linalg.norm(offset[:2])),
         "depth_error_m": float(abs(offset[2])),
-        "angle_error_rad": angle if scene.modules[estimate.name.rpartition("/")[0]].is_round else turn,
+        "angle_error_rad": _angle(scene, estimate.name, X_true, estimate.X_base_entrance),
         "sigma_m": estimate.position_sigma_m,
         "nees": float(error @ np.linalg.solve(estimate.covariance, error)),
         "is_right_port": min(distances, key=lambda name: distances[name]) == estimate.name,
@@ -241,10 +239,17 @@ def judge_plug(
         row |= {
             f"tip_{stage}_lateral_error_m": float(np.linalg.norm(offset[:2])),
             f"tip_{stage}_error_m": float(np.linalg.norm(offset)),
-            f"tip_{stage}_angle_error_rad": angle_between(X[:3, :3], X_true[:3, :3]),
+            f"tip_{stage}_angle_error_rad": _angle(scene, scene.target, X_true, X),
             f"tip_{stage}_nees": float(error @ np.linalg.solve(covariance, error)),
         }
     return row
+
+
+def _angle(scene: PerceptionScene, port: str, X_true: Matrix, X: Matrix) -> float:
+    """Return the angle between two poses of a port, of a round one that between the axes, rad."""
+    if not scene.modules[port.rpartition("/")[0]].is_round:
+        return angle_between(X_true[:3, :3], X[:3, :3])
+    return float(np.arccos(np.clip(X_true[:3, 2] @ X[:3, 2], -1.0, 1.0)))
 
 
 def summarise(rows: Rows) -> Summary:

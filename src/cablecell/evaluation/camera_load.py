@@ -24,7 +24,7 @@ from cablecell.core.fusion.board_looks import Viewer, fiducial_region, palm_outl
 from cablecell.core.fusion.board_state import CameraRig as CalibratedRig
 from cablecell.core.geometry import invert_pose
 from cablecell.core.perception.fiducials import build_patches
-from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_body import plug_body
 from cablecell.core.perception.plug_fit import plug_region
 from cablecell.ports import Frame, Region
 from cablecell.simulation.machine import SimulatedMachine
@@ -102,10 +102,10 @@ class CameraLoad:
         fiducials = fiducial_region(self._viewer, side, X_base_tcp, X_base_board, self._patches, _MARGIN_PX)
         plug = None
         if self._scene.plug is not None:
-            parts = self._scene.plug.connector.plug.parts
-            boxes = [BodyBox(np.array(part.centre_m), np.array(part.size_m)) for part in parts]
             X_optical_tip = invert_pose(self._viewer.rig.mounts[side]) @ world.X_tcp_tip_nominal.matrix()
-            plug = plug_region(boxes, X_optical_tip, K.matrix(), (K.width, K.height), _MARGIN_PX)
+            plug = plug_region(
+                plug_body(self._scene.plug.connector), X_optical_tip, K.matrix(), (K.width, K.height), _MARGIN_PX
+            )
         found = [region for region in (fiducials, plug) if region is not None]
         if not found:
             return None

@@ -25,7 +25,7 @@ from cablecell.core.insertion.grasp import GraspTolerance, grasp_covariance
 from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
-from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_body import plug_body
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.scene import Scene
 
@@ -77,10 +77,9 @@ class Eyes:
             configuration=configuration,
             expected=ExpectedBoard(X_base_board_put, radius_m=0.08, turn_rad=0.35),
         )
-        parts = described.ports[described.target].connector.plug.parts
-        boxes = tuple(BodyBox(np.array(part.centre_m), np.array(part.size_m)) for part in parts)
+        body = plug_body(described.ports[described.target].connector)
         self._X_tcp_tip_designed = X_tcp_tip_designed
-        self._estimator.hold(HeldPlug(X_tcp_tip_designed, boxes))
+        self._estimator.hold(HeldPlug(X_tcp_tip_designed, body))
         self._estimator.focus([self._target])
 
     def look(self, X_base_tcp: Matrix) -> None:

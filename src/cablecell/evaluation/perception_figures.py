@@ -141,7 +141,7 @@ def picture(index: int, seed: int, patches: Sequence[Patch]) -> NDArray[np.uint8
     estimator = PortEstimator(
         viewer, patches, scene.layout, modules=scene.modules, configuration=EstimatorConfiguration(errors=errors)
     )
-    estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_boxes))
+    estimator.hold(HeldPlug(scene.X_tcp_tip_nominal, scene.plug_body))
     estimator.focus([scene.target])
     X_base_tcp, frames = scene.X_base_home, {}
     for height_m in (0.08, 0.05):

@@ -30,7 +30,7 @@ from cablecell.core.motion.model import RobotModel
 from cablecell.core.perception.boxes import Boxes
 from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.modules import Freedom, ModuleDesign, design_module
-from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_body import PlugBody, plug_body
 from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.true_arm import TrueArm
 from cablecell.ports import Frame, Region
@@ -114,7 +114,7 @@ class PerceptionScene:
         X_base_entrance: Truth, by port.
         X_tcp_tip_nominal: Where the plug should be in the gripper.
         X_tcp_tip: Truth.
-        plug_boxes: The plug by design, along the axes of its tip.
+        plug_body: The plug by design, along the axes of its tip.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class PerceptionScene:
         mounts = camera_mounts(scene)
         self.rig = CameraRig.calibrated(mounts, settings)
         self.X_tcp_tip = self._tool["plug"]
-        self.X_tcp_tip_nominal, self.plug_boxes = self._nominal_plug(scene)
+        self.X_tcp_tip_nominal, self.plug_body = self._nominal_plug(scene)
         self.layout, self.modules = self._design(trial, connectors, fixture)
         self.X_base_board = invert_pose(self._X_world_base) @ scene.board.matrix()
         expected = load_scene(template, connectors).board.matrix()
@@ -297,14 +297,14 @@ class PerceptionScene:
             if name in names or name.startswith("cable/")
         }
 
-    def _nominal_plug(self, scene: Scene) -> tuple[Matrix, tuple[BodyBox, ...]]:
+    def _nominal_plug(self, scene: Scene) -> tuple[Matrix, PlugBody]:
         if scene.plug is None:
             raise ValueError("every trial of this benchmark must start with a plug in the gripper")
-        X, parts = self._X_world_tcp, scene.plug.connector.plug.parts
+        X = self._X_world_tcp
         x, y, z = X[:3, 3].tolist()
         qx, qy, qz, qw = quat_from_rotation(X[:3, :3]).tolist()
         nominal = scene.plug.nominal_grasp(Pose((x, y, z), (qx, qy, qz, qw)))
-        return nominal.matrix(), tuple(BodyBox(np.array(part.centre_m), np.array(part.size_m)) for part in parts)
+        return nominal.matrix(), plug_body(scene.plug.connector)
 
     def _misplace_modules(self, scene: Scene) -> dict[str, Matrix]:
         """Move every module by a draw from the tolerance of its making; return where the ports are then."""

@@ -18,7 +18,7 @@ from cablecell.core.geometry import invert_pose
 from cablecell.core.insertion.grasp import HeldPlug as Grasp
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.perception.fiducials import Patch
-from cablecell.core.perception.plug_edges import BodyBox
+from cablecell.core.perception.plug_body import plug_body
 from cablecell.ros.estimator_errors import UnknownPortError
 from cablecell.ros.estimator_layout import DesignedBoard
 
@@ -98,5 +98,4 @@ def held_plug(grasp: Grasp | None, connectors: Mapping[str, Connector]) -> HeldP
     """Return a plug in the gripper with its shape; None when there is none, or nobody knows what it looks like."""
     if grasp is None or grasp.connector not in connectors:
         return None
-    parts = connectors[grasp.connector].plug.parts
-    return HeldPlug(grasp.X_tcp_tip, tuple(BodyBox(np.array(part.centre_m), np.array(part.size_m)) for part in parts))
+    return HeldPlug(grasp.X_tcp_tip, plug_body(connectors[grasp.connector]))

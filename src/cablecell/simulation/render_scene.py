@@ -20,8 +20,6 @@ from cablecell.simulation.rasterizer import Faces, Picture, Rays, rasterize
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-_SIDES = 24  # of what stands for a cylinder
-
 
 class SceneError(WorkcellError):
     """A scene is told about a body it does not have."""
@@ -53,12 +51,14 @@ class Cylinder:
         length_m: Length, m.
         rgba: Colour, 0 to 1.
         X_body_visual: Pose of the cylinder in its body, shape (4, 4).
+        sides: Flat faces that stand for its round; shading steps from one to the next.
     """
 
     radius_m: float
     length_m: float
     rgba: tuple[float, float, float, float] = (0.7, 0.7, 0.7, 1.0)
     X_body_visual: Matrix = field(default_factory=lambda: np.eye(4))
+    sides: int = 24
 
 
 @dataclass(frozen=True)
@@ -201,13 +201,13 @@ def _box(size_m: tuple[float, float, float]) -> tuple[list[Matrix], list[Matrix]
 
 
 def _cylinder(cylinder: Cylinder) -> tuple[list[Matrix], list[Matrix]]:
-    angle = 2.0 * np.pi * np.arange(_SIDES) / _SIDES
-    ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(_SIDES)], axis=1)
+    angle = 2.0 * np.pi * np.arange(cylinder.sides) / cylinder.sides
+    ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(cylinder.sides)], axis=1)
     up = np.array([0.0, 0.0, 0.5 * cylinder.length_m])
     top, bottom = cylinder.radius_m * ring + up, cylinder.radius_m * ring - up
     outlines, normals = [top, bottom], [np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, -1.0])]
-    for here in range(_SIDES):
-        following = (here + 1) % _SIDES
+    for here in range(cylinder.sides):
+        following = (here + 1) % cylinder.sides
         outlines.append(np.array([bottom[here], bottom[following], top[following], top[here]]))
         middle = ring[here] + ring[following]
         normals.append(middle / np.linalg.norm(middle))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cablecell.core.config.connector import Connector
 from cablecell.core.geometry.scalar import Quat, Vec3, norm, quat_from_rotvec, scale, subtract
 from cablecell.simulation.description import Description, Shape
 from cablecell.simulation.render_scene import Box, Cylinder, RenderScene, Visual
@@ -13,6 +14,7 @@ from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import CABLE_POINTS, SceneState
 
 CABLE_COLOR = (0.95, 0.85, 0.10, 1.0)
+_PIN_SIDES = 72  # a step of shading must be no edge to those who look for the pin
 _OUT_OF_SIGHT = Pose((0.0, 0.0, -10.0), NO_ROTATION)
 
 
@@ -34,6 +36,7 @@ def add_scene(render: RenderScene, scene: Scene) -> None:
         )
         for part in scene.plug.connector.plug.parts
     ]
+    parts += _pin(scene.plug.connector)
     render.add_body("plug", parts)
     cable = scene.plug.connector.cable
     # Each piece ends a radius inside its neighbours, so that a bend shows no gap.
@@ -66,6 +69,16 @@ def link_poses(robot: Description, state: SceneState) -> dict[str, Pose]:
             X = X @ Pose(scale(joint.axis, state.finger_width_m / 2.0), NO_ROTATION)
         poses[joint.child] = X
     return poses
+
+
+def _pin(connector: Connector) -> list[Visual]:
+    """Return what is seen of a plug's pin, in the frame of its tip; nothing for a plug without."""
+    fit, length_m = connector.round_fit, connector.pin_length_m
+    if fit is None or length_m is None:
+        return []
+    r, g, b = max(connector.plug.parts, key=lambda part: part.front_m).color
+    middle = Pose((0.0, 0.0, -0.5 * length_m), NO_ROTATION)
+    return [Cylinder(fit.pin_radius_m, length_m, (r, g, b, 1.0), middle.matrix(), _PIN_SIDES)]
 
 
 def _visuals(shapes: Sequence[Shape]) -> list[Visual]:

@@ -19,7 +19,7 @@ from cablecell.core.fusion.board_state import BoardState, Look, drifted
 from cablecell.core.fusion.module_looks import ModuleFinder
 from cablecell.core.fusion.module_update import ModuleLook, ModuleSight
 from cablecell.core.fusion.ports import PortEstimate, PortOnBoard, designed_port, find_port, port_estimate
-from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_tip, see_plug
+from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_tip, see_plug, seen_before
 from cablecell.core.fusion.view_choice import ViewChoice, ViewProblem, choose_view
 from cablecell.core.geometry import invert_pose, transform_point
 from cablecell.core.perception.detection import Corners, find_corners
@@ -28,8 +28,8 @@ from cablecell.core.perception.layout import NominalPort
 from cablecell.core.perception.module_views import ModuleView
 from cablecell.core.perception.modules import ModuleDesign
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox
-from cablecell.core.perception.plug_fit import SIGNS, PlugImages, plug_region
+from cablecell.core.perception.plug_body import PlugBody
+from cablecell.core.perception.plug_fit import PlugImages, plug_region
 from cablecell.core.perception.reprojection import project
 from cablecell.ports import Frame, Region
 
@@ -45,11 +45,11 @@ class HeldPlug:
 
     Attributes:
         X_tcp_tip: Nominal pose of its tip in `tcp`, shape (4, 4).
-        boxes: Its shape along the axes of the tip.
+        body: Its shape along the axes of the tip.
     """
 
     X_tcp_tip: Matrix
-    boxes: tuple[BodyBox, ...]
+    body: PlugBody
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ class PortEstimator:
         self._crops: dict[str, list[Frame]] = {}
         self._looks_at_plug = 0
         self._followed: Matrix | None = None
+        self._seen_plug: PlugState | None = None
 
     def hold(self, plug: HeldPlug | None) -> None:
         """Say which plug is gripped now; forgets what was seen of the plug before."""
@@ -312,16 +313,18 @@ class PortEstimator:
             images[name] = PlugImages(tuple(crops), outline, self._size(name))
         if not images:
             return nominal
-        boxes, settings = self._held.boxes, self._configuration.plug
+        body, settings = self._held.body, self._configuration.plug
         if self._followed is not None:
-            answer = see_plug(nominal, boxes, images, settings, near=self._followed)
+            answer = see_plug(nominal, body, images, settings, near=self._followed)
             if not isinstance(answer, NoEstimate):
+                self._seen_plug = answer[0]
                 return answer[0]
-        answer = see_plug(nominal, boxes, images, settings)
+        answer = see_plug(nominal, body, images, settings)
         if isinstance(answer, NoEstimate):
-            return nominal
+            return nominal if self._seen_plug is None else seen_before(self._seen_plug, board)
         # In one image what lies behind the plug may pass for its edge; it does not in two.
         self._followed = answer[0].X_tcp_tip if self._looks_at_plug > 1 else None
+        self._seen_plug = answer[0]
         return answer[0]
 
     def port_in_tip(self, name: str, plug: PlugState, X_base_tcp: Matrix) -> tuple[Matrix, Matrix] | NoEstimate:
@@ -392,7 +395,7 @@ class PortEstimator:
 
     def _forget_plug(self) -> None:
         self._crops.clear()
-        self._looks_at_plug, self._followed = 0, None
+        self._looks_at_plug, self._followed, self._seen_plug = 0, None, None
 
     def _size(self, name: str) -> tuple[int, int]:
         intrinsics = self._viewer.intrinsics[name]
@@ -411,8 +414,7 @@ class PortEstimator:
         """Return the corners of the plug's parts in `tcp`, shape (n, 3), m; none without a plug."""
         if self._held is None:
             return np.zeros((0, 3))
-        corners = np.vstack([box.centre + 0.5 * box.size * SIGNS for box in self._held.boxes])
-        return np.asarray(transform_point(self._held.X_tcp_tip, corners))
+        return np.asarray(transform_point(self._held.X_tcp_tip, self._held.body.corners))
 
     def _plug_region(self, name: str) -> Region | None:
         if self._held is None:
@@ -420,7 +422,7 @@ class PortEstimator:
         intrinsics = self._viewer.intrinsics[name]
         X_optical_tip = invert_pose(self._viewer.rig.mounts[name]) @ self._held.X_tcp_tip
         size = (intrinsics.width, intrinsics.height)
-        return plug_region(self._held.boxes, X_optical_tip, intrinsics.matrix(), size, _MARGIN_PX)
+        return plug_region(self._held.body, X_optical_tip, intrinsics.matrix(), size, _MARGIN_PX)
 
     def _keep(self, name: str, frame: Frame) -> None:
         region = self._plug_region(name)

@@ -18,7 +18,8 @@ from cablecell.core.fusion.board_state import BoardState, kinematics_covariance
 from cablecell.core.fusion.ports import PortOnBoard
 from cablecell.core.geometry import adjoint, exp_se3, invert_pose, log_se3
 from cablecell.core.perception.outcome import NoEstimate, Reason
-from cablecell.core.perception.plug_edges import BodyBox, EdgePoints, edges_in_sight
+from cablecell.core.perception.plug_body import PlugBody
+from cablecell.core.perception.plug_edges import EdgePoints, edges_in_sight
 from cablecell.core.perception.plug_fit import EdgeInformation, PlugImages, edge_information
 
 Matrix = NDArray[np.float64]
@@ -95,16 +96,28 @@ def nominal_plug(X_tcp_tip: Matrix, board: BoardState, settings: PlugVisionSetti
     """
     A = adjoint(invert_pose(X_tcp_tip))
     grasp = np.diag([settings.grasp_sigma_m**2] * 3 + [settings.grasp_sigma_rad**2] * 3)
+    return _unrelated(X_tcp_tip, board, A @ grasp @ A.T, ("nominal grasp",))
+
+
+def seen_before(earlier: PlugState, board: BoardState) -> PlugState:
+    """Return the plug as an earlier look saw it, with what is known of the board now.
+
+    What that look's errors of tip and mounts have in common is given up: the port seen from the tip is less sure.
+    """
+    return _unrelated(earlier.X_tcp_tip, board, earlier.tip_covariance, earlier.sources)
+
+
+def _unrelated(X_tcp_tip: Matrix, board: BoardState, tip_covariance: Matrix, sources: tuple[str, ...]) -> PlugState:
+    """Return a plug whose errors have nothing in common with those of board and mounts."""
     n = len(board.covariance)
     P = np.zeros((n + 6, n + 6))
-    P[:n, :n] = board.covariance
-    P[n:, n:] = A @ grasp @ A.T
-    return PlugState(X_tcp_tip, board, P, ("nominal grasp",))
+    P[:n, :n], P[n:, n:] = board.covariance, tip_covariance
+    return PlugState(X_tcp_tip, board, P, sources)
 
 
 def see_plug(
     prior: PlugState,
-    boxes: Sequence[BodyBox],
+    body: PlugBody,
     images: Mapping[str, PlugImages],
     settings: PlugVisionSettings | None = None,
     *,
@@ -117,7 +130,7 @@ def see_plug(
 
     Args:
         prior: Nominal grasp, or an earlier estimate.
-        boxes: The plug, along the axes of its tip.
+        body: The plug, along the axes of its tip.
         images: By camera name; all with the plug held the same way.
         settings: Sizes of errors and gates.
         near: X_tcp_tip as found in earlier images of the same grasp: the plug is looked for there only, which takes a
@@ -127,7 +140,7 @@ def see_plug(
         The state and how the edges agree, or `NoEstimate` (TOO_FEW_CORNERS, INCONSISTENT_VIEWS).
     """
     settings = settings or PlugVisionSettings()
-    problem = _Problem(prior, boxes, images, settings)
+    problem = _Problem(prior, body, images, settings)
     fits = _places(problem, prior, settings) if near is None else problem.followed(prior.board, near)
     last = _SEARCHES[-1]
     _, board, X_tip = fits[0]
@@ -159,7 +172,7 @@ def _places(problem: _Problem, prior: PlugState, settings: PlugVisionSettings) -
         candidates = [problem.refine(board, X_tip, search, _ITERATIONS) for board, X_tip in candidates]
         search = following
         fits = [(problem.cost(board, X_tip, search), board, X_tip) for board, X_tip in candidates]
-        fits = _different(sorted(fits, key=lambda fit: fit[0]))[: search.survivors]
+        fits = problem.different(sorted(fits, key=lambda fit: fit[0]))[: search.survivors]
         candidates = [(board, X_tip) for _, board, X_tip in fits]
     return fits
 
@@ -192,11 +205,11 @@ class _Problem:
     def __init__(
         self,
         prior: PlugState,
-        boxes: Sequence[BodyBox],
+        body: PlugBody,
         images: Mapping[str, PlugImages],
         settings: PlugVisionSettings,
     ) -> None:
-        self._prior, self._boxes, self._images, self._settings = prior, boxes, images, settings
+        self._prior, self._body, self._images, self._settings = prior, body, images, settings
         self.information = np.linalg.inv(prior.covariance)
         self.shared_px = settings.shared_sigma_px
 
@@ -255,11 +268,24 @@ class _Problem:
             seen[camera] = edge
         return H, g, seen
 
+    def different(self, fits: Sequence[_Fit]) -> list[_Fit]:
+        """Return fits without those that are nearly the same as an earlier one.
+
+        A pin that is turned about its axis looks the same and goes into its bore as well.
+        """
+        turns = slice(3, 5) if self._body.pin is not None else slice(3, 6)
+        kept: list[_Fit] = []
+        for fit in fits:
+            steps = [log_se3(invert_pose(other[2]) @ fit[2]) for other in kept]
+            if all(np.linalg.norm(step[:3]) > _SAME_M or np.linalg.norm(step[turns]) > _SAME_RAD for step in steps):
+                kept.append(fit)
+        return kept
+
     def _sights(self, board: BoardState, X_tcp_tip: Matrix, search: _Search) -> dict[str, EdgePoints]:
         """Return the edges that face each camera."""
         return {
             camera: edges_in_sight(
-                self._boxes,
+                self._body,
                 invert_pose(board.mounts[camera]) @ X_tcp_tip,
                 taken.frames[-1].K,
                 step_px=search.step_px,
@@ -282,16 +308,6 @@ def _starts(X_tcp_tip: Matrix, settings: PlugVisionSettings) -> list[Matrix]:
     turned = [exp_se3(sign * turn * np.eye(6)[axis]) @ X_tcp_tip for axis in (3, 4, 5) for sign in (-1.0, 1.0)]
     shifted = [X_tcp_tip @ exp_se3(sign * shift * np.eye(6)[2]) for sign in (-1.0, 1.0)]
     return [X_tcp_tip, *shifted, *turned]
-
-
-def _different(fits: Sequence[_Fit]) -> list[_Fit]:
-    """Return fits without those that are nearly the same as an earlier one."""
-    kept: list[_Fit] = []
-    for fit in fits:
-        steps = [log_se3(invert_pose(other[2]) @ fit[2]) for other in kept]
-        if all(np.linalg.norm(step[:3]) > _SAME_M or np.linalg.norm(step[3:]) > _SAME_RAD for step in steps):
-            kept.append(fit)
-    return kept
 
 
 def _outside_gripper(

@@ -1,15 +1,14 @@
-"""Edges of a boxy body in an image: which can be seen, and where in the image they really are.
+"""Edges of a plug in an image: which can be seen, and where in the image they really are.
 
-The plug in the gripper has no fiducial, but its straight edges are known from the connector's description. An edge
-is visible when one of its faces looks at the camera and neither the rest of the plug nor the tool hides it; it is
-found as the strongest change of brightness along its normal. Cameras move with the gripper, so from look to look the
-plug's edges stay in the image while everything behind them moves: strengths are combined over looks, which leaves the
-edges of the background behind.
+The plug in the gripper has no fiducial, but the edges of its boxes and the outline of its pin are known from the
+connector's description. An edge is visible when one of its faces looks at the camera and neither the rest of the plug
+nor the tool hides it; it is found as the strongest change of brightness along its normal. Cameras move with the
+gripper, so from look to look the plug's edges stay in the image while everything behind them moves: strengths are
+combined over looks, which leaves the edges of the background behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.perception import plug_kernels as kernels
+from cablecell.core.perception.plug_body import PlugBody
+from cablecell.core.perception.plug_pin import pin_outline
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,19 +26,6 @@ _ENDS = 0.06  # share of an edge that is left out at both ends, where other edge
 _SLIVER_PX = 4.0  # a face seen narrower than this has two edges that cannot be told apart
 _DEPTHS = np.array([0.65, 0.5, 0.35, 0.25, 0.15])
 """Shares of a face, from an edge, at which its colour is taken: deep if it is open."""
-
-
-@dataclass(frozen=True)
-class BodyBox:
-    """One box of a body, along the body's axes.
-
-    Attributes:
-        centre: Centre, shape (3,), m.
-        size: Full lengths, shape (3,), m.
-    """
-
-    centre: Matrix
-    size: Matrix
 
 
 @dataclass(frozen=True)
@@ -107,7 +95,7 @@ class EdgeOffsets:
 
 
 def edges_in_sight(
-    boxes: Sequence[BodyBox],
+    body: PlugBody,
     X_optical_body: Matrix,
     K: Matrix,
     *,
@@ -117,24 +105,24 @@ def edges_in_sight(
     """Return points on the edges of a body that face a camera and are not hidden by other parts of the body.
 
     Args:
-        boxes: The body.
+        body: The body.
         X_optical_body: Where it is thought to be, shape (4, 4); a little elsewhere the same edges are in sight.
         K: Intrinsics of the full image, shape (3, 3), pixels.
         step_px: Distance of points along an edge.
         min_part_m: Parts that are smaller along any axis only hide others.
     """
-    sizes = np.array([box.size for box in boxes])
-    points, along, edges, across = kernels.edges_in_sight(
-        np.array([box.centre for box in boxes]),
-        0.5 * sizes,
-        sizes.min(axis=1) >= min_part_m,
-        np.ascontiguousarray(X_optical_body),
-        K,
-        _SLIVER_PX / float(K[0, 0]),
-        _ENDS,
-        step_px,
-    )
-    return EdgePoints(points, along, edges, across)
+    sizes = np.array([box.size for box in body.boxes])
+    centre, half = np.array([box.centre for box in body.boxes]), 0.5 * sizes
+    asked = np.array([box.shows_edges for box in body.boxes]) & (sizes.min(axis=1) >= min_part_m)
+    X = np.ascontiguousarray(X_optical_body)
+    straight = kernels.edges_in_sight(centre, half, asked, X, K, _SLIVER_PX / float(K[0, 0]), _ENDS, step_px)
+    if body.pin is None or 2.0 * body.pin.radius_m < min_part_m:
+        return EdgePoints(*straight)
+    points, along, edges, across = pin_outline(body.pin, X, K, _ENDS, step_px)
+    shown = ~kernels.are_hidden(points, -X[:3, :3].T @ X[:3, 3], centre, half)
+    edges += 12 * len(centre)
+    both = zip(straight, (points[shown], along[shown], edges[shown], across[shown]), strict=True)
+    return EdgePoints(*(np.concatenate(pair) for pair in both))
 
 
 def hull_sides(outline: Matrix) -> Matrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cablecell.core.config.plug_vision import PlugVisionSettings
-from cablecell.core.perception.plug_edges import BodyBox, EdgePoints, find_edges, hull_sides, visible_edges
+from cablecell.core.perception.plug_body import PlugBody
+from cablecell.core.perception.plug_edges import EdgePoints, find_edges, hull_sides, visible_edges
 from cablecell.core.perception.plug_equations import equations
 from cablecell.core.perception.reprojection import project
 from cablecell.ports import Frame, Region
@@ -22,8 +22,6 @@ Vector = NDArray[np.float64]
 _TUKEY = 4.0
 _MAD_TO_SIGMA = 1.4826
 _SLOPE_SHARE = 0.5  # deviation of an edge's shared slope, as a share of that of its shared offset
-SIGNS = np.array([[i, j, k] for i in (-1.0, 1.0) for j in (-1.0, 1.0) for k in (-1.0, 1.0)])
-"""Corners of a box in half lengths, shape (8, 3)."""
 _SMALLEST_REGION_PX = 16
 _COST_PX, _TRUNCATED = 0.7, 9.0
 _LENS_TRANSITION_PX, _BLUR_TRANSITION = 1.0, 2.0  # of an edge: by the lens, and as a multiple of the smoothing
@@ -169,19 +167,18 @@ def edge_information(
 
 
 def plug_region(
-    boxes: Sequence[BodyBox], X_optical_tip: Matrix, K: Matrix, size_px: tuple[int, int], margin_px: int
+    body: PlugBody, X_optical_tip: Matrix, K: Matrix, size_px: tuple[int, int], margin_px: int
 ) -> Region | None:
     """Return the part of an image that shows the plug, or None when it is outside.
 
     Args:
-        boxes: The plug, along the axes of its tip.
+        body: The plug, along the axes of its tip.
         X_optical_tip: Where the tip is thought to be, shape (4, 4).
         K: Intrinsics of the full image, shape (3, 3), pixels.
         size_px: Width and height of the full image.
         margin_px: Added on all sides; at least the range edges are looked for in.
     """
-    corners = np.vstack([box.centre + 0.5 * box.size * SIGNS for box in boxes])
-    pixels, in_camera = project(corners, X_optical_tip, K)
+    pixels, in_camera = project(body.corners, X_optical_tip, K)
     if np.any(in_camera[:, 2] <= 0.0):
         return None
     low = np.maximum(np.floor(pixels.min(axis=0)) - margin_px, 0.0).astype(int)

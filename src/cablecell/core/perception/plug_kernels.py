@@ -52,6 +52,15 @@ def _is_hidden(p: Vector, eye: Vector, centre: Matrix, half: Matrix, owner: int)
 
 
 @njit(cache=True, nogil=True)
+def are_hidden(points: Matrix, eye: Vector, centre: Matrix, half: Matrix) -> NDArray[np.bool_]:
+    """Return which points of a body that belong to none of its boxes, shape (n, 3), these hide from the eye."""
+    hidden = np.empty(len(points), dtype=np.bool_)
+    for k in range(len(points)):
+        hidden[k] = _is_hidden(points[k], eye, centre, half, -1)
+    return hidden
+
+
+@njit(cache=True, nogil=True)
 def edges_in_sight(
     centre: Matrix,
     half: Matrix,
@@ -368,6 +377,7 @@ def warm_up() -> None:
     X[2, 3] = 0.5
     centre, half = np.zeros((1, 3)), np.full((1, 3), 0.05)
     points, along, edges, across = edges_in_sight(centre, half, np.ones(1, dtype=np.bool_), X, K, 0.0, 0.06, 2.0)
+    are_hidden(points, np.zeros(3), centre, half)
     hull, depths = np.zeros((0, 4)), np.array([0.5])
     _, pixels, normals, widths, inside = place(points, along, across, X, K, hull, np.full(2, 32.0), 0.0, depths)
     images = np.zeros((1, 32, 32, 3), dtype=np.float32)

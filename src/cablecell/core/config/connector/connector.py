@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -103,6 +104,16 @@ class Connector(DocumentSchema):
         changed._require_fit()
         return changed
 
+    @property
+    def pin_length_m(self) -> float | None:
+        """Length of the plug's round pin, from the tip to the first part that is wider, m; None for a plug without."""
+        if self.round_fit is None or self.round_fit.gender != "pin":
+            return None
+        radius = self.round_fit.pin_radius_m
+        wider = [-part.front_m for part in self.plug.parts if not _is_within(part, radius)]
+        inside = [part.size_m[2] - part.front_m for part in self.plug.parts if _is_within(part, radius)]
+        return min(wider) if wider else max(inside)
+
     def _require_sources(self) -> None:
         groups = [name for name in type(self).model_fields if name not in ("name", "sources")]
         present = [name for name in groups if getattr(self, name) is not None]
@@ -140,6 +151,12 @@ def parse_connector(data: object, source: str) -> Connector:
             together (code 910).
     """
     return validate_document(Connector, data, source)
+
+
+def _is_within(part: PlugPart, radius_m: float) -> bool:
+    """Return whether a part lies inside a cylinder about the axis of the plug."""
+    reach = [abs(part.centre_m[axis]) + 0.5 * part.size_m[axis] for axis in (0, 1)]
+    return math.hypot(*reach) <= radius_m
 
 
 def _grown(part: PlugPart, growth: tuple[float, float, float], shift: tuple[float, float]) -> PlugPart:
