@@ -139,7 +139,7 @@ def bench(
         str, typer.Option(metavar="FILE", help="Scenario (insertion, clearance) instead of the default.")
     ] = "",
     connector: Annotated[
-        str, typer.Option(metavar="FILE", help="Connector (insertion, clearance) instead of the catalogue's.")
+        str, typer.Option(metavar="FILE", help="Connector file or name (insertion, clearance, comparators).")
     ] = "",
     soak: Annotated[int, typer.Option(min=0, help="Insertions in a row in one process (sim).")] = 0,
 ) -> None:

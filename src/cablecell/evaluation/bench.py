@@ -46,6 +46,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
+    "comparators": (
+        "cablecell.evaluation.bench_comparators:run",
+        "the skill beside simpler strategies: one connector, several errors, the same seeds",
+    ),
     "contact": (
         "cablecell.evaluation.bench_contact:run",
         "contact found in motion: delay, false alarms, kinds of contact",
@@ -135,13 +139,14 @@ def run_from_cli(
         rows = table_of(result["results"])
         rows.title, rows.title_justify = title, "left"
         console.print(rows)
-        shown, title = {key: shown[key] for key in ("checks", "passed", "pass_rate")}, ""
+        shown, title = {key: shown[key] for key in ("checks", "passed", "pass_rate") if key in shown}, ""
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("summary")
     table.add_column("value", justify="right")
     for key, value in shown.items():
         table.add_row(key, f"{value:.6g}")
-    console.print(table)
+    if shown:
+        console.print(table)
     if json_file:
         Path(json_file).write_text(json.dumps(result, indent=2), encoding="utf-8")
         figures = getattr(module, "figures", None)

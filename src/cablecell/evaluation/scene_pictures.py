@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cablecell.composition.scenario_files import load_scenario
-from cablecell.configuration import config_folder, load_connector
+from cablecell.configuration import find_connector, load_connector
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.errors import WorkcellError
@@ -24,7 +24,7 @@ def render_connector(file: str, *, clearance_m: float | None, out: Path) -> int:
     from cablecell.evaluation.connector_drawing import save_drawing
 
     console = Console(highlight=False)
-    path = _find(file)
+    path = find_connector(Path(file))
     try:
         connector = _read(path, clearance_m)
         stem = path.stem if clearance_m is None else f"{path.stem}_{clearance_m * 1.0e6:g}um"
@@ -61,12 +61,6 @@ def render_scenario(file: str, *, seed: int | None, out: Path) -> int:
     for picture in paths:
         console.print(str(picture), markup=False, soft_wrap=True)
     return 0
-
-
-def _find(file: str) -> Path:
-    path = Path(file)
-    shipped = config_folder() / "connectors" / f"{file}.yaml"
-    return shipped if not path.exists() and shipped.exists() else path
 
 
 def _read(path: Path, clearance_m: float | None) -> Connector:
