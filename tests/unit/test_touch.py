@@ -15,6 +15,7 @@ from cablecell.core.fusion.touch.geometry import TouchGeometry, TouchGeometryErr
 from cablecell.core.geometry import Array, exp_so3, invert_pose, log_se3, make_pose
 from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.touch_motion import advance
+from cablecell.core.insertion.touch_open import walls_felt
 from cablecell.core.insertion.touch_probe import make_probe, place_of
 
 SIDES = {"+x": (0, 1.0), "-x": (0, -1.0), "+y": (1, 1.0), "-y": (1, -1.0), "+z": (2, 1.0)}
@@ -55,6 +56,30 @@ def test_tilt_takes_half_the_tilt_times_the_length_in_the_port_from_either_side(
     lost = 0.5 * tilt * (depth - top)
     for side in ("+x", "-x"):
         assert _gap(geometry, X, side) == pytest.approx(geometry.clearance[0] - lost, abs=1.0e-5)
+
+
+def test_rounded_edge_on_a_lead_in_has_more_room_than_a_sharp_one() -> None:
+    connector = load_connectors()["rj45"]
+    geometry, edge = touch_geometry(connector), connector.plug.edge_radius_m
+    deep, lead_in = 0.3e-3, 0.5e-3
+    X = make_pose(np.eye(3), [0.0, 0.0, geometry.rim_m + deep])
+    sharp = geometry.clearance[0] + lead_in - deep
+    assert _gap(geometry, X, "+x") == pytest.approx(sharp + (2.0 - np.sqrt(2.0)) * edge, abs=1.0e-6)
+
+
+def test_key_that_leans_on_the_side_of_its_slot_is_not_stopped_by_what_is_beside_the_slot() -> None:
+    geometry = touch_geometry(load_connectors()["sc"])
+    # The keys overlap with the lid by 0.05 mm: that is an error of the state, not a wall in the way.
+    X = make_pose(np.eye(3), [-0.41e-3, 0.0, 11.0e-3])
+    assert _gap(geometry, X, "-y") == pytest.approx(0.15e-3, abs=0.03e-3)
+
+
+def test_wall_is_felt_only_where_it_pushes_back_with_more_than_friction_carries() -> None:
+    assert walls_felt([2.0, 1.9], 0.4, 0.9) == (True, True)
+    # The nose of an sc that was taken for the corner of its opening: 0.8 N are friction on the other wall.
+    assert walls_felt([2.6, 0.8], 0.4, 0.7) == (True, False)
+    assert walls_felt([2.5, 2.2], 0.4, 0.9, land_n=4.2) == (False, False)
+    assert walls_felt([-0.5, 2.0], 0.4, 0.0) == (False, True)
 
 
 def test_round_connector_is_refused() -> None:

@@ -23,7 +23,7 @@ from cablecell.core.insertion.phase import Measurement
 from cablecell.core.insertion.touch_enter import Enter
 from cablecell.core.insertion.touch_lean import Lean
 from cablecell.core.insertion.touch_motion import Felt, Guarded, Motion, Place, Rest, Still, Travel
-from cablecell.core.insertion.touch_open import FindOpening
+from cablecell.core.insertion.touch_open import FindOpening, walls_felt
 from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult, TouchStep
 from cablecell.core.insertion.touch_probe import make_probe, place_of
 from cablecell.core.insertion.touch_sense import TouchSense
@@ -41,7 +41,7 @@ _NOSE_SHARE = 0.35
 """Share of a nose's length by which it has to go down to have stood on the land."""
 
 _LEAST_SHARE = 0.4
-"""Share of the push on the walls of a corner that has to be left for both to be touched."""
+"""Share of the push on the walls of a corner from which one counts as touched."""
 
 _BODY_IN_M = 4.0e-4
 """Depth below the land at which it is the body of the plug that stands between the walls, not its nose."""
@@ -267,8 +267,7 @@ class Relocaliser:
                     self._shift_m = back * _SHIFT_M if not self._shift_m else -self._shift_m
                 self._look(m)
             return
-        if float(np.abs(felt.force[:2]).min()) > _LEAST_SHARE * self._settings.corner_force_n:
-            self._touch(felt, _sides(probe.signs))
+        self._touch(felt, self._walls_of(felt))
         # Where the nose went down since the tap, it was on the land; otherwise it was inside, and the body on the land.
         stood_on_nose = probe.is_nose and float(felt.p[2]) - self._land_m > _NOSE_SHARE * geometry.nose_m
         self._rim_m = self._land_m + (geometry.nose_m if stood_on_nose else 0.0)
@@ -340,6 +339,11 @@ class Relocaliser:
         self._estimator.guess(starts)
         self.doing = "think"
         self._motion = Still(m, self._estimator.refine, lambda: self._estimator.is_converged, self._settings)
+
+    def _walls_of(self, felt: Felt) -> tuple[str, ...]:
+        least, friction = _LEAST_SHARE * self._settings.corner_force_n, _FRICTION_FACTOR * self._geometry.friction
+        are_felt = walls_felt([abs(float(f)) for f in felt.force[:2]], friction, least)
+        return tuple(side for side, is_felt in zip(_sides(self._probe.signs), are_felt, strict=True) if is_felt)
 
     # What was felt -------------------------------------------------------------------------------------------
 

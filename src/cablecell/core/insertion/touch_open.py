@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -41,6 +42,9 @@ _YAW_GAIN, _DEAD_BAND_NM, _YAW_RATE = 5.0, 0.006, 0.3
 
 _SINK_SPEED, _DEEPEST_M = 0.014, 1.9e-3
 """How fast a corner goes down on its way to the walls, m/s, and how far below the land at most, m."""
+
+_LIGHT_N = 1.0
+"""Push of a nose on its way to the walls."""
 
 _SURE_S, _SLIDE_LIMIT_S = 0.05, 1.2
 """How long both walls have to push back, and how long that is waited for."""
@@ -144,12 +148,18 @@ class FindOpening(Motion):
         elif self._stage == "upright":
             self._stand_up(m, velocity)
         elif self._stage == "hold":
-            self._push_on_walls(m, at, velocity, _KEEP_SPEED)
+            pushes = self._push_on_walls(m, at, velocity, _KEEP_SPEED)
             self._follow_yaw(m)
             since = m.time_s - self._since_s
             if since > self._settings.settle_s:
                 self._mean.add(m)
-            if since > self._settings.settle_s + self._settings.measure_s:
+            if since <= self._settings.settle_s + self._settings.measure_s:
+                pass
+            elif self._probe.is_nose and not self._is_at_both(pushes, 0.0):
+                # What pushed back at one of the walls was friction on the other: there is a way to go yet.
+                self._mean = Mean()
+                self._go("slide", m)
+            else:
                 self.is_inside = True
                 self.felt = self._mean.felt(self._begun, is_contact=True)
         self._rotvec = self._base + np.array([0.0, 0.0, self._yaw])
@@ -223,7 +233,7 @@ class FindOpening(Motion):
         self._moved_m += self._velocity * m.dt_s
         if max(pushes) > 0.5 * settings.corner_force_n:
             self._follow_yaw(m)
-        if min(pushes) < 0.5 * settings.corner_force_n or m.speed > _REST_SPEED:
+        if not self._is_at_both(pushes, 0.5 * settings.corner_force_n) or m.speed > _REST_SPEED:
             self._pushed_s = m.time_s
         if m.time_s - self._pushed_s > _SURE_S:
             if not self._probe.is_nose and float(at[2]) < self._land_m + _DROP_M:
@@ -232,7 +242,8 @@ class FindOpening(Motion):
                 self._go("hold" if self._probe.is_nose else "upright", m)
                 # The corner is held where it is, on the walls and at this depth.
                 preload = _PRELOAD_N / settings.stiffness
-                self._at = at + np.array([self._probe.signs[0] * preload, self._probe.signs[1] * preload, 0.0])
+                down = _LIGHT_N / settings.stiffness if self._probe.is_nose else 0.0
+                self._at = at + np.array([self._probe.signs[0] * preload, self._probe.signs[1] * preload, down])
         elif self._moved_m > _SLIDE_LIMIT_M or m.time_s - self._since_s > _SLIDE_LIMIT_S:
             self._fail(m)
 
@@ -249,9 +260,15 @@ class FindOpening(Motion):
             pushes.append(-sign * float(self._force[k]))
         return pushes
 
+    def _is_at_both(self, pushes: list[float], least_n: float) -> bool:
+        land_n = max(-float(self._force[2]), 0.0) if self._probe.is_nose else 0.0
+        return all(walls_felt(pushes, self._friction, least_n, land_n))
+
     def _sink(self, m: Measurement, at: Array) -> None:
         """Press, and go down as far as the far sides let it, but not where there is no port."""
-        ahead = self._settings.sink_force_n / self._settings.stiffness
+        # A nose was in the opening, or it would not have dropped or been blocked: its body is not to rub on the land.
+        push = _LIGHT_N if self._probe.is_nose else self._settings.sink_force_n
+        ahead = push / self._settings.stiffness
         wanted = self._at[2] + _SINK_SPEED * m.dt_s
         self._at[2] = min(wanted, float(at[2]) + ahead, self._land_m + self._deepest_m)
 
@@ -282,3 +299,18 @@ class FindOpening(Motion):
             self._go("hold", m)
         elif m.time_s - self._since_s > _UPRIGHT_LIMIT_S:
             self._fail(m)
+
+
+def walls_felt(pushes: Sequence[float], friction: float, least_n: float, land_n: float = 0.0) -> tuple[bool, bool]:
+    """Return which of two walls, one across x and one across y, are known to be touched.
+
+    A wall pushes back with more than the friction on the other one, and on the land, could.
+
+    Args:
+        pushes: What pushes back along x and y, N.
+        friction: Largest coefficient.
+        least_n: What a wall pushes back with at least, N.
+        land_n: Push on the land, N.
+    """
+    x, y = pushes
+    return x > max(least_n, friction * (abs(y) + land_n)), y > max(least_n, friction * (abs(x) + land_n))

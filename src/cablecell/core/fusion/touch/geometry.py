@@ -41,7 +41,8 @@ class TouchGeometry:
 
     Attributes:
         name: Connector.
-        boxes: Centre and half extents of each part of the plug, shape (p, 6), m.
+        boxes: Centre of each part of the plug, half extents of what is inside of its rounded edges, and the radius of
+            these, shape (p, 7), m.
         vertices: Corners of each wall, shape (w, v, 3), m; the last one is repeated where a wall has fewer.
         normals: Slanted faces (lead-ins and tapers) of each wall, shape (w, k, 3); zero where a wall has fewer.
         limits: Extent of each wall along the port's axes, shape (w, 6): low x, y, z, high x, y, z.
@@ -99,12 +100,13 @@ def touch_geometry(connector: Connector) -> TouchGeometry:
     latch_m = _LATCH_M if connector.latch is not None else 0.0
     free = _SHARE_OF_FREE_DEPTH * (port.stop_depth_m - latch_m - port.rim_depth_m + front_m)
     engaged = port.rim_depth_m - front_m + min(free, _MOST_ENGAGED_M)
+    edge = connector.plug.edge_radius_m
     spans = [f(part.span_m(i)[k] for part in mating) for i in (0, 1) for k, f in ((0, min), (1, max))]
     return TouchGeometry(
         name=connector.name,
         boxes=np.array(
             [
-                [*part.centre_m, *(0.5 * s for s in part.size_m)]
+                [*part.centre_m, *(0.5 * s - edge for s in part.size_m), edge]
                 for part in parts
                 if part.front_m + engaged + _BEHIND_M > port.rim_depth_m
             ]
