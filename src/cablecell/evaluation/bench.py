@@ -39,6 +39,10 @@ def no_progress(done: int, total: int) -> None:
 
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "bringup": (
+        "cablecell.evaluation.bench_bringup:run",
+        "the whole cell up and down, over and over: in time, in order, nothing left",
+    ),
     "calibration": (
         "cablecell.evaluation.bench_calibration:run",
         "knocked cells that calibrate themselves: mounts, lenses, tip",
