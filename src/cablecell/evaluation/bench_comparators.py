@@ -15,8 +15,8 @@ from rich.table import Table
 
 from cablecell.composition.scenario_files import load_fixture_scenario
 from cablecell.core.config.scenario import EstimateErrors, Scenario, Strategy
+from cablecell.core.statistics import percentile, wilson_interval
 from cablecell.evaluation.batch import run_batch
-from cablecell.evaluation.bench import percentile, wilson_interval
 from cablecell.evaluation.bench_page import Figure
 
 Row = dict[str, Any]
