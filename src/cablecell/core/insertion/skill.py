@@ -190,6 +190,7 @@ class InsertionSkill:
             speed=speed,
             force=force,
             moment=moment,
+            give_m=-float(force[2]) / self._settings.grasp_stiffness,
         )
 
     # Decisions -----------------------------------------------------------------------------------------------
