@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from cablecell.composition.scenario_files import load_scenario
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.scenario import Scenario
 from cablecell.evaluation.batch import run_batch
+from cablecell.evaluation.bench_page import Figure, Grid
+from cablecell.evaluation.insertion_page import clearance_figure, outcome_grid, time_force_figure
 from cablecell.evaluation.insertion_summary import summarise
 
 Row = dict[str, Any]
@@ -32,8 +35,7 @@ def run(
         A row per rollout with its `clearance_m`, and for every clearance success_rate_<um>, wilson_low_<um>,
         peak_force_p99_<um>_n, cycle_median_<um>_s, false_success_<um> and false_failure_<um>.
     """
-    base = load_scenario(scenario, connector)
-    fitted = {um: with_clearance(base, 1e-6 * um) for um in CLEARANCES_UM}
+    fitted = dict(zip(CLEARANCES_UM, scenarios("clearance", scenario=scenario, connector=connector), strict=True))
     rows = run_batch([(one, seed + i) for one in fitted.values() for i in range(n)], workers)
     summary: dict[str, float] = {}
     for um, one in fitted.items():
@@ -47,6 +49,31 @@ def run(
         summary[f"cycle_median_{um}_s"] = all_of["cycle_median_s"]
     by_hash = {one.content_hash: 1e-6 * um for um, one in fitted.items()}
     return [{**row, "clearance_m": by_hash[row["scenario_hash"]]} for row in rows], summary
+
+
+def scenarios(name: str, *, scenario: Path | None = None, connector: Path | None = None) -> list[Scenario]:
+    """Return the scenario of every clearance, in the order of `CLEARANCES_UM`."""
+    base = load_scenario(scenario, connector)
+    return [with_clearance(base, 1e-6 * um) for um in CLEARANCES_UM]
+
+
+def grids(rows: Sequence[Row]) -> list[Grid]:
+    """Return the tables of the page: success, time, force and false answers by clearance."""
+    groups = {f"{1e6 * clearance_m:.0f} µm": own for clearance_m, own in _by_clearance(rows)}
+    return [outcome_grid("Success, time and force", "clearance a side", groups)]
+
+
+def figures(name: str, rows: Sequence[Row]) -> list[Figure]:
+    """Return the figures of the page."""
+    return [
+        Figure("Seated over clearance, with Wilson intervals of 95 %", clearance_figure(_by_clearance(rows))),
+        Figure("Peak force and time of every run", time_force_figure(rows)),
+    ]
+
+
+def _by_clearance(rows: Sequence[Row]) -> list[tuple[float, list[Row]]]:
+    values = sorted({row["clearance_m"] for row in rows}, reverse=True)
+    return [(value, [row for row in rows if row["clearance_m"] == value]) for value in values]
 
 
 def target_connector(scenario: Scenario) -> Connector:
