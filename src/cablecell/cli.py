@@ -175,12 +175,18 @@ def rollout(
     drawn: Annotated[
         bool, typer.Option("--drawn", help="Mount what the trials have anew for every seed, within AIC's ranges.")
     ] = False,
+    strip: Annotated[
+        str, typer.Option(metavar="FILE", help="Draw moments of the run side by side (PNG); needs --n 1.")
+    ] = "",
 ) -> None:
     """Run insertions of a scenario in simulation, without ROS and as fast as the processor allows."""
     from cablecell.evaluation import rollout_command
 
     if trials and (scenario or connector):
         typer.echo("rollout takes either --trials FILE or a scenario and a connector", err=True)
+        raise typer.Exit(2)
+    if strip and n != 1:
+        typer.echo(f"--strip draws one run: it needs --n 1, not {n}", err=True)
         raise typer.Exit(2)
     if drawn and not trials:
         typer.echo("--drawn is for --trials FILE; a scenario says itself what is drawn", err=True)
@@ -195,6 +201,7 @@ def rollout(
         workers=workers,
         out=Path(out) if out else None,
         resume=resume,
+        strip=Path(strip) if strip else None,
     )
     raise typer.Exit(rollout_command.run(options))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -148,12 +148,17 @@ class Rollout:
         """Free the simulation."""
         self.machine.disconnect()
 
-    def run(self) -> RolloutResult:
-        """Move from home to staging, insert, and compare with the truth."""
+    def run(self, watch: Callable[[Rollout], None] | None = None) -> RolloutResult:
+        """Move from home to staging, insert, and compare with the truth.
+
+        Args:
+            watch: Called after every period; None for nobody.
+        """
         started = time.perf_counter()
         tip_error = (invert_pose(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
         while (result := self.step()) is None:
-            pass
+            if watch is not None:
+                watch(self)
         truth, end_s = self.machine.truth, self.machine.clock.now_s()
         record = self._recorder.finish(end_s if result.outcome is Outcome.SEATED else None)
         where = truth.plug_in_port()
