@@ -187,6 +187,26 @@ def test_what_one_turn_leaves_open_is_in_the_covariance() -> None:
     assert tilts[1] > 2.0 * tilts[0]
 
 
+def test_a_turn_as_far_the_other_way_is_looked_for() -> None:
+    geometry = touch_geometry(load_connectors()["rj45"])
+    truth, lean = np.zeros(kernels.STATE), 0.009
+    turns = []
+    for turn in (None, np.array([0.0, 0.0, lean])):
+        estimator = _estimator(geometry)
+        for tilt in (0.01, -0.01):
+            for sides in (("+x", "+y"), ("-x", "-y")):
+                X = _contact(geometry, truth, np.array([tilt, tilt, lean]), sides, geometry.engaged_m)
+                estimator.add(Touch(X, sides, SIGMA_M))
+        # The search begins beyond the turn of the leans, where the plug has the same room.
+        estimator.guess([(np.zeros(3), np.array([0.0, 0.0, 2.0 * lean]))], turn)
+        while not estimator.is_converged:
+            estimator.refine()
+        estimate = estimator.estimate(0.0)
+        turns.append(abs(float(log_se3(estimate.X)[5])) / float(np.sqrt(estimate.covariance[5, 5])))
+    assert turns[0] > 3.0
+    assert turns[1] < 2.0
+
+
 def test_a_touch_that_does_not_fit_is_a_misfit_and_moves_little() -> None:
     geometry = touch_geometry(load_connectors()["sfp"])
     truth = np.zeros(kernels.STATE)

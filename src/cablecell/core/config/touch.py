@@ -91,5 +91,15 @@ class TouchSettings(ParameterSchema):
         30.0, "Likewise in rotation.", unit="N*m/rad", minimum=1.0, maximum=1000.0
     )
     touch_sigma_m: float = parameter(
-        3.7e-5, "Error of where a plug touches: arm, rounded edges, give.", unit="m", minimum=1e-6, maximum=0.001
+        2.8e-5, "Error of where a plug leans on a side: arm, give.", unit="m", minimum=1e-6, maximum=0.001
+    )
+    land_sigma_m: float = parameter(
+        4.0e-5, "Error of where it stands on the land.", unit="m", minimum=1e-6, maximum=0.001
+    )
+    corner_sigma_m: float = parameter(
+        7.0e-5,
+        "Error of where a corner that leads stands between two walls: on their lead-ins that of its depth counts, too.",
+        unit="m",
+        minimum=1e-6,
+        maximum=0.001,
     )

@@ -21,7 +21,7 @@ from cablecell.core.geometry import Array, exp_so3, invert_pose, make_pose
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.phase import Measurement
 from cablecell.core.insertion.touch_enter import Enter
-from cablecell.core.insertion.touch_lean import Lean
+from cablecell.core.insertion.touch_lean import Lean, lean_turns
 from cablecell.core.insertion.touch_motion import Felt, Guarded, Motion, Place, Rest, Still, Travel
 from cablecell.core.insertion.touch_open import FindOpening, walls_felt
 from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult, TouchStep
@@ -51,9 +51,6 @@ _FRICTION_FACTOR = 1.6
 
 _MISFIT = 5.0
 """Standard deviations by which a gap may be off for the estimate to be believed."""
-
-_TILT_SHARE, _MOST_TILT, _YAW_SHARE, _MOST_YAW = 0.3, 0.04, 0.36, 0.035
-"""Turns at which a plug is leaned on the sides, as shares of what the room allows, and at most, rad."""
 
 _DOWN = np.array([0.0, 0.0, 1.0])
 
@@ -94,6 +91,7 @@ class Relocaliser:
         self._entered = np.zeros(3)
         self._leans: list[tuple[Array, tuple[int, int]]] = []
         self._more: list[tuple[Array, tuple[int, int]]] = []
+        self._lean_turns: list[Array] = []
         self._result: TouchResult | None = None
         self._is_cancelled = False
         self.doing = "rest"
@@ -227,7 +225,7 @@ class Relocaliser:
             self._aim = 0.5 * self._geometry.front[[1, 3]]
             self._tap(m)
             return
-        self._touch(felt, ("+z",))
+        self._touch(felt, ("+z",), self._settings.land_sigma_m)
         self._land_m = float(felt.p[2])
         self._aim = np.zeros(2)
         self._look(m)
@@ -267,7 +265,8 @@ class Relocaliser:
                     self._shift_m = back * _SHIFT_M if not self._shift_m else -self._shift_m
                 self._look(m)
             return
-        self._touch(felt, self._walls_of(felt))
+        settings = self._settings
+        self._touch(felt, self._walls_of(felt), settings.touch_sigma_m if probe.is_nose else settings.corner_sigma_m)
         # Where the nose went down since the tap, it was on the land; otherwise it was inside, and the body on the land.
         stood_on_nose = probe.is_nose and float(felt.p[2]) - self._land_m > _NOSE_SHARE * geometry.nose_m
         self._rim_m = self._land_m + (geometry.nose_m if stood_on_nose else 0.0)
@@ -296,7 +295,7 @@ class Relocaliser:
             return m
         m = self._sense.move_about(-0.5 * depth)
         sx, sy = self._probe.signs
-        tilt, yaw = self._offsets_rad = self._offsets(depth)
+        tilt, yaw = self._offsets_rad = lean_turns(geometry, depth)
         aside = np.array([tilt, tilt, 0.0])
         base = felt.rotvec + np.array([0.0, 0.0, yaw])
         self._leans = [(base + aside, (sx, sy)), (base + aside, (-sx, -sy))]
@@ -309,13 +308,6 @@ class Relocaliser:
         self._lean(m)
         return m
 
-    def _offsets(self, depth_m: float) -> tuple[float, float]:
-        """Return the tilt and the turn about the axis at which the plug is leaned on the sides, rad."""
-        front, room = self._geometry.front, self._geometry.clearance
-        reach = np.array([front[3] - front[2], front[1] - front[0]])
-        tilt = _TILT_SHARE * 2.0 * float(room.min()) / depth_m
-        return min(tilt, _MOST_TILT), min(_YAW_SHARE * float((2.0 * room / reach).min()), _MOST_YAW)
-
     def _lean(self, m: Measurement) -> None:
         rotvec, signs = self._leans.pop(0)
         self.doing = "lean " + " ".join(_sides(signs))
@@ -325,7 +317,12 @@ class Relocaliser:
         if not felt.is_contact:
             self._end(TouchOutcome.UNSURE, f"no sides in {1e3 * motion.way_m:.1f} mm while {self.doing}")
             return
-        self._touch(felt, _sides(motion.signs))
+        self._touch(felt, _sides(motion.signs), self._settings.touch_sigma_m)
+        self._lean_turns.append(felt.rotvec)
+        # Where the sides have turned the plug back, they will again: it went in askew.
+        off = felt.rotvec - motion.wanted
+        self._leans = [(rotvec + off, signs) for rotvec, signs in self._leans]
+        self._more = [(rotvec + off, signs) for rotvec, signs in self._more]
         if self._leans:
             self._lean(m)
             return
@@ -336,7 +333,7 @@ class Relocaliser:
             # What was tapped may have been the body as well as the nose.
             other = self._geometry.nose_m if self._rim_m == self._land_m else -self._geometry.nose_m
             starts.append((self._guess + other * _DOWN, self._entered))
-        self._estimator.guess(starts)
+        self._estimator.guess(starts, np.mean(self._lean_turns[:4], axis=0))
         self.doing = "think"
         self._motion = Still(m, self._estimator.refine, lambda: self._estimator.is_converged, self._settings)
 
@@ -347,7 +344,7 @@ class Relocaliser:
 
     # What was felt -------------------------------------------------------------------------------------------
 
-    def _touch(self, felt: Felt, sides: tuple[str, ...]) -> None:
+    def _touch(self, felt: Felt, sides: tuple[str, ...], sigma_m: float) -> None:
         self._touches += 1
         X_prior_tcp = make_pose(exp_so3(felt.rotvec), felt.p) @ invert_pose(self._sense.X_tcp_comp)
         settings = self._settings
@@ -360,7 +357,7 @@ class Relocaliser:
             rotation_stiffness=settings.grasp_rotation_stiffness,
         )
         X = X @ invert_pose(self._sense.X_tcp_comp) @ self._tip.X
-        self._estimator.add(Touch(X, sides, settings.touch_sigma_m))
+        self._estimator.add(Touch(X, sides, sigma_m))
 
     def _conclude(self, m: Measurement) -> None:
         settings = self._settings

@@ -81,7 +81,7 @@ class Enter(Motion):
         self._stopped_s: float | None = None
         self._best_m, self._progress_s = m.depth_m, m.time_s
         self._angle: float | None = None
-        self._swing_rad = 0.0
+        self._swing_rad, self._swung_s = 0.0, 0.0
         self._mean = Mean()
 
     def step(self, m: Measurement, *, is_felt: bool) -> Setpoint:
@@ -132,6 +132,8 @@ class Enter(Motion):
         if self._angle is None and m.time_s - self._progress_s > _STALL_S:
             self._angle, self._start_s = 0.0, m.time_s
         if self._angle is not None:
+            if m.time_s - self._progress_s < _STALL_S:
+                return  # it goes down where it is
             b = _SPIRAL_PITCH_M / (2.0 * math.pi)
             r = b * self._angle
             self._angle += _SPIRAL_SPEED * m.dt_s / math.hypot(r, b)
@@ -139,7 +141,8 @@ class Enter(Motion):
                 self._stopped_s = m.time_s
             self._p[:2] = self._middle + r * np.array([math.cos(self._angle), math.sin(self._angle)])
             # What stands on the rim may be turned, too.
-            self._swing_rad = _SWING_RAD * math.sin(_SWING_RATE * (m.time_s - self._progress_s - _STALL_S))
+            self._swung_s += m.dt_s
+            self._swing_rad = _SWING_RAD * math.sin(_SWING_RATE * self._swung_s)
             return
         off = self._middle - self._p[:2]
         far = float(np.linalg.norm(off))

@@ -12,9 +12,13 @@ import math
 import numpy as np
 
 from cablecell.core.config.touch import TouchSettings
+from cablecell.core.fusion.touch.geometry import TouchGeometry
 from cablecell.core.geometry import Array
 from cablecell.core.insertion.phase import Measurement, Setpoint
 from cablecell.core.insertion.touch_motion import GUARD_ACCELERATION, Mean, Motion, advance
+
+_TILT_SHARE, _MOST_TILT, _YAW_SHARE, _MOST_YAW = 0.3, 0.04, 0.36, 0.035
+"""Turns at which a plug is leaned on the sides, as shares of what the room allows, and at most, rad."""
 
 _BLEND_S = 0.012
 _TOUCHED_SHARE, _MOST_SHARE = 0.5, 1.9
@@ -32,8 +36,9 @@ _LONGEST_S = 1.0
 _TURN_RATE, _SHORTEST_S = 0.42, 0.16
 """Highest angular speed to the turn, rad/s, and the shortest time for it, s."""
 
-_EASE_NM = 0.12
-"""Moment at which the plug is not turned any further: it is held between two sides already."""
+_EASE_NM = 0.06
+"""Moment against a turn that ends it: the plug is held between two sides already. In the second half of a turn it is
+slowed down, and what its inertia adds has the other sign."""
 
 _HELD_NM, _JAMMED_NM, _GIVE_GAIN, _GIVE_RATE = 0.04, 0.09, 3.0, 0.25
 """Moment from which a plug counts as held, and as jammed, N*m; how it is turned back, rad/(s*N*m) and rad/s."""
@@ -54,7 +59,7 @@ class Lean(Motion):
             signs: Of the sides along x and y.
             settings: Of the sequence.
         """
-        self._settings, self.signs = settings, signs
+        self._settings, self.signs, self.wanted = settings, signs, rotvec.copy()
         self._begun = m.p.copy()
         self._p, self._from, self._to = m.p.copy(), m.rotvec.copy(), rotvec.copy()
         self._rotvec = self._from.copy()
@@ -116,10 +121,19 @@ class Lean(Motion):
 
     def _rotate(self, m: Measurement) -> None:
         self._turned = min(1.0, self._turned + m.dt_s / self._turn_s)
-        if float(np.abs(self._moment).max()) > _EASE_NM and self._turned > 0.5:
+        way = self._to - self._from
+        if self._turned > 0.5 and -float(self._moment @ way) > _EASE_NM * float(np.linalg.norm(way)):
             self._turned, self._rotvec = 1.0, m.rotvec.copy()
             return
-        s, way = self._turned, self._to - self._from
+        s = self._turned
         self._rotvec = self._from + way * (s * s * s * (10.0 + s * (-15.0 + 6.0 * s)))
         self.turn = way * (30.0 * s * s * (1.0 - s) * (1.0 - s) / self._turn_s)
         self.turn_change = way * (60.0 * s * (1.0 - s) * (1.0 - 2.0 * s) / self._turn_s**2)
+
+
+def lean_turns(geometry: TouchGeometry, depth_m: float) -> tuple[float, float]:
+    """Return the tilt and the turn about the axis at which a plug of that depth is leaned on the sides, rad."""
+    front, room = geometry.front, geometry.clearance
+    reach = np.array([front[3] - front[2], front[1] - front[0]])
+    tilt = _TILT_SHARE * 2.0 * float(room.min()) / depth_m
+    return min(tilt, _MOST_TILT), min(_YAW_SHARE * float((2.0 * room / reach).min()), _MOST_YAW)

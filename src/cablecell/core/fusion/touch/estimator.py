@@ -40,6 +40,11 @@ _UNLIKELY = 0.02
 _SAME_M, _SAME_RAD = 3.0e-5, 1.5e-3
 """Places that differ by less are one."""
 
+_DEPTH_STEP_M = 5.0e-4
+"""How finely a port is looked for along its axis, where a plug leads with a nose."""
+
+_SAME_DEPTH_M = 2.0e-4
+
 _ROBUST = 3.0
 """Standard deviations from which a gap counts less: a wrong contact must not outvote the others (Huber)."""
 
@@ -74,6 +79,7 @@ class TouchEstimator:
         """
         kernels.warm_up()
         self._arrays = (geometry.boxes, geometry.vertices, geometry.normals, geometry.limits)
+        self._nose_m = geometry.nose_m
         self._X_base_prior = port.X
         covariance = np.zeros((kernels.STATE, kernels.STATE))
         covariance[:6, :6] = port.covariance
@@ -86,6 +92,7 @@ class TouchEstimator:
         self._information = self._precision
         self._damping, self._steps = _FIRST_DAMPING, 0
         self._starts: list[Array] = []
+        self._turn: Array | None = None
         self._modes: list[_Mode] = []
         self.is_converged = True
 
@@ -99,7 +106,7 @@ class TouchEstimator:
             self._rows = np.vstack([self._rows, row])
         self.is_converged = False
 
-    def guess(self, starts: Sequence[tuple[Array, Array]]) -> None:
+    def guess(self, starts: Sequence[tuple[Array, Array]], turn: Array | None = None) -> None:
         """Begin the search from a port at p with the tip aligned at a rotation vector, from each of some such pairs.
 
         A gap does not change its sign where the plug meets a wall with its other end, so there may be several places
@@ -107,7 +114,11 @@ class TouchEstimator:
 
         Args:
             starts: In the frame of the prior, shapes (3,), m, and (3,), rad.
+            turn: Rotation vector of the tip at which the plug was leaned on the sides, mean, shape (3,), rad: one
+                that is turned as far the other way has the same room, so the search begins once more at the mirrors of
+                what it has found, and at other depths.
         """
+        self._turn = turn
         self._starts = [np.concatenate((p, np.zeros(3), -rotvec, np.zeros(3))) for p, rotvec in starts]
         self._modes = []
         self._begin(self._starts.pop(0))
@@ -150,12 +161,40 @@ class TouchEstimator:
     def _arrive(self, cost: float) -> None:
         """Keep what was found, and go on from the next start."""
         self._modes.append(_Mode(cost, self.state, np.linalg.inv(self._information)))
+        if not self._starts and self._turn is not None:
+            best = min(self._modes, key=lambda mode: mode.cost).state
+            for k in range(3):
+                mirror = best.copy()
+                mirror[6 + k] -= 2.0 * (self._turn[k] - (best[3 + k] - best[6 + k]))
+                self._starts.append(mirror)
+            self._starts += self._other_depths(best)
+            self._turn = None
         if self._starts:
             self._begin(self._starts.pop(0))
             return
         self._modes.sort(key=lambda mode: mode.cost)
         self.state = self._modes[0].state
         self.is_converged = True
+
+    def _other_depths(self, state: Array) -> list[Array]:
+        """Return a state with the port at other depths at which the plug stands on it just as well.
+
+        What leads may have stood on the land, on a lead-in, or have been inside while the rest stood on the land.
+        """
+        rows = self._rows[self._rows[:, kernels.AXIS] == _SIDES["z"]]
+        found: list[Array] = []
+        if not len(rows) or self._nose_m <= 0.0:
+            return found
+        known = [float(state[2])]
+        most = math.ceil(self._nose_m / _DEPTH_STEP_M) + 1
+        for step in range(-most, most + 1):
+            other = state.copy()
+            other[2] += step * _DEPTH_STEP_M
+            other[2] -= float(kernels.gaps(other[None, :], rows[:1], *self._arrays)[0, 0])
+            if min(abs(other[2] - z) for z in known) > _SAME_DEPTH_M:
+                known.append(float(other[2]))
+                found.append(other)
+        return found
 
     def _cost(self, r: Array, state: Array) -> float:
         size = np.abs(r)
