@@ -79,6 +79,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_insertion:run",
         "the sample trials or a scenario, with an error model",
     ),
+    "kills": (
+        "cablecell.evaluation.bench_kills:run",
+        "kill -9 of the supervisor of a working cell; estimator, skill and ports are stand-ins",
+    ),
     "perception": ("cablecell.evaluation.bench_perception:run", "port poses from camera images against the truth"),
     "physics": ("cablecell.evaluation.bench_physics:run", "contact forces and dynamics against closed forms"),
     "planning": (
