@@ -12,6 +12,8 @@ DEFAULT_TOPICS = (
     "pose_commands",
     "compliance_commands",
     "insertion_phase",
+    "contact_state",
+    "insertion_result",
     "ports",
     "cell_state",
     "diagnostics",
