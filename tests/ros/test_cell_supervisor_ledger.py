@@ -13,8 +13,8 @@ from cablecell.core.supervision.packml import State
 from cablecell.records.ledger import Ledger
 from cablecell.records.ledger_found import note_answer
 from cablecell.ros.action_client import MutualActionClient
-from tests.support.graph import GraphClient
-from tests.support.supervised import Partners, SupervisedNodes
+from tests.support.graph import GraphClient, Process
+from tests.support.supervised import BIN, Partners, SupervisedNodes
 from tests.support.wait import wait_until
 
 
@@ -184,6 +184,37 @@ def test_where_only_a_person_can_help_the_job_is_held_with_a_question_and_all_of
         ]
         holding = [row for row in ledger.rows("states") if row["state"] == State.HOLDING]
         assert [row["cause_code"] for row in holding] == [591]
+
+
+def test_without_its_recorder_no_insertion_begins_until_it_is_there_again(client, partners, tmp_path):
+    path, run = tmp_path / "ledger.db", tmp_path / "run.mcap"
+    words = ("--ros-args", "-p", "autostart:=true", "-p", f"path:={run}", "-p", "numbers_files:=true")
+    cell = SupervisedNodes(client, f"ledger_file:={path}")
+    recorders = [Process(BIN / "recorder", *words)]
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        wait_until(lambda: "/recorder is heard" in cell.supervisor.output, timeout_s=30.0, what="the recorder")
+        recorders[0].send(signal.SIGKILL)
+        recorders[0].wait()
+        wait_until(lambda: "code 632: node /recorder died" in cell.supervisor.output, what="that it is missing")
+        handle = send(client, "night", "trial_1")
+        wait_until(lambda: partners.begun, what="the look")
+        time.sleep(1.0)
+        assert inserted(partners) == [], "nothing begins that is not recorded"
+        recorders.append(Process(BIN / "recorder", *words))
+        assert result(client, handle).error_code == 0
+    finally:
+        cell.close()
+        for recorder in recorders:
+            recorder.__exit__()
+    assert len(inserted(partners)) == 1
+    assert run.exists()
+    assert run.with_name("run.2.mcap").exists()
+    with Ledger(path, writes=False) as ledger:
+        assert [(row["cause_code"], row["action"]) for row in ledger.rows("recoveries")] == [
+            (632, "respawn"),
+            (632, "retry"),
+        ]
 
 
 def test_without_a_ledger_that_can_be_written_the_cell_does_not_come_up(client, tmp_path):
