@@ -35,6 +35,7 @@ from cablecell.core.insertion.outcome import InsertionResult, Outcome
 from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import CORNER_M, poses_above, staging_pose
+from cablecell.core.insertion.tool_room import finger_bodies, side_with_room
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
@@ -248,6 +249,7 @@ class Rollout:
             self._start(self._plan_staging())
             self._is_moving = True
         if self._has_arrived():
+            self.skill.keep_to(self._side())
             self._prepare_insertion()
             self._is_staged = True
         return None
@@ -256,6 +258,12 @@ class Rollout:
         """Go on until the skill takes over."""
         while not self._is_staged:
             self.step()
+
+    def _side(self) -> Array:
+        """Return the side of its play on which the plug leaves the fingers room, from what is believed."""
+        tool = finger_bodies(robot_model(), self._target.connector.grasp.width_m)
+        obstacles = self.believed_scene().obstacles
+        return side_with_room(tool, obstacles, self._port.X, self._tip.X, self._profile)
 
     def _plan_staging(self) -> Trajectory:
         return self._plan_to(self.staging())
