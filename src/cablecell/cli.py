@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -168,6 +168,12 @@ def rollout(
     connector: Annotated[
         str, typer.Option(metavar="FILE", help="Connector in the place of the scenario's, or in the bench fixture.")
     ] = "",
+    task: Annotated[
+        Literal["insert", "unplug", "verify"] | None,
+        typer.Option(
+            help="Insert, or then check the seat (verify) or take the plug out (unplug); else the scenario's."
+        ),
+    ] = None,
 ) -> None:
     """Run insertions of a scenario in simulation, without ROS and as fast as the processor allows."""
     from cablecell.evaluation import rollout_command
@@ -180,6 +186,7 @@ def rollout(
         workers=workers,
         out=Path(out) if out else None,
         resume=resume,
+        task=task,
     )
     raise typer.Exit(rollout_command.run(options))
 

@@ -31,6 +31,7 @@ class RolloutOptions:
         workers: Processes.
         out: Folder of the results; None for no results but the table.
         resume: Go on with the rows in `out`.
+        task: What is done instead of the scenario's task; None for that.
         time_limit_s: A run that takes longer is ended and counted as failed.
     """
 
@@ -41,6 +42,7 @@ class RolloutOptions:
     workers: int
     out: Path | None
     resume: bool
+    task: str | None = None
     time_limit_s: float = 600.0
 
 
@@ -49,6 +51,8 @@ def run(options: RolloutOptions) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
         scenario = load_scenario(options.scenario, options.connector)
+        if options.task is not None:
+            scenario = type(scenario).model_validate({**scenario.model_dump(), "task": options.task})
         results = ResultFile(options.out, resume=options.resume) if options.out is not None else None
     except WorkcellError as error:
         errors.print(str(error), markup=False, soft_wrap=True)

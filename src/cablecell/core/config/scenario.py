@@ -199,6 +199,7 @@ class Scenario(DocumentSchema):
         insertion: Of the skill.
         estimates: Errors of what the skill is told, where it does not see.
         seeing: How it sees; None: it is told.
+        task: What is done: insert, and then check the seat (verify) or take the plug out again (unplug).
         randomise: What is drawn for every seed, or None.
     """
 
@@ -214,6 +215,7 @@ class Scenario(DocumentSchema):
     insertion: InsertionSettings = InsertionSettings()
     estimates: EstimateErrors = EstimateErrors()
     seeing: Seeing | None = None
+    task: Literal["insert", "unplug", "verify"] = "insert"
     randomise: Randomise | None = None
 
     @model_validator(mode="after")
@@ -264,6 +266,7 @@ class Scenario(DocumentSchema):
     def content_hash(self) -> str:
         """Hash of the content, 16 hexadecimal digits: equal for equal runs, whatever the file looks like."""
         left_out = {"name", "description", "seed"} | (set() if self.seeing else {"seeing"})
+        left_out |= {"task"} if self.task == "insert" else set()
         content = self.model_dump(mode="json", exclude=left_out)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
