@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -178,6 +178,12 @@ def rollout(
     strip: Annotated[
         str, typer.Option(metavar="FILE", help="Draw moments of the run side by side (PNG); needs --n 1.")
     ] = "",
+    task: Annotated[
+        Literal["insert", "unplug", "verify"] | None,
+        typer.Option(
+            help="Insert, or then check the seat (verify) or take the plug out (unplug); else the scenario's."
+        ),
+    ] = None,
 ) -> None:
     """Run insertions of a scenario in simulation, without ROS and as fast as the processor allows."""
     from cablecell.evaluation import rollout_command
@@ -202,6 +208,7 @@ def rollout(
         out=Path(out) if out else None,
         resume=resume,
         strip=Path(strip) if strip else None,
+        task=task,
     )
     raise typer.Exit(rollout_command.run(options))
 

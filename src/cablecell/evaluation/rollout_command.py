@@ -38,6 +38,7 @@ class RolloutOptions:
         out: Folder of the results; None for no results but the table.
         resume: Go on with the rows in `out`.
         strip: Where to draw moments of the run, which then is a single one; None for nowhere.
+        task: What is done instead of the scenario's task; None for that.
         time_limit_s: A run that takes longer is ended and counted as failed.
     """
 
@@ -51,6 +52,7 @@ class RolloutOptions:
     out: Path | None
     resume: bool
     strip: Path | None = None
+    task: str | None = None
     time_limit_s: float = 600.0
 
 
@@ -78,6 +80,8 @@ def run(options: RolloutOptions) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
         scenarios = _scenarios(options)
+        if options.task is not None:
+            scenarios = [one.with_task(options.task) for one in scenarios]
         results = ResultFile(options.out, resume=options.resume) if options.out is not None else None
     except WorkcellError as error:
         errors.print(str(error), markup=False, soft_wrap=True)
