@@ -705,6 +705,7 @@ def test_a_seat_is_evidence_of_drift_once_in_a_grasp(graph, node, cell, action, 
     grip()
     time.sleep(0.5)
     sit(0.03, InsertionResult.OUTCOME_JAMMED)
+    sit(math.nan)
     sit(0.0002)
     wait_until(lambda: "nothing moved in 2 looks, 1 seats" in drift(diagnostics)[0], what="a seat where it should be")
     sit(0.03)

@@ -37,6 +37,9 @@ def felt_seat(
         grasp: The plug in the gripper.
         plug: The same as the cameras saw it; None where they did not.
         now_s: The time, s.
+
+    Raises:
+        ValueError: The pose in the message is none.
     """
     board = estimator.board(now_s)
     if message.outcome != InsertionResult.OUTCOME_SEATED or not isinstance(board, BoardState):

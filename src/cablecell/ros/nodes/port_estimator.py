@@ -217,15 +217,21 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         """Let the drift watch hear where a plug was seated, once in a grasp: a grasp stays as wrong as it is."""
         with self._lock:
             layout, grasp, plug = self._layout, self._grasp, self._plug
-        is_new = grasp is not None and grasp is not self._seated_grasp and message.port_name in layout.ports
-        if not self.is_active or not is_new or grasp is None or not self._observing.acquire(blocking=False):
+        connector = self._connectors.get(message.connector_type)
+        if connector is None or message.port_name not in layout.ports or not self.is_active:
             return
+        if grasp is None or grasp is self._seated_grasp:
+            return
+        if not self._observing.acquire(blocking=False):
+            return  # the arm looks already, and is at no seat
         try:
-            now_s, profile = self._now_s(), profile_from_connector(self._connectors[message.connector_type])
-            seat = felt_seat(message, self._estimator, profile, grasp, plug, now_s)
+            now_s = self._now_s()
+            seat = felt_seat(message, self._estimator, profile_from_connector(connector), grasp, plug, now_s)
             if seat is not None:
                 self._seated_grasp = grasp
                 self._tell_drift(self._drift.seat(now_s, seat))
+        except ValueError as error:
+            self.get_logger().warning(f"a seat was not used: {error}")
         finally:
             self._observing.release()
 
