@@ -90,7 +90,7 @@ def test_the_sequence_holds_what_lasted_in_the_order_of_time():
     ("depth_m", "force", "place", "state"),
     [
         (0.0, (0.0, 0.0, -12.0), (0.003, -0.001, 0.0), ContactState.FACE),
-        (10e-3, (-20.0, 0.0, -2.0), (0.004, 0.0, -6e-3), ContactState.ONE_POINT),
+        (10e-3, (-8.0, 0.0, -2.4), (0.004, 0.0, -6e-3), ContactState.ONE_POINT),
     ],
 )
 def test_the_place_is_where_the_line_of_the_force_meets_the_plug(depth_m, force, place, state):

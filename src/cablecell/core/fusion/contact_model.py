@@ -102,6 +102,8 @@ _PUSH_N = 6.0
 """Spread of the push: guarded motions press with some newtons."""
 _WALL_N = 1.0
 """Spread of the force of a wall across the axis: an arm that is soft there, some tenths of a millimetre off."""
+_HELD_N = 3.0
+"""Likewise of a plug that is held by walls, or sits at the stop: what holds it is as large as what pushes it."""
 _JAM_N = 1.0
 """Less push is no jam."""
 RAMP_M = 0.003
@@ -129,7 +131,7 @@ class ContactModel:
         in_hole = _between(depth_m, inside, stop, sigma)
         at_stop = _normal(depth_m - stop, math.hypot(sigma, profile.seat_tolerance_m))
         no_push, no_wall = _normal(push, errors.force_n), _noise_across(across, errors.across_n)
-        wall = _exponential_across(across, errors.across_n)
+        wall, held = (_exponential_across(across, scale, errors.across_n) for scale in (_WALL_N, _HELD_N))
         pressed = _exponential(push, _PUSH_N, 0.0) + _log_cdf((push - 2.0 * errors.force_n) / errors.force_n)
         by_none, on_face, by_one, by_two = self._moments(sample, across)
         # The spring of a latch that is being pushed aside acts along the axis, whatever else is touched.
@@ -146,8 +148,8 @@ class ContactModel:
         out[ContactState.CHAMFER] = pressed + moving + on_face + on_lead
         out[ContactState.ONE_POINT] = max(along_one, spring) + wall + moving + in_hole + by_one
         out[ContactState.TWO_POINT] = along_two + wall + moving + in_hole + by_two
-        out[ContactState.JAMMED] = pressed + wall + still + in_hole + by_two + self._is_carried(sample)
-        out[ContactState.SEATED] = pressed + wall + still + at_stop + by_two
+        out[ContactState.JAMMED] = pressed + held + still + in_hole + by_two + self._is_carried(sample)
+        out[ContactState.SEATED] = pressed + held + still + at_stop + by_two
         # A closed latch holds the plug within its play, pushed, pulled or left alone: where that is the stop, it looks
         # like a seat, and only what happened before tells them apart.
         play = stop - profile.latch_play_m - profile.seat_tolerance_m - errors.latch_m_per_n * max(-push, 0.0)
@@ -187,9 +189,9 @@ def _noise_across(x: float, sigma: float) -> float:
     return math.log(x / sigma**2) - 0.5 * (x / sigma) ** 2
 
 
-def _exponential_across(x: float, sigma: float) -> float:
+def _exponential_across(x: float, scale: float, sigma: float) -> float:
     """Return that of the size of a force across, exponential, with errors, which make small ones rare."""
-    return -x / _WALL_N - math.log(_WALL_N) + math.log(min(1.0, 1.25 * x / sigma))
+    return -x / scale - math.log(scale) + math.log(min(1.0, 1.25 * x / sigma))
 
 
 def _exponential(x: float, scale: float, sigma: float) -> float:

@@ -33,7 +33,7 @@ from cablecell.ros.wrench_watch import WrenchWatch
 _SWITCH_INTERVAL_S = 0.0005
 """How long a callback may keep the interpreter from the control loop; Python's own 5 ms would be two periods."""
 
-_FAULT_PERIOD_S = 0.05
+_FAULT_PERIOD_S = 0.02
 """How soon a fault of the force sensor is told."""
 
 

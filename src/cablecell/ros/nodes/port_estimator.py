@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from cablecell_interfaces.action import MoveTo, Observe
-from cablecell_interfaces.msg import InsertionPhase, PortEstimateArray
+from cablecell_interfaces.msg import InsertionPhase, InsertionResult, PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile
@@ -28,6 +28,7 @@ from cablecell.core.fusion.board import Use
 from cablecell.core.fusion.drift import BoardMovedError, DriftAlarm
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.edge_equations import warm_up
 from cablecell.core.perception.fiducials import build_patches
@@ -58,6 +59,7 @@ from cablecell.ros.estimator_progress import Progress, check_request
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
+from cablecell.ros.seat_watch import felt_seat
 from cablecell.ros.skill_messages import held_plug_from_json
 from cablecell.ros.stream_watch import StreamWatch
 
@@ -74,6 +76,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._last_problem = ""
         self._grasp: HeldPlug | None = None
         self._watched_grasp: HeldPlug | None = None
+        self._seated_grasp: HeldPlug | None = None
         self._plug: PlugState | None = None
         self._timers: list[Any] = []
 
@@ -104,6 +107,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         )
         phases = self.create_subscription(InsertionPhase, "insertion_phase", self._take_phase, qos.STATE)
         self._created.callback(self.destroy_subscription, phases)
+        results = self.create_subscription(InsertionResult, "insertion_result", self._take_result, qos.COMMAND)
+        self._created.callback(self.destroy_subscription, results)
         self._set_board(settings.layout)
         self._ports = self._publisher(PortEstimateArray, "ports", qos.STATE)
         self._diagnostics = self._publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
@@ -207,6 +212,28 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _take_phase(self, message: Any) -> None:
         if self.is_active and not self._observing.locked():
             self._approach.take_phase(message)
+
+    def _take_result(self, message: Any) -> None:
+        """Let the drift watch hear where a plug was seated, once in a grasp: a grasp stays as wrong as it is."""
+        with self._lock:
+            layout, grasp, plug = self._layout, self._grasp, self._plug
+        connector = self._connectors.get(message.connector_type)
+        if connector is None or message.port_name not in layout.ports or not self.is_active:
+            return
+        if grasp is None or grasp is self._seated_grasp:
+            return
+        if not self._observing.acquire(blocking=False):
+            return  # the arm looks already, and is at no seat
+        try:
+            now_s = self._now_s()
+            seat = felt_seat(message, self._estimator, profile_from_connector(connector), grasp, plug, now_s)
+            if seat is not None:
+                self._seated_grasp = grasp
+                self._tell_drift(self._drift.seat(now_s, seat))
+        except ValueError as error:
+            self.get_logger().warning(f"a seat was not used: {error}")
+        finally:
+            self._observing.release()
 
     def _withdraw(self, error: BoardMovedError) -> None:
         """Forget where the board was seen: from now on only its design is known, and everybody is told."""
