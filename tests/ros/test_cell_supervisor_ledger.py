@@ -7,11 +7,13 @@ import pytest
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
 from cablecell_interfaces.srv import PackmlCommand
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from cablecell.core.supervision.lookback import Answer
 from cablecell.core.supervision.packml import State
 from cablecell.records.ledger import Ledger
 from cablecell.records.ledger_found import note_answer
+from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import GraphClient, Process
 from tests.support.supervised import BIN, Partners, SupervisedNodes
@@ -215,6 +217,36 @@ def test_without_its_recorder_no_insertion_begins_until_it_is_there_again(client
             (632, "respawn"),
             (632, "retry"),
         ]
+
+
+def test_somebody_in_a_zone_holds_the_job_and_is_in_the_ledger(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    cell = SupervisedNodes(client, f"ledger_file:={path}", "asks_operator:=true")
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        said = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+        wait_until(lambda: said.get_subscription_count() >= 2, what="who hears diagnostics")
+        partners.waits_for_cancel = True
+        handle = send(client, "night", "trial_1")
+        wait_until(lambda: partners.begun, what="the look")
+        values = {"code": "637", "held_by": "near"}
+        status = DiagnosticStatus(level=DiagnosticStatus.ERROR, name="arm_controller: zones", message="stopped by near")
+        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+        for _ in range(3):  # it is said again and again, and counts once
+            said.publish(DiagnosticArray(status=[status]))
+        held = cell.wait_for(CellState.STATE_HELD)
+        assert "Somebody was in a zone that stops the arm." in held.reason
+        partners.waits_for_cancel = False
+        desk = client.node.create_client(PackmlCommand, "packml_command")
+        unhold = PackmlCommand.Request(command=PackmlCommand.Request.COMMAND_UNHOLD, requester="operator 7")
+        assert client.wait_for(desk.call_async(unhold)).error_code == 0
+        assert result(client, handle).error_code == 0
+    finally:
+        cell.close()
+    with Ledger(path, writes=False) as ledger:
+        told = [row for row in ledger.rows("commands") if row["command"] == "zones"]
+        assert [(row["requester"], row["error_code"]) for row in told] == [("arm_controller: zones", 637)]
+        assert [row["cause_code"] for row in ledger.rows("recoveries")] == [637]
 
 
 def test_without_a_ledger_that_can_be_written_the_cell_does_not_come_up(client, tmp_path):

@@ -43,6 +43,7 @@ from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_queue import QueueWorker
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
+from cablecell.ros.supervisor_zones import ZoneWatch
 
 _POLL_S = 0.01
 _NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
@@ -104,6 +105,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
+        self._zones = ZoneWatch(self, self._ledger.note_command, lambda error: self._runner.interrupt(error))
         self._lookback = LookBack(self, self._ledger)
         self._hands = RecoveryHands(
             self, lambda error: self._runner.interrupt(error), lambda: self._helpers.missing(time.monotonic())
@@ -142,6 +144,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._runner.destroy()
         self._hands.destroy()
         self._lookback.destroy()
+        self._zones.destroy()
         self._ledger.close()
         # Who listens should hear the last state before its publisher is gone.
         self._states.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
