@@ -12,10 +12,12 @@ from typing import Any
 from aic_control_interfaces.msg import JointMotionUpdate, MotionUpdate
 from cablecell_interfaces.msg import ComplianceCommand, LinkHeartbeat
 from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Float64
 
 from cablecell.composition.machines import ExtrasHost, MachineOptions, make_machine
 from cablecell.configuration import load_zones
 from cablecell.core.config.arm_controller import ArmControllerParameters
+from cablecell.core.control.energy import EnergyMeter
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.fusion.wrench_crosscheck import CrossCheckSettings
 from cablecell.core.fusion.wrench_health import WrenchFault
@@ -71,6 +73,8 @@ class ArmController(CellNode[ArmControllerParameters]):
             self._loop.reset()
         self._extras = backend.make_extras(ExtrasHost(self, self._loop, self._publish_latched))
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+        self._meter, self._metered_j = EnergyMeter(), -1.0
+        self._energy = self.create_lifecycle_publisher(Float64, "joint_energy", qos.STATE)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
         self._gripper = GripperAction(self, self._loop, backend.machine.gripper, values.gripper_force_n)
         self._identify = PayloadAction(self, self._loop, backend, values)
@@ -113,6 +117,8 @@ class ArmController(CellNode[ArmControllerParameters]):
                 self.__dict__.pop(name).destroy()
         if "_diagnostics" in self.__dict__:
             self.destroy_publisher(self.__dict__.pop("_diagnostics"))
+        if "_energy" in self.__dict__:
+            self.destroy_publisher(self.__dict__.pop("_energy"))
         self._backend.machine.disconnect()
 
     def start(self) -> None:
@@ -136,6 +142,7 @@ class ArmController(CellNode[ArmControllerParameters]):
                 disagreement_n=values.wrench_disagreement_n, disagreement_nm=values.wrench_disagreement_nm
             ),
         )
+        self._period_s = 1.0 / values.rate_hz
         self._loop.on_fault = self._end
         self._loop.start()
         if self._zones is not None:  # before any command can be taken
@@ -159,6 +166,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         self._output.publish(cycle)
         self._extras.publish(cycle)
         self._wrench_watch.take(cycle)
+        self._meter.add(cycle.state.tau.tolist(), cycle.state.dq.tolist(), self._period_s)
 
     def _publish_latched(self) -> None:
         self._output.publish_latched(time.time_ns())
@@ -185,7 +193,10 @@ class ArmController(CellNode[ArmControllerParameters]):
         return newest_ns
 
     def _tell_wrench_faults(self) -> None:
-        """Say at once what is wrong with the force sensor and why the arm stopped, and not with the next report."""
+        """Say what the arm has spent, and at once what is wrong with the force sensor and why the arm stopped."""
+        if self._meter.energy_j != self._metered_j:
+            self._metered_j = self._meter.energy_j
+            self._energy.publish(Float64(data=self._metered_j))
         last = self._loop.last
         stopped_by = None if last is None else last.report.fault
         if not self._wrench_faults and stopped_by is self._told_stop:

@@ -36,6 +36,7 @@ from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
 from cablecell.ros.supervisor_control import ControlDesk
+from cablecell.ros.supervisor_energy import EnergyReader
 from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_lookback import LookBack
@@ -90,7 +91,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.managed)
         self._stop_arm = self.create_client(Trigger, "stop")
-        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error)
+        self._energy = EnergyReader(self)
+        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error, lambda: self._energy.energy_j)
         self._desk = ControlDesk(
             self,
             self._busy,
@@ -145,6 +147,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._hands.destroy()
         self._lookback.destroy()
         self._zones.destroy()
+        self._energy.destroy()
         self._ledger.close()
         # Who listens should hear the last state before its publisher is gone.
         self._states.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
