@@ -266,7 +266,10 @@ app.add_typer(recipe, name="recipe")
 def ledger_show(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The ledger.")],
     table: Annotated[
-        str, typer.Option(help="jobs, insertions, states, commands, recoveries, quarantine, queue or releases.")
+        str,
+        typer.Option(
+            help="jobs, insertions, states, commands, recoveries, quarantine, queue, releases, answers or energy."
+        ),
     ] = "insertions",
     json: Annotated[bool, typer.Option("--json", help="Print all columns as JSON.")] = False,
 ) -> None:

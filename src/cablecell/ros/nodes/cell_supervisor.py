@@ -36,6 +36,7 @@ from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
 from cablecell.ros.supervisor_control import ControlDesk
+from cablecell.ros.supervisor_energy import EnergyReader
 from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_lookback import LookBack
@@ -43,6 +44,7 @@ from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_queue import QueueWorker
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
+from cablecell.ros.supervisor_zones import ZoneWatch
 
 _POLL_S = 0.01
 _NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
@@ -89,7 +91,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.managed)
         self._stop_arm = self.create_client(Trigger, "stop")
-        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error)
+        self._energy = EnergyReader(self)
+        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error, lambda: self._energy.energy_j)
         self._desk = ControlDesk(
             self,
             self._busy,
@@ -104,6 +107,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
+        self._zones = ZoneWatch(self, self._ledger.note_command, lambda error: self._runner.interrupt(error))
         self._lookback = LookBack(self, self._ledger)
         self._hands = RecoveryHands(
             self, lambda error: self._runner.interrupt(error), lambda: self._helpers.missing(time.monotonic())
@@ -142,6 +146,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._runner.destroy()
         self._hands.destroy()
         self._lookback.destroy()
+        self._zones.destroy()
+        self._energy.destroy()
         self._ledger.close()
         # Who listens should hear the last state before its publisher is gone.
         self._states.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
