@@ -139,7 +139,7 @@ def bench(
         str, typer.Option(metavar="FILE", help="Scenario (insertion, clearance) instead of the default.")
     ] = "",
     connector: Annotated[
-        str, typer.Option(metavar="FILE", help="Connector (insertion, clearance) instead of the catalogue's.")
+        str, typer.Option(metavar="FILE", help="Connector file or name (insertion, clearance, comparators).")
     ] = "",
     soak: Annotated[int, typer.Option(min=0, help="Insertions in a row in one process (sim).")] = 0,
 ) -> None:
@@ -168,13 +168,28 @@ def rollout(
     connector: Annotated[
         str, typer.Option(metavar="FILE", help="Connector in the place of the scenario's, or in the bench fixture.")
     ] = "",
+    trials: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Run the trials of an AIC trial file in turn, in the place of a scenario."),
+    ] = "",
+    drawn: Annotated[
+        bool, typer.Option("--drawn", help="Mount what the trials have anew for every seed, within AIC's ranges.")
+    ] = False,
 ) -> None:
     """Run insertions of a scenario in simulation, without ROS and as fast as the processor allows."""
     from cablecell.evaluation import rollout_command
 
+    if trials and (scenario or connector):
+        typer.echo("rollout takes either --trials FILE or a scenario and a connector", err=True)
+        raise typer.Exit(2)
+    if drawn and not trials:
+        typer.echo("--drawn is for --trials FILE; a scenario says itself what is drawn", err=True)
+        raise typer.Exit(2)
     options = rollout_command.RolloutOptions(
         scenario=Path(scenario) if scenario else None,
         connector=Path(connector) if connector else None,
+        trials=Path(trials) if trials else None,
+        is_drawn=drawn,
         n=n,
         seed=None if seed < 0 else seed,
         workers=workers,
@@ -212,6 +227,19 @@ def render(
     if scenario:
         raise typer.Exit(scene_pictures.render_scenario(scenario, seed=None if seed < 0 else seed, out=Path(out)))
     raise typer.Exit(scene_pictures.render_connector(connector, clearance_m=clearance, out=Path(out)))
+
+
+@scene.command(name="trials")
+def scene_trials(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="An AIC trial file.")],
+    drawn: Annotated[bool, typer.Option("--drawn", help="Mount what they have anew, within AIC's ranges.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Draw cell and port of every trial here.")] = "",
+) -> None:
+    """Print what the trials of a file ask for, and draw them; exit code 2 when the file has a mistake."""
+    from cablecell.evaluation import scene_pictures
+
+    raise typer.Exit(scene_pictures.show_trials(file, is_drawn=drawn, seed=seed, out=Path(out) if out else None))
 
 
 ledger = typer.Typer(no_args_is_help=True, help="What a cell has done, from its ledger.")

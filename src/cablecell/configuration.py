@@ -49,6 +49,12 @@ def load_trials(path: Path | None = None) -> TrialFile:
     return parse_trials(read_document(path), path.name)
 
 
+def find_connector(path: Path) -> Path:
+    """Return a connector file, or for what is none the file of the catalogue that has this name, such as `sfp`."""
+    shipped = config_folder() / "connectors" / f"{path}.yaml"
+    return shipped if not path.exists() and shipped.exists() else path
+
+
 def load_connector(path: Path) -> Connector:
     """Return the connector of a file.
 

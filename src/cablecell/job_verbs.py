@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cablecell.core.supervision.lookback import Answer
+
 app = typer.Typer(no_args_is_help=True, help="The queue of jobs, in the ledger of a cell.")
 
 _File = Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger of the cell, which may be running.")]
@@ -72,6 +74,23 @@ def resume(file: _File, job: _Job, json: _Json = False) -> None:
 def retry(file: _File, job: _Job, json: _Json = False) -> None:
     """Put a job that failed or was cancelled into the queue again; steps that were done are not done again."""
     _change(file, job, "retry", json)
+
+
+@app.command()
+def found(
+    file: _File,
+    answer: Annotated[
+        Answer, typer.Argument(help="What is seen at the port: its plug is seated, or the port is empty.")
+    ],
+    insertion: Annotated[
+        int, typer.Option(help="Number of the insertion in the ledger; 0: the only one that is open.")
+    ] = 0,
+    json: _Json = False,
+) -> None:
+    """Say whether a plug is in its port, after the cell ended in the middle of its insertion and cannot tell."""
+    from cablecell.records import job_command
+
+    raise typer.Exit(job_command.found(Path(file), answer, insertion, as_json=json))
 
 
 def _change(file: str, job: str, what: str, as_json: bool) -> None:

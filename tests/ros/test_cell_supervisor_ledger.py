@@ -1,14 +1,17 @@
 """What a supervisor keeps of its jobs, and how one goes on after the supervisor was killed in the middle of it."""
 
 import signal
+import time
 
 import pytest
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
 from cablecell_interfaces.srv import PackmlCommand
 
+from cablecell.core.supervision.lookback import Answer
 from cablecell.core.supervision.packml import State
 from cablecell.records.ledger import Ledger
+from cablecell.records.ledger_found import note_answer
 from cablecell.ros.action_client import MutualActionClient
 from tests.support.graph import GraphClient
 from tests.support.supervised import Partners, SupervisedNodes
@@ -40,8 +43,8 @@ def result(client, handle):
     return client.wait_for(handle.get_result_async(), timeout_s=40.0).result
 
 
-def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice(client, partners, tmp_path):
-    path = tmp_path / "ledger.db"
+def kill_in_the_second_insertion(client, partners, path):
+    """Leave a ledger with one insertion that was begun and not ended, and a skill that is still at it."""
     first = SupervisedNodes(client, f"ledger_file:={path}")
     try:
         first.wait_for(CellState.STATE_IDLE)
@@ -54,6 +57,85 @@ def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice
         first.close()
     with Ledger(path, writes=False) as ledger:
         assert [row["error_code"] for row in ledger.rows("insertions")] == [0, None]
+
+
+def inserted(partners):
+    return [what.port_name for name, what in partners.calls if name == "insert_connector"]
+
+
+def test_a_plug_that_was_seated_while_no_supervisor_was_there_is_not_put_in_again(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    kill_in_the_second_insertion(client, partners, path)
+    second = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        wait_until(lambda: "ready after" in second.supervisor.output, timeout_s=60.0, what="the cell to be up again")
+        handle = send(client, "shift_7")
+        time.sleep(1.0)
+        assert len(partners.begun) == 4, "the skill is still at it: nothing is looked at, nothing is moved"
+        partners.let_go()
+        done = result(client, handle)
+        assert (done.error_code, done.status.steps_succeeded) == (0, 3)
+    finally:
+        second.close()
+    assert inserted(partners) == [
+        "nic_card_mount_0/sfp_port_0",
+        "nic_card_mount_1/sfp_port_0",
+        "sc_port_1/sc_port_base",
+    ], "each once"
+    with Ledger(path, writes=False) as ledger:
+        rows = ledger.rows("insertions")
+    assert [(row["error_code"], row["found"], row["depth_m"]) for row in rows[:2]] == [
+        (0, "", 0.0),
+        (0, "report", 0.0458),
+    ]
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize(("answer", "again"), [(Answer.SEATED, 0), (Answer.EMPTY, 1)])
+def test_what_no_node_remembers_a_person_is_asked_and_nothing_moves_until_then(
+    client, partners, tmp_path, answer, again
+):
+    path = tmp_path / "ledger.db"
+    kill_in_the_second_insertion(client, partners, path)
+    partners.let_go(422)
+    wait_until(lambda: len(partners.calls) == 8, what="the second insertion to end somehow")
+    partners.reset()
+    partners.forget()
+    second = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        wait_until(lambda: "ready after" in second.supervisor.output, timeout_s=60.0, what="the cell to be up again")
+        handle = send(client, "shift_7")
+        held = second.wait_for(CellState.STATE_HELD)
+        assert held.cause_code in (0, 644)
+        assert f"./cell job found {path} seated" in held.reason
+        desk = client.node.create_client(PackmlCommand, "packml_command")
+        unhold = PackmlCommand.Request(command=PackmlCommand.Request.COMMAND_UNHOLD, requester="operator 7")
+        assert client.wait_for(desk.call_async(unhold)).error_code == 0
+        helds = [message.state for message in second.states].count(CellState.STATE_HELD)
+        wait_until(
+            lambda: [message.state for message in second.states].count(CellState.STATE_HELD) > helds,
+            what="the question again, because that is no answer",
+        )
+        assert partners.calls == [], "nobody knows what is in the port: no look, no motion"
+        with Ledger(path) as ledger:
+            note_answer(ledger, answer, "operator 7", time.time_ns())
+        assert result(client, handle).error_code == 0
+    finally:
+        second.close()
+    assert len(inserted(partners)) == 1 + again
+    with Ledger(path, writes=False) as ledger:
+        rows = ledger.rows("insertions")
+        asked = [row for row in ledger.rows("states") if row["cause_code"] == 644]
+    assert (rows[1]["error_code"], rows[1]["found"]) == (641 if again else 0, "operator")
+    assert all(State(row["state"]) is State.HOLDING for row in asked)
+    assert len(asked) == 2
+
+
+def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    kill_in_the_second_insertion(client, partners, path)
+    partners.let_go(404)
+    wait_until(lambda: len(partners.calls) == 8, what="the second insertion to fail, the plug clear of the port")
     partners.reset()
     second = SupervisedNodes(client, f"ledger_file:={path}")
     try:
@@ -61,8 +143,7 @@ def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice
         done = result(client, send(client, "shift_7"))
         assert (done.error_code, done.status.steps_succeeded) == (0, 3)
         assert done.status.status == JobStatus.STATUS_SUCCEEDED
-        inserted = [what.port_name for name, what in partners.calls if name == "insert_connector"]
-        assert len(inserted) == 2, "the first step was done before"
+        assert len(inserted(partners)) == 2, "the first step was done before"
         assert result(client, send(client, "shift_7")).error_code == 642, "it has ended"
     finally:
         second.close()
@@ -70,7 +151,8 @@ def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice
         rows = ledger.rows("insertions")
         ports = ["nic_card_mount_0/sfp_port_0", *["nic_card_mount_1/sfp_port_0"] * 2, "sc_port_1/sc_port_base"]
         assert [row["port"] for row in rows] == ports
-        assert [row["error_code"] for row in rows] == [0, 641, 0, 0]
+        assert [row["error_code"] for row in rows] == [0, 404, 0, 0]
+        assert [row["found"] for row in rows] == ["", "report", "", ""]
         assert [row["status"] for row in ledger.rows("jobs")] == [JobStatus.STATUS_SUCCEEDED]
         states = [State(row["state"]) for row in ledger.rows("states")]
         assert states.count(State.EXECUTE) == 2

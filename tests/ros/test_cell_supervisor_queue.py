@@ -57,6 +57,9 @@ def test_the_queue_is_worked_off_over_a_kill_and_nothing_is_done_twice(client, p
         finally:
             first.close()
         assert states(ledger) == {"late": "waiting", "two_boards": "running", "changed": "waiting"}
+        calls = len(partners.calls)
+        partners.let_go(404)
+        wait_until(lambda: len(partners.calls) > calls, what="the skill to fail, the plug clear of the port")
         partners.reset()
         second = SupervisedNodes(client, *given)
         try:
@@ -78,6 +81,6 @@ def test_the_queue_is_worked_off_over_a_kill_and_nothing_is_done_twice(client, p
             for step in ("sfp_into_card_0", "sfp_into_card_1", "sc_into_adapter")
         ]
         assert [step for step, code in rows if code == 0] == names
-        assert [step for step, code in rows if code == 641] == ["s2/sfp_into_card_0"]
+        assert [step for step, code in rows if code == 404] == ["s2/sfp_into_card_0"]
         (changed,) = [row for row in ledger.rows("queue") if row["job_id"] == "changed"]
         assert changed["error_code"] == 642

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import InsertConnector
-from cablecell_interfaces.msg import InsertionPhase, InsertionResult
+from cablecell_interfaces.msg import InsertionPhase, InsertionReport, InsertionResult
 from lifecycle_msgs.msg import Transition
 
 from cablecell.ros import qos
@@ -101,6 +101,23 @@ def test_seats_and_reports_what_it_measured(client, insert, arm):
     assert [phase for phase in seen if phase in order] == order
     assert max(message.depth for message in feedback) == pytest.approx(STOP_M, abs=1e-3)
     assert arm.commands > 250
+
+
+def test_whoever_comes_later_is_told_what_was_done_last(client, insert, arm):
+    reports = client.collect(InsertionReport, "insertion_report", qos.STATE)
+    assert _insert(client, insert, job_id="night", step="B-1/in", row=7).error_code == 0
+    wait_until(lambda: reports[-1].state == InsertionReport.STATE_ENDED, what="the report of the end")
+    told = [message for message in reports if message.row == 7]
+    running = InsertionReport.STATE_RUNNING
+    assert [(message.state, message.is_clear) for message in told[:2]] == [(running, True), (running, False)]
+    late = client.collect(InsertionReport, "insertion_report", qos.STATE)
+    wait_until(lambda: late, what="the report for who comes late")
+    assert (late[0].job_id, late[0].step, late[0].row, late[0].error_code) == ("night", "B-1/in", 7, 0)
+    assert late[0].insertion.outcome == InsertionResult.OUTCOME_SEATED
+    assert not late[0].is_clear
+    assert _insert(client, insert, port_name="none", row=8).error_code == 420
+    wait_until(lambda: (late[-1].row, late[-1].error_code) == (8, 420), what="the report of the failure")
+    assert late[-1].is_clear, "nothing was touched"
 
 
 def test_stages_in_front_of_the_port_on_its_axis(client, insert, arm):

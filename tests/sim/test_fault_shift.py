@@ -125,4 +125,5 @@ def test_a_process_that_is_killed_again_and_again_leaves_no_part_out_and_does_no
     summary = run_kills(tmp_path, kills=3, seed=1)
     assert summary["kills"] == 3.0
     assert summary["kill_parts"] > 0.0
+    assert summary["kill_redone"] == 0.0
     assert (summary["kill_done_twice"], summary["kill_left_out"], summary["kill_ledger_damaged"]) == (0.0, 0.0, 0.0)

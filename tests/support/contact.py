@@ -34,6 +34,8 @@ class World:
         profile: Geometry of the port.
         has_port: False leaves nothing but air.
         has_hole: False closes the opening.
+        reach_m: Distance from the axis beyond which there is no land: beside the part the plug falls.
+        beside_m: Depth at which it then stands; None for nowhere.
         block_m: Depth at which something stops the plug; None for the real stop.
         latch_n: Push of the latch; 0 for none.
         retention_n: What the closed latch holds.
@@ -50,6 +52,8 @@ class World:
     profile: ConnectorProfile
     has_port: bool = True
     has_hole: bool = True
+    reach_m: float = math.inf
+    beside_m: float | None = None
     block_m: float | None = None
     latch_n: float = 0.0
     retention_n: float = 0.0
@@ -61,17 +65,24 @@ class World:
     ledge_m: float | None = None
     ledge_s: float = 0.0
     stopped_s: float = 0.0
+    is_beside: bool = False
     is_latched: bool = False
     is_lost: bool = False
 
     def wrench(self, p: Array, v: Array, rotvec: Array, w: Array) -> Array:
         """Return the wrench on the tip in port axes, shape (6,)."""
         out = np.zeros(6)
+        self.is_beside = self.is_beside and p[2] > 0.0
         if not self.has_port or self.is_lost or p[2] <= 0.0:
             return out
         profile = self.profile
         depth = float(p[2])
         normal = 0.0
+        if self.is_beside or math.hypot(float(p[0]), float(p[1])) > self.reach_m:
+            self.is_beside = True  # and so until it is above the part again
+            if self.beside_m is not None and depth > self.beside_m:
+                out[2] -= max(WALL * (depth - self.beside_m) - 80.0 * float(v[2]), 0.0)
+            return out
         opening = [c + max(0.0, profile.chamfer_m - depth) for c in profile.clearance_m]
         excess = [abs(float(p[i])) - opening[i] for i in (0, 1)]
         on_land = not self.has_hole or any(

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from cablecell_interfaces.action import InsertConnector, MoveTo, Observe, RunJob
-from cablecell_interfaces.msg import CellState, LinkHeartbeat
+from cablecell_interfaces.msg import CellState, InsertionReport, LinkHeartbeat
 from cablecell_interfaces.srv import SetLayout
 from rclpy.action import ActionServer, CancelResponse
 from std_srvs.srv import Trigger
@@ -58,8 +58,12 @@ class Partners:
 
     def __init__(self, client):
         self._ending = threading.Event()
+        self._letting_go = threading.Event()
         self.reset()
         node = client.node
+        self._node = node
+        self._reports = node.create_publisher(InsertionReport, "insertion_report", qos.STATE)
+        self.forget()
         node.create_service(SetLayout, "set_layout", self._set_layout)
         node.create_service(SetLayout, "set_planning_layout", self._set_planning_layout)
         node.create_service(Trigger, "stop", self._stop)
@@ -80,6 +84,27 @@ class Partners:
         self.stays_stopped, self.begun, self.waits_for = False, [], 0
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
         self.insert_errors = []
+        self.unclear_code = 422
+        self._letting_go.clear()
+
+    def let_go(self, insert_error=0):
+        """Let an insertion that waits go on, and end with this code."""
+        self.insert_error = insert_error
+        self._letting_go.set()
+
+    def forget(self):
+        """Know of no insertion, as a skill does that has just been started."""
+        self._reports.publish(InsertionReport())
+
+    def _report(self, goal, state, code=0):
+        report = InsertionReport(
+            job_id=goal.job_id, step=goal.step, row=goal.row, state=state, error_code=code, attempts=self.attempts
+        )
+        report.header.stamp = self._node.get_clock().now().to_msg()
+        report.is_clear = code not in (0, self.unclear_code)
+        if state == InsertionReport.STATE_ENDED and code == 0:
+            report.insertion.outcome, report.insertion.depth = 1, 0.0458
+        self._reports.publish(report)
 
     def _next_insert_error(self):
         """Fail as listed, then as always."""
@@ -113,6 +138,8 @@ class Partners:
         def run(goal):
             self.calls.append((name, goal.request))
             code = error()
+            if action is InsertConnector:
+                self._report(goal.request, InsertionReport.STATE_ENDED, code)
             result = action.Result(error_code=code, error_msg="said so" if code else "", attempts=self.attempts)
             if goal.is_cancel_requested:
                 goal.canceled()
@@ -125,11 +152,14 @@ class Partners:
         def accept(goal):
             self.begun.append(name)
             does_wait = len(self.begun) == self.waits_for
+            if action is InsertConnector:
+                self._report(goal.request, InsertionReport.STATE_RUNNING)
 
             def later():
                 while (
                     (self.waits_for_cancel or does_wait)
                     and not goal.is_cancel_requested
+                    and not self._letting_go.is_set()
                     and not self._ending.wait(0.01)
                 ):
                     pass

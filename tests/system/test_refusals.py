@@ -68,6 +68,11 @@ def test_a_wrong_argument(tmp_path, word, line):
         ("attempts:", "atempts:", "cell.yaml: unknown key 'atempts' of insertion_skill; did you mean 'attempts'?"),
         ("insertion_skill:", "insertion_skil:", "'/**/insertion_skil'; did you mean 'insertion_skill'?"),
         ("attempts: 2", "attempts: 200", "cell.yaml: insertion_skill: attempts = 200 is above the maximum of 10"),
+        (
+            "attempts: 2",
+            "plug_record: /records",
+            "cell.yaml: insertion_skill: plug_record = '/records' would be lost: cell.launch.xml sets it to ''",
+        ),
         ("0.4", "often", "cell.yaml: cell_supervisor: heartbeat_timeout_s = 'often' is refused"),
         ("/**:", "/**: [", "cell.yaml is not YAML"),
         ("ros__parameters", "ros_parameters", "cell.yaml: /**/insertion_skill/ros_parameters"),

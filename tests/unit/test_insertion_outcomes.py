@@ -23,6 +23,8 @@ LATCHED = ConnectorProfile(
     seat_tolerance_m=0.3e-3,
     latch_force_n=5.0,
     latch_play_m=0.4e-3,
+    latch_reach_m=2.0e-3,
+    latch_click_m=0.6e-3,
     retention_force_n=40.0,
 )
 OFF = (0.001, -0.0005, 0.001)

@@ -87,7 +87,9 @@ def _check_parameters(process: ProcessPlan, names: Iterable[str]) -> ParameterSc
             if owner not in ("*", "**") and owner not in names:
                 raise _unknown(source, "section", section, names)
             if owner in ("*", "**", name):
-                given |= {key: _Given(value, source) for key, value in _flat(values, source).items()}
+                later = {key: _Given(value, source) for key, value in _flat(values, source).items()}
+                _require_kept(name, given, later)
+                given |= later
     schema = NODES[_program(process)]
     ours = {key: item for key, item in given.items() if not key.startswith(_COMMON)}
     for key, item in ours.items():
@@ -104,6 +106,19 @@ def _check_parameters(process: ProcessPlan, names: Iterable[str]) -> ParameterSc
             limit=error.limit,
             unit=error.unit,
         ) from error
+
+
+def _require_kept(name: str, given: Mapping[str, _Given], later: Mapping[str, _Given]) -> None:
+    """Refuse an empty text that takes away what a parameter file says: a launch argument that was not given."""
+    for key, item in later.items():
+        lost = given.get(key)
+        if item.value == "" and lost is not None and isinstance(lost.value, str) and lost.value:
+            raise DocumentError(
+                f"{lost.source}: {name}: {key} = '{lost.value}' would be lost: {item.source} sets it to '', the "
+                "default of a launch argument; give it as that argument",
+                quantity=key,
+                value=lost.value,
+            )
 
 
 def _unknown(source: str, what: str, name: str, valid: Iterable[str], where: str = "") -> DocumentError:

@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cablecell.configuration import config_folder, load_connector, load_connectors, load_trials, read_document
+from cablecell.configuration import (
+    config_folder,
+    find_connector,
+    load_connector,
+    load_connectors,
+    load_trials,
+    read_document,
+)
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.scenario import Scenario, parse_scenario
 
 BOARD_CONNECTORS = ("sc", "sfp")
 """Connectors of the ports that the task board has."""
+
+_SCENARIO_OF = {"sfp": "trial_1", "sc": "trial_3"}
+"""The shipped scenario whose target is a port of this connector; of any other it is `fixture`."""
 
 
 def load_scenario(path: Path | None = None, connector: Path | None = None) -> Scenario:
@@ -23,22 +33,42 @@ def load_scenario(path: Path | None = None, connector: Path | None = None) -> Sc
     `config/simulation/default.yaml`. Files are looked for beside the scenario, then in `config/`.
 
     Args:
-        path: The file; `config/scenarios/trial_1.yaml` by default, or `fixture.yaml` there for a connector that the
-            board has no port for.
-        connector: A connector file that takes the place of the one of its name, or else is what the fixture holds.
+        path: The file; by default the one in `config/scenarios` whose target the connector fits: `trial_1.yaml`
+            (also without a connector), `trial_3.yaml` for `sc`, `fixture.yaml` for what the board has no port for.
+        connector: A connector file, or the name of one of the catalogue, that takes the place of the one of its name,
+            or else is what the fixture holds.
 
     Raises:
         DocumentError: A file cannot be read or has a mistake (code 910).
     """
-    given = None if connector is None else load_connector(connector)
+    given = None if connector is None else load_connector(find_connector(connector))
     if path is None:
-        is_on_board = given is None or given.name in BOARD_CONNECTORS
-        path = config_folder() / "scenarios" / ("trial_1.yaml" if is_on_board else "fixture.yaml")
+        name = "trial_1" if given is None else _SCENARIO_OF.get(given.name, "fixture")
+        path = config_folder() / "scenarios" / f"{name}.yaml"
+    reader = _Reader(path, load_connectors())
+    return parse_scenario(reader.inline(_read(path), given), path.name)
+
+
+def load_fixture_scenario(connector: Path) -> Scenario:
+    """Return the scenario `fixture` with the port of a connector in it, also of one that the board has ports for.
+
+    Args:
+        connector: A connector file, or the name of one of the catalogue.
+
+    Raises:
+        DocumentError: A file cannot be read or has a mistake (code 910).
+    """
+    path, given = config_folder() / "scenarios" / "fixture.yaml", load_connector(find_connector(connector))
+    data = _read(path)
+    data["fixture"] = {**data["fixture"], "connector": given.model_dump()}
+    return parse_scenario(_Reader(path, load_connectors()).inline(data, None), path.name)
+
+
+def _read(path: Path) -> dict[str, Any]:
     data = read_document(path)
     if not isinstance(data, Mapping):
         raise DocumentError(f"{path.name}: a mapping of keys is expected, not {type(data).__name__}", value=data)
-    reader = _Reader(path, load_connectors())
-    return parse_scenario(reader.inline(dict(data), given), path.name)
+    return dict(data)
 
 
 class _Reader:

@@ -54,17 +54,30 @@ def draw_estimates(
     X_base_port = robot.fk(machine.arm.read().q) @ X_tcp_port
     port_error_m = rng.normal(size=3) * errors.port_sigma_m
     X_base_port = X_base_port @ make_pose(exp_so3(rng.normal(size=3) * errors.port_sigma_rad), port_error_m)
-    port = PoseEstimate(0.0, X_base_port, _covariance(errors.port_sigma_m, errors.port_sigma_rad))
+    tip = _draw_tip(machine, errors, grasp, rng)
+    covariance = _covariance(errors.port_sigma_m, errors.port_sigma_rad)
+    if errors.port_offset_m > 0.0:
+        # Drawn last: the other errors of a seed are the same for every offset.
+        angle = rng.uniform(-math.pi, math.pi)
+        offset = np.array([math.cos(angle), math.sin(angle), 0.0]) * errors.port_offset_m
+        X_base_port = X_base_port @ make_pose(np.eye(3), offset)
+        port_error_m = port_error_m + offset
+        covariance[[0, 1], [0, 1]] += 0.5 * errors.port_offset_m**2
+    return PoseEstimate(0.0, X_base_port, covariance), tip, port_error_m
+
+
+def _draw_tip(
+    machine: SimulatedMachine, errors: EstimateErrors, grasp: GraspSettings, rng: np.random.Generator
+) -> PoseEstimate:
     if errors.grasp == "nominal":
-        X_tcp_tip = pose_matrix(world.X_tcp_tip_nominal)
+        X_tcp_tip = pose_matrix(machine.world.X_tcp_tip_nominal)
         # The tolerance of the gripper bounds each axis: the standard deviation of a uniform error.
         sigmas = grasp.error_m / math.sqrt(3.0), grasp.error_rad / math.sqrt(3.0)
-        return port, PoseEstimate(0.0, X_tcp_tip, grasp_covariance(X_tcp_tip, *sigmas)), port_error_m
+        return PoseEstimate(0.0, X_tcp_tip, grasp_covariance(X_tcp_tip, *sigmas))
     X_tcp_tip = pose_matrix(machine.truth.tip_in_tcp()) @ make_pose(
         exp_so3(rng.normal(size=3) * errors.grasp_sigma_rad), rng.normal(size=3) * errors.grasp_sigma_m
     )
-    covariance = _covariance(errors.grasp_sigma_m, errors.grasp_sigma_rad)
-    return port, PoseEstimate(0.0, X_tcp_tip, covariance), port_error_m
+    return PoseEstimate(0.0, X_tcp_tip, _covariance(errors.grasp_sigma_m, errors.grasp_sigma_rad))
 
 
 def _covariance(sigma_m: float, sigma_rad: float) -> Array:

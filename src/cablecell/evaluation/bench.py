@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import math
 import os
 import platform
 import signal
@@ -26,6 +25,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from cablecell.core.errors import ConfigurationError, WorkcellError
+from cablecell.core.statistics import percentile as percentile
+from cablecell.core.statistics import wilson_interval as wilson_interval
 from cablecell.evaluation.bench_page import write_page
 
 Rows = list[dict[str, Any]]
@@ -39,6 +40,10 @@ def no_progress(done: int, total: int) -> None:
 
 
 BENCHMARKS: dict[str, tuple[str, str]] = {
+    "bringup": (
+        "cablecell.evaluation.bench_bringup:run",
+        "the whole cell up and down, over and over: in time, in order, nothing left",
+    ),
     "calibration": (
         "cablecell.evaluation.bench_calibration:run",
         "knocked cells that calibrate themselves: mounts, lenses, tip",
@@ -46,6 +51,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "catch": ("cablecell.evaluation.bench_catch:run", "rims that catch plugs, from random starts at every clearance"),
     "clearance": ("cablecell.evaluation.bench_clearance:run", "insertions as the plug fits ever tighter"),
     "collision": ("cablecell.evaluation.bench_motion:run_collision", "full-scene collision checks"),
+    "comparators": (
+        "cablecell.evaluation.bench_comparators:run",
+        "the skill beside simpler strategies: one connector, several errors, the same seeds",
+    ),
     "contact": (
         "cablecell.evaluation.bench_contact:run",
         "contact found in motion: delay, false alarms, kinds of contact",
@@ -135,13 +144,14 @@ def run_from_cli(
         rows = table_of(result["results"])
         rows.title, rows.title_justify = title, "left"
         console.print(rows)
-        shown, title = {key: shown[key] for key in ("checks", "passed", "pass_rate")}, ""
+        shown, title = {key: shown[key] for key in ("checks", "passed", "pass_rate") if key in shown}, ""
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("summary")
     table.add_column("value", justify="right")
     for key, value in shown.items():
         table.add_row(key, f"{value:.6g}")
-    console.print(table)
+    if shown:
+        console.print(table)
     if json_file:
         Path(json_file).write_text(json.dumps(result, indent=2), encoding="utf-8")
         figures = getattr(module, "figures", None)
@@ -232,34 +242,6 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "ros_distro": os.environ.get("ROS_DISTRO", ""),
     }
-
-
-def percentile(values: Sequence[float], fraction: float) -> float:
-    """Return the nearest-rank percentile; NaN for no values."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(fraction * len(ordered)) - 1)] if ordered else math.nan
-
-
-def wilson_interval(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the Wilson score interval of a success rate.
-
-    Args:
-        successes: Number of successes.
-        n: Number of trials, > 0.
-        z: Normal quantile; the default gives 95 %.
-
-    Raises:
-        ValueError: n is not positive, or successes is not within 0 to n.
-
-    Source:
-        E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-    """
-    if n <= 0 or not 0 <= successes <= n:
-        raise ValueError(f"successes {successes} of n {n}: need n > 0 and 0 <= successes <= n")
-    rate = successes / n
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], key: str) -> Summary:

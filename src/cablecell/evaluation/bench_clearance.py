@@ -9,7 +9,6 @@ from cablecell.composition.scenario_files import load_scenario
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.scenario import Scenario
 from cablecell.evaluation.batch import run_batch
-from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.insertion_summary import summarise
 
 Row = dict[str, Any]
@@ -31,7 +30,7 @@ def run(
 
     Returns:
         A row per rollout with its `clearance_m`, and for every clearance success_rate_<um>, wilson_low_<um>,
-        peak_force_p99_<um>_n and cycle_median_<um>_s.
+        peak_force_p99_<um>_n, cycle_median_<um>_s, false_success_<um> and false_failure_<um>.
     """
     base = load_scenario(scenario, connector)
     fitted = {um: with_clearance(base, 1e-6 * um) for um in CLEARANCES_UM}
@@ -40,9 +39,10 @@ def run(
     for um, one in fitted.items():
         own = [{**row, "clearance_m": 1e-6 * um} for row in rows if row["scenario_hash"] == one.content_hash]
         all_of = summarise(own)
-        successes = sum(bool(row["success"]) for row in own)
         summary[f"success_rate_{um}"] = all_of["success_rate"]
-        summary[f"wilson_low_{um}"] = wilson_interval(successes, len(own))[0]
+        summary[f"wilson_low_{um}"] = all_of["wilson_low"]
+        for key in ("false_success", "false_failure"):
+            summary[f"{key}_{um}"] = all_of[key]
         summary[f"peak_force_p99_{um}_n"] = all_of["peak_force_p99_n"]
         summary[f"cycle_median_{um}_s"] = all_of["cycle_median_s"]
     by_hash = {one.content_hash: 1e-6 * um for um, one in fitted.items()}

@@ -41,7 +41,8 @@ def run(
 
     Returns:
         A row per rollout, and the summary: success_rate, wilson_low, score_mean, score_p5, score_min, cycle_median_s,
-        peak_force_p99_n, over_20n_1s_events, offlimit_contacts, false_success, crashes, rtf, success_rate_<scenario>.
+        peak_force_p99_n, over_20n_1s_events, offlimit_contacts, false_success, its wilson_high, false_failure, crashes,
+        rtf, success_rate_<scenario>.
     """
     scenarios = _scenarios(scenario, connector)
     if errors is not None:

@@ -31,7 +31,7 @@ from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.scene import AttachedBody, Box, Scene, obstacles_from_urdf
 from cablecell.core.motion.timing import LineLimits, time_joint_path, time_line
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory, is_at_rest, measure_limit_use
-from cablecell.evaluation.bench import wilson_interval
+from cablecell.core.statistics import percentile, wilson_interval
 from cablecell.evaluation.motion_figures import draw as figures
 
 __all__ = ["figures", "run_collision", "run_timing"]
@@ -125,8 +125,8 @@ def times(rows: list[Row], key: str) -> Summary:
         return {}
     return {
         "median_s": float(np.median(values)),
-        "p95_s": float(np.percentile(values, 95)),
-        "p99_s": float(np.percentile(values, 99)),
+        "p95_s": percentile(values, 0.95),
+        "p99_s": percentile(values, 0.99),
     }
 
 

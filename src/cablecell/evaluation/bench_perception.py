@@ -29,6 +29,7 @@ from cablecell.core.fusion.ports_plug import PlugState, nominal_plug, port_in_ti
 from cablecell.core.geometry import angle_between, invert_pose, log_se3
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
+from cablecell.core.statistics import percentile
 from cablecell.evaluation.bench import Progress, no_progress, wilson_interval
 from cablecell.evaluation.perception_figures import draw as figures
 from cablecell.evaluation.perception_scenes import CAMERAS, PerceptionScene, Variation, known_errors
@@ -268,7 +269,7 @@ def summarise(rows: Rows) -> Summary:
         "covered": float(len(covered)),
         "covered_unknown_rate": unanswered / max(len(covered), 1),
         "frame_set_s": float(np.median(frame_sets)),
-        "frame_set_p95_s": float(np.percentile(frame_sets, 95)),
+        "frame_set_p95_s": percentile(frame_sets, 0.95),
         "render_s": float(np.median([row["render_s"] for row in rows])),
         "choice_s": float(np.median([row.get("choice_s", 0.0) for row in rows])),
     }
@@ -300,7 +301,7 @@ def _summary_of(stage: str, name: str, rows: Rows) -> Summary:
         values = [row[f"{stage}_{key}"] for row in good]
         stem, _, unit = key.rpartition("_")
         summary[f"{name}_{stem}_median_{unit}"] = float(np.median(values))
-        summary[f"{name}_{stem}_p95_{unit}"] = float(np.percentile(values, 95))
+        summary[f"{name}_{stem}_p95_{unit}"] = percentile(values, 0.95)
     nees_low, nees_high = chi2.ppf([0.025, 0.975], 6 * len(good)) / len(good)
     for key in ("nees", "tip_seen_nees"):
         mean = float(np.mean([row[f"{stage}_{key}"] for row in good]))

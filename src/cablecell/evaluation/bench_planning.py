@@ -21,6 +21,7 @@ from cablecell.core.motion.planner import Backend, PlannerSettings
 from cablecell.core.motion.scene import Scene
 from cablecell.core.motion.timing import path_length
 from cablecell.core.motion.trajectory import Trajectory, is_at_rest, measure_limit_use
+from cablecell.core.statistics import percentile
 from cablecell.evaluation import bench_motion as common
 from cablecell.evaluation.motion_figures import draw as figures
 from cablecell.evaluation.planning_problems import MARGIN_M, Problem, ProblemSet, held_scene, load_problems
@@ -73,7 +74,7 @@ def run_planning(*, n: int, seed: int, workers: int) -> tuple[list[Row], Summary
             summary[name] = summary[f"{prefix}cpu_median_s"] / summary["peer_median_s"]
     stretches = [row["compiled_stretch"] for row in rows if row["compiled_success"]]
     if stretches:
-        summary["compiled_stretch_p95"] = float(np.percentile(stretches, 95))
+        summary["compiled_stretch_p95"] = percentile(stretches, 0.95)
     return rows, summary
 
 

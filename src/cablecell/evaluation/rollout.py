@@ -21,7 +21,7 @@ from cablecell.composition.simulated_cell import load_scene, slot_arguments
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.control import ControlSettings
 from cablecell.core.config.insertion import InsertionSettings
-from cablecell.core.config.scenario import BenchFixture, EstimateErrors, Scenario
+from cablecell.core.config.scenario import BenchFixture, EstimateErrors, Scenario, Strategy
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import HomeJoints, Trial
 from cablecell.core.control.arm_controller import ArmController
@@ -31,9 +31,8 @@ from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import WrenchCompensator
 from cablecell.core.geometry import invert_pose
 from cablecell.core.insertion.observation import Observation
-from cablecell.core.insertion.outcome import InsertionResult, Outcome
+from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
 from cablecell.core.insertion.profile import profile_from_connector
-from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import CORNER_M, poses_above, staging_pose
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
@@ -43,9 +42,11 @@ from cablecell.core.motion.sequence import ToolGoal
 from cablecell.core.motion.timing import LineLimits
 from cablecell.core.motion.trajectory import MotionLimits, Trajectory
 from cablecell.evaluation.believed import believed_scene, draw_estimates, pose_matrix
+from cablecell.evaluation.comparators.strategies import EXACT, make_strategy
+from cablecell.evaluation.contact_work import ContactWork
 from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.rollout_result import RolloutResult, Trace
-from cablecell.evaluation.scoring import score_trial, time_over_force
+from cablecell.evaluation.scoring import mean_jerk, score_trial, time_over_force
 from cablecell.evaluation.trial_recorder import TrialRecorder
 from cablecell.ports import CommandMode
 from cablecell.simulation.machine import SavedMachine, SimulatedMachine
@@ -96,11 +97,15 @@ class Rollout:
         errors: EstimateErrors | None = None,
         fixture: BenchFixture | None = None,
         home: HomeJoints | None = None,
+        strategy: Strategy = "hybrid",
     ) -> None:
         self._settings = simulation if simulation is not None else SimulationSettings()
         self._control = control if control is not None else ControlSettings()
         self._insertion = insertion if insertion is not None else InsertionSettings()
         self._errors = errors if errors is not None else EstimateErrors()
+        self._is_oracle = strategy == "oracle"
+        if self._is_oracle:
+            self._errors = EXACT
         self._dt_s = 1.0 / self._control.rate_hz
         self._rng = np.random.default_rng([seed, 20_000])
         self._board = trial.scene.task_board
@@ -113,14 +118,13 @@ class Rollout:
         self.controller = ArmController(self._arm, self._control, command_mode=CommandMode.EFFORT)
         self._target = scene.ports[scene.target]
         self._profile = profile_from_connector(self._target.connector)
-        self.skill = InsertionSkill(self._profile, self._insertion)
+        self.skill = make_strategy(strategy, self._profile, self._insertion)
         self._compensator = self._make_compensator()
         self._recorder = TrialRecorder(self.machine)
         self.trace = Trace()
-        self._port, self._tip, self.port_error_m = draw_estimates(
-            self.machine, robot_model(), self._errors, self._settings.grasp, self._rng
-        )
-        self._X_port_base = invert_pose(self._port.X)
+        self._work = ContactWork()
+        self._staged_s = 0.0
+        self._estimate()
         self._is_moving = self._is_staged = False
 
     @classmethod
@@ -137,6 +141,7 @@ class Rollout:
             errors=scenario.estimates,
             fixture=draw.fixture,
             home=scenario.home,
+            strategy=scenario.strategy,
         )
 
     def close(self) -> None:
@@ -152,10 +157,12 @@ class Rollout:
         truth, end_s = self.machine.truth, self.machine.clock.now_s()
         record = self._recorder.finish(end_s if result.outcome is Outcome.SEATED else None)
         where = truth.plug_in_port()
+        is_staged = record.velocity_t_s >= self._staged_s
         return RolloutResult(
             skill=result,
             score=score_trial(record),
             is_seated=truth.is_seated,
+            target=record.target,
             inserted=truth.inserted,
             depth_m=where.depth_m,
             lateral_m=math.hypot(*where.lateral_m),
@@ -166,6 +173,8 @@ class Rollout:
             cable_faults=tuple(sorted(fault.value for fault in truth.cable_faults)),
             port_error_m=self.port_error_m,
             tip_error_m=tip_error,
+            work_j=self._work.total_j,
+            jerk_m_per_s3=mean_jerk(record.velocity_t_s[is_staged], record.velocity[is_staged]) or 0.0,
             wall_s=time.perf_counter() - started,
             trace=self.trace,
         )
@@ -208,6 +217,13 @@ class Rollout:
 
     # Estimates -----------------------------------------------------------------------------------------------
 
+    def _estimate(self) -> None:
+        """Draw what is believed of port and tip."""
+        self._port, self._tip, self.port_error_m = draw_estimates(
+            self.machine, robot_model(), self._errors, self._settings.grasp, self._rng
+        )
+        self._X_port_base = invert_pose(self._port.X)
+
     def _make_compensator(self) -> WrenchCompensator:
         X_tcp_ft = robot_model().relative_pose("tcp", "ft_frame")
         return WrenchCompensator(
@@ -249,7 +265,11 @@ class Rollout:
             self._is_moving = True
         if self._has_arrived():
             self._prepare_insertion()
+            self._staged_s = self.machine.clock.now_s()
             self._is_staged = True
+            if self._is_oracle:
+                # The truth as the arm finds it here: on the way its own lasting error has changed.
+                self._estimate()
         return None
 
     def move_to_staging(self) -> None:
@@ -297,6 +317,10 @@ class Rollout:
         self.trace.phase.append(int(out.phase))
         self.trace.depth_m.append(float(self._X_port_base[2] @ (X_base_tcp @ self._tip.X[:, 3])))
         self.trace.force.append(wrench[:3])
+        if out.phase is Phase.PREPARE:
+            self._work.tare(wrench[:3])
+        else:
+            self._work.add(now, X_base_tcp @ self._tip.X, wrench[:3], X_base_tcp[:3, :3])
         if out.is_gripper_open:
             self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
         # The last command counts, too: it is what the arm follows until its stream is known to have ended.

@@ -12,8 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cablecell.composition.scenario_files import load_scenario
+from cablecell.composition.trial_scenarios import load_trial_scenarios
+from cablecell.core.config.scenario import Scenario
 from cablecell.core.errors import WorkcellError
-from cablecell.evaluation.batch import ResultFile, run_batch
+from cablecell.evaluation.batch import ResultFile, jobs_in_turn, run_batch
 from cablecell.evaluation.insertion_summary import summarise
 
 INTERRUPTED = 130
@@ -26,6 +28,8 @@ class RolloutOptions:
     Attributes:
         scenario: Scenario file; None for the default one.
         connector: Connector file that takes the place of one of the scenario; None for none.
+        trials: AIC trial file whose trials are run in turn, in the place of a scenario; None for none.
+        is_drawn: The trials are drawn anew for every seed, within the published limits.
         n: Runs.
         seed: First seed; None for the scenario's own.
         workers: Processes.
@@ -36,6 +40,8 @@ class RolloutOptions:
 
     scenario: Path | None
     connector: Path | None
+    trials: Path | None
+    is_drawn: bool
     n: int
     seed: int | None
     workers: int
@@ -44,23 +50,31 @@ class RolloutOptions:
     time_limit_s: float = 600.0
 
 
+def _scenarios(options: RolloutOptions) -> list[Scenario]:
+    if options.trials is not None:
+        return load_trial_scenarios(options.trials, is_drawn=options.is_drawn)
+    return [load_scenario(options.scenario, options.connector)]
+
+
 def run(options: RolloutOptions) -> int:
     """Run the batch; return the exit code: 0 done, 2 refused, 130 interrupted."""
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
-        scenario = load_scenario(options.scenario, options.connector)
+        scenarios = _scenarios(options)
         results = ResultFile(options.out, resume=options.resume) if options.out is not None else None
     except WorkcellError as error:
         errors.print(str(error), markup=False, soft_wrap=True)
         return 2
-    first = scenario.seed if options.seed is None else options.seed
+    first = scenarios[0].seed if options.seed is None else options.seed
+    name = " ".join(f"{one.name} {one.content_hash}" for one in scenarios)
     if options.out is not None:
-        text = json.dumps({"hash": scenario.content_hash, **scenario.model_dump(mode="json")}, indent=2)
-        (options.out / f"scenario_{scenario.content_hash}.json").write_text(text + "\n", encoding="utf-8")
+        for one in scenarios:
+            text = json.dumps({"hash": one.content_hash, **one.model_dump(mode="json")}, indent=2)
+            (options.out / f"scenario_{one.content_hash}.json").write_text(text + "\n", encoding="utf-8")
     rows: list[dict[str, Any]] = []
     try:
         with Progress(
-            TextColumn(f"{scenario.name} {scenario.content_hash}"),
+            TextColumn(name if len(scenarios) == 1 else f"{len(scenarios)} trials"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[seated]} seated"),
@@ -74,17 +88,18 @@ def run(options: RolloutOptions) -> int:
                 rows.append(row)
                 progress.update(task, advance=1, seated=sum(bool(r["success"]) for r in rows))
                 if not row["success"]:
-                    line = f"seed {row['seed']}: {row['outcome']}: {row['reason']}"
+                    of = f"{row['scenario']}, " if len(scenarios) > 1 else ""
+                    line = f"{of}seed {row['seed']}: {row['outcome']}: {row['reason']}"
                     progress.console.print(line, markup=False, soft_wrap=True)
 
-            jobs = [(scenario, first + i) for i in range(options.n)]
+            jobs = jobs_in_turn(scenarios, options.n, first)
             rows = run_batch(jobs, options.workers, results=results, on_row=show, time_limit_s=options.time_limit_s)
     except KeyboardInterrupt:
         where = f"; --resume goes on with {results.path}" if results is not None else ""
         errors.print(f"interrupted after {len(rows)} of {options.n} runs{where}", markup=False, soft_wrap=True)
         return INTERRUPTED
     summary = summarise(rows)
-    title = f"{scenario.name} {scenario.content_hash}: n = {options.n}, seed = {first}"
+    title = f"{name}: n = {options.n}, seed = {first}"
     console.print(title, markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("AIC rubric, our PyBullet cell")

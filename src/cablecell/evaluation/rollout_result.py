@@ -38,6 +38,7 @@ class RolloutResult:
         skill: Result of the skill.
         score: AIC rubric, our PyBullet cell.
         is_seated: True when the plug has been at the bottom of the right port for the dwell, and still is.
+        target: The port it should go into.
         inserted: Port in which the plug was seated, or None.
         depth_m: True depth below the entrance at the end, m.
         lateral_m: True distance from the port's axis at the end, m.
@@ -48,6 +49,8 @@ class RolloutResult:
         cable_faults: What must not happen to the cable and did, by name.
         port_error_m: Error of the estimate that was drawn, at the entrance, shape (3,) in port axes.
         tip_error_m: Error of the believed tip, shape (3,) in its axes.
+        work_j: Work of the contact force along the way of the tip since staging, as the sensor has it, J.
+        jerk_m_per_s3: Mean jerk of the tcp since staging, as the rubric counts it, m/s³.
         wall_s: Time the rollout took, s.
         trace: Recorded periods.
     """
@@ -55,6 +58,7 @@ class RolloutResult:
     skill: InsertionResult
     score: TrialScore
     is_seated: bool
+    target: str
     inserted: str | None
     depth_m: float
     lateral_m: float
@@ -65,6 +69,8 @@ class RolloutResult:
     cable_faults: tuple[str, ...]
     port_error_m: Array
     tip_error_m: Array
+    work_j: float
+    jerk_m_per_s3: float
     wall_s: float
     trace: Trace
 
@@ -77,3 +83,8 @@ class RolloutResult:
     def is_false_success(self) -> bool:
         """True when the skill reports a seat that the truth denies."""
         return self.skill.outcome is Outcome.SEATED and not self.is_seated
+
+    @property
+    def is_false_failure(self) -> bool:
+        """True when the skill reports a failure though the plug was seated, whether or not it was pulled out then."""
+        return self.skill.outcome is not Outcome.SEATED and self.inserted == self.target

@@ -48,6 +48,7 @@ class SeeingRollout(Rollout):
             control=scenario.control,
             insertion=scenario.insertion,
             home=scenario.home,
+            strategy=scenario.strategy,
         )
         self._seeing = seeing
         X_base_put = invert_pose(robot_model().X_world_base) @ _matrix(scenario.trial.scene.task_board.pose)

@@ -30,6 +30,7 @@ def run_scenario(scenario: Scenario, seed: int) -> Row:
         target = rollout.machine.world.scene.target
         rollout.close()
     head = {"scenario": scenario.name, "scenario_hash": scenario.content_hash, "seed": seed, "target": target}
+    head["strategy"] = scenario.strategy
     return {**head, **row, "state_hash": state_hash}
 
 
@@ -40,6 +41,7 @@ def crashed_row(scenario: Scenario, seed: int, fault: str, *, is_crash: bool) ->
         "scenario_hash": scenario.content_hash,
         "seed": seed,
         "target": "",
+        "strategy": scenario.strategy,
         **_nothing(),
         "outcome": "CRASHED" if is_crash else "BROKEN",
         "reason": fault,
@@ -56,6 +58,7 @@ def _nothing() -> Row:
     return {
         "success": False,
         "false_success": False,
+        "false_failure": False,
         "outcome": "",
         "reason": "",
         "seated": False,
@@ -64,6 +67,8 @@ def _nothing() -> Row:
         "cycle_s": 0.0,
         "insertion_s": 0.0,
         "peak_force_n": 0.0,
+        "work_j": 0.0,
+        "jerk_m_per_s3": 0.0,
         "over_20n_s": 0.0,
         "offlimit_contacts": [],
         "cable_faults": [],
@@ -82,6 +87,7 @@ def _finished(result: RolloutResult) -> Row:
     return {
         "success": result.is_success,
         "false_success": result.is_false_success,
+        "false_failure": result.is_false_failure,
         "outcome": result.skill.outcome.name,
         "reason": result.skill.reason,
         "seated": result.is_seated,
@@ -90,6 +96,8 @@ def _finished(result: RolloutResult) -> Row:
         "cycle_s": result.cycle_s,
         "insertion_s": result.skill.duration_s,
         "peak_force_n": result.peak_force_n,
+        "work_j": result.work_j,
+        "jerk_m_per_s3": result.jerk_m_per_s3,
         "over_20n_s": result.over_20n_s,
         "offlimit_contacts": list(result.offlimit_contacts),
         "cable_faults": list(result.cable_faults),
@@ -110,6 +118,7 @@ def _given_up(rollout: Rollout, error: WorkcellError) -> Row:
         **_nothing(),
         "outcome": type(error).__name__,
         "reason": str(error),
+        "false_failure": truth.inserted == rollout.machine.world.scene.target,
         "depth_m": truth.plug_in_port().depth_m,
         "cycle_s": now,
         "offlimit_contacts": [f"{contact.link} on {contact.part}" for contact in truth.contacts],

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from cablecell.composition.scenario_files import load_scenario
-from cablecell.configuration import config_folder, load_connector
+from cablecell.composition.trial_scenarios import load_trial_scenarios
+from cablecell.configuration import find_connector, load_connector
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.errors import WorkcellError
@@ -24,7 +26,7 @@ def render_connector(file: str, *, clearance_m: float | None, out: Path) -> int:
     from cablecell.evaluation.connector_drawing import save_drawing
 
     console = Console(highlight=False)
-    path = _find(file)
+    path = find_connector(Path(file))
     try:
         connector = _read(path, clearance_m)
         stem = path.stem if clearance_m is None else f"{path.stem}_{clearance_m * 1.0e6:g}um"
@@ -63,10 +65,44 @@ def render_scenario(file: str, *, seed: int | None, out: Path) -> int:
     return 0
 
 
-def _find(file: str) -> Path:
-    path = Path(file)
-    shipped = config_folder() / "connectors" / f"{file}.yaml"
-    return shipped if not path.exists() and shipped.exists() else path
+def show_trials(file: str, *, is_drawn: bool, seed: int, out: Path | None) -> int:
+    """Print what the trials of an AIC trial file ask for, draw them, and return as `render_connector` does.
+
+    Args:
+        file: The trial file.
+        is_drawn: The trials are drawn anew from `seed`, within the published limits.
+        seed: Of everything random.
+        out: Folder of the pictures; None for none.
+    """
+    from cablecell.evaluation.draw import draw_run
+    from cablecell.evaluation.scene_views import save_views
+
+    console, path = Console(highlight=False), Path(file)
+    table = Table(box=None, pad_edge=False)
+    for head in ("trial", "plug", "port", "limit s", "board x y yaw", "mounted"):
+        table.add_column(head)
+    pictures: list[Path] = []
+    try:
+        for scenario in load_trial_scenarios(path, is_drawn=is_drawn):
+            trial = draw_run(scenario, seed).trial
+            task, board = trial.task, trial.scene.task_board
+            mounted = [
+                f"{name.replace('_rail', '')} {1e3 * rail.entity_pose.translation:+.1f} mm {rail.entity_pose.yaw:+.2f}"
+                for name, rail in board.rails()
+                if rail.entity_pose is not None
+            ]
+            place = f"{board.pose.x:.3f} {board.pose.y:.3f} {board.pose.yaw:.3f}"
+            port = f"{task.target_module_name}/{task.port_name}"
+            table.add_row(scenario.name, task.plug_type, port, str(task.time_limit), place, ", ".join(mounted))
+            if out is not None:
+                pictures += save_views(scenario, seed, out / f"{path.stem}_{scenario.name}_{seed}")
+    except (WorkcellError, OSError) as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 2
+    console.print(table)
+    for picture in pictures:
+        console.print(str(picture), markup=False, soft_wrap=True)
+    return 0
 
 
 def _read(path: Path, clearance_m: float | None) -> Connector:

@@ -1,4 +1,4 @@
-"""`job add`, `list`, `cancel`, `pause`, `resume`, `retry`."""
+"""`job add`, `list`, `cancel`, `pause`, `resume`, `retry`, `found`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import config_folder
 from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.jobs import recipe_hash
-from cablecell.records import ledger_queue
+from cablecell.core.supervision.lookback import Answer
+from cablecell.records import ledger_found, ledger_queue
 from cablecell.records.ledger import Ledger
 from cablecell.records.ledger_releases import require_released
 
@@ -85,6 +86,17 @@ def change(path: Path, job_id: str, what: str, *, as_json: bool) -> int:
     except WorkcellError as error:
         return _refuse(error)
     _say({"job_id": job_id, "state": state}, as_json=as_json)
+    return 0
+
+
+def found(path: Path, answer: Answer, row: int, *, as_json: bool) -> int:
+    """Say what a person has seen of an insertion that is open; return the exit code."""
+    try:
+        with Ledger(path) as ledger:
+            begun = ledger_found.note_answer(ledger, answer, _requester(), time.time_ns(), row)
+    except WorkcellError as error:
+        return _refuse(error)
+    _say({"insertion": begun.row, "port": begun.port, "answer": answer.value}, as_json=as_json)
     return 0
 
 

@@ -20,7 +20,6 @@ from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecor
 from cablecell.records.ledger_schema import APPLICATION_ID, MIGRATIONS, TABLES
 
 _BUSY_S = 5.0
-_INTERRUPTED = 641
 
 
 class LedgerError(SupervisionError):
@@ -108,7 +107,7 @@ class Ledger:
     def begin_job(self, job: JobRecord, status: int, now_ns: int) -> frozenset[str]:
         """Note that a job begins, or goes on after the cell has ended in the middle of it; return the steps done.
 
-        An insertion of it that was never ended is noted as interrupted: what became of the plug is not known.
+        An insertion of it that was never ended stays open: who looks what became of its plug ends it.
 
         Raises:
             LedgerConflictError: The job has ended, or its recipe was another (code 642).
@@ -135,12 +134,16 @@ class Ledger:
                     value=job.recipe_hash,
                     limit=known["recipe_hash"],
                 )
-            db.execute(
-                "UPDATE insertions SET ended_ns = ?, error_code = ?, error_msg = 'the cell ended before it did' "
-                "WHERE job_id = ? AND ended_ns IS NULL",
-                (now_ns, _INTERRUPTED, job.job_id),
-            )
             return _steps_done(db, job.job_id)
+
+    def steps_done(self, job_id: str) -> frozenset[str]:
+        """Return the steps that were done in a job and in those it follows.
+
+        Raises:
+            LedgerError: It cannot be read (code 640).
+        """
+        with self.transaction() as db:
+            return _steps_done(db, job_id)
 
     def end_job(self, job_id: str, status: int, error_code: int, error_msg: str, now_ns: int) -> None:
         """Note how a job ended.
@@ -187,7 +190,8 @@ class Ledger:
         with self.transaction() as db:
             db.execute(
                 "UPDATE insertions SET ended_ns = ?, error_code = ?, error_msg = ?, outcome = ?, attempts = ?, "
-                "depth_m = ?, peak_force_n = ?, pull_force_n = ?, is_latched = ?, duration_s = ? WHERE id = ?",
+                "depth_m = ?, peak_force_n = ?, pull_force_n = ?, is_latched = ?, duration_s = ?, found = ? "
+                "WHERE id = ?",
                 (
                     now_ns,
                     end.error_code,
@@ -199,6 +203,7 @@ class Ledger:
                     end.pull_force_n,
                     int(end.is_latched),
                     end.duration_s,
+                    end.found,
                     number,
                 ),
             )

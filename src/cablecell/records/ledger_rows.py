@@ -63,6 +63,7 @@ class InsertionEnd:
         pull_force_n: Held in the pull test.
         is_latched: Whether the latch was felt.
         duration_s: Of the last attempt.
+        found: Who said so where it was found after a restart: `report` of the skill, or `operator`; else empty.
     """
 
     error_code: int
@@ -74,3 +75,4 @@ class InsertionEnd:
     pull_force_n: float = 0.0
     is_latched: bool = False
     duration_s: float = 0.0
+    found: str = ""

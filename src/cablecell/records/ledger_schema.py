@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x43424C4C
 """Marks a database as a ledger."""
 
-TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine", "queue", "releases")
+TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine", "queue", "releases", "answers")
 """What can be read."""
 
 MIGRATIONS = (
@@ -85,6 +85,15 @@ MIGRATIONS = (
         BEGIN SELECT RAISE(ABORT, 'a release is never changed'); END;
     CREATE TRIGGER releases_stay BEFORE DELETE ON releases
         BEGIN SELECT RAISE(ABORT, 'a release is never deleted'); END;
+    """,
+    """
+    ALTER TABLE insertions ADD COLUMN found TEXT NOT NULL DEFAULT '';
+    CREATE TABLE answers (
+        id INTEGER PRIMARY KEY, insertion INTEGER NOT NULL REFERENCES insertions (id), stamp_ns INTEGER NOT NULL,
+        answer TEXT NOT NULL CHECK (answer IN ('seated', 'empty')), requester TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER answers_stand BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'an answer is never changed'); END;
+    CREATE TRIGGER answers_stay BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'an answer is never deleted'); END;
     """,
 )
 """Each makes the schema of its version from that of the one before; those that were released are never changed."""

@@ -22,9 +22,13 @@ from cablecell.core.errors import WorkcellError
 from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.heartbeat import NodeHeartbeat
 from cablecell.ros.params import ParameterServer
+from cablecell.ros.process_end import end_within
 from cablecell.ros.prompt_transports import use_prompt_transports
 
 S = TypeVar("S", bound=ParameterSchema)
+
+_LAST_MOMENTS_S = 2.0
+"""Time for the middleware to leave the graph, where nothing is left to do; usually it takes a tenth of a second."""
 
 
 class CellNode(LifecycleNode, Generic[S]):
@@ -205,7 +209,8 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, carries
         carries_images: True when it sends or takes images; then shared memory is worth that it may hold the node up.
 
     Returns:
-        0 after a signal, 2 when the configuration was refused, otherwise the code the node has set.
+        0 after a signal, 2 when the configuration was refused, otherwise the code the node has set. The process must
+        end with it: it is ended if that takes longer than 2 s.
     """
     if not carries_images:
         use_prompt_transports()
@@ -241,6 +246,7 @@ def run_node(make: Callable[[], Any], *, blocking_actions: bool = False, carries
         if not node.is_finalized:  # somebody may have asked for the shutdown already
             node.trigger_shutdown()
     finally:
+        end_within(_LAST_MOMENTS_S, 1 if sys.exc_info()[0] is not None else node.exit_code or 0)
         node.destroy_node()
         rclpy.try_shutdown()
         # The interpreter takes its handlers away before it ends; a second signal must not replace the exit code then.

@@ -20,6 +20,9 @@ class Order:
         attempts: Most attempts.
         time_limit_s: Longest time of one attempt, s.
         pull_test: Whether to prove the latch.
+        job_id: Job it belongs to; empty for none.
+        step: Its step.
+        row: Its number in the ledger; 0 for none.
     """
 
     port: str
@@ -29,6 +32,9 @@ class Order:
     attempts: int
     time_limit_s: float
     pull_test: bool
+    job_id: str = ""
+    step: str = ""
+    row: int = 0
 
 
 def order_from_connector(goal: Any, attempts: int, time_limit_s: float) -> Order:
@@ -41,6 +47,9 @@ def order_from_connector(goal: Any, attempts: int, time_limit_s: float) -> Order
         attempts=goal.max_attempts or attempts,
         time_limit_s=seconds(goal.time_limit) or time_limit_s,
         pull_test=goal.pull_test,
+        job_id=goal.job_id,
+        step=goal.step,
+        row=goal.row,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cablecell_interfaces.action import InsertConnector, Observe, RunJob
@@ -25,6 +26,7 @@ from cablecell.records.ledger import LedgerError
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import RemoteError, RunningGoal, call, run_action
 from cablecell.ros.supervisor_ledger import LedgerWriter
+from cablecell.ros.supervisor_lookback import LookBack
 from cablecell.ros.supervisor_queue import QueuedGoal
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
@@ -64,6 +66,7 @@ class JobRunner:
         say_status: Callable[[Any], None],
         say_plug: Callable[[HeldPlug | None], None],
         ledger: LedgerWriter,
+        lookback: LookBack,
         hands: RecoveryHands,
         asks_operator: bool,
     ) -> None:
@@ -78,12 +81,14 @@ class JobRunner:
             say_status: Publishes a `JobStatus`.
             say_plug: Tells everybody which plug is held now.
             ledger: Where jobs and insertions are kept.
+            lookback: Finds out what became of an insertion that the end of the cell cut short.
             hands: Does the actions of a recovery.
             asks_operator: Whether a job is held where a plan asks the operator; otherwise it ends there.
         """
         self._node, self._cell, self._knowledge = node, cell, knowledge
         self._find_recipe, self._require_ready = find_recipe, require_ready
         self._say_status, self._say_plug, self._ledger = say_status, say_plug, ledger
+        self._lookback = lookback
         self._hands, self._asks_operator, self._faults = hands, asks_operator, load_faults()
         self.is_running = False
         self._interruption: WorkcellError | None = None
@@ -131,6 +136,9 @@ class JobRunner:
             self._cell.command(Command.START, f"recipe {recipe.name}")
             is_begun = True
             self._cell.complete(State.STARTING, f"recipe {recipe.name}" + (f", {len(done)} steps done" if done else ""))
+            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
+            if self._lookback.settle(lambda: self._check(goal), partial(self._ask, goal, job)):
+                done = self._ledger.steps_done(job)
             self._do_steps(goal, job, done)
             self._ledger.end_job(job)
         except WorkcellError as error:
@@ -213,9 +221,24 @@ class JobRunner:
         """
         if not self._asks_operator:
             raise error
+        self._ask(goal, job, error, lambda: False, f"{question} ({error})")
+
+    def _ask(
+        self,
+        goal: RunningGoal | QueuedGoal,
+        job: Job,
+        error: WorkcellError,
+        is_answered: Callable[[], bool],
+        question: str = "",
+    ) -> None:
+        """Hold with a question until it is answered, or `unhold`.
+
+        Raises:
+            WorkcellError: The job is ended by command, or cancelled.
+        """
         with contextlib.suppress(IllegalCommandError):  # somebody leads the cell elsewhere: that goes first
-            self._cell.command(Command.HOLD, f"{question} ({error})", error.code)
-        self._pause_where_asked(goal, job)
+            self._cell.command(Command.HOLD, question or str(error), error.code)
+        self._pause_where_asked(goal, job, is_answered=is_answered)
 
     def _check(self, goal: RunningGoal | QueuedGoal) -> None:
         """Raise when the job has to end at once; a pause and an early completion wait for a better moment."""
@@ -231,7 +254,14 @@ class JobRunner:
         if error is not None:
             raise error
 
-    def _pause_where_asked(self, goal: RunningGoal | QueuedGoal, job: Job, *, is_last: bool = False) -> bool:
+    def _pause_where_asked(
+        self,
+        goal: RunningGoal | QueuedGoal,
+        job: Job,
+        *,
+        is_last: bool = False,
+        is_answered: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Hold or suspend the job here if that was commanded, until it is taken back; return whether it was.
 
         Raises:
@@ -247,6 +277,9 @@ class JobRunner:
                 self._cell.complete(state, f"job {job.job_id} waits after {job.succeeded} steps: {self._cell.reason}")
             elif state in _PAUSED:
                 self._check(goal)
+                if is_answered():
+                    with contextlib.suppress(IllegalCommandError):  # somebody was faster
+                        self._cell.command(_PAUSED[state], "the question is answered")
                 self._cell.wait_while(state, _LOOK_AGAIN_S)
             elif state in _GOING_ON:
                 job.go_on(time.monotonic())
@@ -315,6 +348,7 @@ class JobRunner:
         self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
         insert = InsertConnector.Goal(
             job_id=job.job_id,
+            step=step.name,
             cable_name=task.cable_name,
             plug_name=task.plug_name,
             port_name=port,
@@ -327,7 +361,7 @@ class JobRunner:
         # The limit of the recipe is for one attempt from staging on; the way there comes on top.
         longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
         estimate = next((found for found in seen.ports.ports if found.port_name == port), None)
-        number = self._ledger.begin_insertion(job, step, insert, estimate)
+        number = insert.row = self._ledger.begin_insertion(job, step, insert, estimate)
         # From the feedback, because a step that is cancelled or loses its node has no result.
         begun: list[int] = [0]
         done, failure = None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import numpy as np
 from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.jobs import Job, Step, recipe_hash, recipe_text
+from cablecell.core.supervision.lookback import Answer, Finding, OpenInsertion, SkillReport, Verdict
 from cablecell.core.supervision.recovery import Deed
+from cablecell.records import ledger_found
 from cablecell.records.ledger import Ledger, LedgerError
 from cablecell.records.ledger_recoveries import note_deed, quarantine, skipped_steps
 from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
@@ -23,6 +26,8 @@ from cablecell.ros.goals import RemoteError
 
 SOFTWARE = metadata.version("cablecell")
 """Version that did the work."""
+_INTERRUPTED = 641
+"""Code of an insertion that the end of the cell cut short, and whose port was found empty."""
 
 
 class LedgerWriter:
@@ -181,19 +186,85 @@ class LedgerWriter:
         if isinstance(error, RemoteError):
             result = error.answer
         if result is not None:
-            insertion = result.insertion
-            end = InsertionEnd(
-                code,
-                said,
-                outcome=int(insertion.outcome),
-                attempts=int(result.attempts),
-                depth_m=float(insertion.depth),
-                peak_force_n=float(insertion.peak_force),
-                pull_force_n=float(insertion.pull_force_held),
-                is_latched=bool(insertion.latch_detected),
-                duration_s=1e-9 * time_ns(insertion.duration),
-            )
+            end = _measured(end, result)
         self._ledger.end_insertion(number, end, time.time_ns())
+
+    # After a restart -----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Path of the ledger; empty for none."""
+        return "" if self._ledger is None else str(self._ledger.path)
+
+    def open_insertions(self) -> list[OpenInsertion]:
+        """Return what was begun and not ended.
+
+        Raises:
+            LedgerError: It cannot be read (code 640).
+        """
+        return [] if self._ledger is None else ledger_found.open_insertions(self._ledger)
+
+    def has(self, report: SkillReport) -> bool:
+        """Return whether a report of the skill is about an insertion of this ledger.
+
+        Raises:
+            LedgerError: It cannot be read (code 640).
+        """
+        return self._ledger is not None and ledger_found.is_of(self._ledger, report)
+
+    def answer_of(self, row: int) -> Answer | None:
+        """Return what a person has said of an open insertion.
+
+        Raises:
+            LedgerError: It cannot be read (code 640).
+        """
+        return None if self._ledger is None else ledger_found.answer_of(self._ledger, row)
+
+    def end_found(self, begun: OpenInsertion, finding: Finding, report: Any | None) -> None:
+        """End an open insertion as it was found.
+
+        Args:
+            begun: Which one.
+            finding: Seated, or to be done again.
+            report: `InsertionReport` about it, for what was measured; None where there is none.
+
+        Raises:
+            LedgerError: It cannot be written (code 640).
+        """
+        if self._ledger is None:
+            return
+        is_seated = finding.verdict is Verdict.SEATED
+        code = 0 if is_seated else _INTERRUPTED
+        said = "" if is_seated else f"the cell ended before it did; {finding.reason}"
+        if not is_seated and report is not None and report.error_code:
+            code, said = int(report.error_code), report.error_msg
+        end = InsertionEnd(code, said, found=finding.source)
+        if report is not None:
+            end = _measured(end, report)
+        self._ledger.end_insertion(begun.row, end, time.time_ns())
+
+    def steps_done(self, job: Job) -> frozenset[str]:
+        """Return the steps of a job that are done.
+
+        Raises:
+            LedgerError: It cannot be read (code 640).
+        """
+        return frozenset() if self._ledger is None else self._ledger.steps_done(job.job_id)
+
+
+def _measured(end: InsertionEnd, result: Any) -> InsertionEnd:
+    """Return how an insertion ended with what was measured; from a result of `insert_connector` or a report."""
+    insertion = result.insertion
+    return replace(
+        end,
+        outcome=int(insertion.outcome),
+        attempts=int(result.attempts),
+        depth_m=float(insertion.depth),
+        peak_force_n=float(insertion.peak_force),
+        pull_force_n=float(insertion.pull_force_held),
+        is_latched=bool(insertion.latch_detected),
+        duration_s=1e-9 * time_ns(insertion.duration),
+    )
 
 
 def _sigmas(port: Any) -> tuple[float, float]:

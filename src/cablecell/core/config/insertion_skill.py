@@ -15,6 +15,9 @@ class InsertionSkillParameters(ParameterSchema):
         read_only=True,
     )
     cell_id: str = parameter("sim-0", "Name of this cell, which its calibration records must carry.", read_only=True)
+    ledger_file: str = parameter(
+        "", "Ledger of the cell: the report of the last insertion is kept beside it, as FILE.report; empty keeps none."
+    )
     attempts: int = parameter(2, "Attempts where a goal does not say how many.", minimum=1, maximum=10)
     insertion_time_limit_s: float = parameter(
         30.0,

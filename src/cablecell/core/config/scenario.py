@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -31,6 +31,10 @@ FIXTURE_YAW_RAD = 1.0472
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 """[lowest, highest] of a uniform draw; both within what the key allows."""
 Counts = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
+Strategy = Literal["hybrid", "straight", "passive", "spiral", "tilt", "oracle"]
+"""What inserts the plug: "hybrid" is the skill, the others are what it is compared with."""
 
 
 def _within(lowest: float, highest: float, unit: str = "") -> AfterValidator:
@@ -129,6 +133,7 @@ class EstimateErrors(DocumentSchema):
             grasp disturbed by the two following numbers, as an in-hand camera would give it.
         grasp_sigma_m: Standard deviation of a measured grasp, each axis, m.
         grasp_sigma_rad: Likewise, rad.
+        port_offset_m: Distance of the port, in a random direction across its axis, that comes on top, m.
     """
 
     port_sigma_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.00035
@@ -136,6 +141,7 @@ class EstimateErrors(DocumentSchema):
     grasp: Literal["nominal", "measured"] = "nominal"
     grasp_sigma_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.0003
     grasp_sigma_rad: Annotated[float, Field(ge=0.0, le=0.2)] = 0.005
+    port_offset_m: Annotated[float, Field(ge=0.0, le=0.01)] = 0.0
 
 
 class Seeing(DocumentSchema):
@@ -200,6 +206,7 @@ class Scenario(DocumentSchema):
         estimates: Errors of what the skill is told, where it does not see.
         seeing: How it sees; None: it is told.
         randomise: What is drawn for every seed, or None.
+        strategy: What inserts the plug.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
@@ -215,6 +222,7 @@ class Scenario(DocumentSchema):
     estimates: EstimateErrors = EstimateErrors()
     seeing: Seeing | None = None
     randomise: Randomise | None = None
+    strategy: Strategy = "hybrid"
 
     @model_validator(mode="after")
     def _connectors_are_there(self) -> Scenario:
@@ -234,6 +242,8 @@ class Scenario(DocumentSchema):
     def _what_is_seen_is_on_the_board(self) -> Scenario:
         if self.seeing is not None and self.fixture is not None:
             raise ValueError("seeing is for ports of the board: a fixture is not in the board's design")
+        if self.seeing is not None and self.strategy == "oracle":
+            raise ValueError("strategy = oracle is told the truth: it has no meaning with seeing")
         return self
 
     @model_validator(mode="after")
@@ -263,7 +273,14 @@ class Scenario(DocumentSchema):
     @property
     def content_hash(self) -> str:
         """Hash of the content, 16 hexadecimal digits: equal for equal runs, whatever the file looks like."""
-        left_out = {"name", "description", "seed"} | (set() if self.seeing else {"seeing"})
+        # What came later is left out where it is not used: scenarios keep the hash that their results have.
+        left_out: dict[str, Any] = dict.fromkeys(("name", "description", "seed"), True)
+        if self.seeing is None:
+            left_out["seeing"] = True
+        if self.strategy == "hybrid":
+            left_out["strategy"] = True
+        if self.estimates.port_offset_m == 0.0:
+            left_out["estimates"] = {"port_offset_m"}
         content = self.model_dump(mode="json", exclude=left_out)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

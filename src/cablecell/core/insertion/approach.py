@@ -76,7 +76,7 @@ class Approach(PhaseStep):
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Follow the minimum-jerk profile."""
         settings = job.settings
-        goal = np.array([0.0, 0.0, guarded_start(job)])
+        goal = np.array([*job.search_centre, guarded_start(job)])
         delta = goal - self._p0
         distance = math.sqrt(float(delta @ delta))
         angle = math.sqrt(float(self._rotvec0 @ self._rotvec0))
@@ -118,13 +118,16 @@ class Contact(PhaseStep):
         """Advance at the guarded speed; stop on force or at the end of the uncertain span."""
         settings = job.settings
         advance = settings.contact_speed * (m.time_s - self._start_s)
-        p = np.array([0.0, 0.0, self._start_m + advance])
+        p = np.array([*job.search_centre, self._start_m + advance])
         setpoint = Setpoint(
             p,
             np.zeros(3),
             job.stiff(settings.stiffness_approach, settings.rotation_stiffness_free),
             velocity=np.array([0.0, 0.0, settings.contact_speed]),
         )
+        if job.land_m is not None and job.depth_m(m) - job.profile.rim_m > job.plan.entered_m:
+            # The land was felt before, and it was higher: this time the plug is over the opening.
+            return setpoint, Go(Phase.INSERT, f"{1e3 * (m.tip_m - job.land_m):.2f} mm below the land: in the opening")
         self._samples = self._samples + 1 if m.push_n > settings.contact_force_n else 0
         if self._samples >= 2:
             return setpoint, after_contact(job, m)
@@ -151,7 +154,7 @@ def after_contact(job: Job, m: Measurement) -> Go:
     """Choose between pushing at once and searching first."""
     nose = job.nose_before(m)
     job.is_on_nose = nose > 0.0
-    job.land_m = m.depth_m + nose
+    job.land_m = m.tip_m + nose
     where = f"contact of {m.push_n:.1f} N at {1e3 * m.depth_m:.2f} mm"
     if job.plan.is_direct and job.searches == 0:
         return Go(Phase.INSERT, f"{where}; the error is within the lead-in")

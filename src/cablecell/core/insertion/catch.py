@@ -33,6 +33,9 @@ _SIDEWAYS_LIMIT_N = 6.0
 _TURN_LIMIT_NM = 0.15
 """Largest moment towards straight: after a false catch the plug may still be tilted with its nose in the opening."""
 
+_LOOSE_M = 2.5e-4
+"""How far grasp and wrist give way sideways to the largest lateral force, beyond what the fit leaves free."""
+
 _ON_PATH_M = 1.0e-4
 """Distance to the path below which the target follows it."""
 
@@ -65,13 +68,16 @@ class Search(PhaseStep):
         # Where the plug stands on its nose, the land of its body is deeper by the nose.
         self._nose_m = job.nose_before(m)
         job.is_on_nose = self._nose_m > 0.0
-        self._land_m = (m.depth_m if job.land_m is None else job.land_m - self._nose_m) + give
+        self._land_m = (m.depth_m if job.land_m is None else job.land_m + m.give_m - self._nose_m) + give
         self._is_settled = False
         self._is_resumed = job.spiral is not None
         if job.spiral is None:
             job.spiral = new_spiral(job)
             job.searches += 1
         self._spiral = job.spiral
+        self._anchor = m.p[:2].copy()
+        self._widest_m = 0.0
+        self._pulled_s = 0.0
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Press, then follow the spiral and watch the height."""
@@ -107,24 +113,28 @@ class Search(PhaseStep):
         if not self._is_settled:
             has_dropped = m.depth_m > self._land_m + plan.catch_drop_m + _UNSURE_M and not self._is_resumed
             if has_dropped:
+                job.caught_at = m.p[:2].copy()
                 return Go(Phase.INSERT, f"dropped {1e3 * (m.depth_m - self._land_m):.2f} mm while pressed on the land")
             if m.time_s - self._start_s < (_RESUMED_PRESS_S if self._is_resumed else _PRESS_S):
                 return None
             # From here on the height is known exactly. After a false catch it is what the plug rests on now.
             self._is_settled = True
             self._land_m = m.depth_m
-            land = m.depth_m + self._nose_m
+            land = m.tip_m + self._nose_m
             job.land_m = land if job.land_m is None or not self._is_resumed else min(job.land_m, land)
         if m.depth_m < self._land_m:
             # The land rises under a tilted axis, or the first contact was already in the chamfer.
             self._land_m = m.depth_m
-            land = m.depth_m + self._nose_m
+            land = m.tip_m + self._nose_m
             job.land_m = land if job.land_m is None else min(land, job.land_m)
         drop = m.depth_m - self._land_m
         # A plug over the opening drops through any threshold; a corner that fooled the last one is asked for more.
         threshold = plan.catch_drop_m * min(1.0 + _DOUBT * job.false_catches, _DOUBT_LIMIT)
         if drop > threshold:
+            job.caught_at = m.p[:2].copy()
             return Go(Phase.INSERT, f"dropped {1e3 * drop:.2f} mm; the catch threshold is {1e3 * threshold:.2f} mm")
+        if self._is_held(job, m):
+            return self._in_the_opening(job, m)
         if self._spiral.is_exhausted:
             return End(
                 Outcome.SEARCH_EXHAUSTED,
@@ -132,9 +142,31 @@ class Search(PhaseStep):
             )
         return None
 
+    def _is_held(self, job: Job, m: Measurement) -> bool:
+        """Return whether the plug stays where it is although the path has gone once round it, out of its reach."""
+        profile = job.profile
+        self._widest_m = max(self._widest_m, math.hypot(*(m.p[:2] - self._anchor)))
+        free = max(profile.clearance_m) + profile.chamfer_m + _LOOSE_M
+        if self._widest_m > free:
+            return False
+        away = _SIDEWAYS_LIMIT_N / job.settings.stiffness_search + 2.0 * free
+        if math.hypot(*(self._target[:2] - self._anchor)) > away:
+            self._pulled_s += m.dt_s
+        return self._pulled_s > 2.0 * math.pi * away / job.plan.search_speed
+
+    def _in_the_opening(self, job: Job, m: Measurement) -> Go:
+        """Go on with a plug that was in the opening before it was felt: what was taken for the land was not."""
+        profile, entered = job.profile, job.plan.entered_m
+        way = profile.depth_m - profile.rim_m - entered
+        # It is in and not yet seated: that tells the land better than the estimate where the way is short.
+        is_told = way < 3.0 * job.plan.uncertainty.axial_sigma_m
+        job.land_m = m.tip_m - entered if is_told else None
+        return Go(Phase.INSERT, f"held within {1e3 * self._widest_m:.2f} mm on all sides: it is in the opening")
+
     def _move(self, job: Job, dt_s: float) -> tuple[float, float]:
         """Advance the target along the path, or to where the path was left; return its velocity."""
-        x, y = self._spiral.position
+        (x, y), (cx, cy) = self._spiral.position, job.search_centre
+        x, y = x + float(cx), y + float(cy)
         dx, dy = x - float(self._target[0]), y - float(self._target[1])
         distance = math.hypot(dx, dy)
         if distance > _ON_PATH_M:
@@ -142,5 +174,5 @@ class Search(PhaseStep):
             self._target[:2] += np.array([dx, dy]) * (speed * dt_s)
             return dx * speed, dy * speed
         x, y, vx, vy = self._spiral.step(dt_s)
-        self._target[:2] = x, y
+        self._target[:2] = x + cx, y + cy
         return vx, vy

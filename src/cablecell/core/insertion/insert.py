@@ -132,7 +132,7 @@ class Insert(PhaseStep):
     def _setpoint(self, job: Job, m: Measurement, depth: float) -> Setpoint:
         settings, plan = job.settings, job.plan
         profile = job.profile
-        if depth > profile.depth_m - settings.seat_zone_m - job.depth_tolerance_m[1]:
+        if depth > plan.seat_from_m - job.depth_tolerance_m[1]:
             speed = settings.seat_speed
         elif depth - profile.rim_m < plan.entered_m + profile.nose_m:
             # What dropped may have been the nose alone, or a corner: the body then lands on the rim at this speed.
@@ -150,7 +150,7 @@ class Insert(PhaseStep):
         settings, plan, profile = job.settings, job.plan, job.profile
         if m.time_s < self._pull_until_s:
             return None
-        if depth > profile.depth_m - settings.seat_zone_m:
+        if depth > plan.seat_from_m:
             return Go(Phase.SEAT, f"{1e3 * depth:.1f} of {1e3 * profile.depth_m:.1f} mm deep")
         entered = depth - profile.rim_m > plan.entered_m
         if not entered and job.land_m is not None:

@@ -30,6 +30,7 @@ class Measurement:
         speed: Filtered speed of the tip, m/s.
         force: Environment on tool in port axes, tared, shape (3,), N.
         moment: About the tip likewise, shape (3,), N·m.
+        give_m: How far the axial force presses the plug back into the grasp, m.
     """
 
     time_s: float
@@ -39,11 +40,17 @@ class Measurement:
     speed: float
     force: Array
     moment: Array
+    give_m: float = 0.0
 
     @property
     def depth_m(self) -> float:
-        """Tip below the believed entrance, m."""
+        """Tip below the believed entrance, m, as if the grasp were rigid."""
         return float(self.p[2])
+
+    @property
+    def tip_m(self) -> float:
+        """Tip below the believed entrance, m, with what the grasp gives way taken off."""
+        return self.depth_m - self.give_m
 
     @property
     def push_n(self) -> float:
@@ -133,11 +140,15 @@ class Job:
         settings: Of the skill.
         plan: Numbers of this insertion.
         static_load: Wrench that holds the tool at rest in free space, port axes, shape (6,).
-        land_m: Touched land below the believed entrance, m; None until it was touched.
+        land_m: Touched land below the believed entrance, m, give of the grasp taken off; None until it was touched.
         is_on_nose: True while the plug is taken to stand on what leads its body.
         is_nose_settled: True once it is known what stood on the land.
         correction: Rotation found in the hole, shape (3,), rad.
         spiral: Search path, also while it is interrupted by a catch; None before the first search.
+        search_centre: Where the next spiral begins, believed port axes, shape (2,), m.
+        caught_at: Where the last drop of a search was, likewise; None before the first.
+        falls: Times that the plug fell beside the part.
+        unlatched: Seats in a row that a pull undid although no snap was felt.
         searches: Spirals started.
         false_catches: Catches that did not become an insertion.
         decision: How the insertion ended, once that is known.
@@ -161,6 +172,10 @@ class Job:
     is_nose_settled: bool = False
     correction: Array = field(default_factory=lambda: np.zeros(3))
     spiral: SpiralSearch | None = None
+    search_centre: Array = field(default_factory=lambda: np.zeros(2))
+    caught_at: Array | None = None
+    falls: int = 0
+    unlatched: int = 0
     searches: int = 0
     false_catches: int = 0
     decision: End | None = None
@@ -177,8 +192,8 @@ class Job:
     def depth_m(self, m: Measurement) -> float:
         """Return the depth below the entrance plane: from the touched land, or from the believed entrance, m."""
         if self.land_m is None:
-            return m.depth_m
-        return m.depth_m - self.land_m + self.profile.rim_m
+            return m.tip_m
+        return m.tip_m - self.land_m + self.profile.rim_m
 
     @property
     def depth_tolerance_m(self) -> tuple[float, float]:
@@ -217,7 +232,7 @@ class Job:
         if nose <= 0.0 or self.is_nose_settled:
             return 0.0
         if self.land_m is not None:
-            return nose if m.depth_m < self.land_m - 0.5 * nose else 0.0
+            return nose if m.tip_m < self.land_m - 0.5 * nose else 0.0
         uncertainty = self.plan.uncertainty
         sigma_lateral, sigma = uncertainty.lateral_95_m / RADIAL_95, max(uncertainty.axial_sigma_m, 1e-6)
         log_missed = -0.5 * (self.profile.nose_play_m / max(sigma_lateral, 1e-6)) ** 2

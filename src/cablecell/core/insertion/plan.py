@@ -63,7 +63,8 @@ class InsertionPlan:
         search_radius_m: Commanded end radius of the first spiral, m.
         search_speed: Along the spiral, m/s.
         catch_drop_m: Drop below the land that counts as a catch, m.
-        entered_m: Depth from which the plug is truly in the hole, m.
+        entered_m: Depth below the rim from which the plug is truly in the hole, m.
+        seat_from_m: Depth below the entrance at which seating begins, m.
         insert_force_n: Push in the hole, N.
         tilt_stiffness: In the hole, N·m/rad.
         yaw_stiffness: In the hole, N·m/rad.
@@ -80,6 +81,7 @@ class InsertionPlan:
     search_speed: float
     catch_drop_m: float
     entered_m: float
+    seat_from_m: float
     insert_force_n: float
     tilt_stiffness: float
     yaw_stiffness: float
@@ -95,6 +97,12 @@ _LATCH_RESERVE = 1.6
 _MIN_ANGLE_RAD = 0.005
 """Smallest angular uncertainty that is planned for."""
 
+_ENTERED_M = 0.3e-3
+"""Depth behind the lead-in from which a plug is truly in the hole, where there is that much room before its latch."""
+
+_LIKELY_YAW = 0.5
+"""Share of the 95 % yaw that the first spiral is made for: one standard deviation. Later tours are finer."""
+
 
 def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: InsertionSettings) -> InsertionPlan:
     """Choose search, forces and stiffnesses by the closed forms of `theory`."""
@@ -104,7 +112,7 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
     tilt = max(uncertainty.tilt_95_rad, _MIN_ANGLE_RAD)
     yaw = max(uncertainty.yaw_95_rad, _MIN_ANGLE_RAD)
 
-    half_width = theory.capture_half_width(clearance, chamfer, width, yaw)
+    half_width = theory.capture_half_width(clearance, chamfer, width, _LIKELY_YAW * yaw)
     pitch = 1.6 * half_width
     lag = theory.friction_lag(friction, settings.search_force_n, settings.stiffness_search)
 
@@ -121,6 +129,9 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
     yaw_stiffness = (
         min(yaw_stiff, tilt_stiffness) if rim is None else min(yaw_stiff, tilt_stiffness, max(yaw_soft, rim))
     )
+    # Behind the lead-in, and where there is hardly any way: half way from there to where the latch begins to resist.
+    room = profile.depth_m - profile.latch_reach_m - profile.rim_m - chamfer
+    entered = chamfer + min(_ENTERED_M, max(0.5 * room, 0.0))
     seat_force = max(force, profile.latch_force_n * 1.6 + 5.0 if profile.latch_force_n > 0.0 else force)
     # A latch that needs more than the setting allows gets what closes it, but never more than the connector's budget.
     seat_limit = max(settings.seat_force_limit_n, _LATCH_RESERVE * profile.latch_force_n)
@@ -132,7 +143,9 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
         search_speed=min(settings.search_speed, theory.drop_limited_speed(clearance, chamfer)),
         # A tilted plug drops with one corner before it is over the hole; a real catch drops at least by the lead-in.
         catch_drop_m=0.06e-3 + min(0.5 * min(profile.size_m) * tilt, 0.7 * chamfer),
-        entered_m=chamfer + 0.3e-3,
+        entered_m=entered,
+        # A plug that goes in by less than the usual zone has to be in first.
+        seat_from_m=max(profile.depth_m - settings.seat_zone_m, profile.rim_m + entered),
         insert_force_n=force,
         tilt_stiffness=tilt_stiffness,
         yaw_stiffness=yaw_stiffness,

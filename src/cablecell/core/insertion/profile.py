@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from cablecell.core.config.connector import Connector, PlugPart, RoundFit
+from cablecell.core.config.connector import Connector, PlugPart, RoundFit, Wall
+
+_MOUTH_M = 1.0e-4
+"""Depth below the rim within which a wall still begins at the mouth."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,13 @@ class ConnectorProfile:
         rim_m: Depth of the tip when the plug stands on the land around the opening, m.
         nose_m: By how much the tip leads the part of the plug that fits the opening, m: a ferrule, for instance.
         nose_play_m: How far the nose may be off the axis and still enter the opening, m.
+        land_reach_m: How far off the axis along x and y the plug still stands on the part, m; infinite by default.
         seat_tolerance_m: By how much the seated depth may differ, m.
         friction: Coefficient between plug and port.
         latch_force_n: Push that closes the latch; 0 where there is none, N.
         latch_play_m: Axial play of the closed latch, m.
+        latch_reach_m: Distance before the stop at which the latch begins to resist, m.
+        latch_click_m: Distance before the stop at which it has closed, m.
         retention_force_n: Pull the closed latch holds; 0 where there is none, N.
         insertion_limit_n: Largest push a correct insertion needs, N.
         force_limit_n: Largest contact force the part stands, N.
@@ -37,10 +44,13 @@ class ConnectorProfile:
     rim_m: float = 0.0
     nose_m: float = 0.0
     nose_play_m: float = 0.0
+    land_reach_m: tuple[float, float] = (math.inf, math.inf)
     seat_tolerance_m: float = 0.0007
     friction: float = 0.3
     latch_force_n: float = 0.0
     latch_play_m: float = 0.0
+    latch_reach_m: float = 0.0
+    latch_click_m: float = 0.0
     retention_force_n: float = 0.0
     insertion_limit_n: float = 25.0
     force_limit_n: float = 25.0
@@ -53,7 +63,7 @@ class ConnectorProfile:
 
 def profile_from_connector(connector: Connector) -> ConnectorProfile:
     """Return the profile of a connector file."""
-    shape = _round_shape(connector.round_fit) if connector.round_fit is not None else _rectangular_shape(connector)
+    shape = _shape(connector)
     latch, forces = connector.latch, connector.forces
     return ConnectorProfile(
         name=connector.name,
@@ -65,10 +75,13 @@ def profile_from_connector(connector: Connector) -> ConnectorProfile:
         rim_m=connector.port.rim_depth_m - shape.front_m,
         nose_m=shape.nose_m,
         nose_play_m=shape.nose_play_m,
+        land_reach_m=shape.land_reach_m,
         seat_tolerance_m=connector.port.seat_tolerance_m,
         friction=connector.friction,
         latch_force_n=0.0 if latch is None else latch.engage_n,
         latch_play_m=0.0 if latch is None else latch.play_m,
+        latch_reach_m=0.0 if latch is None else latch.reach_m,
+        latch_click_m=0.0 if latch is None else latch.click_m,
         retention_force_n=0.0 if latch is None else latch.retention_n,
         insertion_limit_n=forces.insertion_max_n,
         force_limit_n=forces.damage_n,
@@ -82,14 +95,37 @@ class _Shape:
     size_m: tuple[float, float]
     chamfer_m: float
     front_m: float
+    land_reach_m: tuple[float, float]
     nose_m: float = 0.0
     nose_play_m: float = 0.0
 
 
-def _round_shape(fit: RoundFit) -> _Shape:
+def _shape(connector: Connector) -> _Shape:
+    fit = connector.round_fit
+    return _rectangular_shape(connector) if fit is None else _round_shape(connector, fit)
+
+
+def _round_shape(connector: Connector, fit: RoundFit) -> _Shape:
     # A socket lands on the post's end with its mouth: its lead-in and the post's chamfer add up as pin and bore do.
     diameter = 2.0 * fit.pin_radius_m
-    return _Shape(size_m=(diameter, diameter), chamfer_m=fit.lead_in_m + fit.tip_chamfer_m, front_m=0.0)
+    if fit.gender == "pin":
+        floor = (connector.port.floor_x_m, connector.port.floor_y_m)
+        reach = [fit.pin_radius_m + min(abs(value) for value in span) for span in floor]
+    else:
+        # The widest part at the mouth is the outside of the socket.
+        mouth = [part for part in connector.plug.parts if part.front_m > -fit.engagement_m]
+        reach = [fit.pin_radius_m + _reach(mouth, axis, fit.bore_radius_m) for axis in (0, 1)]
+    return _Shape(
+        size_m=(diameter, diameter),
+        chamfer_m=fit.lead_in_m + fit.tip_chamfer_m,
+        front_m=0.0,
+        land_reach_m=(reach[0], reach[1]),
+    )
+
+
+def _reach(parts: list[PlugPart], axis: int, least_m: float) -> float:
+    """Return how far parts reach from the plug's axis, m."""
+    return max((abs(value) for part in parts for value in part.span_m(axis)), default=least_m)
 
 
 def _rectangular_shape(connector: Connector) -> _Shape:
@@ -97,14 +133,27 @@ def _rectangular_shape(connector: Connector) -> _Shape:
     front = max(part.front_m for part in mating)
     leading = [part for part in connector.plug.parts if part.front_m > front + 1.0e-6]
     spans = [max(part.span_m(i)[1] for part in mating) - min(part.span_m(i)[0] for part in mating) for i in (0, 1)]
-    lead_ins = [lead_in.height_m for wall in connector.port.walls for lead_in in wall.lead_in]
+    port = connector.port
+    # A tongue that stands back has a lead-in too, but what is caught at the mouth is caught by the walls that form it.
+    mouth = [wall for wall in port.walls if port.wall_rim_m(wall) < port.rim_depth_m + _MOUTH_M]
+    walls = [max(abs(value) for wall in mouth for value in span(wall)) for span in (_x_of, _y_of)]
+    lead_ins = [lead_in.height_m for wall in mouth for lead_in in wall.lead_in]
     return _Shape(
         size_m=(spans[0], spans[1]),
         chamfer_m=min(lead_ins, default=0.0),
         front_m=front,
+        land_reach_m=(0.5 * spans[0] + walls[0], 0.5 * spans[1] + walls[1]),
         nose_m=max((part.front_m - front for part in leading), default=0.0),
         nose_play_m=_nose_play(connector, leading, mating),
     )
+
+
+def _x_of(wall: Wall) -> list[float]:
+    return wall.x_m
+
+
+def _y_of(wall: Wall) -> list[float]:
+    return wall.y_m
 
 
 def _nose_play(connector: Connector, leading: list[PlugPart], mating: list[PlugPart]) -> float:

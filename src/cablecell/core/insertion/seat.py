@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import replace
 from typing import ClassVar
 
+from cablecell.core.insertion.beside import search_elsewhere
 from cablecell.core.insertion.insert import Compliance, soft_setpoint
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
@@ -55,6 +56,12 @@ _PULL_S = 0.25
 _PULL_SPEED = 0.05
 """Free speed of the pull test, m/s: a plug that is not held moves centimetres, a latched one only its play."""
 
+_UNLATCHED = 2
+"""Seats in a row without a snap that a pull undoes after which the plug is taken to stand beside its port."""
+
+_PULL_SHARE = 0.5
+"""The same as a share of the way from the land to the stop, for plugs that go in by little."""
+
 _PULL_MARGIN_M = 1.0e-3
 """Motion in the pull test beyond grasp and latch play that a latched plug does not show."""
 
@@ -75,6 +82,7 @@ class Seat(PhaseStep):
         self._history: deque[tuple[float, float]] = deque()
         self._pushes: deque[tuple[float, float]] = deque()
         self._is_ramp_over = False
+        self._is_snap_refuted = False
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Advance the ramp by one period and evaluate."""
@@ -85,7 +93,7 @@ class Seat(PhaseStep):
         self._history.append((m.time_s, m.depth_m))
         while self._history[0][0] < m.time_s - _DWELL_S:
             self._history.popleft()
-        if job.profile.has_latch and self._has_snapped(job, m):
+        if job.profile.has_latch and not self._is_snap_refuted and self._has_snapped(job, m):
             job.has_snapped = True
             self._is_ramp_over = True
             # The latch has let the plug pass: less is enough for the rest of the way, and the stop is hit less hard.
@@ -102,9 +110,15 @@ class Seat(PhaseStep):
         self._pushes.append((m.time_s, m.push_n))
         while self._pushes[0][0] < m.time_s - _SNAP_S:
             self._pushes.popleft()
+        profile = job.profile
+        reach = profile.latch_reach_m + profile.seat_tolerance_m
+        if job.land_m is None:
+            reach += 3.0 * job.plan.uncertainty.axial_sigma_m
+        if job.depth_m(m) < profile.depth_m - reach:
+            return False  # before it meets the latch a plug that drops over the lead-in falls just as suddenly
         highest = max(push for _, push in self._pushes)
-        is_pushing = highest > 0.5 * job.profile.latch_force_n
-        return is_pushing and highest - m.push_n > max(_SNAP_DROP_N, 0.25 * job.profile.latch_force_n)
+        is_pushing = highest > 0.5 * profile.latch_force_n
+        return is_pushing and highest - m.push_n > max(_SNAP_DROP_N, 0.25 * profile.latch_force_n)
 
     def _decide(self, job: Job, m: Measurement) -> Go | End | None:
         elapsed = m.time_s - self._start_s
@@ -122,8 +136,14 @@ class Seat(PhaseStep):
             what = f"{1e3 * depth:.1f} mm deep; {1e3 * (wanted + beyond):.1f} mm is the deepest possible"
             if job.land_m is None:
                 return End(Outcome.NO_CONTACT, f"no land and no stop was felt, {what}")
-            return End(Outcome.PLUG_LOST, f"the gripper moves on without the plug, {what}")
-        if self._is_ramp_over and is_still and m.push_n > 0.6 * self._push_n:
+            return search_elsewhere(job, End(Outcome.PLUG_LOST, f"the gripper moves on without the plug, {what}"))
+        is_at_rest = self._is_ramp_over and is_still and m.push_n > 0.6 * self._push_n
+        closed = wanted - job.profile.latch_click_m - job.profile.seat_tolerance_m
+        if is_at_rest and job.has_snapped and self._push_n < self._limit_n and depth < closed:
+            # It rests before the latch can have closed: the push fell for another reason.
+            job.has_snapped, self._is_snap_refuted, self._is_ramp_over = False, True, False
+            return None
+        if is_at_rest:
             if depth >= wanted - short:
                 job.stop_m = m.depth_m
                 return Go(Phase.VERIFY, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
@@ -193,14 +213,20 @@ class PullTest(PhaseStep):
         setpoint = soft_setpoint(job, p, job.correction, -self._pull_n, self._pull_n / _PULL_SPEED)
         moved = float(self._p[2]) - m.depth_m
         give = (plan.seat_force_n + self._pull_n) / settings.grasp_stiffness
-        allowed = give + profile.latch_play_m + _PULL_MARGIN_M
+        # A plug that goes in by little must not be far out again before it is noticed.
+        margin = min(_PULL_MARGIN_M, _PULL_SHARE * (profile.depth_m - profile.rim_m))
+        allowed = give + profile.latch_play_m + margin
         if moved > allowed:
             outcome = Outcome.PULLED_OUT if job.has_snapped else Outcome.NOT_LATCHED
             what = (
                 f"moved {1e3 * moved:.2f} mm at a pull of {self._pull_n:.1f} N; a latched plug moves "
                 f"{1e3 * allowed:.2f} mm at most"
             )
-            return setpoint, try_again(job, outcome, what)
+            job.unlatched = 0 if job.has_snapped else job.unlatched + 1
+            again = try_again(job, outcome, what)
+            if isinstance(again, Go) and job.unlatched >= _UNLATCHED:
+                again = search_elsewhere(job, End(outcome, what))
+            return setpoint, again
         if m.time_s - self._start_s < _PULL_S:
             return setpoint, None
         job.is_latched = True

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,7 +46,12 @@ class InsertionSkill:
     """One insertion from staging to a typed outcome; `step` once per control period.
 
     Everything is done relative to the estimates at the start of contact; before contact newer estimates are taken over.
+
+    Attributes:
+        phases: What is done in each phase; a procedure that is compared with this one puts its own in their place.
     """
+
+    phases: ClassVar[Mapping[Phase, type[PhaseStep]]] = MappingProxyType(_PHASES)
 
     def __init__(self, profile: ConnectorProfile, settings: InsertionSettings) -> None:
         self._profile = profile
@@ -182,6 +190,7 @@ class InsertionSkill:
             speed=speed,
             force=force,
             moment=moment,
+            give_m=-float(force[2]) / self._settings.grasp_stiffness,
         )
 
     # Decisions -----------------------------------------------------------------------------------------------
@@ -226,7 +235,7 @@ class InsertionSkill:
 
     def _enter(self, phase: Phase, reason: str, m: Measurement) -> None:
         assert self._job is not None
-        self._active = _PHASES[phase](self._job, m)
+        self._active = self.phases[phase](self._job, m)
         self._reason = reason
 
     def _summarise(self, m: Measurement) -> InsertionResult:

@@ -1,7 +1,7 @@
 """`kill -9` of what works a queue off, at random instants: jobs go on where they were, no part twice, none left out.
 
-A part takes some milliseconds here. Where the process dies after the plug is in and before that is written, the step is
-done again (`kill_redone`), and in the cell finds its port taken; in a cell whose insertions take seconds that is rare.
+A part takes some milliseconds here. Where the process dies after the plug is in and before that is written, the next
+one finds out from the shop (`kill_found`), as the supervisor does from the report of the skill: no part is done again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 from cablecell.core.supervision.packml import Command, COMPLETES, PackmlMachine, State
 from cablecell.records import ledger_queue
 from cablecell.records.ledger import Ledger
+from cablecell.records.ledger_found import open_insertions
 from cablecell.records.ledger_rows import InsertionBegin, InsertionEnd, JobRecord
 machine = PackmlMachine()
 with Ledger(Path(sys.argv[1])) as ledger, open(sys.argv[2], "a", buffering=1) as shop:
@@ -47,7 +48,12 @@ with Ledger(Path(sys.argv[1])) as ledger, open(sys.argv[2], "a", buffering=1) as
     print("up", flush=True)
     while (job := ledger_queue.take_next(ledger, time.time_ns())) is not None:
         do(Command.START)
-        done = ledger.begin_job(JobRecord(job.job_id, job.recipe, job.recipe_hash, "{}", "1"), 2, time.time_ns())
+        ledger.begin_job(JobRecord(job.job_id, job.recipe, job.recipe_hash, "{}", "1"), 2, time.time_ns())
+        seated = Path(sys.argv[2]).read_text().split()
+        for begun in open_insertions(ledger):
+            end = InsertionEnd(0 if begun.step in seated else 641, found="report")
+            ledger.end_insertion(begun.row, end, time.time_ns())
+        done = ledger.steps_done(job.job_id)
         for serial in job.serials:
             if serial in done:
                 continue
@@ -90,11 +96,13 @@ def run_kills(folder: Path, *, kills: int, seed: int) -> dict[str, float]:
         done = [row["step"] for row in ledger.rows("insertions") if row["error_code"] == 0]
         open_jobs = sum(row["state"] != "done" for row in ledger.rows("queue"))
         interrupted = sum(row["error_code"] == 641 for row in ledger.rows("insertions"))
+        found = sum(row["error_code"] == 0 and bool(row["found"]) for row in ledger.rows("insertions"))
     made = shop.read_text(encoding="utf-8").split()
     return {
         "kills": float(killed),
         "kill_parts": float(len(added)),
         "kill_interrupted": float(interrupted),
+        "kill_found": float(found),
         "kill_redone": float(len(made) - len(set(made))),
         "kill_done_twice": float(len(done) - len(set(done))),
         "kill_left_out": float(len(set(added) - set(done)) + len(set(added) - set(made)) + open_jobs),

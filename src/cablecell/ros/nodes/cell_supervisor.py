@@ -37,6 +37,7 @@ from cablecell.ros.supervisor_commands import CommandDesk
 from cablecell.ros.supervisor_control import ControlDesk
 from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
+from cablecell.ros.supervisor_lookback import LookBack
 from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_queue import QueueWorker
 from cablecell.ros.supervisor_recovery import RecoveryHands
@@ -100,6 +101,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
+        self._lookback = LookBack(self, self._ledger)
         self._hands = RecoveryHands(self, lambda error: self._runner.interrupt(error))
         self._runner = JobRunner(
             self,
@@ -110,6 +112,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             say_status=self._jobs.publish,
             say_plug=self._say_plug,
             ledger=self._ledger,
+            lookback=self._lookback,
             hands=self._hands,
             asks_operator=settings.asks_operator,
         )
@@ -133,6 +136,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._run_job.destroy()
         self._runner.destroy()
         self._hands.destroy()
+        self._lookback.destroy()
         self._ledger.close()
         # Who listens should hear the last state before its publisher is gone.
         self._states.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))

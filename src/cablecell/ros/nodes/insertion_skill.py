@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from aic_control_interfaces.msg import ControllerState
@@ -15,6 +16,7 @@ from cablecell_interfaces.action import InsertConnector, Observe
 from cablecell_interfaces.msg import (
     ComplianceCommand,
     InsertionPhase,
+    InsertionReport,
     PlugEstimate,
     PortEstimate,
     PortEstimateArray,
@@ -65,6 +67,7 @@ from cablecell.ros.skill_messages import (
     sensor_stop,
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
+from cablecell.ros.skill_report import ReportTeller
 from cablecell.ros.skill_staging import StagingMover
 from cablecell.ros.skill_stream import SkillRun, SkillStream
 
@@ -101,6 +104,15 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._commands = self.create_lifecycle_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
         self._phases = self.create_lifecycle_publisher(InsertionPhase, "insertion_phase", qos.STATE)
         self._phase = InsertionPhase()
+        self._reports = self.create_publisher(InsertionReport, "insertion_report", qos.STATE)
+        ledger = settings.ledger_file
+        self._report = ReportTeller(
+            self._reports.publish,
+            lambda: self.get_clock().now().to_msg(),
+            Path(ledger).expanduser().with_name(Path(ledger).name + ".report") if ledger else None,
+            self.get_logger().error,
+        )
+        self._report.repeat()
         self._subscriptions_of_ours = [
             self.create_subscription(ControllerState, "controller_state", self._stream.take_state, qos.SENSOR),
             self.create_subscription(WrenchStamped, "wrench", self._stream.take_wrench, qos.SENSOR),
@@ -123,7 +135,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         for subscription in self._subscriptions_of_ours:
             self.destroy_subscription(subscription)
         self.destroy_client(self._tare)
-        for publisher in (self._commands, self._phases):
+        for publisher in (self._commands, self._phases, self._reports):
             self.destroy_publisher(publisher)
 
     def start(self) -> None:
@@ -197,6 +209,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._goal = goal
         attempt = 0
         try:
+            self._report.begin(order)
             held = self._held_plug(order)
             profile = self._profiles[held.connector]
             if not order.pull_test:
@@ -213,9 +226,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             error = error_of(outcome, reason)
             if error is not None:
                 raise error
+            self._report.end(None, goal.result)
             self._enter(InsertionPhase.PHASE_IDLE, reason, 0)
             return goal.result
-        except WorkcellError as error:
+        except Exception as error:
+            self._report.end(error, goal.result)
             self._enter(InsertionPhase.PHASE_IDLE, str(error), 0)
             raise
         finally:
@@ -247,8 +262,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         try:
             if self._is_withdrawn():  # on the way; from now on the run is told
                 raise LostEstimateError(self._withdrawal)
+            self._report.note_clear(is_clear=False)
             self._stream.begin(run)
             result = self._await_run(goal, run)
+            if result.outcome is not Outcome.SEATED and result.is_retreated:
+                self._report.note_clear(is_clear=True)
         finally:
             self._run = None
         if result.outcome is Outcome.SEATED:

@@ -41,6 +41,11 @@ class Latch(DocumentSchema):
         """How far before its stop the plug is when the latch closes, m."""
         return self.peak_m - self.snap_m
 
+    @property
+    def reach_m(self) -> float:
+        """How far before its stop the plug is when the latch begins to resist, m."""
+        return self.start_m
+
 
 class ToothLatch(DocumentSchema):
     """Latch as a sprung tooth that is pushed aside by a lip and snaps in behind it.
@@ -73,6 +78,11 @@ class ToothLatch(DocumentSchema):
     def click_m(self) -> float:
         """How far before its stop the plug is when the tooth has passed the lip, m."""
         return self.deflection_m / math.tan(self.back_angle_rad)
+
+    @property
+    def reach_m(self) -> float:
+        """How far before its stop the plug is when the tooth meets the lip, m."""
+        return self.click_m + self.deflection_m / math.tan(self.front_angle_rad)
 
     @property
     def engage_n(self) -> float:

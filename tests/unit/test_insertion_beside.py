@@ -1,0 +1,108 @@
+"""A plug that falls off the part while it searches: the opening is looked for on the other side."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.insertion.beside import opening_from_edge
+from cablecell.core.insertion.catch import Search
+from cablecell.core.insertion.outcome import Outcome, Phase
+from cablecell.core.insertion.phase import End, Go, Job, Measurement
+from cablecell.core.insertion.plan import Uncertainty, make_plan
+from cablecell.core.insertion.profile import ConnectorProfile
+from cablecell.core.insertion.skill import InsertionSkill
+from tests.support.contact import World, run_skill
+
+SMALL = ConnectorProfile(
+    "small", (4.0e-3, 4.0e-3), (0.1e-3, 0.1e-3), 0.2e-3, 6.0e-3, land_reach_m=(3.2e-3, 3.2e-3), seat_tolerance_m=0.3e-3
+)
+FAR = (-0.0022, 0.0, 0.0)
+"""The port is believed 2.2 mm from where it is: on that side the part ends 1 mm away."""
+
+
+def test_the_opening_is_the_reach_of_the_land_away_from_where_the_plug_fell():
+    found = opening_from_edge(np.array([0.0, -1.2e-3]), np.zeros(2), SMALL, error_m=3.0e-3)
+    assert found == pytest.approx([0.0, 2.0e-3])
+    # along a diagonal the edge of a rectangle is farther away
+    found = opening_from_edge(np.array([1.0e-3, 1.0e-3]), np.zeros(2), SMALL, error_m=5.0e-3)
+    assert found == pytest.approx([-2.2e-3, -2.2e-3])
+
+
+def test_the_opening_is_never_looked_for_farther_away_than_it_can_be():
+    found = opening_from_edge(np.array([0.5e-3, 0.0]), np.zeros(2), SMALL, error_m=1.5e-3)
+    assert found == pytest.approx([-1.5e-3, 0.0])
+
+
+def test_a_fall_at_the_centre_tells_no_direction():
+    centre = np.array([0.3e-3, -0.2e-3])
+    assert opening_from_edge(centre, centre, SMALL, error_m=1.5e-3) == pytest.approx(centre)
+
+
+@pytest.mark.parametrize("beside_m", [None, 6.0e-3])
+def test_a_plug_that_falls_off_the_part_is_seated_on_the_second_search(beside_m):
+    # With a floor beside the part at the depth of the seat only the pull test tells the difference.
+    profile = replace(
+        SMALL, latch_force_n=5.0, latch_play_m=0.4e-3, retention_force_n=40.0, latch_reach_m=2e-3, latch_click_m=0.6e-3
+    )
+    world = World(profile, reach_m=3.2e-3, beside_m=beside_m, latch_n=5.0, retention_n=40.0)
+    skill = InsertionSkill(profile, InsertionSettings())
+    result, plant, phases = run_skill(skill, world, error_m=FAR, sigma_m=0.0012)
+    assert skill.job is not None
+    assert skill.job.falls >= 1, phases
+    assert math.hypot(*(skill.job.search_centre - np.array([0.0022, 0.0]))) < 1.0e-3
+    assert result.outcome is Outcome.SEATED, result.reason
+    assert result.is_latched
+    assert plant.depth_m() == pytest.approx(profile.depth_m, abs=3e-4)
+    assert plant.peak_n < 20.0
+
+
+def test_a_part_without_an_opening_is_given_up_after_some_falls():
+    world = World(SMALL, reach_m=3.2e-3, has_hole=False)
+    skill = InsertionSkill(SMALL, InsertionSettings())
+    result, _, _ = run_skill(skill, world, error_m=FAR, sigma_m=0.0012)
+    assert result.outcome in {Outcome.PLUG_LOST, Outcome.SEARCH_EXHAUSTED}
+    assert result.is_retreated
+
+
+UNCERTAIN = Uncertainty(lateral_95_m=3.0e-3, axial_sigma_m=1.2e-3, tilt_95_rad=0.05, yaw_95_rad=0.04)
+
+
+def search(profile: ConnectorProfile, *, is_held: bool) -> tuple[Job, Go | End | None]:
+    """Search with a plug that stays where it is, or that goes where it is told; return what came of it in 6 s."""
+    settings = InsertionSettings()
+    job = Job(profile, settings, make_plan(profile, UNCERTAIN, settings), land_m=1.0e-3)
+    p, still = np.array([0.0, 0.0, 1.0e-3]), np.zeros(3)
+    force = np.array([0.0, 0.0, -settings.search_force_n])
+    phase, time_s = None, 0.0
+    while time_s < 6.0:
+        m = Measurement(time_s, 0.002, p.copy(), still, 0.0, force, still)
+        phase = Search(job, m) if phase is None else phase
+        setpoint, change = phase.step(job, m)
+        if change is not None:
+            return job, change
+        if not is_held:
+            p[:2] = setpoint.p[:2]
+        time_s += 0.002
+    return job, None
+
+
+def test_a_plug_that_is_held_on_all_sides_is_in_the_opening():
+    # The first thing that was felt was a latch: the spiral then pulls at a plug that cannot follow.
+    job, change = search(replace(SMALL, depth_m=1.0e-3), is_held=True)
+    assert isinstance(change, Go)
+    assert change.phase is Phase.INSERT
+    assert "on all sides" in change.reason
+    assert job.land_m == pytest.approx(1.0e-3 - job.plan.entered_m)
+    # Where there is more way to the stop than the estimate is uncertain, the estimate knows better.
+    job, change = search(replace(SMALL, depth_m=20.0e-3), is_held=True)
+    assert isinstance(change, Go)
+    assert job.land_m is None
+
+
+def test_a_plug_that_follows_the_spiral_is_not_held():
+    assert search(replace(SMALL, depth_m=1.0e-3), is_held=False)[1] is None
