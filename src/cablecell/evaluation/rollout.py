@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from cablecell.composition.robot_description import load_robot_description, load_task_board_description
 from cablecell.composition.simulated_backend import payload_with_plug
@@ -128,7 +129,7 @@ class Rollout:
         self._is_moving = self._is_staged = False
 
     @classmethod
-    def of_scenario(cls, scenario: Scenario, seed: int) -> Rollout:
+    def of_scenario(cls, scenario: Scenario, seed: int) -> Self:
         """Return the run of one seed of a scenario, ready to run."""
         draw = draw_run(scenario, seed)
         return cls(
