@@ -9,11 +9,11 @@ from cablecell.core.geometry import invert_pose, log_se3
 from cablecell.core.insertion.outcome import Outcome
 from cablecell.core.insertion.touch_outcome import TouchOutcome
 from cablecell.evaluation.bench_touch import LIMIT_N, LIMIT_S, LIMIT_TOUCHES, scenarios
-from cablecell.evaluation.touch_rollout import make_run
+from cablecell.evaluation.touch_rollout import TouchRollout
 
 
 def test_port_five_millimetres_off_is_found_by_touch_and_plugged() -> None:
-    run = make_run(scenarios()[0], 8007)
+    run = TouchRollout.of_scenario(scenarios()[0], 8007)
     try:
         run.begin(TouchSettings(), 8007)
         wanted = run.true_port()

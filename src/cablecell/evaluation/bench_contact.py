@@ -24,7 +24,7 @@ from cablecell.evaluation.bench_touch import scenarios
 from cablecell.evaluation.draw import draw_run
 from cablecell.evaluation.free_motion import FreeMotion, record_free_motion
 from cablecell.evaluation.rollout import Rollout
-from cablecell.evaluation.touch_rollout import RAW_HZ, sensor_pose
+from cablecell.evaluation.touching import RAW_HZ, sensor_pose
 from cablecell.evaluation.workers import work_off
 from cablecell.ports import WrenchSample
 from cablecell.simulation.wrench_sensor import WrenchErrors

@@ -12,16 +12,12 @@ from numpy.typing import NDArray
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.scenario import BenchFixture, Scenario
 from cablecell.core.config.trial import Trial
-from cablecell.core.fusion.contact import ContactDetector, ContactSettings
-from cablecell.core.fusion.wrench import WrenchCompensator
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, make_pose
-from cablecell.core.insertion.observation import Observation, PoseEstimate
+from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.plug_touch import PlugTouch, PlugTouchResult, ReferenceBlock, front_corners
 from cablecell.core.insertion.touch_outcome import TouchOutcome
 from cablecell.evaluation.believed import pose_matrix
-from cablecell.evaluation.draw import draw_run
-from cablecell.evaluation.rollout import Rollout
-from cablecell.evaluation.touch_rollout import RAW_HZ, sensor_pose
+from cablecell.evaluation.touching import TouchingRollout
 from cablecell.simulation.description import Shape
 from cablecell.simulation.rigid import NO_ROTATION, Pose
 from cablecell.simulation.scene import Scene, StaticBody
@@ -36,7 +32,7 @@ _BESIDE_M = 0.05
 """From the port's middle to the block's, along the port's x: its top is as high as the port's mouth."""
 
 
-class PlugTouchRollout(Rollout):
+class PlugTouchRollout(TouchingRollout):
     """A run that ends with an estimate of the tip instead of an insertion; a block stands beside the port."""
 
     def _make_scene(self, trial: Trial, connectors: Mapping[str, Connector], fixture: BenchFixture | None) -> Scene:
@@ -62,19 +58,9 @@ class PlugTouchRollout(Rollout):
         pose = PoseEstimate(0.0, X, np.diag(sigma**2))
         self._block = ReferenceBlock(pose, 0.5 * np.array(_BLOCK_M[:2]))
         self.move_to_staging()
-        X_tcp_ft, payload = sensor_pose(), self._compensator.payload
-        self._compensator = WrenchCompensator(
-            X_tcp_ft, cutoff_hz=RAW_HZ, rate_hz=self._control.rate_hz, payload=payload
-        )
         parts = self._target.connector.plug.parts
         corners = front_corners([np.array(part.centre_m) for part in parts], [np.array(part.size_m) for part in parts])
-        detector = ContactDetector(ContactSettings(), payload, X_tcp_ft)
-        self.touching = PlugTouch(corners, self._block, self._tip, detector)
-        self.peak_n = 0.0
-
-    def _block_in_tool(self) -> Array:
-        """Return X_tcp_block as it is, shape (4, 4)."""
-        return np.asarray(invert_pose(pose_matrix(self.machine.world.tcp())) @ pose_matrix(self._X_world_block))
+        self.touching = PlugTouch(corners, self._block, self._tip, self._make_detector())
 
     def true_tip(self) -> Array:
         """Return X_tcp_tip as it is, shape (4, 4)."""
@@ -82,42 +68,16 @@ class PlugTouchRollout(Rollout):
 
     def block_as_the_arm_finds_it(self) -> Array:
         """Return X_base_block for an arm that trusts its encoders, shape (4, 4)."""
-        return np.asarray(self._arm.dynamics(self.machine.arm.read().q).X_base_tcp @ self._block_in_tool())
+        return self.as_the_arm_finds_it(self._X_world_block)
 
     def touch(self) -> PlugTouchResult:
         """Go on until the sequence has ended."""
-        hanging: Array | None = None
-        while True:
-            now, state = self.machine.clock.now_s(), self.machine.arm.read()
-            X_base_tcp = self._arm.dynamics(state.q).X_base_tcp
-            wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
-            twist = self._arm.dynamics(state.q).J_base_tcp @ state.dq
-            out = self.touching.step(Observation(now, X_base_tcp, wrench, None, self._tip), twist)
-            if out.result is not None:
-                return out.result
-            self.controller.command_compliance(out.command, now)
-            self._cycle()
-            grasp = self.machine.world.grasp
-            assert grasp is not None
-            if hanging is None:
-                hanging = np.array(grasp.force)
-            self.peak_n = max(self.peak_n, float(np.linalg.norm(np.array(grasp.force) - hanging)))
+        return self._run(self.touching, None)
 
 
 def plug_touch_row(scenario: Scenario, seed: int) -> dict[str, Any]:
     """Run one case and compare it with the truth: the tip in the tool, and the block as seen from the tip."""
-    draw = draw_run(scenario, seed)
-    run = PlugTouchRollout(
-        draw.trial,
-        scenario.connectors,
-        seed=seed,
-        simulation=draw.simulation,
-        control=scenario.control,
-        insertion=scenario.insertion,
-        errors=scenario.estimates,
-        fixture=draw.fixture,
-        home=scenario.home,
-    )
+    run = PlugTouchRollout.of_scenario(scenario, seed)
     try:
         run.begin(seed)
         # Hanging in the grasp, without a touch: what a calibration is to find.

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from cablecell.composition.robot_description import load_robot_description, load_task_board_description
 from cablecell.composition.simulated_backend import payload_with_plug
@@ -140,7 +141,7 @@ class Rollout:
         return self._insertion
 
     @classmethod
-    def of_scenario(cls, scenario: Scenario, seed: int) -> Rollout:
+    def of_scenario(cls, scenario: Scenario, seed: int) -> Self:
         """Return the run of one seed of a scenario, ready to run."""
         draw = draw_run(scenario, seed)
         return cls(

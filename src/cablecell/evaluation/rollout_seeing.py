@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from cablecell.composition.board_modules import design_board, design_bodies
 from cablecell.composition.planning_board import PlanningBoard, SeenBoard
@@ -74,7 +75,7 @@ class SeeingRollout(Rollout):
         self._tip = PoseEstimate(0.0, X_tcp_tip, covariance)
 
     @classmethod
-    def of_scenario(cls, scenario: Scenario, seed: int) -> SeeingRollout:
+    def of_scenario(cls, scenario: Scenario, seed: int) -> Self:
         """Return the run of one seed of a scenario, ready to run."""
         return cls(scenario, scenario.seeing or Seeing(), draw_run(scenario, seed))
 
