@@ -61,6 +61,19 @@ def test_a_plug_that_falls_off_the_part_is_seated_on_the_second_search(beside_m)
     assert plant.peak_n < 20.0
 
 
+def test_a_plug_that_stands_short_of_its_seat_is_in_its_port_and_not_beside_it():
+    # An RJ45 plug wedged half a millimetre before its latch closed: it was drawn out, and searched for elsewhere.
+    profile = replace(
+        SMALL, latch_force_n=5.0, latch_play_m=0.4e-3, retention_force_n=40.0, latch_reach_m=2e-3, latch_click_m=0.6e-3
+    )
+    world = World(profile, block_m=profile.depth_m - 0.4e-3)
+    skill = InsertionSkill(profile, InsertionSettings())
+    result, _, _ = run_skill(skill, world, error_m=(0.0005, 0.0, 0.0))
+    assert result.outcome is Outcome.NOT_LATCHED, result.reason
+    assert skill.job is not None
+    assert skill.job.falls == 0
+
+
 def test_a_part_without_an_opening_is_given_up_after_some_falls():
     world = World(SMALL, reach_m=3.2e-3, has_hole=False)
     skill = InsertionSkill(SMALL, InsertionSettings())

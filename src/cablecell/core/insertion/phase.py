@@ -151,7 +151,7 @@ class Job:
         search_centre: Where the next spiral begins, believed port axes, shape (2,), m.
         caught_at: Where the last drop of a search was, likewise; None before the first.
         falls: Times that the plug fell beside the part.
-        unlatched: Seats in a row that a pull undid although no snap was felt.
+        unlatched: Seats in a row, as deep as they should be, that a pull undid and that no snap was felt of.
         side: Side of its play that the plug is to be pressed to, x and y of the port, each -1, 0 or 1, shape (2,).
         is_inside: True while the plug is in the hole, where that can be done.
         searches: Spirals started.

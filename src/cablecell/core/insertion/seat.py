@@ -197,6 +197,8 @@ class PullTest(PhaseStep):
         self._p = m.p.copy()
         self._start_s = m.time_s
         self._pull_n = job.profile.proving_pull_n(job.settings)
+        # Beside its port a plug stands as deep as a seat or deeper; short of one it is in, and not home.
+        self._is_home = job.depth_m(m) > job.profile.depth_m - job.profile.seat_tolerance_m
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Pull, compare, decide."""
@@ -213,7 +215,7 @@ class PullTest(PhaseStep):
                 f"moved {1e3 * moved:.2f} mm at a pull of {self._pull_n:.1f} N; a latched plug moves "
                 f"{1e3 * allowed:.2f} mm at most"
             )
-            job.unlatched = 0 if job.has_snapped else job.unlatched + 1
+            job.unlatched = job.unlatched + 1 if self._is_home and not job.has_snapped else 0
             again = try_again(job, outcome, what)
             if isinstance(again, Go) and job.unlatched >= _UNLATCHED:
                 again = search_elsewhere(job, End(outcome, what))
