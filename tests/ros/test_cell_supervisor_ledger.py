@@ -240,6 +240,42 @@ def test_the_energy_of_an_insertion_is_the_difference_of_two_readings(client, pa
     assert (figures["energy_j"], figures["energy_per_good_part_j"]) == (15.5, 15.5)
 
 
+def test_a_force_sensor_that_is_well_again_lets_the_arm_go_on_though_its_message_changed_all_the_time(
+    client, partners, tmp_path
+):
+    def say(is_well, silent_s=0.0):
+        sensor = DiagnosticStatus(level=DiagnosticStatus.OK, name="arm_controller: force sensor", message="OK")
+        loop = DiagnosticStatus(level=DiagnosticStatus.ERROR, name="arm_controller: control loop", message="stopped")
+        stopped = {"mode": "stopped", "fault_code": "593"}
+        loop.values = [KeyValue(key=key, value=value) for key, value in stopped.items()]
+        if not is_well:
+            sensor.level, sensor.message = DiagnosticStatus.ERROR, f"no new reading for {silent_s:.3f} s"
+            sensor.values = [KeyValue(key="code", value="593")]
+        said.publish(DiagnosticArray(status=[loop, sensor]))
+
+    path = tmp_path / "ledger.db"
+    cell = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        said = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+        wait_until(lambda: said.get_subscription_count() >= 2, what="who hears diagnostics")
+        partners.waits_for = 2
+        handle = send(client, "night", "trial_1")
+        wait_until(lambda: len(partners.begun) == 2, what="the insertion")
+        for number in range(15):
+            say(is_well=False, silent_s=0.1 * number)
+            time.sleep(0.1)
+        assert (partners.clears, len(partners.begun)) == (0, 2), "not before the sensor is well"
+        say(is_well=True)
+        assert result(client, handle).error_code == 0
+        assert partners.clears == 1
+    finally:
+        cell.close()
+    with Ledger(path, writes=False) as ledger:
+        done = [(row["cause_code"], row["action"], row["error_code"]) for row in ledger.rows("recoveries")]
+    assert done == [(593, action, 0) for action in ("wait", "home", "tare", "look", "retry")]
+
+
 def test_without_its_recorder_no_insertion_begins_until_it_is_there_again(client, partners, tmp_path):
     path, run = tmp_path / "ledger.db", tmp_path / "run.mcap"
     words = ("--ros-args", "-p", "autostart:=true", "-p", f"path:={run}", "-p", "numbers_files:=true")

@@ -69,6 +69,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_faults:run",
         "injected faults and kill -9 under the cell's supervision; arm, skill and parts are stand-ins",
     ),
+    "faults_cell": (
+        "cablecell.evaluation.bench_faults_cell:run",
+        "transient faults of sensors and board at random instants of jobs in the running cell, with its physics",
+    ),
     "health": ("cablecell.evaluation.bench_health:run", "faults of cameras and force sensor: found, and how soon"),
     "health_cell": (
         "cablecell.evaluation.bench_health_cell:run",

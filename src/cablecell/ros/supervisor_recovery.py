@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from cablecell_interfaces.action import MoveTo
 from cablecell_interfaces.msg import MotionTarget
@@ -18,6 +18,7 @@ from cablecell.core.supervision.recovery import ActionFailedError
 from cablecell.core.supervision.self_watch import RecorderLostError
 from cablecell.ros import qos
 from cablecell.ros.goals import BusyError, NoAnswerError, RemoteError, call, run_action
+from cablecell.ros.skill_messages import sensor_stop
 
 _HOME_S = 20.0
 _PACE = 0.5
@@ -27,20 +28,9 @@ _TRUSTED_S = 10.0
 _RESPAWN_S = 20.0
 _LOOK_AGAIN_S = 0.1
 _FORCE = "force sensor"
+_LOOP = ": control loop"
 _SENSORS = ("camera", _FORCE)
 """Ends of the names of what is waited for."""
-
-
-class Told(NamedTuple):
-    """What a node says of itself on `/diagnostics`, as an answer would.
-
-    Attributes:
-        error_code: What is wrong.
-        error_msg: In words.
-    """
-
-    error_code: int
-    error_msg: str
 
 
 class RecoveryHands:
@@ -59,13 +49,17 @@ class RecoveryHands:
         """
         self._node, self._interrupt, self._missing = node, interrupt, missing
         self._untrusted: dict[str, str] = {}
+        self._codes: dict[str, str] = {}
+        self._is_stopped_by_sensor = False
         self._move = node.action_client(MoveTo, "move_to")
         self._tare = node.create_client(Trigger, "tare_force_torque_sensor")
+        self._clear = node.create_client(Trigger, "clear_stop")
         self._hearing = node.create_subscription(DiagnosticArray, "diagnostics", self._hear, qos.DIAGNOSTICS)
 
     def destroy(self) -> None:
         """Take the clients away."""
         self._node.destroy_client(self._tare)
+        self._node.destroy_client(self._clear)
         self._node.destroy_subscription(self._hearing)
 
     def do(self, action: Action, check: Callable[[], None]) -> None:
@@ -120,6 +114,11 @@ class RecoveryHands:
             time.sleep(_LOOK_AGAIN_S)
 
     def _go_home(self, check: Callable[[], None]) -> None:
+        if self._is_stopped_by_sensor and not any(name.endswith(_FORCE) for name in self._untrusted):
+            # The arm stopped itself because of its sensor, which is well again: no person and no button did.
+            answer = call(self._clear, Trigger.Request(), _TARE_S, check)
+            if not answer.success:
+                raise ActionFailedError(f"the arm stays stopped: {answer.message}")
         target = MotionTarget(
             path=MotionTarget.PATH_AUTO,
             goal=MotionTarget.GOAL_NAMED,
@@ -142,14 +141,18 @@ class RecoveryHands:
             time.sleep(_LOOK_AGAIN_S)
 
     def _hear(self, message: Any) -> None:
+        if any(status.name.endswith(_LOOP) for status in message.status):
+            self._is_stopped_by_sensor = sensor_stop(message) is not None
         for status in message.status:
             if not status.name.endswith(_SENSORS):
                 continue
             if status.level == DiagnosticStatus.ERROR:
-                is_new = self._untrusted.get(status.name) != status.message
-                self._untrusted[status.name] = status.message
                 code = next((value.value for value in status.values if value.key == "code"), "")
+                # The message has a number that changes all the time; what is wrong is told once.
+                is_new = self._codes.get(status.name) != code
+                self._untrusted[status.name], self._codes[status.name] = status.message, code
                 if is_new and status.name.endswith(_FORCE) and code.isdigit():
-                    self._interrupt(RemoteError.of(Told(int(code), status.message)))
+                    self._interrupt(RemoteError.with_code(int(code), status.message))
             else:
                 self._untrusted.pop(status.name, None)
+                self._codes.pop(status.name, None)
