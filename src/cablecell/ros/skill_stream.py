@@ -10,7 +10,8 @@ from typing import Any
 from cablecell.core.geometry import Array
 from cablecell.core.insertion.observation import Observation, PoseEstimate, SkillStep
 from cablecell.core.insertion.skill import InsertionSkill
-from cablecell.ros.conversions import pose_to_matrix
+from cablecell.core.insertion.touch_first import TouchFirst
+from cablecell.ros.conversions import pose_to_matrix, six
 from cablecell.ros.skill_messages import seconds, wrench_at_tcp
 
 
@@ -27,7 +28,7 @@ class SkillRun:
         heard_s: Monotonic time of the newest step, s.
     """
 
-    def __init__(self, skill: InsertionSkill, port: PoseEstimate, tip: PoseEstimate) -> None:
+    def __init__(self, skill: InsertionSkill | TouchFirst, port: PoseEstimate, tip: PoseEstimate) -> None:
         self.skill, self.port, self.tip = skill, port, tip
         self.done = threading.Event()
         self.error: Exception | None = None
@@ -47,9 +48,10 @@ class SkillRun:
             self.error = error
             self.done.set()
 
-    def step(self, time_s: float, X_base_tcp: Array, wrench_tcp: Array) -> SkillStep:
-        """Advance the skill by one observation."""
-        out = self.skill.step(Observation(time_s, X_base_tcp, wrench_tcp, self.port, self.tip))
+    def step(self, time_s: float, X_base_tcp: Array, wrench_tcp: Array, twist_base: Array) -> SkillStep:
+        """Advance the skill by one observation, and the twist of the tcp in `base_link`, shape (6,)."""
+        observation, skill = Observation(time_s, X_base_tcp, wrench_tcp, self.port, self.tip), self.skill
+        out = skill.step(observation, twist_base) if isinstance(skill, TouchFirst) else skill.step(observation)
         self.X_base_tip = X_base_tcp @ self.tip.X
         self.last_step = out
         self.pairs += 1
@@ -101,6 +103,7 @@ class SkillStream:
                 seconds(state.header.stamp),
                 pose_to_matrix("tcp_pose", state.tcp_pose),
                 wrench_at_tcp(wrench.wrench, self._ft_height_m),
+                six(state.tcp_velocity.linear, state.tcp_velocity.angular),
             )
         except Exception as error:
             # The thread that waits for this attempt reports it; the executor's goes on.

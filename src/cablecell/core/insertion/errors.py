@@ -78,6 +78,12 @@ class NotFreeError(InsertionError):
     code = 413
 
 
+class UntouchableError(InsertionError):
+    """The port is known too badly even to be found by touch."""
+
+    code = 414
+
+
 class UnknownPortError(InsertionError):
     """The port is not on the board that is estimated."""
 
