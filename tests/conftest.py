@@ -20,6 +20,8 @@ REAL_TIME = (
     "tests/system/test_cell_health.py",
     "tests/system/test_cell_up_and_down.py",
     "tests/system/test_demo",
+    "tests/system/test_kills.py",
+    "tests/system/test_lookback.py",
     "tests/system/test_loopback.py",
 )
 """Files whose tests run the cell's nodes in real time."""

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -175,12 +175,24 @@ def rollout(
     drawn: Annotated[
         bool, typer.Option("--drawn", help="Mount what the trials have anew for every seed, within AIC's ranges.")
     ] = False,
+    strip: Annotated[
+        str, typer.Option(metavar="FILE", help="Draw moments of the run side by side (PNG); needs --n 1.")
+    ] = "",
+    task: Annotated[
+        Literal["insert", "unplug", "verify"] | None,
+        typer.Option(
+            help="Insert, or then check the seat (verify) or take the plug out (unplug); else the scenario's."
+        ),
+    ] = None,
 ) -> None:
     """Run insertions of a scenario in simulation, without ROS and as fast as the processor allows."""
     from cablecell.evaluation import rollout_command
 
     if trials and (scenario or connector):
         typer.echo("rollout takes either --trials FILE or a scenario and a connector", err=True)
+        raise typer.Exit(2)
+    if strip and n != 1:
+        typer.echo(f"--strip draws one run: it needs --n 1, not {n}", err=True)
         raise typer.Exit(2)
     if drawn and not trials:
         typer.echo("--drawn is for --trials FILE; a scenario says itself what is drawn", err=True)
@@ -195,6 +207,8 @@ def rollout(
         workers=workers,
         out=Path(out) if out else None,
         resume=resume,
+        strip=Path(strip) if strip else None,
+        task=task,
     )
     raise typer.Exit(rollout_command.run(options))
 
@@ -252,7 +266,10 @@ app.add_typer(recipe, name="recipe")
 def ledger_show(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The ledger.")],
     table: Annotated[
-        str, typer.Option(help="jobs, insertions, states, commands, recoveries, quarantine, queue or releases.")
+        str,
+        typer.Option(
+            help="jobs, insertions, states, commands, recoveries, quarantine, queue, releases, answers or energy."
+        ),
     ] = "insertions",
     json: Annotated[bool, typer.Option("--json", help="Print all columns as JSON.")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ from cablecell.core.config.perception import FiducialSet
 from cablecell.core.config.robot import RobotSettings, parse_robot
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.core.config.trial import TrialFile, parse_trials
+from cablecell.core.control.zones import ZoneTable, parse_zones
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
 from cablecell.core.supervision.faults import FaultTable, parse_faults
@@ -106,6 +107,15 @@ def load_fiducials(path: Path | None = None) -> FiducialSet:
     """
     path = path or config_folder() / "perception" / "fiducials.yaml"
     return parse_fiducials(read_document(path), path.name)
+
+
+def load_zones(path: Path) -> ZoneTable:
+    """Return the zones of a file.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    return parse_zones(read_document(path), path.name)
 
 
 def load_faults(path: Path | None = None) -> FaultTable:

@@ -7,14 +7,18 @@ import pytest
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
 from cablecell_interfaces.srv import PackmlCommand
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Float64
 
 from cablecell.core.supervision.lookback import Answer
 from cablecell.core.supervision.packml import State
 from cablecell.records.ledger import Ledger
 from cablecell.records.ledger_found import note_answer
+from cablecell.records.shift import read_shift
+from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
-from tests.support.graph import GraphClient
-from tests.support.supervised import Partners, SupervisedNodes
+from tests.support.graph import GraphClient, Process
+from tests.support.supervised import BIN, Partners, SupervisedNodes
 from tests.support.wait import wait_until
 
 
@@ -131,6 +135,32 @@ def test_what_no_node_remembers_a_person_is_asked_and_nothing_moves_until_then(
     assert len(asked) == 2
 
 
+def test_a_question_that_is_not_answered_is_asked_again_by_whatever_job_comes_next(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    kill_in_the_second_insertion(client, partners, path)
+    partners.let_go(422)
+    wait_until(lambda: len(partners.calls) == 8, what="the second insertion to end somehow")
+    partners.reset()
+    second = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        wait_until(lambda: "ready after" in second.supervisor.output, timeout_s=60.0, what="the cell to be up again")
+        handle = send(client, "shift_7")
+        second.wait_for(CellState.STATE_HELD)
+        client.wait_for(handle.cancel_goal_async())
+        assert result(client, handle).status.status == JobStatus.STATUS_CANCELED
+        wait_until(lambda: second.states[-1].state == CellState.STATE_IDLE, what="the cell to be idle")
+        handle = send(client, "another", "trial_3")
+        wait_until(lambda: second.states[-1].state == CellState.STATE_HELD, what="the same question")
+        assert "job shift_7" in second.states[-1].reason
+        assert partners.calls == []
+        with Ledger(path) as ledger:
+            note_answer(ledger, Answer.SEATED, "operator 7", time.time_ns())
+        assert result(client, handle).error_code == 0
+    finally:
+        second.close()
+    assert inserted(partners) == ["sc_port_1/sc_port_base"]
+
+
 def test_a_job_goes_on_after_its_supervisor_was_killed_and_nothing_is_done_twice(client, partners, tmp_path):
     path = tmp_path / "ledger.db"
     kill_in_the_second_insertion(client, partners, path)
@@ -184,6 +214,91 @@ def test_where_only_a_person_can_help_the_job_is_held_with_a_question_and_all_of
         ]
         holding = [row for row in ledger.rows("states") if row["state"] == State.HOLDING]
         assert [row["cause_code"] for row in holding] == [591]
+
+
+def test_the_energy_of_an_insertion_is_the_difference_of_two_readings(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    meter = client.node.create_publisher(Float64, "joint_energy", qos.STATE)
+    meter.publish(Float64(data=10.0))
+    cell = SupervisedNodes(client, f"ledger_file:={path}")
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        partners.waits_for = 2
+        handle = send(client, "night", "trial_1")
+        wait_until(lambda: len(partners.begun) == 2, what="the insertion")
+        time.sleep(0.5)
+        meter.publish(Float64(data=25.5))
+        time.sleep(0.5)
+        partners.let_go()
+        assert result(client, handle).error_code == 0
+    finally:
+        cell.close()
+    with Ledger(path, writes=False) as ledger:
+        assert [row["energy_j"] for row in ledger.rows("insertions")] == [15.5]
+        assert [row["meter_j"] for row in ledger.rows("energy")] == [10.0, 25.5]
+    figures = read_shift(path).figures
+    assert (figures["energy_j"], figures["energy_per_good_part_j"]) == (15.5, 15.5)
+
+
+def test_without_its_recorder_no_insertion_begins_until_it_is_there_again(client, partners, tmp_path):
+    path, run = tmp_path / "ledger.db", tmp_path / "run.mcap"
+    words = ("--ros-args", "-p", "autostart:=true", "-p", f"path:={run}", "-p", "numbers_files:=true")
+    cell = SupervisedNodes(client, f"ledger_file:={path}")
+    recorders = [Process(BIN / "recorder", *words)]
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        wait_until(lambda: "/recorder is heard" in cell.supervisor.output, timeout_s=30.0, what="the recorder")
+        recorders[0].send(signal.SIGKILL)
+        recorders[0].wait()
+        wait_until(lambda: "code 632: node /recorder died" in cell.supervisor.output, what="that it is missing")
+        handle = send(client, "night", "trial_1")
+        wait_until(lambda: partners.begun, what="the look")
+        time.sleep(1.0)
+        assert inserted(partners) == [], "nothing begins that is not recorded"
+        recorders.append(Process(BIN / "recorder", *words))
+        assert result(client, handle).error_code == 0
+    finally:
+        cell.close()
+        for recorder in recorders:
+            recorder.__exit__()
+    assert len(inserted(partners)) == 1
+    assert run.exists()
+    assert run.with_name("run.2.mcap").exists()
+    with Ledger(path, writes=False) as ledger:
+        assert [(row["cause_code"], row["action"]) for row in ledger.rows("recoveries")] == [
+            (632, "respawn"),
+            (632, "retry"),
+        ]
+
+
+def test_somebody_in_a_zone_holds_the_job_and_is_in_the_ledger(client, partners, tmp_path):
+    path = tmp_path / "ledger.db"
+    cell = SupervisedNodes(client, f"ledger_file:={path}", "asks_operator:=true")
+    try:
+        cell.wait_for(CellState.STATE_IDLE)
+        said = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+        wait_until(lambda: said.get_subscription_count() >= 2, what="who hears diagnostics")
+        partners.waits_for_cancel = True
+        handle = send(client, "night", "trial_1")
+        wait_until(lambda: partners.begun, what="the look")
+        values = {"code": "637", "held_by": "near"}
+        status = DiagnosticStatus(level=DiagnosticStatus.ERROR, name="arm_controller: zones", message="stopped by near")
+        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+        for _ in range(3):  # it is said again and again, and counts once
+            said.publish(DiagnosticArray(status=[status]))
+        held = cell.wait_for(CellState.STATE_HELD)
+        assert "Somebody was in a zone that stops the arm." in held.reason
+        partners.waits_for_cancel = False
+        desk = client.node.create_client(PackmlCommand, "packml_command")
+        unhold = PackmlCommand.Request(command=PackmlCommand.Request.COMMAND_UNHOLD, requester="operator 7")
+        assert client.wait_for(desk.call_async(unhold)).error_code == 0
+        assert result(client, handle).error_code == 0
+    finally:
+        cell.close()
+    with Ledger(path, writes=False) as ledger:
+        told = [row for row in ledger.rows("commands") if row["command"] == "zones"]
+        assert [(row["requester"], row["error_code"]) for row in told] == [("arm_controller: zones", 637)]
+        assert [row["cause_code"] for row in ledger.rows("recoveries")] == [637]
 
 
 def test_without_a_ledger_that_can_be_written_the_cell_does_not_come_up(client, tmp_path):

@@ -1,5 +1,6 @@
 """The skill node in its own process against a fake arm: it seats, and says with a code why it does not."""
 
+import itertools
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import InsertConnector
-from cablecell_interfaces.msg import InsertionPhase, InsertionReport, InsertionResult
+from cablecell_interfaces.msg import ContactEstimate, InsertionPhase, InsertionReport, InsertionResult
 from lifecycle_msgs.msg import Transition
 
 from cablecell.ros import qos
@@ -118,6 +119,27 @@ def test_whoever_comes_later_is_told_what_was_done_last(client, insert, arm):
     assert _insert(client, insert, port_name="none", row=8).error_code == 420
     wait_until(lambda: (late[-1].row, late[-1].error_code) == (8, 420), what="the report of the failure")
     assert late[-1].is_clear, "nothing was touched"
+
+
+def test_what_the_plug_touches_is_told_as_it_goes_and_in_the_result(client, insert, arm):
+    told = client.collect(ContactEstimate, "contact_state", qos.COMMAND)
+    results = client.collect(InsertionResult, "insertion_result", qos.COMMAND)
+    measured = _insert(client, insert).insertion
+    wait_until(lambda: results, what="the result as a topic")
+    assert results[0].contacts == measured.contacts
+    states = [contact.state for contact in measured.contacts]
+    assert states[0] == ContactEstimate.STATE_FREE
+    assert states[-1] in (ContactEstimate.STATE_SEATED, ContactEstimate.STATE_LATCHED)
+    times = [contact.header.stamp.sec + 1e-9 * contact.header.stamp.nanosec for contact in measured.contacts]
+    assert times == sorted(times)
+    assert {contact.header.frame_id for contact in measured.contacts} == {f"{PORT}_entrance"}
+    assert measured.contacts[-1].depth == pytest.approx(STOP_M, abs=2e-3)
+    heard = [message.state for message in told]
+    assert set(states) <= set(heard), "every state that lasted was published"
+    seconds = told[-1].header.stamp.sec - told[0].header.stamp.sec + 1.0
+    changes = sum(a != b for a, b in itertools.pairwise(heard))
+    assert 5 < len(told) <= 12 * seconds + changes
+    assert all(message.confidence == max(message.probabilities) for message in told)
 
 
 def test_stages_in_front_of_the_port_on_its_axis(client, insert, arm):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from aic_control_interfaces.msg import ControllerState
 from cablecell_interfaces.action import MoveTo, Observe
-from cablecell_interfaces.msg import PortEstimateArray
+from cablecell_interfaces.msg import InsertionResult, PortEstimateArray
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
@@ -21,17 +21,20 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionServer
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
+from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 from cablecell.configuration import load_fiducials
 from cablecell.core.config.camera import CameraIntrinsics, ImageErrors
-from cablecell.core.geometry import invert_pose, log_se3
+from cablecell.core.geometry import invert_pose, log_se3, make_pose
+from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.detection import find_corners
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.ports import Region
 from cablecell.ros import qos
 from cablecell.ros.action_client import MutualActionClient
 from cablecell.ros.pose_messages import from_pose, to_pose
+from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.simulation.camera import CameraPose, SimulatedCamera
 from cablecell.simulation.camera_scene import build_camera_scene
 from cablecell.simulation.visual_scene import link_poses, show_state
@@ -672,6 +675,48 @@ def test_a_camera_that_freezes_while_nobody_looks_is_told(graph, node, cell, act
     wait_until(lambda: cell.taken > 6, what="images")
     cell.frozen_cameras.add("left")
     wait_until(lambda: camera_codes(graph, diagnostics)["left"] == 581, what="the frozen camera to be told")
+
+
+def drift(diagnostics):
+    """What the newest diagnostics say of the drift watch: its words, and a code."""
+    found = [one for item in diagnostics for one in item.status if one.name == "port_estimator: calibration drift"]
+    return (found[-1].message, {pair.key: pair.value for pair in found[-1].values}.get("code")) if found else ("", None)
+
+
+def test_a_seat_is_evidence_of_drift_once_in_a_grasp(graph, node, cell, action, home):
+    diagnostics = graph.collect(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    held = graph.node.create_publisher(String, "cell/held_plug", qos.STATE)
+    results = graph.node.create_publisher(InsertionResult, "insertion_result", qos.COMMAND)
+    X_seat = home.X_base_entrance[PORT] @ make_pose(np.eye(3), (0.0, 0.0, 0.046747))
+
+    def grip():
+        plug = HeldPlug("cable", "sfp_tip", "sfp", make_pose(np.eye(3), (0.0, 0.0, 0.054)), 0.002, 0.04)
+        held.publish(String(data=held_plug_to_json(plug)))
+
+    def sit(shift_m, outcome=InsertionResult.OUTCOME_SEATED):
+        message = InsertionResult(port_name=PORT, connector_type="sfp", outcome=outcome)
+        message.final_pose.pose = to_pose(X_seat @ make_pose(np.eye(3), (shift_m, 0.0, 0.0)))
+        results.publish(message)
+
+    wait_until(lambda: results.get_subscription_count() and held.get_subscription_count(), what="the node to listen")
+    sit(0.03)
+    assert observe(graph, action, goal()).result.error_code == 0
+    wait_until(lambda: "nothing moved in 1 looks, 0 seats" in drift(diagnostics)[0], what="a look without a seat")
+    grip()
+    time.sleep(0.5)
+    sit(0.03, InsertionResult.OUTCOME_JAMMED)
+    sit(math.nan)
+    sit(0.0002)
+    wait_until(lambda: "nothing moved in 2 looks, 1 seats" in drift(diagnostics)[0], what="a seat where it should be")
+    sit(0.03)
+    time.sleep(1.5)
+    assert drift(diagnostics)[1] is None, "a second seat in one grasp says nothing new"
+    grip()
+    time.sleep(0.5)
+    sit(0.03)
+    wait_until(lambda: drift(diagnostics)[1] in ("595", "596", "598"), what="a seat far off to raise the alarm")
+    graph.node.destroy_publisher(held)
+    graph.node.destroy_publisher(results)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -51,3 +52,16 @@ def test_the_plug_leaves_the_clearance_on_every_side(clearance_m):
         for axis, gain in enumerate((clearance_m - was.clearance.x_m, clearance_m - was.clearance.y_m)):
             expected = before.size_m[axis] - (2.0 * gain if before.mates else 0.0)
             assert part.size_m[axis] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "clearances_um"), [("usb_c", [200, 100, 50, 20]), ("u_fl", [500, 200, 100, 50, 20]), ("sc", [1000, 20])]
+)
+def test_a_clearance_that_a_plug_cannot_have_is_left_out(name, clearances_um, monkeypatch):
+    if name == "sc":
+        monkeypatch.setattr(bench_clearance, "CLEARANCES_UM", (1000, 20))
+    fitted = [
+        bench_clearance.target_connector(one) for one in bench_clearance.scenarios("clearance", connector=Path(name))
+    ]
+    assert [one.name for one in fitted] == [name] * len(clearances_um)
+    assert [round(1e6 * one.clearance.x_m) for one in fitted] == clearances_um

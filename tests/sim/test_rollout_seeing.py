@@ -44,6 +44,19 @@ def test_what_the_cameras_find_is_enough_to_seat_a_plug(rollout):
     assert np.linalg.norm(result.port_error_m) < 2e-3
 
 
+@pytest.mark.parametrize("seed", [300_063, 300_287])
+def test_the_fingers_stay_clear_of_an_adapter_that_they_once_touched(seed):
+    # Gripped 2 mm off, a pad stands level with the adapter's outer wall: the plug is pressed to the other side.
+    rollout = SeeingRollout.of_scenario(scenario("seen_sc"), seed)
+    try:
+        result = rollout.run()
+    finally:
+        rollout.close()
+    assert result.is_success, result.skill.reason
+    assert result.offlimit_contacts == ()
+    assert result.score.total > 95.0
+
+
 @pytest.mark.parametrize("rollout", ["seen_sfp"], indirect=True)
 def test_who_sees_nothing_does_not_insert(rollout, monkeypatch):
     capture = CameraRig.capture

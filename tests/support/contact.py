@@ -43,6 +43,8 @@ class World:
         load: Constant wrench on the tip in base axes.
         spike_n: Extra sideways force below `spike_from_m`.
         spike_from_m: Depth where it begins.
+        wedge_m: Depth from which a plug cannot be pulled further out; None for none.
+        snag_m: Depth above which the cable holds it back with 20 N/mm; None for none.
         grip_n: Axial force at which the gripper loses the plug.
         ledge_m: Depth at which the plug stands until it has been pressed for `ledge_s`; None for nowhere.
         ledge_s: How long it has to be pressed there, s.
@@ -61,6 +63,8 @@ class World:
     load: Array = field(default_factory=lambda: np.zeros(6))
     spike_n: float = 0.0
     spike_from_m: float = 1.0
+    wedge_m: float | None = None
+    snag_m: float | None = None
     grip_n: float = math.inf
     ledge_m: float | None = None
     ledge_s: float = 0.0
@@ -73,6 +77,8 @@ class World:
         """Return the wrench on the tip in port axes, shape (6,)."""
         out = np.zeros(6)
         self.is_beside = self.is_beside and p[2] > 0.0
+        if self.snag_m is not None and p[2] < self.snag_m:
+            out[2] += 20000.0 * (self.snag_m - float(p[2]))
         if not self.has_port or self.is_lost or p[2] <= 0.0:
             return out
         profile = self.profile
@@ -127,6 +133,8 @@ class World:
                 self.ledge_m, self.stopped_s = None, 0.0
             else:
                 stop = self.ledge_m
+        if self.wedge_m is not None and depth < self.wedge_m:
+            out[2] += max(WALL * (self.wedge_m - depth) - 80.0 * speed, 0.0)
         if depth > stop:
             self.stopped_s += PERIOD_S / SUBSTEPS
             out[2] -= max(self.floor * (depth - stop) - min(80.0, 0.002 * self.floor) * speed, 0.0)

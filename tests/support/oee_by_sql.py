@@ -41,11 +41,19 @@ WHERE t >= :from AND t < :to AND (job_id, step) NOT IN (SELECT job_id, step FROM
 """
 
 
+ENERGY = """
+WITH inside AS (SELECT id, meter_j FROM energy WHERE stamp_ns >= :from AND stamp_ns < :to),
+steps AS (SELECT meter_j AS after, LAG(meter_j) OVER (ORDER BY id) AS before FROM inside)
+SELECT SUM(CASE WHEN after >= before THEN after - before ELSE after END) FROM steps WHERE before IS NOT NULL
+"""
+
+
 def derive(path: str, from_ns: int, to_ns: int) -> dict[str, float]:
     db = sqlite3.connect(path)
     window = {"from": from_ns, "to": to_ns}
     busy_ns, production_ns = db.execute(TIMES, window).fetchone()
     rows = db.execute(PARTS, window).fetchall()
+    (energy_j,) = db.execute(ENERGY, window).fetchone()
     db.close()
     planned = {}
     for connector in {row[0] for row in rows}:
@@ -56,6 +64,7 @@ def derive(path: str, from_ns: int, to_ns: int) -> dict[str, float]:
     return {
         "availability": production_ns / busy_ns,
         "effectiveness": needed_ns / production_ns,
+        "energy_j": float("nan") if energy_j is None else energy_j,
         "quality_ratio": sum(row[2] for row in rows) / len(rows),
         "first_pass_yield": sum(row[3] for row in rows) / len(rows),
         "oee": production_ns / busy_ns * needed_ns / production_ns * sum(row[2] for row in rows) / len(rows),

@@ -2,12 +2,13 @@
 
 import json
 import os
+import time
 
 import pytest
 from cablecell_interfaces.msg import CellState
 
 from tests.support.cell_graph import NODES, CellWatch, kill
-from tests.support.cell_launch import MarkedProcess
+from tests.support.cell_launch import MarkedProcess, launch_cell, take_down
 from tests.support.graph import GraphClient
 from tests.support.wait import wait_until
 
@@ -22,6 +23,21 @@ WHILE_MOVING = tuple(os.environ.get("CELL_TEST_KILL_MOVING", "cell_supervisor in
 def watch():
     with GraphClient() as graph:
         yield CellWatch(graph)
+
+
+def test_a_recorder_that_dies_is_started_again_and_the_cell_goes_on(watch, tmp_path):
+    with launch_cell(tmp_path, "hardware:=mock", f"record:={tmp_path / 'run.mcap'}") as cell:
+        watch.wait_ready(cell)
+        wait_until(lambda: "recorder is heard" in cell.output, what=f"the recorder: {cell.output}")
+        kill("recorder", cell.pid)
+        wait_until(
+            lambda: cell.output.count("recording to ") == 2, timeout_s=30.0, what=f"the next recorder: {cell.output}"
+        )
+        time.sleep(1.0)
+        assert cell.is_running
+        assert watch.states[-1].state == CellState.STATE_IDLE
+        take_down(cell)
+    assert sorted(path.name for path in tmp_path.glob("*.mcap")) == ["run.2.mcap", "run.mcap"]
 
 
 @pytest.mark.parametrize("victim", [*NODES, "recorder"])

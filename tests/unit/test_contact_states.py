@@ -41,12 +41,13 @@ class Feeling:
         self.now_s, self.offset_m = 0.0, offset_m
 
     def feel(self, seconds, depth_m, speed, force, moment=(0.0, 0.0, 0.0)):
-        for _ in range(round(seconds / 0.01)):
+        ticks = round(seconds / 0.01)
+        for tick in range(ticks):
             self.now_s += 0.01
             noise = self.rng.normal(size=3) * 0.1, self.rng.normal(size=3) * 0.01
-            at = depth_m + self.offset_m - self.errors.grasp_m_per_n * force[2] + self.rng.normal() * 5e-5
-            speed_felt = speed + self.rng.normal() * 5e-4
-            self.states.step(self.now_s, at, speed_felt, np.array(force) + noise[0], np.array(moment) + noise[1])
+            way_m = speed * 0.01 * (tick + 1 - ticks) + self.rng.normal() * 5e-6
+            at = depth_m + way_m + self.offset_m - self.errors.grasp_m_per_n * force[2]
+            self.states.step(self.now_s, at, np.array(force) + noise[0], np.array(moment) + noise[1])
         return self.states.state
 
     def land(self):
@@ -103,5 +104,5 @@ def test_a_connector_without_a_latch_is_never_latched():
     plain = ConnectorProfile("plain", (8e-3, 5e-3), (1e-4, 1e-4), 5e-4, 20e-3, seat_tolerance_m=3e-4)
     states = ContactStates(plain)
     for tick in range(100):
-        states.step(0.01 * tick, 20e-3, 0.0, np.array([0.0, 0.0, 8.0 if tick > 50 else -8.0]), np.zeros(3))
+        states.step(0.01 * tick, 20e-3, np.array([0.0, 0.0, 8.0 if tick > 50 else -8.0]), np.zeros(3))
     assert states.probabilities[ContactState.LATCHED] < 1e-4

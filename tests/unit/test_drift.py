@@ -9,7 +9,7 @@ import pytest
 
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board_state import CameraRig
-from cablecell.core.fusion.drift import BOARD, MOUNT, TIP, DriftWatch, SeenPose, WatchedLook
+from cablecell.core.fusion.drift import BOARD, MOUNT, TIP, DriftWatch, FeltSeat, SeenPose, WatchedLook
 from cablecell.core.fusion.drift_look import seen_boards
 from cablecell.core.geometry import exp_se3, invert_pose, log_se3, pose_from_xyz_rpy
 from tests.support.calibration_views import nominal_mounts
@@ -201,3 +201,67 @@ def test_the_board_in_an_image_is_found_from_its_corners_with_its_covariance():
         error = log_se3(invert_pose(found.X) @ X_true)
         distances.append(error @ np.linalg.solve(found.covariance, error))
     assert np.mean(distances) == pytest.approx(6.0, rel=0.5)
+
+
+X_BOARD_SEAT = pose_from_xyz_rpy((0.05, -0.03, 0.1), (np.pi, 0.0, 0.4))
+PLAY = np.diag([1.5e-4**2] * 3 + [4e-3**2] * 3)
+
+
+def sit(shift, *, is_tip_seen):
+    """Let a plug be seated where the board truly is; what is believed of its tip is seen through wrong mounts."""
+    rng = shift.rng
+    shift.stamp_s += 10.0
+    grasp = np.zeros(6) if is_tip_seen else rng.normal(size=6) * GRASP
+    held = shift.X_tcp_tip @ exp_se3(grasp)
+    play = exp_se3(rng.normal(size=6) * np.sqrt(np.diag(PLAY)))
+    X_base_tcp = shift.X_base_board @ X_BOARD_SEAT @ play @ invert_pose(held)
+    believed = X_TIP
+    if is_tip_seen:
+        errors = [log_se3(RIG.mounts[name] @ invert_pose(X)) for name, X in shift.mounts.items()]
+        believed = exp_se3(np.mean(errors, axis=0)) @ held
+    reported = X_base_tcp @ exp_se3(rng.normal(size=6) * np.sqrt(np.diag(TOOL)))
+    seat = FeltSeat(reported, believed, X_BOARD_SEAT, PLAY, is_tip_seen)
+    return shift.watch.add(WatchedLook(shift.stamp_s, np.eye(4), {}, seat=seat))
+
+
+@pytest.mark.parametrize("is_tip_seen", [True, False])
+def test_seats_where_they_should_be_raise_no_alarm(is_tip_seen):
+    for seed in range(4):
+        shift = Shift(70 + seed)
+        for _ in range(10):
+            shift.look()
+            sit(shift, is_tip_seen=is_tip_seen)
+        assert shift.watch.alarm is None
+
+
+def test_a_tip_offset_that_no_camera_sees_is_found_by_seats():
+    step = np.array([0.0025, -0.001, 0.0, 0.0, 0.0, 0.0])
+    for seed in range(3):
+        shift = Shift(80 + seed)
+        for _ in range(10):
+            shift.look()
+            sit(shift, is_tip_seen=False)
+        shift.change(TIP, step)
+        for _ in range(12):
+            shift.look()
+            sit(shift, is_tip_seen=False)
+        alarm = shift.watch.alarm
+        assert (alarm.part, alarm.error.code) == (TIP, 598)
+        assert np.abs((alarm.change[:3] - step[:3]) / alarm.sigma[:3]).max() < 4.5
+
+
+def test_a_seat_tells_a_moved_board_from_a_knocked_mount():
+    """One look after a change cannot; a seat is felt without the cameras."""
+    for part, code in ((BOARD, 595), (MOUNT, 596)):
+        shift = Shift(5)
+        for _ in range(5):
+            shift.look()
+            sit(shift, is_tip_seen=False)
+        shift.change(part, STEP * 5.0)
+        alarm = shift.look()
+        assert alarm is not None
+        assert alarm.alternatives
+        for _ in range(2):
+            sit(shift, is_tip_seen=False)
+        assert (shift.watch.alarm.part, shift.watch.alarm.error.code) == (part, code)
+        assert not set(shift.watch.alarm.alternatives) & {BOARD, MOUNT}

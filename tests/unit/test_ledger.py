@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from cablecell.cli import app
 from cablecell.core.supervision.jobs import parse_recipe, recipe_hash
+from cablecell.core.supervision.lookback import Answer
 from cablecell.records.ledger import (
     MIGRATIONS,
     InsertionBegin,
@@ -25,6 +26,8 @@ from cablecell.records.ledger import (
     LedgerError,
     check_ledger,
 )
+from cablecell.records.ledger_found import note_answer
+from cablecell.records.ledger_schema import TABLES
 
 BEGIN = InsertionBegin("sfp", "sfp_module", "nic_card_mount_0/sfp_port_0", "0.1.0", 2.0e-4, 3.0e-3)
 GOOD = InsertionEnd(0, outcome=1, attempts=1, depth_m=0.0467, peak_force_n=13.1, is_latched=True, duration_s=9.5)
@@ -38,6 +41,21 @@ def job(name="j1", digest="a" * 64):
 def ledger(tmp_path):
     with Ledger(tmp_path / "ledger.db") as opened:
         yield opened
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_can_be_shown(tmp_path, table):
+    path = tmp_path / "ledger.db"
+    with Ledger(path) as ledger:
+        ledger.begin_job(job(), 2, 1)
+        row = ledger.begin_insertion("j1", "a", BEGIN, 2)
+        note_answer(ledger, Answer.SEATED, "operator 7", 3)
+        ledger.end_insertion(row, GOOD, 4)
+        ledger.note_energy(5, 12.5)
+    done = CliRunner().invoke(app, ["ledger", "show", str(path), "--table", table])
+    assert done.exit_code == 0, done.output
+    said = {"answers": "operator 7", "energy": "12.5", "jobs": "aic_sample"}
+    assert said.get(table, "") in done.stdout
 
 
 def test_what_was_written_is_read_with_everything(ledger):

@@ -117,7 +117,7 @@ def test_a_cell_that_was_ended_in_good_order_was_not_to_produce(log):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_independent_script_derives_the_same(log, seed):
-    dice, machine, at_s, parts = random.Random(seed), PackmlMachine(), 0.0, 0
+    dice, machine, at_s, parts, meter_j = random.Random(seed), PackmlMachine(), 0.0, 0, 0.0
     for _ in range(400):
         at_s += dice.expovariate(0.1)
         restart = dice.random() < 0.02
@@ -135,6 +135,8 @@ def test_an_independent_script_derives_the_same(log, seed):
                 machine.command(word)
         cause = dice.choice([0, 0, 404, 591, 608])
         log.state(at_s, machine.state, cause, mode=1 + (dice.random() < 0.1), restart=restart)
+        meter_j = 0.0 if dice.random() < 0.05 else meter_j + dice.expovariate(0.01)
+        log.ledger.note_energy(round(at_s * S), meter_j)
         if machine.state is State.EXECUTE:
             for _ in range(dice.randint(2, 6)):
                 begin_s, at_s = at_s, at_s + dice.uniform(5.0, 30.0)
@@ -165,6 +167,16 @@ def test_terminal_json_and_report(log, tmp_path):
     done = CliRunner().invoke(app, ["oee", str(log.path), "--report", str(sheet)])
     assert (done.exit_code, "availability" in done.stdout) == (0, True)
     assert sheet.read_bytes().startswith(b"%PDF")
+
+
+def test_bad_parts_and_waiting_are_part_of_what_a_good_part_costs(log):
+    for at_s, state, meter_j in ((0, State.EXECUTE, 100.0), (100, State.IDLE, 160.0), (200, State.IDLE, 190.0)):
+        log.state(at_s, state)
+        log.ledger.note_energy(at_s * S, meter_j)
+    for step, code in (("a", 0), ("b", 404), ("c", 0)):
+        log.insertion(step, 10, 20, code)
+    figures = read_shift(log.path).figures
+    assert (figures["energy_j"], figures["energy_per_good_part_j"]) == (90.0, 45.0)
 
 
 def test_an_empty_ledger_has_figures_that_are_not_numbers(tmp_path):

@@ -72,10 +72,13 @@ def test_definition_holds_every_dependency_once():
     assert sorted(names) == [
         "builtin_interfaces/Duration",
         "builtin_interfaces/Time",
+        "cablecell_interfaces/ContactEstimate",
         "geometry_msgs/Point",
         "geometry_msgs/Pose",
         "geometry_msgs/PoseWithCovariance",
         "geometry_msgs/Quaternion",
+        "geometry_msgs/Vector3",
+        "geometry_msgs/Wrench",
         "std_msgs/Header",
     ]
 

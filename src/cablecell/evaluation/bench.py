@@ -79,6 +79,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_insertion:run",
         "the sample trials or a scenario, with an error model",
     ),
+    "kills": (
+        "cablecell.evaluation.bench_kills:run",
+        "kill -9 of the supervisor of a working cell; estimator, skill and ports are stand-ins",
+    ),
     "perception": ("cablecell.evaluation.bench_perception:run", "port poses from camera images against the truth"),
     "physics": ("cablecell.evaluation.bench_physics:run", "contact forces and dynamics against closed forms"),
     "planning": (
@@ -157,7 +161,18 @@ def run_from_cli(
         figures = getattr(module, "figures", None)
         if figures is not None:
             page = Path(json_file).with_suffix(".html")
-            write_page(page, result, figures(name, result["results"]))
+            given, of_runs = options or {}, getattr(module, "scenarios", None)
+            failures = None
+            if of_runs is not None:
+                from cablecell.evaluation.gallery import make_gallery
+
+                scenarios = of_runs(
+                    name, **{k: v for k, v in given.items() if k in inspect.signature(of_runs).parameters}
+                )
+                failures = make_gallery(result["results"], scenarios, page.with_name(f"{page.stem}_failures"))
+            tables_of = getattr(module, "grids", None)
+            tables = [] if tables_of is None else tables_of(result["results"])
+            write_page(page, result, figures(name, result["results"]), tables, failures)
             console.print(f"figures: {page}", markup=False, soft_wrap=True)
     return 0
 

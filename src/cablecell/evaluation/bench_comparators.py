@@ -17,7 +17,8 @@ from cablecell.composition.scenario_files import load_fixture_scenario
 from cablecell.core.config.scenario import EstimateErrors, Scenario, Strategy
 from cablecell.core.statistics import percentile, wilson_interval
 from cablecell.evaluation.batch import run_batch
-from cablecell.evaluation.bench_page import Figure
+from cablecell.evaluation.bench_page import Figure, Grid
+from cablecell.evaluation.insertion_page import outcome_grid
 
 Row = dict[str, Any]
 
@@ -50,9 +51,9 @@ def run(*, n: int, seed: int, workers: int, connector: Path | None = None) -> tu
     Raises:
         DocumentError: The connector cannot be read or has a mistake (code 910).
     """
-    base = load_fixture_scenario(connector or Path("sfp"))
-    offsets = {one.content_hash: one.estimates.port_offset_m for one in scenarios(base)}
-    rows = run_batch([(one, seed + i) for one in scenarios(base) for i in range(n)], workers)
+    chosen = scenarios("comparators", connector=connector)
+    offsets = {one.content_hash: one.estimates.port_offset_m for one in chosen}
+    rows = run_batch([(one, seed + i) for one in chosen for i in range(n)], workers)
     rows = [{**row, "offset_m": offsets[row["scenario_hash"]]} for row in rows]
     summary: dict[str, float] = {}
     for strategy, offset_m in cells():
@@ -69,9 +70,9 @@ def cells() -> list[tuple[Strategy, float]]:
     return [(s, offset) for s in STRATEGIES for offset in (OFFSETS_M if s != "oracle" else OFFSETS_M[:1])]
 
 
-def scenarios(base: Scenario) -> list[Scenario]:
+def scenarios(name: str, *, connector: Path | None = None) -> list[Scenario]:
     """Return a scenario per cell, in the order of `cells`."""
-    found = []
+    base, found = load_fixture_scenario(connector or Path("sfp")), []
     for strategy, offset_m in cells():
         estimates = RESIDUAL.model_copy(update={"port_offset_m": offset_m})
         found.append(base.model_copy(update={"strategy": strategy, "estimates": estimates}))
@@ -126,7 +127,7 @@ def table(rows: Sequence[Row]) -> Table:
         c = cell_numbers(own)
         shown.add_row(
             strategy,
-            "true pose" if strategy == "oracle" else f"{1e3 * offset_m:g}",
+            _error(strategy, offset_m),
             f"{sum(bool(row['success']) for row in own)}/{len(own)}",
             f"{100 * c['wilson_low']:.0f}-{100 * c['wilson_high']:.0f}",
             f"{c['insertion_median_s']:.2f}",
@@ -138,6 +139,18 @@ def table(rows: Sequence[Row]) -> Table:
             f"{c['false_failure']:.0f}",
         )
     return shown
+
+
+def grids(rows: Sequence[Row]) -> list[Grid]:
+    """Return the table of the page: what is printed, and more."""
+    groups = {
+        f"{strategy}, {_error(strategy, offset)}": in_cell(rows, strategy, offset) for strategy, offset in cells()
+    }
+    return [outcome_grid("Success, time and force", "strategy and error", groups)]
+
+
+def _error(strategy: str, offset_m: float) -> str:
+    return "true pose" if strategy == "oracle" else f"{1e3 * offset_m:g} mm"
 
 
 def figures(name: str, rows: Sequence[Row]) -> list[Figure]:

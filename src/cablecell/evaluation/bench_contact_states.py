@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from cablecell.configuration import config_folder
 from cablecell.core.config.scenario import Scenario
-from cablecell.core.fusion.contact_states import ContactErrors, ContactState, ContactStates
-from cablecell.core.geometry import invert_pose, shift_wrench
-from cablecell.core.insertion.outcome import InsertionResult, Phase
+from cablecell.core.fusion.contact_states import ContactState
+from cablecell.core.geometry import invert_pose
+from cablecell.core.insertion.contact_follower import ContactFollower
+from cablecell.core.insertion.observation import Observation, SkillStep
+from cablecell.core.insertion.outcome import InsertionResult
+from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.evaluation.believed import pose_matrix
 from cablecell.evaluation.bench import wilson_interval
 from cablecell.evaluation.bench_touch import scenarios
@@ -29,13 +32,14 @@ Array = NDArray[np.float64]
 Row = dict[str, Any]
 
 FAMILIES = ("sfp", "sc", "usb_c")
-_EVERY = 5
 _TOUCH_N = 0.1
 _AXIAL, _ACROSS = 0.9, 0.3
 """A contact whose normal has this share along the axis is on a face or stop; with less than the other, on a wall."""
 _STILL, _JAM_N, _JAM_S = 0.0005, 4.0, 0.1
 """Jammed is a plug in the opening that does not move although it is pushed with so much, for so long: m/s, N, s."""
 _SEAT_M = 0.0003
+_SURE = 0.9
+"""A state that is more likely than this is said for sure."""
 
 
 def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], dict[str, float]]:
@@ -47,8 +51,9 @@ def run(*, n: int, seed: int, workers: int) -> tuple[list[Row], dict[str, float]
         workers: Processes.
 
     Returns:
-        A row an insertion with its confusion matrix (rows are the truth), and the summary: accuracy of samples, and of
-        each state how many of its samples were told right.
+        A row an insertion with its confusion matrix (rows are the truth), and the summary: accuracy of samples, of
+        each state how many of its samples were told right and how many by one of the two likeliest states, and how
+        often what is said for sure is right.
     """
     folder = config_folder() / "connectors"
     cases = [scenarios(folder / f"{name}.yaml")[0] for name in FAMILIES]
@@ -78,11 +83,18 @@ def summarise(rows: list[Row]) -> dict[str, float]:
         summary["accuracy_median_of_insertions"] = float(np.median(accuracies))
         summary["accuracy_worst_insertion"] = min(accuracies)
     told = total.sum(axis=1)
+    among_two = np.sum([row["among_two"] for row in rows if row["matrix"] is not None], axis=0)
+    sure = np.sum([row["sure"] for row in rows if row["matrix"] is not None], axis=0)
+    if matrices:
+        summary["told_by_one_of_two_rate"] = float(among_two.sum()) / max(samples, 1.0)
+        summary["sure_share"] = float(sure[0]) / max(samples, 1.0)
+        summary["sure_right_rate"] = float(sure[1]) / max(float(sure[0]), 1.0)
     seen = [state for state in ContactState if told[state] > 0]
     summary["balanced_accuracy"] = float(np.mean([total[s, s] / told[s] for s in seen])) if seen else float("nan")
     for truth in seen:
         summary[f"{truth.name.lower()}_samples"] = float(told[truth])
         summary[f"{truth.name.lower()}_told_rate"] = float(total[truth, truth] / told[truth])
+        summary[f"{truth.name.lower()}_told_by_one_of_two_rate"] = float(among_two[truth] / told[truth])
         for said in ContactState:
             if said is not truth and total[truth, said] > 0.03 * told[truth]:
                 summary[f"{truth.name.lower()}_told_as_{said.name.lower()}_rate"] = float(
@@ -125,44 +137,50 @@ def _run(cases: list[Scenario], job: tuple[int, int]) -> Row:
         "is_seated": result.is_seated,
         "told_seated": said in (ContactState.SEATED, ContactState.LATCHED),
         "matrix": rollout.matrix.tolist(),
+        "among_two": rollout.among_two.tolist(),
+        "sure": rollout.sure.tolist(),
     }
 
 
+class _ListeningSkill(InsertionSkill):
+    """The skill, which keeps what it was last given."""
+
+    heard: Observation | None = None
+
+    def step(self, observation: Observation) -> SkillStep:
+        """Go on as the skill does."""
+        self.heard = observation
+        return super().step(observation)
+
+
 class _StatesRollout(Rollout):
-    """An insertion with a filter that listens, and the truth beside it."""
+    """An insertion with the follower that listens in the running cell, and the truth beside it."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        sigma = float(np.sqrt(self._port.covariance[2, 2] + self._tip.covariance[2, 2]))
-        self._states = ContactStates(self._profile, ContactErrors(depth_m=sigma))
+        self.skill = _ListeningSkill(self._profile, self._insertion)
+        self._follower = ContactFollower(self._profile, self._port, self._tip)
         self.matrix = np.zeros((len(ContactState), len(ContactState)), dtype=int)
+        self.among_two = np.zeros(len(ContactState), dtype=int)
+        self.sure = np.zeros(2, dtype=int)
         self.told = ContactState.FREE
-        self._tare: list[Array] = []
-        self._ticks, self._last = 0, (0.0, 0.0)
+        self._told_s: float | None = None
         self._still_s = 0.0
 
     def _insert_step(self) -> InsertionResult | None:
-        now = self.machine.clock.now_s()
-        X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
-        wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
         result = super()._insert_step()
-        if self.skill.phase is Phase.PREPARE:
-            self._tare.append(wrench)
+        heard = self.skill.heard if isinstance(self.skill, _ListeningSkill) else None
+        assert heard is not None
+        contact = self._follower.step(heard.time_s, heard.X_base_tcp, heard.wrench_tcp, self.skill.phase)
+        if contact is None:
             return result
-        self._ticks += 1
-        is_watched = self.skill.phase not in (Phase.RETREAT, Phase.RECOVER, Phase.DONE) and bool(self._tare)
-        if self._ticks % _EVERY or not is_watched:
-            return result
-        X_port_tip = self._X_port_base @ X_base_tcp @ self._tip.X
-        R = (self._X_port_base @ X_base_tcp)[:3, :3]
-        felt = wrench - np.mean(self._tare, axis=0)
-        at_tip = shift_wrench(felt[:3], felt[3:], self._tip.X[:3, 3] * -1.0)
-        depth = float(X_port_tip[2, 3])
-        before_s, before = self._last
-        speed = (depth - before) / (now - before_s) if before_s else 0.0
-        self._last = now, depth
-        self.told = self._states.step(now, depth, speed, R @ at_tip[:3], R @ at_tip[3:])
-        self.matrix[self._true_state(now - before_s if before_s else 0.0), self.told] += 1
+        elapsed_s = 0.0 if self._told_s is None else contact.time_s - self._told_s
+        self._told_s, self.told = contact.time_s, contact.state
+        truth = self._true_state(elapsed_s)
+        self.matrix[truth, self.told] += 1
+        self.among_two[truth] += truth in np.argsort(contact.probabilities)[-2:]
+        if contact.probabilities[self.told] > _SURE:
+            self.sure += [1, truth is self.told]
         return result
 
     def _true_state(self, elapsed_s: float) -> ContactState:

@@ -5,6 +5,7 @@ Every failure stays in the denominator. The score is "AIC rubric, our PyBullet c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from cablecell.composition.scenario_files import load_scenario
 from cablecell.configuration import config_folder
 from cablecell.core.config.scenario import EstimateErrors, Scenario
 from cablecell.evaluation.batch import jobs_in_turn, run_batch
+from cablecell.evaluation.bench_page import Figure, Grid
+from cablecell.evaluation.insertion_page import outcome_grid, time_force_figure
 from cablecell.evaluation.insertion_summary import summarise
 
 Row = dict[str, Any]
@@ -57,14 +60,31 @@ def run_seeing(*, n: int, seed: int, workers: int) -> tuple[list[Row], dict[str,
     The design of the board, about where it was put and the design of the grasp are known; images, the force sensor and
     the arm's encoders tell the rest.
     """
-    folder = config_folder() / "scenarios"
-    scenarios = [load_scenario(folder / f"{name}.yaml") for name in SEEING_SCENARIOS]
-    rows = run_batch(jobs_in_turn(scenarios, n, seed), workers)
+    rows = run_batch(jobs_in_turn(_shipped(SEEING_SCENARIOS), n, seed), workers)
     return rows, summarise(rows)
+
+
+def scenarios(name: str, *, scenario: Path | None = None, connector: Path | None = None) -> list[Scenario]:
+    """Return what the benchmark of a name runs with these options."""
+    return _shipped(SEEING_SCENARIOS) if name == "rubric" else _scenarios(scenario, connector)
+
+
+def grids(rows: Sequence[Row]) -> list[Grid]:
+    """Return the tables of the page: success, time, force and false answers by scenario."""
+    groups = {name: [row for row in rows if row["scenario"] == name] for name in sorted({r["scenario"] for r in rows})}
+    return [outcome_grid("Success, time and force", "scenario", groups)]
+
+
+def figures(name: str, rows: Sequence[Row]) -> list[Figure]:
+    """Return the figures of the page."""
+    return [Figure("Peak force and time of every run", time_force_figure(rows))]
 
 
 def _scenarios(scenario: Path | None, connector: Path | None) -> list[Scenario]:
     if scenario is not None or connector is not None:
         return [load_scenario(scenario, connector)]
-    folder = config_folder() / "scenarios"
-    return [load_scenario(folder / f"{name}.yaml") for name in SAMPLE_TRIALS]
+    return _shipped(SAMPLE_TRIALS)
+
+
+def _shipped(names: Sequence[str]) -> list[Scenario]:
+    return [load_scenario(config_folder() / "scenarios" / f"{name}.yaml") for name in names]

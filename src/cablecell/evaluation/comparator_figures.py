@@ -31,8 +31,8 @@ def cell_curves(curves: Mapping[str, Sequence[tuple[float, dict[str, float]]]], 
                 continue
             axes.plot(x, y, "o-", color=colour, markersize=4, label=name)
             if key == "success_rate":
-                below = [numbers[key] - numbers["wilson_low"] for _, numbers in cells]
-                above = [numbers["wilson_high"] - numbers[key] for _, numbers in cells]
+                below = [max(numbers[key] - numbers["wilson_low"], 0.0) for _, numbers in cells]
+                above = [max(numbers["wilson_high"] - numbers[key], 0.0) for _, numbers in cells]
                 axes.errorbar(x, y, yerr=(below, above), fmt="none", ecolor=colour, elinewidth=0.8)
         axes.set(xlabel="distance of the believed port [mm]", ylabel=label)
         axes.set_ylim(bottom=0.0)

@@ -54,6 +54,8 @@ def _latch_facts(latch: Latch | ToothLatch | None) -> list[tuple[str, str]]:
     if latch is None:
         return [("latch", "none")]
     rows = [("latch closes", f"{latch.engage_n:.1f} N"), ("latch holds", f"{latch.retention_n:.1f} N")]
+    if latch.release_n is not None:
+        rows.append(("latch opens where it is gripped", f"{latch.release_n:.1f} N"))
     if isinstance(latch, Latch):
         return [
             *rows,

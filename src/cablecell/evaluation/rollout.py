@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -26,6 +26,7 @@ from cablecell.core.config.scenario import BenchFixture, EstimateErrors, Scenari
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import HomeJoints, Trial
 from cablecell.core.control.arm_controller import ArmController
+from cablecell.core.control.command import ComplianceCommand
 from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
 from cablecell.core.errors import WorkcellError
@@ -33,8 +34,9 @@ from cablecell.core.fusion.wrench import WrenchCompensator
 from cablecell.core.geometry import invert_pose
 from cablecell.core.insertion.observation import Observation
 from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
-from cablecell.core.insertion.profile import profile_from_connector
+from cablecell.core.insertion.profile import ConnectorProfile, profile_from_connector
 from cablecell.core.insertion.staging import CORNER_M, poses_above, staging_pose
+from cablecell.core.insertion.tool_room import finger_bodies, side_with_room
 from cablecell.core.motion.collision import RobotGeometry
 from cablecell.core.motion.model import RobotModel
 from cablecell.core.motion.moves import MovePlanner
@@ -128,6 +130,16 @@ class Rollout:
         self._estimate()
         self._is_moving = self._is_staged = False
 
+    @property
+    def profile(self) -> ConnectorProfile:
+        """What is known of the connector."""
+        return self._profile
+
+    @property
+    def insertion_settings(self) -> InsertionSettings:
+        """Settings of the skill."""
+        return self._insertion
+
     @classmethod
     def of_scenario(cls, scenario: Scenario, seed: int) -> Self:
         """Return the run of one seed of a scenario, ready to run."""
@@ -149,12 +161,17 @@ class Rollout:
         """Free the simulation."""
         self.machine.disconnect()
 
-    def run(self) -> RolloutResult:
-        """Move from home to staging, insert, and compare with the truth."""
+    def run(self, watch: Callable[[Rollout], None] | None = None) -> RolloutResult:
+        """Move from home to staging, insert, and compare with the truth.
+
+        Args:
+            watch: Called after every period; None for nobody.
+        """
         started = time.perf_counter()
         tip_error = (invert_pose(self._tip.X) @ pose_matrix(self.machine.truth.tip_in_tcp()))[:3, 3]
         while (result := self.step()) is None:
-            pass
+            if watch is not None:
+                watch(self)
         truth, end_s = self.machine.truth, self.machine.clock.now_s()
         record = self._recorder.finish(end_s if result.outcome is Outcome.SEATED else None)
         where = truth.plug_in_port()
@@ -265,6 +282,7 @@ class Rollout:
             self._start(self._plan_staging())
             self._is_moving = True
         if self._has_arrived():
+            self.skill.keep_to(self._side())
             self._prepare_insertion()
             self._staged_s = self.machine.clock.now_s()
             self._is_staged = True
@@ -277,6 +295,12 @@ class Rollout:
         """Go on until the skill takes over."""
         while not self._is_staged:
             self.step()
+
+    def _side(self) -> Array:
+        """Return the side of its play on which the plug leaves the fingers room, from what is believed."""
+        tool = finger_bodies(robot_model(), self._target.connector.grasp.width_m)
+        obstacles = self.believed_scene().obstacles
+        return side_with_room(tool, obstacles, self._port.X, self._tip.X, self._profile)
 
     def _plan_staging(self) -> Trajectory:
         return self._plan_to(self.staging())
@@ -310,24 +334,32 @@ class Rollout:
         """Do what has to be done at staging before the skill takes over: nothing for an arm that is told torques."""
 
     def _insert_step(self) -> InsertionResult | None:
-        now = self.machine.clock.now_s()
-        X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
-        wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
-        out = self.skill.step(Observation(now, X_base_tcp, wrench, self._port, self._tip))
-        self.trace.time_s.append(now)
+        seen = self.observe()
+        out = self.skill.step(seen)
+        self.trace.time_s.append(seen.time_s)
         self.trace.phase.append(int(out.phase))
-        self.trace.depth_m.append(float(self._X_port_base[2] @ (X_base_tcp @ self._tip.X[:, 3])))
-        self.trace.force.append(wrench[:3])
+        self.trace.depth_m.append(float(self._X_port_base[2] @ (seen.X_base_tcp @ self._tip.X[:, 3])))
+        self.trace.force.append(seen.wrench_tcp[:3])
         if out.phase is Phase.PREPARE:
-            self._work.tare(wrench[:3])
+            self._work.tare(seen.wrench_tcp[:3])
         else:
-            self._work.add(now, X_base_tcp @ self._tip.X, wrench[:3], X_base_tcp[:3, :3])
+            self._work.add(seen.time_s, seen.X_base_tcp @ self._tip.X, seen.wrench_tcp[:3], seen.X_base_tcp[:3, :3])
         if out.is_gripper_open:
             self.machine.gripper.command(OPEN_WIDTH_M, GRIP_FORCE_N)
         # The last command counts, too: it is what the arm follows until its stream is known to have ended.
-        self.controller.command_compliance(out.command, now)
-        self._cycle()
+        self.act(out.command)
         return out.result
+
+    def observe(self) -> Observation:
+        """Return what a procedure sees in this period; reading filters the wrench, so once a period."""
+        X_base_tcp = self._arm.dynamics(self.machine.arm.read().q).X_base_tcp
+        wrench = self._compensator.compensate(self.machine.wrench_sensor.read(), X_base_tcp[:3, :3])
+        return Observation(self.machine.clock.now_s(), X_base_tcp, wrench, self._port, self._tip)
+
+    def act(self, command: ComplianceCommand) -> None:
+        """Command the arm and go on by one control period."""
+        self.controller.command_compliance(command, self.machine.clock.now_s())
+        self._cycle()
 
     def _cycle(self) -> None:
         """Run the controller and the machine for one period and record it."""

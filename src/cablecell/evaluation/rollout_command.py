@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cablecell.core.config.scenario import Scenario
 from cablecell.core.errors import WorkcellError
 from cablecell.evaluation.batch import ResultFile, jobs_in_turn, run_batch
 from cablecell.evaluation.insertion_summary import summarise
+from cablecell.evaluation.strip import encode, run_with_strip
 
 INTERRUPTED = 130
 
@@ -35,6 +37,8 @@ class RolloutOptions:
         workers: Processes.
         out: Folder of the results; None for no results but the table.
         resume: Go on with the rows in `out`.
+        strip: Where to draw moments of the run, which then is a single one; None for nowhere.
+        task: What is done instead of the scenario's task; None for that.
         time_limit_s: A run that takes longer is ended and counted as failed.
     """
 
@@ -47,7 +51,22 @@ class RolloutOptions:
     workers: int
     out: Path | None
     resume: bool
+    strip: Path | None = None
+    task: str | None = None
     time_limit_s: float = 600.0
+
+
+def _run_with_strip(
+    scenario: Scenario, seed: int, path: Path, results: ResultFile | None, show: Callable[[dict[str, Any]], None]
+) -> None:
+    """Run one seed in this process and draw its strip."""
+    row, strip = run_with_strip(scenario, seed)
+    if results is not None:
+        results.append(row)
+    show(row)
+    if strip is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(strip))
 
 
 def _scenarios(options: RolloutOptions) -> list[Scenario]:
@@ -61,6 +80,8 @@ def run(options: RolloutOptions) -> int:
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
         scenarios = _scenarios(options)
+        if options.task is not None:
+            scenarios = [one.with_task(options.task) for one in scenarios]
         results = ResultFile(options.out, resume=options.resume) if options.out is not None else None
     except WorkcellError as error:
         errors.print(str(error), markup=False, soft_wrap=True)
@@ -92,8 +113,11 @@ def run(options: RolloutOptions) -> int:
                     line = f"{of}seed {row['seed']}: {row['outcome']}: {row['reason']}"
                     progress.console.print(line, markup=False, soft_wrap=True)
 
-            jobs = jobs_in_turn(scenarios, options.n, first)
-            rows = run_batch(jobs, options.workers, results=results, on_row=show, time_limit_s=options.time_limit_s)
+            if options.strip is not None:
+                _run_with_strip(scenarios[0], first, options.strip, results, show)
+            else:
+                jobs = jobs_in_turn(scenarios, options.n, first)
+                rows = run_batch(jobs, options.workers, results=results, on_row=show, time_limit_s=options.time_limit_s)
     except KeyboardInterrupt:
         where = f"; --resume goes on with {results.path}" if results is not None else ""
         errors.print(f"interrupted after {len(rows)} of {options.n} runs{where}", markup=False, soft_wrap=True)

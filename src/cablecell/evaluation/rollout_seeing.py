@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
@@ -77,15 +79,18 @@ class SeeingRollout(Rollout):
         """Return the run of one seed of a scenario, ready to run."""
         return cls(scenario, scenario.seeing or Seeing(), draw_run(scenario, seed))
 
-    def run(self) -> RolloutResult:
+    def run(self, watch: Callable[[Rollout], None] | None = None) -> RolloutResult:
         """Look, move to staging, insert, and compare with the truth.
+
+        Args:
+            watch: Called after every period once it was looked; None for nobody.
 
         Raises:
             LostEstimateError: The port was not found (code 411).
             WorkcellError: Staging cannot be reached, or the arm did not follow its trajectory.
         """
         self._look_around()
-        return super().run()
+        return super().run(watch)
 
     def believed_scene(self) -> PlanningScene:
         """Return the board as far as it was seen, and the plug as it is believed to be held."""

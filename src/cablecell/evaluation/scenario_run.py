@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cablecell.core.config.scenario import Scenario
 from cablecell.core.errors import WorkcellError
+from cablecell.evaluation.handling_rollout import handle_seated
 from cablecell.evaluation.rollout import Rollout
 from cablecell.evaluation.rollout_result import RolloutResult
 from cablecell.evaluation.rollout_seeing import SeeingRollout
@@ -16,12 +18,21 @@ MEASURED_KEYS = ("wall_s",)
 """What depends on the machine and not on scenario and seed."""
 
 
-def run_scenario(scenario: Scenario, seed: int) -> Row:
-    """Run one seed of a scenario from home to the skill's result; a fault of planning or control is a failed run."""
+def run_scenario(scenario: Scenario, seed: int, watch: Callable[[Rollout], None] | None = None) -> Row:
+    """Run one seed of a scenario from home to the end of its task; a fault of planning or control is a failed run.
+
+    Args:
+        scenario: What is run.
+        seed: Of everything random.
+        watch: Called after every period of the insertion; None for nobody.
+    """
     kind = Rollout if scenario.seeing is None else SeeingRollout
     rollout = kind.of_scenario(scenario, seed)
     try:
-        row = _finished(rollout.run())
+        result = rollout.run(watch)
+        row = _finished(result)
+        if scenario.task != "insert" and result.is_success:
+            row |= handle_seated(rollout, scenario.task)
     except WorkcellError as error:
         # A planner or controller that gives up is a failed trial, not a failed benchmark.
         row = _given_up(rollout, error)

@@ -18,13 +18,13 @@ from cablecell.simulation.fiducials import fiducial_plates
 from cablecell.simulation.lens import Lens
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.render_scene import RenderScene
+from cablecell.simulation.scene import Scene
 from cablecell.simulation.scene_state import observe_scene
 from cablecell.simulation.visual_scene import add_scene, show_state
 
 Array = NDArray[np.float64]
 
-_WIDTH, _HEIGHT = 1280, 960
-_VIEW = CameraIntrinsics(width=_WIDTH, height=_HEIGHT, fx=1400.0, fy=1400.0, cx=639.5, cy=479.5)
+_WIDTH, _FOCAL = 1280, 1400.0
 _SUPERSAMPLING = 2
 _ABOVE_BOARD_M = np.array([-0.1, 0.05, 0.2])
 """What the picture of the cell has in its middle, relative to the board: a point between board and arm."""
@@ -48,16 +48,14 @@ def save_views(scenario: Scenario, seed: int, stem: Path) -> list[Path]:
     machine.connect()
     state = observe_scene(machine.world, 0.0)
     machine.disconnect()
-    render = RenderScene()
-    add_scene(render, scene)
-    render.add_body("fiducials", fiducial_plates(load_fiducials()), scene.board.matrix())
+    render = compose(scene)
     show_state(render, scene, state)
     middle, entrance = np.array(scene.board.p) + _ABOVE_BOARD_M, np.array(scene.ports[scene.target].X_WE.p)
     stem.parent.mkdir(parents=True, exist_ok=True)
     paths = []
     for what, target, away in (("cell", middle, _CELL_FROM_M), ("port", entrance, _PORT_FROM_M)):
         path = stem.with_name(f"{stem.name}_{what}.png")
-        pixels = _look(render, looking_at(target + away, target))
+        pixels = look(render, looking_at(target + away, target))
         cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         paths.append(path)
     return paths
@@ -73,7 +71,32 @@ def looking_at(eye: Array, target: Array) -> Array:
     return X
 
 
-def _look(render: RenderScene, X_world_optical: Array) -> NDArray[np.uint8]:
-    rays = Lens(_VIEW).rays(Region(0, 0, _WIDTH, _HEIGHT), _SUPERSAMPLING)
-    fine = render.render(X_world_optical, rays, RenderSettings())
-    return np.asarray(cv2.resize(fine, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+def compose(scene: Scene) -> RenderScene:
+    """Return everything of a scene that can be seen, the moving parts not yet in their places."""
+    render = RenderScene()
+    add_scene(render, scene)
+    render.add_body("fiducials", fiducial_plates(load_fiducials()), scene.board.matrix())
+    return render
+
+
+def look(render: RenderScene, X_world_optical: Array, width: int = _WIDTH) -> NDArray[np.uint8]:
+    """Return an RGB picture of 4 to 3, shape (3/4 width, width, 3); `show_state` has put the parts in their places.
+
+    Args:
+        render: What is seen.
+        X_world_optical: From where, shape (4, 4).
+        width: Of the picture.
+    """
+    share, height = width / _WIDTH, round(0.75 * width)
+    lens = Lens(
+        CameraIntrinsics(
+            width=width,
+            height=height,
+            fx=_FOCAL * share,
+            fy=_FOCAL * share,
+            cx=0.5 * (width - 1),
+            cy=0.5 * (height - 1),
+        )
+    )
+    fine = render.render(X_world_optical, lens.rays(Region(0, 0, width, height), _SUPERSAMPLING), RenderSettings())
+    return np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)

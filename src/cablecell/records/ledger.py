@@ -190,8 +190,8 @@ class Ledger:
         with self.transaction() as db:
             db.execute(
                 "UPDATE insertions SET ended_ns = ?, error_code = ?, error_msg = ?, outcome = ?, attempts = ?, "
-                "depth_m = ?, peak_force_n = ?, pull_force_n = ?, is_latched = ?, duration_s = ?, found = ? "
-                "WHERE id = ?",
+                "depth_m = ?, peak_force_n = ?, pull_force_n = ?, is_latched = ?, duration_s = ?, found = ?, "
+                "energy_j = ? WHERE id = ?",
                 (
                     now_ns,
                     end.error_code,
@@ -204,9 +204,19 @@ class Ledger:
                     int(end.is_latched),
                     end.duration_s,
                     end.found,
+                    end.energy_j,
                     number,
                 ),
             )
+
+    def note_energy(self, stamp_ns: int, meter_j: float) -> None:
+        """Note a reading of the meter of the arm's energy, J; it begins at 0 when the arm's node does.
+
+        Raises:
+            LedgerError: It cannot be written (code 640).
+        """
+        with self.transaction() as db:
+            db.execute("INSERT INTO energy (stamp_ns, meter_j) VALUES (?, ?)", (stamp_ns, meter_j))
 
     def note_state(
         self, stamp_ns: int, *, state: int, previous: int, mode: int, cause_code: int, reason: str, job_id: str
@@ -262,7 +272,7 @@ class Ledger:
     # Reading -------------------------------------------------------------------------------------------------
 
     def rows(self, table: str) -> Sequence[dict[str, Any]]:
-        """Return all rows of one of `TABLES`, oldest first.
+        """Return all rows of one of `TABLES`, oldest first; none where an older ledger does not have it.
 
         Raises:
             LedgerError: There is no such table, or it cannot be read (code 640).
@@ -273,6 +283,9 @@ class Ledger:
             )
         with self._lock:
             try:
+                known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+                if known is None:
+                    return []
                 return [dict(row) for row in self._db.execute(f"SELECT * FROM {table} ORDER BY rowid")]
             except sqlite3.Error as error:
                 raise LedgerError(f"ledger {self.path}: {error}", quantity="ledger", value=self.path) from error

@@ -36,6 +36,8 @@ _COLUMNS = {
     "recoveries": ("job_id", "step", "stamp_ns", "cause_code", "plan", "rung", "action", "error_code", "cause_msg"),
     "queue": ("job_id", "recipe", "priority", "serials", "state", "requester", "added_ns", "error_code", "error_msg"),
     "releases": ("recipe", "version", "recipe_hash", "stamp_ns", "requester"),
+    "answers": ("insertion", "stamp_ns", "answer", "requester"),
+    "energy": ("stamp_ns", "meter_j"),
     "quarantine": ("serial", "stamp_ns", "job_id", "step", "cause_code", "reason"),
 }
 """What fits on a line; `--json` has all."""

@@ -64,6 +64,7 @@ class InsertionEnd:
         is_latched: Whether the latch was felt.
         duration_s: Of the last attempt.
         found: Who said so where it was found after a restart: `report` of the skill, or `operator`; else empty.
+        energy_j: Mechanical energy that the joints gave, J; None where nobody measured it.
     """
 
     error_code: int
@@ -76,3 +77,4 @@ class InsertionEnd:
     is_latched: bool = False
     duration_s: float = 0.0
     found: str = ""
+    energy_j: float | None = None

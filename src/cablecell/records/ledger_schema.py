@@ -5,7 +5,18 @@ from __future__ import annotations
 APPLICATION_ID = 0x43424C4C
 """Marks a database as a ledger."""
 
-TABLES = ("jobs", "insertions", "states", "commands", "recoveries", "quarantine", "queue", "releases", "answers")
+TABLES = (
+    "jobs",
+    "insertions",
+    "states",
+    "commands",
+    "recoveries",
+    "quarantine",
+    "queue",
+    "releases",
+    "answers",
+    "energy",
+)
 """What can be read."""
 
 MIGRATIONS = (
@@ -94,6 +105,12 @@ MIGRATIONS = (
     ) STRICT;
     CREATE TRIGGER answers_stand BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'an answer is never changed'); END;
     CREATE TRIGGER answers_stay BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'an answer is never deleted'); END;
+    """,
+    """
+    ALTER TABLE insertions ADD COLUMN energy_j REAL;
+    CREATE TABLE energy (id INTEGER PRIMARY KEY, stamp_ns INTEGER NOT NULL, meter_j REAL NOT NULL) STRICT;
+    CREATE TRIGGER energy_stands BEFORE UPDATE ON energy BEGIN SELECT RAISE(ABORT, 'a reading is never changed'); END;
+    CREATE TRIGGER energy_stays BEFORE DELETE ON energy BEGIN SELECT RAISE(ABORT, 'a reading is never deleted'); END;
     """,
 )
 """Each makes the schema of its version from that of the one before; those that were released are never changed."""

@@ -59,6 +59,7 @@ def read_shift(path: Path, begin: str = "", end: str = "", planned_s: float | No
     with Ledger(path, writes=False) as ledger:
         states, insertions = ledger.rows("states"), ledger.rows("insertions")
         commands, deeds = ledger.rows("commands"), ledger.rows("recoveries")
+        readings = ledger.rows("energy")
     signs = [row["stamp_ns"] for row in (*commands, *deeds)]
     signs += [row[key] for row in insertions for key in ("begun_ns", "ended_ns") if row[key] is not None]
     stamps = [row["stamp_ns"] for row in states] + signs
@@ -75,7 +76,7 @@ def read_shift(path: Path, begin: str = "", end: str = "", planned_s: float | No
     return Shift(
         from_ns,
         to_ns,
-        kpi.key_figures(times, made, planned_s),
+        kpi.key_figures(times, made, planned_s, kpi.spent_j(readings, from_ns, to_ns)),
         times,
         made,
         kpi.stop_reasons(times),

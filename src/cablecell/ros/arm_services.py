@@ -26,15 +26,18 @@ from cablecell.ros.error_codes import fill_result
 class ArmServices:
     """`stop`, `clear_stop`, `tare_force_torque_sensor`, `change_target_mode`, `set_payload`, `set_speed_scale`."""
 
-    def __init__(self, node: Any, loop: ControlLoop, backend: Backend) -> None:
+    def __init__(
+        self, node: Any, loop: ControlLoop, backend: Backend, before_clear: Callable[[], None] = lambda: None
+    ) -> None:
         """Create the services.
 
         Args:
             node: The node.
             loop: The control loop.
             backend: What it controls.
+            before_clear: Called before a stop is cleared; what it raises refuses that.
         """
-        self._node, self._loop, self._backend = node, loop, backend
+        self._node, self._loop, self._backend, self._before_clear = node, loop, backend, before_clear
         self._services = [
             node.create_service(Trigger, "stop", self._trigger(self._stop)),
             node.create_service(Trigger, "clear_stop", self._trigger(self._clear_stop)),
@@ -78,6 +81,7 @@ class ArmServices:
         self._loop.request(lambda: self._loop.controller.stop(fault), stays_valid=True)
 
     def _clear_stop(self) -> None:
+        self._before_clear()
         self._loop.request(self._loop.clear_stop)
 
     def _change_target_mode(self, request: Any, response: Any) -> Any:

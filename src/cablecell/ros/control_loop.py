@@ -23,6 +23,7 @@ from cablecell.core.control.command import ComplianceCommand, JointMotionUpdate,
 from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.modes import ControllerReport
 from cablecell.core.control.standstill import REST_RAD_PER_S
+from cablecell.core.control.validation import require_speed_scale
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench import Payload, Tare, TareError, WrenchCompensator
 from cablecell.core.geometry import Array
@@ -92,6 +93,8 @@ class ControlLoop:
         on_fault: Called by the loop when it ends by a fault, after the arm was told to stop.
         on_stall: Called by the loop when a cycle took far too long, with where its time went.
         last: The newest cycle.
+        speed_scale: Share of the speed that was asked for.
+        zone_scale: Largest share that zones of people allow; the smaller of the two applies.
         sensed_load: Payload and bias of the force sensor as calibrated, from the next `reset` on; None: as designed.
     """
 
@@ -120,6 +123,7 @@ class ControlLoop:
         self.on_stall: Callable[[Stall], None] = lambda _: None
         self.last: Cycle | None = None
         self.speed_scale = 1.0
+        self.zone_scale = 1.0
         self.sensed_load: tuple[Payload, Array] | None = None
         self.reset()
 
@@ -129,7 +133,7 @@ class ControlLoop:
         self.controller = ArmController(
             backend.model, settings, command_mode=backend.command_mode, loop=backend.contact_loop
         )
-        self.controller.scale_speed(self.speed_scale)
+        self.controller.scale_speed(min(self.speed_scale, self.zone_scale))
         self.compensator = WrenchCompensator(
             backend.tool_frames["ft_frame"],
             cutoff_hz=settings.wrench_cutoff_hz,
@@ -236,8 +240,23 @@ class ControlLoop:
         """
 
         def work() -> None:
-            self.controller.scale_speed(scale)
+            require_speed_scale(scale)
+            self.controller.scale_speed(min(scale, self.zone_scale))
             self.speed_scale = scale
+
+        self.request(work)
+
+    def limit_speed(self, scale: float) -> None:
+        """Move with at most a share of the speed from now on, whatever share was asked for; 1 lifts the limit.
+
+        Raises:
+            WorkcellError: It is no share (code 321), or the loop does not answer.
+        """
+
+        def work() -> None:
+            require_speed_scale(scale)
+            self.controller.scale_speed(min(self.speed_scale, scale))
+            self.zone_scale = scale
 
         self.request(work)
 

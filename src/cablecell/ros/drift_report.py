@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cablecell.core.config.estimator import EstimatorSettings
 from cablecell.core.fusion.board_state import AROUND_BOARD_M, BoardState, CameraRig, kinematics_covariance
-from cablecell.core.fusion.drift import DriftAlarm, DriftWatch, SeenPose, WatchedLook
+from cablecell.core.fusion.drift import DriftAlarm, DriftWatch, FeltSeat, SeenPose, WatchedLook
 from cablecell.core.fusion.drift_look import seen_boards
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.outcome import NoEstimate
@@ -33,7 +33,7 @@ class DriftReport:
         self._rig = rig or CameraRig.calibrated(mounts, self._settings)
         self._watch: DriftWatch | None = None
         self._last: DriftAlarm | None = None
-        self._looks = 0
+        self._looks = self._seats = 0
 
     def look(
         self, stamp_s: float, X_base_tcp: Matrix, seen: Mapping[str, Corners], board: BoardState | NoEstimate
@@ -62,12 +62,19 @@ class DriftReport:
         tip = SeenPose(X_tcp_tip, covariance)
         return self._add(WatchedLook(stamp_s, np.eye(4), {}, tip, X_tcp_nominal))
 
+    def seat(self, stamp_s: float, seat: FeltSeat) -> DriftAlarm | None:
+        """Take in where a plug was seated, once in a grasp; return an alarm that is new."""
+        if self._watch is None:
+            return None
+        self._seats += 1
+        return self._add(WatchedLook(stamp_s, np.eye(4), {}, seat=seat))
+
     def status(self, node: str) -> Any:
         """Return what is to be said now."""
         alarm = self._last
         status = DiagnosticStatus(level=DiagnosticStatus.OK, name=f"{node}: calibration drift", hardware_id="cell")
         if alarm is None:
-            status.message = f"nothing moved in {self._looks} looks"
+            status.message = f"nothing moved in {self._looks} looks, {self._seats} seats among them"
             return status
         status.level, status.message = DiagnosticStatus.ERROR, str(alarm.error)
         values = {

@@ -18,16 +18,11 @@ from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.ports import Region
 from cablecell.ros.estimator_layout import DesignedBoard
-from cablecell.ros.pose_messages import to_duration, to_pose, to_stamp, to_transform
+from cablecell.ros.pose_messages import entrance_frame, to_duration, to_pose, to_stamp, to_transform
 
 BASE_FRAME = "base_link"
 BOARD_FRAME = "task_board"
 TCP_FRAME = "tcp"
-
-
-def entrance_frame(port: str) -> str:
-    """Return the tf frame of a port's mouth."""
-    return f"{port}_entrance"
 
 
 def to_array(ports: Sequence[ReportedPort], board: BoardState | NoEstimate, layout: DesignedBoard, now_s: float) -> Any:

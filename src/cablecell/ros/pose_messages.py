@@ -17,6 +17,11 @@ Matrix = NDArray[np.float64]
 _NANO = 1_000_000_000
 
 
+def entrance_frame(port: str) -> str:
+    """Return the tf frame of a port's mouth."""
+    return f"{port}_entrance"
+
+
 def to_seconds(stamp: Any) -> float:
     """Return a `Time` or `Duration` message in seconds."""
     return float(stamp.sec) + 1e-9 * float(stamp.nanosec)

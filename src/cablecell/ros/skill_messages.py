@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ from cablecell_interfaces.msg import PortEstimate as PortMessage
 from rclpy.duration import Duration
 
 from cablecell.core.geometry import Array, make_pose, pose_from_quat, quat_from_rotation, shift_wrench
+from cablecell.core.insertion.contact_follower import Contact
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.outcome import InsertionResult
 from cablecell.core.motion.errors import RobotModelError
 from cablecell.ros.arm_description import read_joints
+from cablecell.ros.contact_report import contact_message
 from cablecell.ros.conversions import BASE_FRAME, FT_FRAME, TCP_FRAME, fill_pose, pose_to_matrix, six, time_ns
 from cablecell.ros.goals import RemoteError
 
@@ -101,9 +103,14 @@ def _in_own_axes(X: Array, covariance: Sequence[float]) -> Array:
 
 
 def result_message(
-    result: InsertionResult, X_base_tip: Array, held: HeldPlug, port_name: str, stamp: Time
+    result: InsertionResult,
+    X_base_tip: Array,
+    held: HeldPlug,
+    port_name: str,
+    stamp: Time,
+    contacts: Iterable[Contact] = (),
 ) -> ResultMessage:
-    """Return what one attempt came to as a message."""
+    """Return what one attempt came to, and what the plug touched, as a message."""
     message = ResultMessage(
         plug_name=held.plug,
         port_name=port_name,
@@ -114,6 +121,7 @@ def result_message(
         peak_force=float(result.peak_force_n),
         latch_detected=bool(result.is_latched),
         duration=Duration(seconds=result.duration_s).to_msg(),
+        contacts=[contact_message(contact, port_name) for contact in contacts],
     )
     message.header.stamp, message.header.frame_id = stamp, BASE_FRAME
     fill_pose(message.final_pose.pose, X_base_tip)

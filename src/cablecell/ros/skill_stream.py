@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cablecell.core.geometry import Array
+from cablecell.core.insertion.contact_follower import Contact, ContactFollower
 from cablecell.core.insertion.observation import Observation, PoseEstimate, SkillStep
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.touch_first import TouchFirst
@@ -26,10 +27,15 @@ class SkillRun:
         depth_m: Its depth below the believed entrance, m.
         pairs: Steps so far.
         heard_s: Monotonic time of the newest step, s.
+        contacts: What the plug touches, and touched.
+        contact: What it touches at the newest step; None between two samples.
     """
 
-    def __init__(self, skill: InsertionSkill | TouchFirst, port: PoseEstimate, tip: PoseEstimate) -> None:
-        self.skill, self.port, self.tip = skill, port, tip
+    def __init__(
+        self, skill: InsertionSkill | TouchFirst, port: PoseEstimate, tip: PoseEstimate, contacts: ContactFollower
+    ) -> None:
+        self.skill, self.port, self.tip, self.contacts = skill, port, tip, contacts
+        self.contact: Contact | None = None
         self.done = threading.Event()
         self.error: Exception | None = None
         self.last_step: SkillStep | None = None
@@ -53,6 +59,7 @@ class SkillRun:
         observation, skill = Observation(time_s, X_base_tcp, wrench_tcp, self.port, self.tip), self.skill
         out = skill.step(observation, twist_base) if isinstance(skill, TouchFirst) else skill.step(observation)
         self.X_base_tip = X_base_tcp @ self.tip.X
+        self.contact = self.contacts.step(time_s, X_base_tcp, wrench_tcp, out.phase)
         self.last_step = out
         self.pairs += 1
         self.heard_s = time.monotonic()

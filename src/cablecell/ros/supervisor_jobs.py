@@ -345,6 +345,7 @@ class JobRunner:
             if not self._pause_where_asked(goal, job):
                 break
             self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
+        self._hands.require_helpers()
         self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
         insert = InsertConnector.Goal(
             job_id=job.job_id,

@@ -36,18 +36,23 @@ class LedgerWriter:
     Without a file it keeps nothing, and every job begins anew.
     """
 
-    def __init__(self, file: str, complain: Callable[[str], object]) -> None:
+    def __init__(
+        self, file: str, complain: Callable[[str], object], energy_j: Callable[[], float | None] = lambda: None
+    ) -> None:
         """Open the ledger.
 
         Args:
             file: The ledger, made where it does not exist; empty for none.
             complain: Takes a line where a state or a command cannot be written.
+            energy_j: Returns the reading of the meter of the arm's energy, J; None where there is none.
 
         Raises:
             LedgerError: It cannot be opened (code 640).
         """
         self._ledger = Ledger(Path(file).expanduser()) if file else None
-        self._complain = complain
+        self._complain, self._energy_j = complain, energy_j
+        self._meter_j: float | None = None
+        self._begun_j: dict[int, float | None] = {}
 
     @property
     def file(self) -> Ledger | None:
@@ -73,6 +78,7 @@ class LedgerWriter:
                 reason=message.reason,
                 job_id=message.job_id,
             )
+            self._read_meter(time_ns(message.header.stamp))
         except LedgerError as error:
             self._complain(f"a state is not in the ledger, code {error.code}: {error}")
 
@@ -166,7 +172,10 @@ class LedgerWriter:
             orientation,
             f"{job.job_id}/{step.name}",
         )
-        return self._ledger.begin_insertion(job.job_id, step.name, begin, time.time_ns())
+        now_ns = time.time_ns()
+        number = self._ledger.begin_insertion(job.job_id, step.name, begin, now_ns)
+        self._begun_j = {number: self._read_meter(now_ns)}
+        return number
 
     def end_insertion(self, number: int, result: Any | None, error: WorkcellError | None) -> None:
         """Note how an insertion ended.
@@ -187,7 +196,19 @@ class LedgerWriter:
             result = error.answer
         if result is not None:
             end = _measured(end, result)
-        self._ledger.end_insertion(number, end, time.time_ns())
+        now_ns = time.time_ns()
+        begun_j, now_j = self._begun_j.pop(number, None), self._read_meter(now_ns)
+        if begun_j is not None and now_j is not None and now_j >= begun_j:
+            end = replace(end, energy_j=now_j - begun_j)
+        self._ledger.end_insertion(number, end, now_ns)
+
+    def _read_meter(self, stamp_ns: int) -> float | None:
+        """Keep the reading of the meter where it has changed; return it."""
+        meter_j = self._energy_j()
+        if self._ledger is not None and meter_j is not None and meter_j != self._meter_j:
+            self._ledger.note_energy(stamp_ns, meter_j)
+            self._meter_j = meter_j
+        return meter_j
 
     # After a restart -----------------------------------------------------------------------------------------
 

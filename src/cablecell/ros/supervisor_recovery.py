@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.recovery import ActionFailedError
+from cablecell.core.supervision.self_watch import RecorderLostError
 from cablecell.ros import qos
 from cablecell.ros.goals import BusyError, NoAnswerError, RemoteError, call, run_action
 
@@ -23,6 +24,7 @@ _PACE = 0.5
 """Of the limits: nobody knows what is in the way."""
 _TARE_S = 5.0
 _TRUSTED_S = 10.0
+_RESPAWN_S = 20.0
 _LOOK_AGAIN_S = 0.1
 _FORCE = "force sensor"
 _SENSORS = ("camera", _FORCE)
@@ -44,15 +46,18 @@ class Told(NamedTuple):
 class RecoveryHands:
     """Clients of the nodes that a recovery needs."""
 
-    def __init__(self, node: Any, interrupt: Callable[[WorkcellError], None]) -> None:
+    def __init__(
+        self, node: Any, interrupt: Callable[[WorkcellError], None], missing: Callable[[], str] = lambda: ""
+    ) -> None:
         """Create the clients.
 
         Args:
             node: The supervisor.
             interrupt: Ends the attempt that is being made, because the force sensor cannot be trusted. A camera is left
                 out by whoever looks.
+            missing: Returns what is wrong with a node that launch starts again; empty where all are there.
         """
-        self._node, self._interrupt = node, interrupt
+        self._node, self._interrupt, self._missing = node, interrupt, missing
         self._untrusted: dict[str, str] = {}
         self._move = node.action_client(MoveTo, "move_to")
         self._tare = node.create_client(Trigger, "tare_force_torque_sensor")
@@ -84,10 +89,35 @@ class RecoveryHands:
                 answer = call(self._tare, Trigger.Request(), _TARE_S, check)
                 if not answer.success:
                     raise ActionFailedError(f"tare was refused: {answer.message}")
-            elif action in (Action.SWAP, Action.RESPAWN):
+            elif action is Action.RESPAWN:
+                self._await_helpers(check)
+            elif action is Action.SWAP:
                 raise ActionFailedError(f"this cell cannot {action.value}: it has nothing to do that with")
         except (RemoteError, NoAnswerError, BusyError) as error:
             raise ActionFailedError(f"{action.value} failed, code {error.code}: {error}") from error
+
+    def require_helpers(self) -> None:
+        """Refuse to begin while a node is missing that launch starts again.
+
+        Raises:
+            RecorderLostError: One is (code 632).
+        """
+        missing = self._missing()
+        if missing:
+            raise RecorderLostError(missing)
+
+    def _await_helpers(self, check: Callable[[], None]) -> None:
+        end_s = time.monotonic() + _RESPAWN_S
+        while missing := self._missing():
+            check()
+            if time.monotonic() > end_s:
+                raise ActionFailedError(
+                    f"not started again within {_RESPAWN_S} s: {missing}",
+                    quantity="respawn_s",
+                    limit=_RESPAWN_S,
+                    unit="s",
+                )
+            time.sleep(_LOOK_AGAIN_S)
 
     def _go_home(self, check: Callable[[], None]) -> None:
         target = MotionTarget(

@@ -16,6 +16,7 @@ class LatchModel(Protocol):
     """What every latch does."""
 
     is_engaged: bool
+    is_gripped: bool
 
     def force(self, depth_m: float, speed_m_per_s: float, push_n: float) -> float:
         """Return the force on the plug along the port's inward axis for the coming step, N, and update the state."""
@@ -40,12 +41,14 @@ class LatchField:
 
     Attributes:
         is_engaged: True after the click, until the retaining force was exceeded.
+        is_gripped: True while the gripper holds the plug, where a push-pull plug is released.
     """
 
     def __init__(self, latch: Latch, stop_depth_m: float) -> None:
         self._latch = latch
         self._stop = stop_depth_m
         self.is_engaged = False
+        self.is_gripped = False
 
     def force(self, depth_m: float, speed_m_per_s: float = 0.0, push_n: float = 0.0) -> float:
         """Return the force on the plug along the port's inward axis, N, and update the state.
@@ -62,7 +65,8 @@ class LatchField:
             if stretch <= 0.0:
                 return 0.0
             pull = latch.retention_stiffness_n_per_m * stretch
-            if pull <= latch.retention_n:
+            holds_n = latch.release_n if self.is_gripped and latch.release_n is not None else latch.retention_n
+            if pull <= holds_n:
                 return pull
             self.is_engaged = False
             return 0.0

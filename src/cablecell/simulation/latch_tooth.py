@@ -20,6 +20,7 @@ class LatchTooth:
 
     Attributes:
         is_engaged: True while the tooth is behind the lip.
+        is_gripped: True while the gripper holds the plug; of no effect, a tooth has to be pressed.
         rise_m: How far the tooth is pushed aside.
     """
 
@@ -38,7 +39,7 @@ class LatchTooth:
         self._front, self._back = math.tan(latch.front_angle_rad), math.tan(latch.back_angle_rad)
         self._crest = stop_depth_m - latch.click_m
         self.rise_m, self._speed, self._rub = 0.0, 0.0, 0.0
-        self.is_engaged = False
+        self.is_engaged = self.is_gripped = False
 
     def _lip(self, depth_m: float) -> tuple[float, float]:
         """Return how far the lip pushes the tooth at a depth of the tip, m, and how that changes with depth."""

@@ -76,6 +76,8 @@ class PortForces:
         if self._held is None:
             return
         before, self.near = self.near, None
+        for latch in self.latches.values():
+            latch.is_gripped = self._held.grasp is not None
         tip = self._held.tip().p
         for name, port in self._scene.ports.items():
             x, y, z = rotate(quat_conjugate(port.X_WE.q), subtract(tip, port.X_WE.p))

@@ -21,6 +21,9 @@ class ArmControllerParameters(ControlSettings):
     seed: int = parameter(
         0, "Seed of every random error of a simulated machine.", minimum=0, maximum=4_294_967_295, read_only=True
     )
+    zones_file: str = parameter(
+        "", "File of zones in which people slow the arm down or stop it; empty: there are none.", read_only=True
+    )
     state_rate_hz: float = parameter(
         250.0, "Rate of `controller_state`, `wrench` and `wrench_raw`.", unit="Hz", minimum=1.0, maximum=2000.0
     )

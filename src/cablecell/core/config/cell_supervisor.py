@@ -18,6 +18,10 @@ class CellSupervisorParameters(ParameterSchema):
         json_schema_extra={"unit": "", "read_only": True},
     )
     teleop: bool = parameter(False, "Also manage the node teleop, as the last one.", read_only=True)
+    respawned: list[str] = parameter(
+        ["recorder"],
+        "Nodes that launch starts again by itself: once one was heard, no insertion begins while it is missing.",
+    )
     trials_file: str = parameter("", "File of layouts; empty means the sample trials.")
     layout: str = parameter("trial_1", "Layout in the cell before the first job.")
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.")
@@ -70,6 +74,11 @@ class CellSupervisorParameters(ParameterSchema):
     def _nodes_differ(self) -> CellSupervisorParameters:
         if len(set(self.managed)) != len(self.managed):
             raise ValueError(f"nodes = {', '.join(self.managed)} names a node more than once")
+        twice = sorted({*self.managed} & {*self.respawned})
+        if twice:
+            raise ValueError(
+                f"respawned = {', '.join(twice)} is a managed node: its loss ends the cell, nothing starts it again"
+            )
         return self
 
     @property

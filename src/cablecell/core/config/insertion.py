@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from cablecell.core.config.parameters import ParameterSchema, parameter
 
@@ -63,10 +65,10 @@ class InsertionSettings(ParameterSchema):
     rotation_stiffness_free: float = parameter(
         60.0, "Rotational stiffness in free space and search.", unit="N*m/rad", minimum=1.0, maximum=300.0
     )
-    rotation_stiffness_limits: tuple[float, float] = parameter(
+    rotation_stiffness_limits: Annotated[tuple[float, float], Field(strict=False)] = parameter(
         (1.0, 3.0), "Lowest and highest tilt stiffness in the hole; the jam rule chooses.", unit="N*m/rad"
     )
-    yaw_stiffness_limits: tuple[float, float] = parameter(
+    yaw_stiffness_limits: Annotated[tuple[float, float], Field(strict=False)] = parameter(
         (0.5, 3.0), "Lowest and highest yaw stiffness in the hole; the rim rule chooses.", unit="N*m/rad"
     )
     search_force_n: float = parameter(5.0, "Push while searching.", unit="N", minimum=1.0, maximum=20.0)

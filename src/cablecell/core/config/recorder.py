@@ -12,6 +12,9 @@ DEFAULT_TOPICS = (
     "pose_commands",
     "compliance_commands",
     "insertion_phase",
+    "contact_state",
+    "insertion_result",
+    "insertion_report",
     "ports",
     "cell_state",
     "diagnostics",
@@ -31,6 +34,10 @@ class RecorderParameters(ParameterSchema):
 
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     path: str = parameter("recording.mcap", "File to create at activation; an existing one is refused.")
+    numbers_files: bool = parameter(
+        False,
+        "Where the file exists, create FILE.2.mcap, FILE.3.mcap, …: for a recorder that is started again.",
+    )
     topics: list[str] = parameter(list(DEFAULT_TOPICS), "Topics to record, as soon as somebody publishes them.")
     lazy_topics: list[str] = parameter(
         list(IMAGE_TOPICS),

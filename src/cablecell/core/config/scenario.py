@@ -205,6 +205,7 @@ class Scenario(DocumentSchema):
         insertion: Of the skill.
         estimates: Errors of what the skill is told, where it does not see.
         seeing: How it sees; None: it is told.
+        task: What is done: insert, and then check the seat (verify) or take the plug out again (unplug).
         randomise: What is drawn for every seed, or None.
         strategy: What inserts the plug.
     """
@@ -221,6 +222,7 @@ class Scenario(DocumentSchema):
     insertion: InsertionSettings = InsertionSettings()
     estimates: EstimateErrors = EstimateErrors()
     seeing: Seeing | None = None
+    task: Literal["insert", "unplug", "verify"] = "insert"
     randomise: Randomise | None = None
     strategy: Strategy = "hybrid"
 
@@ -270,6 +272,10 @@ class Scenario(DocumentSchema):
             raise ValueError("randomise.fixture_yaw_rad is given, but there is no fixture")
         return self
 
+    def with_task(self, task: str) -> Scenario:
+        """Return this scenario with another task: `insert`, `verify` or `unplug`."""
+        return Scenario.model_validate({**self.model_dump(), "task": task})
+
     @property
     def content_hash(self) -> str:
         """Hash of the content, 16 hexadecimal digits: equal for equal runs, whatever the file looks like."""
@@ -277,6 +283,8 @@ class Scenario(DocumentSchema):
         left_out: dict[str, Any] = dict.fromkeys(("name", "description", "seed"), True)
         if self.seeing is None:
             left_out["seeing"] = True
+        if self.task == "insert":
+            left_out["task"] = True
         if self.strategy == "hybrid":
             left_out["strategy"] = True
         if self.estimates.port_offset_m == 0.0:

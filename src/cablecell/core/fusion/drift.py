@@ -1,7 +1,8 @@
 """Drift watch: has the board been moved, the camera mount or one camera been knocked, or the tip's place changed?
 
 Board, mounts and the mean tip are one state x with a prior. Every look gives the pose of the board in every camera that
-saw it, e = M x + noise, errors of the arm's pose shared by its cameras; every grasp may give the tip in the tool. A
+saw it, e = M x + noise, errors of the arm's pose shared by its cameras; every grasp may give the tip in the tool, and
+every plug that was seated says where a port is without any camera: board, mounts and tip have to agree with it. A
 change d of one part from look s on adds M E d for the looks after it, E saying which part. For every part and every s
 the generalised likelihood ratio against no change is a closed form of sums kept over the looks. The likeliest part and
 look are the alarm, with d and its covariance; explanations hardly less likely are named, because one look cannot tell a
@@ -75,6 +76,26 @@ class SeenPose:
 
 
 @dataclass(frozen=True)
+class FeltSeat:
+    """A plug at the stop of its port: the tip is where the seat is.
+
+    Attributes:
+        X_base_tcp: Reported pose of the tool, shape (4, 4).
+        X_tcp_tip: Believed tip, shape (4, 4).
+        X_board_seat: Where the board has the tip of a seated plug, shape (4, 4).
+        covariance: Of the tip against the seat in axes of the tip, shape (6, 6): room in the port, error of the port on
+            the board, and of the tip.
+        is_tip_seen: Whether cameras say where the tip is, and not the design.
+    """
+
+    X_base_tcp: Matrix
+    X_tcp_tip: Matrix
+    X_board_seat: Matrix
+    covariance: Matrix
+    is_tip_seen: bool
+
+
+@dataclass(frozen=True)
 class WatchedLook:
     """What one look tells.
 
@@ -84,6 +105,7 @@ class WatchedLook:
         boards: X_optical_board by camera, each from its own image alone.
         tip: X_tcp_tip of the held plug; None but once in a grasp.
         X_tcp_nominal: Where that tip should be by design, shape (4, 4).
+        seat: A seat that was felt; None in a look.
     """
 
     stamp_s: float
@@ -91,6 +113,7 @@ class WatchedLook:
     boards: Mapping[str, SeenPose]
     tip: SeenPose | None = None
     X_tcp_nominal: Matrix = field(default_factory=lambda: np.eye(4))
+    seat: FeltSeat | None = None
 
 
 @dataclass(frozen=True)
@@ -247,16 +270,46 @@ class DriftWatch:
             weighted = np.linalg.solve(S, np.column_stack([M, e]))
             A, b = A + M.T @ weighted[:, :-1], b + M.T @ weighted[:, -1]
         if look.tip is not None:
-            M, X_tip_tcp = np.zeros((6, self._size)), invert_pose(look.X_tcp_nominal)
+            X_tip_tcp = invert_pose(look.X_tcp_nominal)
+            M = -self._seen_in_tip(X_tip_tcp)
             M[:, -6:] = adjoint(X_tip_tcp)
-            for index, X_tcp_optical in enumerate(self._rig.mounts.values()):
-                # Cameras that moved see the tip where it is not, each with its share.
-                share = -adjoint(X_tip_tcp @ X_tcp_optical) / len(self._rig.mounts)
-                M[:, 6 + 6 * index : 12 + 6 * index] = share
             S = look.tip.covariance + _diagonal(self._settings.grasp_m, self._settings.grasp_rad)
             e = log_se3(X_tip_tcp @ look.tip.X)
             A, b = A + M.T @ np.linalg.solve(S, M), b + M.T @ np.linalg.solve(S, e)
-        return _Information(look.stamp_s, A, b) if rows or look.tip is not None else None
+        if look.seat is not None:
+            M, S, e = self._seat_rows(look.seat)
+            A, b = A + M.T @ np.linalg.solve(S, M), b + M.T @ np.linalg.solve(S, e)
+        has_any = rows or look.tip is not None or look.seat is not None
+        return _Information(look.stamp_s, A, b) if has_any else None
+
+    def _seen_in_tip(self, X_tip_tcp: Matrix) -> Matrix:
+        """Return how a tip that cameras see is moved, in its own axes, by errors of their mounts, shape (6, size).
+
+        Cameras that moved see the tip where it is not, each with its share.
+        """
+        M = np.zeros((6, self._size))
+        for index, X_tcp_optical in enumerate(self._rig.mounts.values()):
+            M[:, 6 + 6 * index : 12 + 6 * index] = adjoint(X_tip_tcp @ X_tcp_optical) / len(self._rig.mounts)
+        return M
+
+    def _seat_rows(self, seat: FeltSeat) -> tuple[Matrix, Matrix, Vector]:
+        """Return how a tip at its seat depends on the state, (6, size), its covariance, (6, 6), and where it is.
+
+        The seat on the board and the tip on the tool are one pose: what lies between them as believed is the board's
+        error there, less that of the tip.
+        """
+        X_tip_tcp = invert_pose(seat.X_tcp_tip)
+        M = np.zeros((6, self._size))
+        if seat.is_tip_seen:
+            M -= self._seen_in_tip(X_tip_tcp)
+        else:
+            M[:, -6:] = -adjoint(X_tip_tcp)
+        M[:, :6] = adjoint(invert_pose(seat.X_board_seat))
+        by_tool = adjoint(X_tip_tcp)
+        S = seat.covariance + by_tool @ self._tool @ by_tool.T
+        if not seat.is_tip_seen:
+            S = S + _diagonal(self._settings.grasp_m, self._settings.grasp_rad)
+        return M, S, log_se3(invert_pose(self._X_base_board @ seat.X_board_seat) @ seat.X_base_tcp @ seat.X_tcp_tip)
 
     def _judge(self) -> DriftAlarm | None:
         A_all = self._A + sum((look.A for look in self._looks), np.zeros_like(self._A))

@@ -19,6 +19,9 @@ from cablecell.core.perception.outcome import NoEstimate, Reason
 
 Matrix = NDArray[np.float64]
 
+BY_DESIGN = "nominal layout"
+"""Source of a port that was not seen itself."""
+
 _REACH_M = 0.065
 """From where a port was looked at last to where the tool is when the plug touches it."""
 
@@ -81,7 +84,7 @@ class PortOnBoard:
         M = np.zeros((6, len(board.covariance)))
         M[:, :6] = adjoint(invert_pose(port.X_board_entrance))
         tolerance = np.diag([sigma_m**2] * 3 + [settings.layout_sigma_rad**2] * 3)
-        return PortOnBoard(port.X_board_entrance, M, tolerance, ("nominal layout",))
+        return PortOnBoard(port.X_board_entrance, M, tolerance, (BY_DESIGN,))
 
     @staticmethod
     def on_module(
@@ -151,7 +154,7 @@ def designed_port(
         covariance=covariance,
         depth_m=port.depth_m,
         age_s=0.0,
-        sources=("nominal layout",),
+        sources=(BY_DESIGN,),
     )
 
 

@@ -61,6 +61,7 @@ class Search(PhaseStep):
 
     def __init__(self, job: Job, m: Measurement) -> None:
         settings = job.settings
+        job.is_inside = False
         self._start_s = m.time_s
         self._target = m.p.copy()
         # Where the land will be once the grasp has given way to the full push.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cablecell.core.errors import CancelledError, WorkcellError
+from cablecell.core.insertion.handling_outcome import HandlingOutcome
 from cablecell.core.insertion.outcome import Outcome
 
 
@@ -84,6 +85,24 @@ class UntouchableError(InsertionError):
     code = 414
 
 
+class WedgedError(InsertionError):
+    """The plug is out of its latch and sticks in the port on its way out."""
+
+    code = 415
+
+
+class CableSnaggedError(InsertionError):
+    """Something holds the plug back by its cable."""
+
+    code = 417
+
+
+class NotReleasedError(InsertionError):
+    """The latch holds at the pull that should open it, or at what may be pulled before it is opened."""
+
+    code = 419
+
+
 class UnknownPortError(InsertionError):
     """The port is not on the board that is estimated."""
 
@@ -117,6 +136,17 @@ _CLASSES: dict[Outcome, type[WorkcellError]] = {
     Outcome.NOT_FREE: NotFreeError,
 }
 
+_HANDLING: dict[HandlingOutcome, type[WorkcellError]] = {
+    HandlingOutcome.NOT_SEATED: NotSeatedError,
+    HandlingOutcome.NOT_LATCHED: NotLatchedError,
+    HandlingOutcome.NOT_RELEASED: NotReleasedError,
+    HandlingOutcome.WEDGED: WedgedError,
+    HandlingOutcome.CABLE_SNAGGED: CableSnaggedError,
+    HandlingOutcome.OVER_FORCE: OverForceError,
+    HandlingOutcome.TIMED_OUT: InsertionTimeoutError,
+    HandlingOutcome.CANCELLED: CancelledError,
+}
+
 REPEATABLE = frozenset(
     {
         Outcome.NO_CONTACT,
@@ -133,3 +163,10 @@ REPEATABLE = frozenset(
 def error_of(outcome: Outcome, reason: str) -> WorkcellError | None:
     """Return the error of an outcome; None for a seat."""
     return None if outcome is Outcome.SEATED else _CLASSES[outcome](reason)
+
+
+def error_of_handling(outcome: HandlingOutcome, reason: str) -> WorkcellError | None:
+    """Return the error of an unplugging or a check; None for a plug that is out, or proven to be seated."""
+    if outcome in (HandlingOutcome.UNPLUGGED, HandlingOutcome.SEATED):
+        return None
+    return _HANDLING[outcome](reason)

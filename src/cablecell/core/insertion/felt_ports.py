@@ -17,6 +17,13 @@ _GIVE_M = 0.0003
 """By how much the grasp gives along the axis under the push that seats a plug (1 sigma), m."""
 
 
+def seat_room(profile: ConnectorProfile) -> tuple[tuple[float, float, float], float]:
+    """Return by how much a seated plug may be off along x, y and z of the port, m, and turned, rad (1 sigma)."""
+    x, y = profile.clearance_m
+    # Within its clearance a plug turns by the room at both ends of its length.
+    return (x, y, math.hypot(profile.seat_tolerance_m, _GIVE_M)), 2.0 * max(x, y) / profile.depth_m
+
+
 @dataclass(frozen=True)
 class _Seat:
     stamp_s: float
@@ -48,10 +55,8 @@ class FeltPorts:
         """
         sigma_m = math.sqrt(max(float(np.linalg.eigvalsh(tip_covariance[:3, :3])[-1]), 0.0))
         turn = math.sqrt(max(float(np.linalg.eigvalsh(tip_covariance[3:, 3:])[-1]), 0.0))
-        x, y = (math.hypot(room, sigma_m) for room in profile.clearance_m)
-        z = math.hypot(math.hypot(profile.seat_tolerance_m, sigma_m), _GIVE_M)
-        # Within its clearance a plug turns by the room at both ends of its length.
-        play = 2.0 * max(profile.clearance_m) / profile.depth_m
+        room_m, play = seat_room(profile)
+        x, y, z = (math.hypot(room, sigma_m) for room in room_m)
         self._seats[name] = _Seat(stamp_s, X_base_tip.copy(), (x, y, z), math.hypot(turn, play), profile.depth_m)
 
     def refine(self, name: str, port: PoseEstimate, now_s: float, limit_m: float) -> PoseEstimate:

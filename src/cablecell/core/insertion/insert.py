@@ -80,7 +80,9 @@ class Compliance:
         self._force = self._force + blend * (m.force - self._force)
         self._moment = self._moment + blend * (m.moment - self._moment)
         for axis in (0, 1):
-            rate = settings.lateral_gain * null(float(self._force[axis]), settings.force_dead_band_n)
+            # What answers the push to a side is not to be followed.
+            felt = float(self._force[axis] + job.side_push[axis])
+            rate = settings.lateral_gain * null(felt, settings.force_dead_band_n)
             self._shift[axis] = min(max(self._shift[axis] + rate * m.dt_s, -_LATERAL_LIMIT_M), _LATERAL_LIMIT_M)
 
     def _follow_moment(self, job: Job, m: Measurement) -> None:
@@ -126,6 +128,7 @@ class Insert(PhaseStep):
             # A nose that is caught lets the body land; this plug went on, so it was the body that had landed.
             job.settle_nose(-job.profile.nose_m)
             depth = job.depth_m(m)
+        job.is_inside = depth - job.profile.rim_m > job.plan.entered_m
         self._compliance.follow(job, m)
         return self._setpoint(job, m, depth), self._decide(job, m, depth)
 
@@ -208,4 +211,4 @@ def soft_setpoint(job: Job, p: Array, rotvec: Array, push_n: float, axial_dampin
     )
     damping = np.zeros(6)
     damping[2] = axial_damping
-    return Setpoint(p, rotvec.copy(), stiffness, damping, force=np.array([0.0, 0.0, push_n]))
+    return Setpoint(p, rotvec.copy(), stiffness, damping, force=np.array([*job.side_push, push_n]))

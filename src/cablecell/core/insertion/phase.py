@@ -17,6 +17,9 @@ from cablecell.core.insertion.plan import RADIAL_95, InsertionPlan
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.search import SpiralSearch
 
+_SIDE_N = 1.5
+"""Force along an axis that presses a plug to one side of its play: more than a dead band, less than any limit."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -149,6 +152,8 @@ class Job:
         caught_at: Where the last drop of a search was, likewise; None before the first.
         falls: Times that the plug fell beside the part.
         unlatched: Seats in a row that a pull undid although no snap was felt.
+        side: Side of its play that the plug is to be pressed to, x and y of the port, each -1, 0 or 1, shape (2,).
+        is_inside: True while the plug is in the hole, where that can be done.
         searches: Spirals started.
         false_catches: Catches that did not become an insertion.
         decision: How the insertion ended, once that is known.
@@ -176,6 +181,8 @@ class Job:
     caught_at: Array | None = None
     falls: int = 0
     unlatched: int = 0
+    side: Array = field(default_factory=lambda: np.zeros(2))
+    is_inside: bool = False
     searches: int = 0
     false_catches: int = 0
     decision: End | None = None
@@ -188,6 +195,11 @@ class Job:
     has_snapped: bool = False
     is_gripper_open: bool = False
     rest: Setpoint | None = None
+
+    @property
+    def side_push(self) -> Array:
+        """Force that presses the plug to its side, port axes, shape (2,), N."""
+        return _SIDE_N * self.side if self.is_inside else np.zeros(2)
 
     def depth_m(self, m: Measurement) -> float:
         """Return the depth below the entrance plane: from the touched land, or from the believed entrance, m."""

@@ -6,6 +6,16 @@ import math
 from dataclasses import dataclass
 
 from cablecell.core.config.connector import Connector, PlugPart, RoundFit, Wall
+from cablecell.core.config.insertion import InsertionSettings
+
+_PROOF_SHARE = 0.6
+"""Pull that proves a latch, at most, as a share of the pull that opens it."""
+
+_PULL_MARGIN_M = 1.0e-3
+"""Motion beyond grasp and latch play that a latched plug does not show under a pull: its latch gives way by less."""
+
+_PULL_SHARE = 0.5
+"""The same as a share of the way from the land to the stop, for plugs that go in by little."""
 
 _MOUTH_M = 1.0e-4
 """Depth below the rim within which a wall still begins at the mouth."""
@@ -32,6 +42,7 @@ class ConnectorProfile:
         latch_reach_m: Distance before the stop at which the latch begins to resist, m.
         latch_click_m: Distance before the stop at which it has closed, m.
         retention_force_n: Pull the closed latch holds; 0 where there is none, N.
+        release_force_n: Pull of the gripper that opens it, N; None where something has to be pressed first.
         insertion_limit_n: Largest push a correct insertion needs, N.
         force_limit_n: Largest contact force the part stands, N.
     """
@@ -52,6 +63,7 @@ class ConnectorProfile:
     latch_reach_m: float = 0.0
     latch_click_m: float = 0.0
     retention_force_n: float = 0.0
+    release_force_n: float | None = None
     insertion_limit_n: float = 25.0
     force_limit_n: float = 25.0
 
@@ -59,6 +71,19 @@ class ConnectorProfile:
     def has_latch(self) -> bool:
         """True when a pull can prove the seat."""
         return self.latch_force_n > 0.0 and self.retention_force_n > 0.0
+
+    @property
+    def pull_margin_m(self) -> float:
+        """Motion in a pull beyond grasp and latch play that a held plug does not show, m.
+
+        A plug that goes in by little must not be far out before it is noticed.
+        """
+        return min(_PULL_MARGIN_M, _PULL_SHARE * (self.depth_m - self.rim_m))
+
+    def proving_pull_n(self, settings: InsertionSettings) -> float:
+        """Return the pull that proves the latch, N: a share of what it holds, well below what would open it."""
+        pull = min(settings.pull_test_share * self.retention_force_n, settings.pull_test_limit_n)
+        return pull if self.release_force_n is None else min(pull, _PROOF_SHARE * self.release_force_n)
 
 
 def profile_from_connector(connector: Connector) -> ConnectorProfile:
@@ -83,6 +108,7 @@ def profile_from_connector(connector: Connector) -> ConnectorProfile:
         latch_reach_m=0.0 if latch is None else latch.reach_m,
         latch_click_m=0.0 if latch is None else latch.click_m,
         retention_force_n=0.0 if latch is None else latch.retention_n,
+        release_force_n=None if latch is None else latch.release_n,
         insertion_limit_n=forces.insertion_max_n,
         force_limit_n=forces.damage_n,
     )

@@ -59,12 +59,6 @@ _PULL_SPEED = 0.05
 _UNLATCHED = 2
 """Seats in a row without a snap that a pull undoes after which the plug is taken to stand beside its port."""
 
-_PULL_SHARE = 0.5
-"""The same as a share of the way from the land to the stop, for plugs that go in by little."""
-
-_PULL_MARGIN_M = 1.0e-3
-"""Motion in the pull test beyond grasp and latch play that a latched plug does not show."""
-
 
 class Seat(PhaseStep):
     """Raise the push until a snap or its limit, then wait for rest and look at the depth."""
@@ -202,8 +196,7 @@ class PullTest(PhaseStep):
     def __init__(self, job: Job, m: Measurement) -> None:
         self._p = m.p.copy()
         self._start_s = m.time_s
-        settings = job.settings
-        self._pull_n = min(settings.pull_test_share * job.profile.retention_force_n, settings.pull_test_limit_n)
+        self._pull_n = job.profile.proving_pull_n(job.settings)
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Pull, compare, decide."""
@@ -213,9 +206,7 @@ class PullTest(PhaseStep):
         setpoint = soft_setpoint(job, p, job.correction, -self._pull_n, self._pull_n / _PULL_SPEED)
         moved = float(self._p[2]) - m.depth_m
         give = (plan.seat_force_n + self._pull_n) / settings.grasp_stiffness
-        # A plug that goes in by little must not be far out again before it is noticed.
-        margin = min(_PULL_MARGIN_M, _PULL_SHARE * (profile.depth_m - profile.rim_m))
-        allowed = give + profile.latch_play_m + margin
+        allowed = give + profile.latch_play_m + profile.pull_margin_m
         if moved > allowed:
             outcome = Outcome.PULLED_OUT if job.has_snapped else Outcome.NOT_LATCHED
             what = (

@@ -11,7 +11,7 @@ import numpy as np
 
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.fusion.wrench import Tare, TareError
-from cablecell.core.geometry import invert_pose, log_so3
+from cablecell.core.geometry import Array, invert_pose, log_so3
 from cablecell.core.insertion.approach import Approach, Contact, Prepare
 from cablecell.core.insertion.catch import Search
 from cablecell.core.insertion.insert import Insert
@@ -61,6 +61,7 @@ class InsertionSkill:
         self._reason = "not started"
         self._port: PoseEstimate | None = None
         self._tip: PoseEstimate | None = None
+        self._side = np.zeros(2)
         self._X_base_port, self._X_port_base = np.eye(4), np.eye(4)
         self._start_s = 0.0
         self._last_s = 0.0
@@ -96,6 +97,13 @@ class InsertionSkill:
     def cancel(self) -> None:
         """Give up at the next step and retreat."""
         self._is_cancelled = True
+
+    def keep_to(self, side: Array) -> None:
+        """Press the plug to one side of its play once it is in: x and y of the port, each -1, 0 or 1, shape (2,).
+
+        `tool_room.side_with_room` finds the side that leaves the fingers room. Before the first step.
+        """
+        self._side = side
 
     def withdraw(self, reason: str) -> None:
         """Say that the estimate is not believed any more: before contact the skill gives up, later it feels."""
@@ -150,7 +158,7 @@ class InsertionSkill:
             uncertainty = combine_uncertainty(self._port.covariance, self._tip.covariance, R_port_tip)
             plan = make_plan(self._profile, uncertainty, self._settings)
             if self._job is None:
-                self._job = Job(self._profile, self._settings, plan)
+                self._job = Job(self._profile, self._settings, plan, side=self._side)
             self._job.plan = plan
         age, age_limit = observation.time_s - self._port.stamp_s, self._settings.estimate_age_limit_s
         if age > age_limit:

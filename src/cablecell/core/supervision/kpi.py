@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from cablecell.core.supervision.faults import Action
@@ -138,13 +139,32 @@ def planned_cycles(made: Sequence[Part], planned_s: float | None) -> dict[str, f
     }
 
 
-def key_figures(times: Sequence[Interval], made: Sequence[Part], planned_s: float | None = None) -> dict[str, float]:
+def spent_j(readings: Sequence[Row], from_ns: int, to_ns: int) -> float:
+    """Return the energy between the first and the last reading of a meter within a window, J; NaN for fewer than two.
+
+    A meter that shows less than before has begun at 0 again in between.
+
+    Args:
+        readings: Rows of the table `energy`, in order.
+        from_ns: Begin of the window.
+        to_ns: Its end.
+    """
+    meter = [float(row["meter_j"]) for row in readings if from_ns <= row["stamp_ns"] < to_ns]
+    if len(meter) < 2:
+        return math.nan
+    return sum(after - before if after >= before else after for before, after in pairwise(meter))
+
+
+def key_figures(
+    times: Sequence[Interval], made: Sequence[Part], planned_s: float | None = None, energy_j: float = math.nan
+) -> dict[str, float]:
     """Return the key figures; NaN where there is nothing to divide by.
 
     Args:
         times: Of `intervals`.
         made: Of `parts`.
         planned_s: Planned time of one part, s; None for what `planned_cycles` finds.
+        energy_j: Mechanical energy that the joints gave, J; NaN where nobody measured it.
     """
     planned = [one for one in times if one.is_planned]
     busy_s = _seconds(planned)
@@ -175,6 +195,8 @@ def key_figures(times: Sequence[Interval], made: Sequence[Part], planned_s: floa
         "cycle_p95_s": _nearest_rank(durations, 0.95),
         "cycle_max_s": durations[-1] if durations else math.nan,
         "parts_per_hour": 3600.0 * _ratio(good, busy_s),
+        "energy_j": energy_j,
+        "energy_per_good_part_j": energy_j / good if good else math.nan,
     }
 
 

@@ -25,8 +25,11 @@ UPRIGHT_RATE = 0.5
 _INSIDE_SHARE = 0.8
 """Largest shift of the corner, of half the plug's size: more would put it beyond the middle of the opening."""
 
-_TILTING_S = 0.4
-"""Time to tilt and shift in the air, s."""
+_TILTING_S = 0.8
+"""Time to tilt and shift in the air, s: in half of it the arm swung, and the corner came down 2 mm beside its place."""
+
+_STEADY_S = 0.25
+"""Rest after that, s."""
 
 _PRESS_S = 0.1
 """Time to let the push settle on the land, s."""
@@ -78,9 +81,9 @@ class TiltedContact(PhaseStep):
         elapsed = m.time_s - self._start_s
         s = min(elapsed / _TILTING_S, 1.0)
         blend = s * s * s * (10.0 + s * (-15.0 + 6.0 * s))
-        advance = settings.contact_speed * max(elapsed - _TILTING_S, 0.0)
+        advance = settings.contact_speed * max(elapsed - _TILTING_S - _STEADY_S, 0.0)
         p = np.array([-blend * self._shift[0], -blend * self._shift[1], self._start_m + advance])
-        velocity = np.array([0.0, 0.0, settings.contact_speed if s >= 1.0 else 0.0])
+        velocity = np.array([0.0, 0.0, settings.contact_speed if advance > 0.0 else 0.0])
         stiffness = job.stiff(settings.stiffness_approach, settings.rotation_stiffness_free)
         setpoint = Setpoint(p, blend * tilted(), stiffness, velocity=velocity)
         self._samples = self._samples + 1 if m.push_n > settings.contact_force_n else 0

@@ -6,14 +6,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from aic_control_interfaces.msg import JointMotionUpdate, MotionUpdate
 from cablecell_interfaces.msg import ComplianceCommand, LinkHeartbeat
 from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Float64
 
 from cablecell.composition.machines import ExtrasHost, MachineOptions, make_machine
+from cablecell.configuration import load_zones
 from cablecell.core.config.arm_controller import ArmControllerParameters
+from cablecell.core.control.energy import EnergyMeter
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.fusion.wrench_crosscheck import CrossCheckSettings
 from cablecell.core.fusion.wrench_health import WrenchFault
@@ -24,6 +28,7 @@ from cablecell.ros.arm_output import ArmOutput
 from cablecell.ros.arm_payload import PayloadAction
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
 from cablecell.ros.arm_services import ArmServices
+from cablecell.ros.arm_zones import ZoneKeeper
 from cablecell.ros.calibration_records import load_record, sensed_load
 from cablecell.ros.control_loop import ControlLoop, Cycle, Streamed
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
@@ -33,7 +38,7 @@ from cablecell.ros.wrench_watch import WrenchWatch
 _SWITCH_INTERVAL_S = 0.0005
 """How long a callback may keep the interpreter from the control loop; Python's own 5 ms would be two periods."""
 
-_FAULT_PERIOD_S = 0.05
+_FAULT_PERIOD_S = 0.02
 """How soon a fault of the force sensor is told."""
 
 
@@ -57,6 +62,7 @@ class ArmController(CellNode[ArmControllerParameters]):
     def setup(self) -> None:
         """Connect the machine and create the interfaces."""
         backend, values = self._backend, self.parameters.values
+        zones = load_zones(Path(values.zones_file).expanduser()) if values.zones_file else None
         calibrated = sensed_load(load_record(values.wrench_record, "wrench", values.cell_id))
         backend.machine.connect()
         self._output = ArmOutput(self, backend, values)
@@ -67,10 +73,14 @@ class ArmController(CellNode[ArmControllerParameters]):
             self._loop.reset()
         self._extras = backend.make_extras(ExtrasHost(self, self._loop, self._publish_latched))
         self._diagnostics = self.create_lifecycle_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+        self._meter, self._metered_j = EnergyMeter(), -1.0
+        self._energy = self.create_lifecycle_publisher(Float64, "joint_energy", qos.STATE)
         self._trajectory = TrajectoryAction(self, self._loop, backend.machine.arm.joint_names)
         self._gripper = GripperAction(self, self._loop, backend.machine.gripper, values.gripper_force_n)
         self._identify = PayloadAction(self, self._loop, backend, values)
-        self._answers = ArmServices(self, self._loop, backend)
+        self._zones = None if zones is None else ZoneKeeper(self, self._loop, zones)
+        before_clear = (lambda: None) if self._zones is None else self._zones.clear
+        self._answers = ArmServices(self, self._loop, backend, before_clear)
         self._inputs = [
             self.create_subscription(
                 ComplianceCommand,
@@ -100,11 +110,15 @@ class ArmController(CellNode[ArmControllerParameters]):
         """Destroy the interfaces and disconnect the machine; also what is left of a setup that failed."""
         for subscription in self.__dict__.pop("_inputs", []):
             self.destroy_subscription(subscription)
+        if self.__dict__.get("_zones") is not None:
+            self.__dict__.pop("_zones").destroy()
         for name in ("_answers", "_identify", "_gripper", "_trajectory", "_extras", "_output"):
             if name in self.__dict__:
                 self.__dict__.pop(name).destroy()
         if "_diagnostics" in self.__dict__:
             self.destroy_publisher(self.__dict__.pop("_diagnostics"))
+        if "_energy" in self.__dict__:
+            self.destroy_publisher(self.__dict__.pop("_energy"))
         self._backend.machine.disconnect()
 
     def start(self) -> None:
@@ -128,8 +142,11 @@ class ArmController(CellNode[ArmControllerParameters]):
                 disagreement_n=values.wrench_disagreement_n, disagreement_nm=values.wrench_disagreement_nm
             ),
         )
+        self._period_s = 1.0 / values.rate_hz
         self._loop.on_fault = self._end
         self._loop.start()
+        if self._zones is not None:  # before any command can be taken
+            self._zones.apply()
         self._publish_latched()
         self._timer = self.create_timer(1.0 / self.parameters.values.diagnostics_rate_hz, self._look)
         self._wrench_timer = self.create_timer(_FAULT_PERIOD_S, self._tell_wrench_faults)
@@ -149,6 +166,7 @@ class ArmController(CellNode[ArmControllerParameters]):
         self._output.publish(cycle)
         self._extras.publish(cycle)
         self._wrench_watch.take(cycle)
+        self._meter.add(cycle.state.tau.tolist(), cycle.state.dq.tolist(), self._period_s)
 
     def _publish_latched(self) -> None:
         self._output.publish_latched(time.time_ns())
@@ -175,7 +193,10 @@ class ArmController(CellNode[ArmControllerParameters]):
         return newest_ns
 
     def _tell_wrench_faults(self) -> None:
-        """Say at once what is wrong with the force sensor and why the arm stopped, and not with the next report."""
+        """Say what the arm has spent, and at once what is wrong with the force sensor and why the arm stopped."""
+        if self._meter.energy_j != self._metered_j:
+            self._metered_j = self._meter.energy_j
+            self._energy.publish(Float64(data=self._metered_j))
         last = self._loop.last
         stopped_by = None if last is None else last.report.fault
         if not self._wrench_faults and stopped_by is self._told_stop:
@@ -189,6 +210,8 @@ class ArmController(CellNode[ArmControllerParameters]):
     def _publish_status(self) -> None:
         message = self._report.message(self.get_clock().now().to_msg())
         message.status.append(self._wrench_watch.status(self.get_name()))
+        if self._zones is not None:
+            message.status.append(self._zones.status(self.get_name()))
         self._diagnostics.publish(message)
 
     def _look(self) -> None:

@@ -24,8 +24,9 @@ from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.bringup import BringUpError, RefusedTransitionError
 from cablecell.core.supervision.health import GOODBYE_S, LostNode, NodeHealth, NodeLostError
+from cablecell.core.supervision.helpers import HelperWatch
 from cablecell.core.supervision.packml import Command, IllegalCommandError, State
-from cablecell.core.supervision.self_watch import SelfWatch, StarvedError
+from cablecell.core.supervision.self_watch import RecorderLostError, SelfWatch, StarvedError
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.goals import GoalRunner, RunningGoal
@@ -35,6 +36,7 @@ from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
 from cablecell.ros.supervisor_control import ControlDesk
+from cablecell.ros.supervisor_energy import EnergyReader
 from cablecell.ros.supervisor_jobs import JobRunner
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_lookback import LookBack
@@ -42,6 +44,7 @@ from cablecell.ros.supervisor_nodes import ManagedNodes
 from cablecell.ros.supervisor_queue import QueueWorker
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
+from cablecell.ros.supervisor_zones import ZoneWatch
 
 _POLL_S = 0.01
 _NOBODYS = (State.STOPPING, State.ABORTING, State.ABORTED, State.CLEARING)
@@ -59,6 +62,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         super().__init__("cell_supervisor", CellSupervisorParameters)
         self._busy = threading.Lock()
         self._lost: LostNode | None = None
+        self._missing = ""
         self._is_ready = False
         self._winding_down_s: float | None = None
         self._senders: dict[str, bytes] = {}
@@ -79,6 +83,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._health = NodeHealth(
             [f"{prefix}/{name}" for name in settings.managed], settings.heartbeat_timeout_s, settings.busy_timeout_s
         )
+        self._helpers = HelperWatch(f"{prefix}/{name}" for name in settings.respawned)
         self._states = self.create_publisher(CellState, "cell_state", qos.STATE)
         self._jobs = self.create_publisher(JobStatus, "job_status", qos.STATE)
         self._plugs = self.create_publisher(String, "cell/held_plug", qos.STATE)
@@ -86,7 +91,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._hearing = self.create_subscription(LinkHeartbeat, NODE_HEARTBEATS, self._hear, qos.HEARTBEAT)
         self._nodes = ManagedNodes(self, settings.managed)
         self._stop_arm = self.create_client(Trigger, "stop")
-        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error)
+        self._energy = EnergyReader(self)
+        self._ledger = LedgerWriter(settings.ledger_file, self.get_logger().error, lambda: self._energy.energy_j)
         self._desk = ControlDesk(
             self,
             self._busy,
@@ -101,8 +107,11 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             self.get_logger().info,
             self._ledger.note_state,
         )
+        self._zones = ZoneWatch(self, self._ledger.note_command, lambda error: self._runner.interrupt(error))
         self._lookback = LookBack(self, self._ledger)
-        self._hands = RecoveryHands(self, lambda error: self._runner.interrupt(error))
+        self._hands = RecoveryHands(
+            self, lambda error: self._runner.interrupt(error), lambda: self._helpers.missing(time.monotonic())
+        )
         self._runner = JobRunner(
             self,
             self._cell,
@@ -137,6 +146,8 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._runner.destroy()
         self._hands.destroy()
         self._lookback.destroy()
+        self._zones.destroy()
+        self._energy.destroy()
         self._ledger.close()
         # Who listens should hear the last state before its publisher is gone.
         self._states.wait_for_all_acked(Duration(seconds=_LAST_WORDS_S))
@@ -252,13 +263,16 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         if message.node_name not in self._senders:
             self.get_logger().info(f"{message.node_name} is heard")
         self._senders[message.node_name] = bytes(message.payload)
-        self._health.hear(message.node_name, message.lifecycle_state, time.monotonic())
+        now_s = time.monotonic()
+        self._health.hear(message.node_name, message.lifecycle_state, now_s)
+        self._helpers.hear(message.node_name, message.lifecycle_state, now_s)
 
     def _note_processes(self, now_s: float) -> None:
         for name, sender in tuple(self._senders.items()):
             is_there = process_exists(sender)
             if is_there is not None:
                 self._health.note_process(name, is_there, now_s)
+                self._helpers.note_process(name, is_there)
 
     def _tick(self) -> None:
         """Beat while all is well; notice who died; end the process when last words are said."""
@@ -269,6 +283,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             return
         self._look_at_itself(now_s)
         self._note_processes(now_s)
+        self._note_helpers(now_s)
         for name in self._health.silent(now_s, _SILENT_S):
             is_asleep = process_sleeps(self._senders[name]) if name in self._senders else None
             if is_asleep is not None:
@@ -285,6 +300,14 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         message.header.stamp = self.get_clock().now().to_msg()
         self._sequence += 1
         self._beats.publish(message)
+
+    def _note_helpers(self, now_s: float) -> None:
+        missing = self._helpers.missing(now_s)
+        if missing and not self._missing:
+            self.get_logger().error(f"code {RecorderLostError.code}: {missing}; no insertion begins without it")
+        elif self._missing and not missing:
+            self.get_logger().info("all nodes that are started again by themselves are there again")
+        self._missing = missing
 
     def _look_at_itself(self, now_s: float) -> None:
         wrong = self._self_watch.look(now_s, time.time())

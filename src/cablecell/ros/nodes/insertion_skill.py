@@ -33,6 +33,7 @@ from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
 from cablecell.core.config.parameters import validate
 from cablecell.core.errors import WorkcellError
+from cablecell.core.insertion.contact_follower import ContactFollower
 from cablecell.core.insertion.errors import (
     REPEATABLE,
     LostEstimateError,
@@ -52,6 +53,7 @@ from cablecell.core.insertion.staging import staging_pose
 from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.calibration_records import gripped_as_measured, load_record
+from cablecell.ros.contact_report import ContactReport
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
 from cablecell.ros.heartbeat_watch import StallGuard
@@ -116,6 +118,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.get_logger().error,
         )
         self._report.repeat()
+        self._contacts = ContactReport(self)
         self._subscriptions_of_ours = [
             self.create_subscription(ControllerState, "controller_state", self._stream.take_state, qos.SENSOR),
             self.create_subscription(WrenchStamped, "wrench", self._stream.take_wrench, qos.SENSOR),
@@ -139,6 +142,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self.destroy_subscription(subscription)
         self.destroy_client(self._tare)
         self._toucher.destroy()
+        self._contacts.destroy()
         for publisher in (self._commands, self._phases, self._reports):
             self.destroy_publisher(publisher)
 
@@ -271,7 +275,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         answer = call(self._tare, Trigger.Request(), _ANSWER_S, goal.check)
         if not answer.success:
             raise NotFreeError(f"tare refused: {answer.message}")
-        run = SkillRun(skill if touch is None else touch, port, tip)
+        run = SkillRun(skill if touch is None else touch, port, tip, ContactFollower(profile, port, tip))
         self._run, self._target = run, order.port
         try:
             if self._is_withdrawn():  # on the way; from now on the run is told
@@ -288,9 +292,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         if result.outcome is Outcome.SEATED:
             stamp_s = seconds(self.get_clock().now().to_msg())
             self._felt.remember(order.port, stamp_s, run.X_base_tip, tip_covariance, profile)
+        now = self.get_clock().now().to_msg()
+        measured = result_message(result, run.X_base_tip, held, order.port, now, run.contacts.sequence)
+        self._contacts.end(measured)
         if hasattr(goal.result, "insertion"):
-            now = self.get_clock().now().to_msg()
-            goal.result.insertion = result_message(result, run.X_base_tip, held, order.port, now)
+            goal.result.insertion = measured
         self.get_logger().info(
             f"{result.outcome.name}: {result.reason}; {result.duration_s:.1f} s, peak {result.peak_force_n:.1f} N, "
             f"{run.pairs} steps"
@@ -391,6 +397,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         message = ComplianceCommand()
         fill_compliance_command(message, out.command, self.get_clock().now().nanoseconds)
         self._commands.publish(message)
+        self._contacts.take(run.contact, self._target)
         is_new = int(out.phase) != self._phase.phase
         if is_new:
             self._enter(int(out.phase), out.reason, max(self._phase.attempt, 1))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from cablecell_interfaces.action import MoveTo, Observe
-from cablecell_interfaces.msg import InsertionPhase, PortEstimateArray, PortTouch
+from cablecell_interfaces.msg import InsertionPhase, InsertionResult, PortEstimateArray, PortTouch
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile
@@ -28,6 +28,7 @@ from cablecell.core.fusion.board import Use
 from cablecell.core.fusion.drift import BoardMovedError, DriftAlarm
 from cablecell.core.fusion.ports_plug import PlugState
 from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.insertion.profile import profile_from_connector
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.edge_equations import warm_up
 from cablecell.core.perception.fiducials import build_patches
@@ -59,6 +60,7 @@ from cablecell.ros.estimator_touch import contradiction
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
+from cablecell.ros.seat_watch import felt_seat
 from cablecell.ros.skill_messages import held_plug_from_json
 from cablecell.ros.stream_watch import StreamWatch
 
@@ -75,6 +77,7 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._last_problem = ""
         self._grasp: HeldPlug | None = None
         self._watched_grasp: HeldPlug | None = None
+        self._seated_grasp: HeldPlug | None = None
         self._plug: PlugState | None = None
         self._timers: list[Any] = []
 
@@ -107,6 +110,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         self._created.callback(self.destroy_subscription, phases)
         touches = self.create_subscription(PortTouch, "port_touch", self._take_touch, qos.COMMAND)
         self._created.callback(self.destroy_subscription, touches)
+        results = self.create_subscription(InsertionResult, "insertion_result", self._take_result, qos.COMMAND)
+        self._created.callback(self.destroy_subscription, results)
         self._set_board(settings.layout)
         self._ports = self._publisher(PortEstimateArray, "ports", qos.STATE)
         self._diagnostics = self._publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
@@ -216,6 +221,28 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         port = self._estimator.port(message.port_name, self._now_s())
         if self.is_active and not isinstance(port, NoEstimate) and (error := contradiction(port, message)) is not None:
             self._withdraw(error)
+
+    def _take_result(self, message: Any) -> None:
+        """Let the drift watch hear where a plug was seated, once in a grasp: a grasp stays as wrong as it is."""
+        with self._lock:
+            layout, grasp, plug = self._layout, self._grasp, self._plug
+        connector = self._connectors.get(message.connector_type)
+        if connector is None or message.port_name not in layout.ports or not self.is_active:
+            return
+        if grasp is None or grasp is self._seated_grasp:
+            return
+        if not self._observing.acquire(blocking=False):
+            return  # the arm looks already, and is at no seat
+        try:
+            now_s = self._now_s()
+            seat = felt_seat(message, self._estimator, profile_from_connector(connector), grasp, plug, now_s)
+            if seat is not None:
+                self._seated_grasp = grasp
+                self._tell_drift(self._drift.seat(now_s, seat))
+        except ValueError as error:
+            self.get_logger().warning(f"a seat was not used: {error}")
+        finally:
+            self._observing.release()
 
     def _withdraw(self, error: BoardMovedError) -> None:
         """Forget where the board was seen: from now on only its design is known, and everybody is told."""

@@ -75,7 +75,10 @@ class Recorder(CellNode[RecorderParameters]):
         self._refused: set[str] = set()
         self._timers: list[Any] = []
         prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", sys.prefix).split(os.pathsep) if p]
-        self._writer = RecordingWriter(Path(values.path).expanduser(), prefixes)
+        path = Path(values.path).expanduser()
+        if values.numbers_files:
+            path = _next_free(path)
+        self._writer = RecordingWriter(path, prefixes)
         self._lazy = {self.resolve_topic_name(name) for name in values.lazy_topics}
         self._wanted = dict.fromkeys(self.resolve_topic_name(name) for name in (*values.topics, *values.lazy_topics))
         self._flushed_s = time.monotonic()
@@ -85,7 +88,7 @@ class Recorder(CellNode[RecorderParameters]):
             self.create_timer(DISCOVERY_PERIOD_S, self._discover),
             self.create_timer(REPORT_PERIOD_S, self._report),
         ]
-        self.get_logger().info(f"recording to {values.path}")
+        self.get_logger().info(f"recording to {path}")
 
     def stop(self) -> None:
         """Fetch what is still waiting and close the file."""
@@ -215,6 +218,15 @@ def _offer_text(profile: Any) -> str:
         "  liveliness_lease_duration: {sec: 9223372036, nsec: 854775807}\n"
         "  avoid_ros_namespace_conventions: false\n"
     )
+
+
+def _next_free(path: Path) -> Path:
+    """Return the path, or where it is taken the first of its numbered ones that is not."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}.{number}{path.suffix}")
+    return free
 
 
 def main() -> None:

@@ -17,6 +17,9 @@ class Latch(DocumentSchema):
     Pushing in, the force rises linearly from `start_m` before the stop to `engage_n` at `peak_m` before it, and drops
     to nothing over `snap_m`: the click. Latched, the plug moves back freely by `play_m`, then against a stiffness
     up to `retention_n`, where the latch lets go.
+
+    `release_n` is the pull at which it lets go of a plug that is held where the gripper holds it, such as the sliding
+    shell of a push-pull plug; without it that is no other than `retention_n`, or something has to be pressed first.
     """
 
     model: Literal["field"] = "field"
@@ -26,6 +29,7 @@ class Latch(DocumentSchema):
     engage_n: Annotated[float, Field(ge=0.0, le=100.0)]
     play_m: Annotated[float, Field(ge=0.0, le=2.0e-3)]
     retention_n: Annotated[float, Field(ge=0.0, le=300.0)]
+    release_n: Annotated[float, Field(gt=0.0, le=300.0)] | None = None
     retention_stiffness_n_per_m: Annotated[float, Field(ge=1.0e3, le=1.0e5)]
 
     @model_validator(mode="after")
@@ -33,6 +37,10 @@ class Latch(DocumentSchema):
         if not self.start_m > self.peak_m > self.snap_m:
             raise ValueError(
                 f"start_m = {self.start_m}, peak_m = {self.peak_m} and snap_m = {self.snap_m} m must decrease"
+            )
+        if self.release_n is not None and self.release_n > self.retention_n:
+            raise ValueError(
+                f"release_n = {self.release_n} N is above retention_n = {self.retention_n} N: the latch lets go before"
             )
         return self
 
@@ -93,6 +101,11 @@ class ToothLatch(DocumentSchema):
     def retention_n(self) -> float:
         """Pull that opens it, N: k·d·tan(back + atan µ)."""
         return self._ramp_n(self.back_angle_rad)
+
+    @property
+    def release_n(self) -> float | None:
+        """Pull that opens it where the gripper holds the plug, N: none, the tooth has to be pressed."""
+        return None
 
     @property
     def play_m(self) -> float:

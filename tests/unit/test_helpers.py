@@ -1,0 +1,66 @@
+"""Which nodes are started again by themselves, and when one of them counts as missing."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from cablecell.core.config.cell_supervisor import CellSupervisorParameters
+from cablecell.core.config.parameters import ParameterError, validate
+from cablecell.core.supervision.helpers import SILENT_S, HelperWatch
+
+ROOT = Path(__file__).parents[2]
+LAUNCH_FILES = sorted((ROOT / "launch").rglob("*.launch.xml"))
+RESPAWNED = set(CellSupervisorParameters().respawned)
+ACTIVE, INACTIVE = 3, 2
+
+
+@pytest.fixture
+def watch():
+    return HelperWatch(["/recorder", "/console"])
+
+
+def test_what_was_never_heard_is_not_missing(watch):
+    assert watch.missing(100.0) == ""
+    watch.note_process("/recorder", is_there=False)
+    watch.hear("/arm_controller", ACTIVE, 0.0)
+    assert watch.missing(100.0) == ""
+
+
+def test_a_dead_a_silent_and_an_inactive_helper_is_missing_until_it_is_heard_again(watch):
+    watch.hear("/recorder", ACTIVE, 10.0)
+    assert watch.missing(10.0 + SILENT_S) == ""
+    assert "silent" in watch.missing(10.1 + SILENT_S)
+    watch.hear("/recorder", ACTIVE, 20.0)
+    assert watch.missing(20.0) == ""
+    watch.note_process("/recorder", is_there=False)
+    assert watch.missing(20.0) == "node /recorder died: its process is gone"
+    watch.hear("/recorder", INACTIVE, 21.0)
+    assert "not active" in watch.missing(21.0)
+    watch.hear("/recorder", ACTIVE, 22.0)
+    assert watch.missing(22.0) == ""
+
+
+def test_a_node_whose_loss_ends_the_cell_cannot_be_one_that_is_started_again():
+    with pytest.raises(ParameterError, match="arm_controller is a managed node"):
+        validate(CellSupervisorParameters, {"respawned": ["recorder", "arm_controller"]})
+
+
+@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda path: path.name)
+def test_launch_starts_nothing_again_but_what_the_supervisor_expects_to_come_back(file):
+    nodes = list(ElementTree.parse(file).getroot().iter("node"))
+    for node in nodes:
+        is_respawned = node.get("respawn", "false") != "false"
+        assert not is_respawned or node.get("exec") in RESPAWNED, f"{node.get('exec')} must not come back by itself"
+    names = {node.get("exec") for node in nodes}
+    if file.name == "cell.launch.xml":
+        again = [node.get("exec") for node in nodes if node.get("respawn") == "true"]
+        assert again == ["recorder"]
+        for node in nodes:
+            expected = None if node.get("exec") in RESPAWNED else "shutdown"
+            assert node.get("on_exit") == expected, node.get("exec")
+    if "arm_controller" in names:
+        (arm,) = [node for node in nodes if node.get("exec") == "arm_controller"]
+        assert arm.get("on_exit") == "shutdown"
