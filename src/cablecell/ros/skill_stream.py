@@ -11,7 +11,8 @@ from cablecell.core.geometry import Array
 from cablecell.core.insertion.contact_follower import Contact, ContactFollower
 from cablecell.core.insertion.observation import Observation, PoseEstimate, SkillStep
 from cablecell.core.insertion.skill import InsertionSkill
-from cablecell.ros.conversions import pose_to_matrix
+from cablecell.core.insertion.touch_first import TouchFirst
+from cablecell.ros.conversions import pose_to_matrix, six
 from cablecell.ros.skill_messages import seconds, wrench_at_tcp
 
 
@@ -30,7 +31,9 @@ class SkillRun:
         contact: What it touches at the newest step; None between two samples.
     """
 
-    def __init__(self, skill: InsertionSkill, port: PoseEstimate, tip: PoseEstimate, contacts: ContactFollower) -> None:
+    def __init__(
+        self, skill: InsertionSkill | TouchFirst, port: PoseEstimate, tip: PoseEstimate, contacts: ContactFollower
+    ) -> None:
         self.skill, self.port, self.tip, self.contacts = skill, port, tip, contacts
         self.contact: Contact | None = None
         self.done = threading.Event()
@@ -51,9 +54,10 @@ class SkillRun:
             self.error = error
             self.done.set()
 
-    def step(self, time_s: float, X_base_tcp: Array, wrench_tcp: Array) -> SkillStep:
-        """Advance the skill by one observation."""
-        out = self.skill.step(Observation(time_s, X_base_tcp, wrench_tcp, self.port, self.tip))
+    def step(self, time_s: float, X_base_tcp: Array, wrench_tcp: Array, twist_base: Array) -> SkillStep:
+        """Advance the skill by one observation, and the twist of the tcp in `base_link`, shape (6,)."""
+        observation, skill = Observation(time_s, X_base_tcp, wrench_tcp, self.port, self.tip), self.skill
+        out = skill.step(observation, twist_base) if isinstance(skill, TouchFirst) else skill.step(observation)
         self.X_base_tip = X_base_tcp @ self.tip.X
         self.contact = self.contacts.step(time_s, X_base_tcp, wrench_tcp, out.phase)
         self.last_step = out
@@ -106,6 +110,7 @@ class SkillStream:
                 seconds(state.header.stamp),
                 pose_to_matrix("tcp_pose", state.tcp_pose),
                 wrench_at_tcp(wrench.wrench, self._ft_height_m),
+                six(state.tcp_velocity.linear, state.tcp_velocity.angular),
             )
         except Exception as error:
             # The thread that waits for this attempt reports it; the executor's goes on.

@@ -52,6 +52,21 @@ class InsertionSkillParameters(ParameterSchema):
         minimum=0.0,
         maximum=86400.0,
     )
+    finds_by_touch: bool = parameter(
+        False,
+        "Find a port by touch where it is known worse than 1.5 mm (1 sigma), was seen too long ago or is not where "
+        "it was seen. Costs 4 to 7 s and 6 to 8 touches of up to 10 N; plugs with flat sides only.",
+    )
+    tool_mass_kg: float = parameter(
+        1.0,
+        "What the force sensor carries without a plug: its inertia is not taken for a touch.",
+        unit="kg",
+        minimum=0.0,
+        maximum=20.0,
+    )
+    tool_centre_m: float = parameter(
+        0.0658, "Its centre of mass along z of `ft_frame`.", unit="m", minimum=-0.5, maximum=0.5
+    )
     silence_limit_s: float = parameter(
         0.5,
         "Silence of state and wrench that ends an insertion; the arm itself holds much earlier.",

@@ -15,6 +15,21 @@ class TouchSettings(ParameterSchema):
         minimum=0.0001,
         maximum=0.02,
     )
+    believed_within_m: float = parameter(
+        0.0035,
+        "Largest standard deviation in any direction of a port that is looked for by touch; 2.9 mm is 5 mm off.",
+        unit="m",
+        minimum=0.0005,
+        maximum=0.02,
+    )
+    contradicted_sigma_m: float = parameter(
+        0.003,
+        "Standard deviation of each coordinate of a port that was not found where it was seen.",
+        unit="m",
+        minimum=0.0005,
+        maximum=0.02,
+    )
+    contradicted_sigma_rad: float = parameter(0.02, "Likewise of each angle.", unit="rad", minimum=0.001, maximum=0.2)
     time_limit_s: float = parameter(12.0, "Longest time from start to result.", unit="s", minimum=1.0, maximum=60.0)
     touch_limit: int = parameter(8, "Most touches before the sequence gives up.", minimum=3, maximum=40)
     position_goal_m: float = parameter(

@@ -79,6 +79,12 @@ class NotFreeError(InsertionError):
     code = 413
 
 
+class UntouchableError(InsertionError):
+    """The port is known too badly even to be found by touch."""
+
+    code = 414
+
+
 class WedgedError(InsertionError):
     """The plug is out of its latch and sticks in the port on its way out."""
 

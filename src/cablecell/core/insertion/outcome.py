@@ -22,6 +22,7 @@ class Phase(IntEnum):
     SEAT = 12
     HOLD = 13
     DONE = 14
+    TOUCH = 15
 
 
 class Outcome(IntEnum):

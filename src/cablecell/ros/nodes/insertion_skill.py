@@ -72,6 +72,7 @@ from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_c
 from cablecell.ros.skill_report import ReportTeller
 from cablecell.ros.skill_staging import StagingMover
 from cablecell.ros.skill_stream import SkillRun, SkillStream
+from cablecell.ros.skill_touch import CONTRADICTING, PortToucher
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
@@ -102,7 +103,9 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
-        self._stream = SkillStream(sensor_height_m(load_robot_description()), self._on_step)
+        height_m = sensor_height_m(load_robot_description())
+        self._stream = SkillStream(height_m, self._on_step)
+        self._toucher = PortToucher(self, connectors, height_m)
         self._commands = self.create_lifecycle_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
         self._phases = self.create_lifecycle_publisher(InsertionPhase, "insertion_phase", qos.STATE)
         self._phase = InsertionPhase()
@@ -138,6 +141,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         for subscription in self._subscriptions_of_ours:
             self.destroy_subscription(subscription)
         self.destroy_client(self._tare)
+        self._toucher.destroy()
         self._contacts.destroy()
         for publisher in (self._commands, self._phases, self._reports):
             self.destroy_publisher(publisher)
@@ -211,7 +215,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
 
     def _insert(self, goal: RunningGoal, order: Order) -> Any:
         self._goal = goal
-        attempt = 0
+        attempt, outcome = 0, None
         try:
             self._report.begin(order)
             held = self._held_plug(order)
@@ -223,7 +227,9 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
                 attempt += 1
                 if hasattr(goal.result, "attempts"):
                     goal.result.attempts = attempt
-                outcome, reason = self._try_once(goal, order, held, profile, settings, attempt)
+                outcome, reason = self._try_once(
+                    goal, order, held, profile, settings, attempt, is_contradicted=outcome in CONTRADICTING
+                )
                 if outcome not in REPEATABLE or attempt >= order.attempts:
                     break
                 self.get_logger().warning(f"attempt {attempt} of {order.attempts}: {outcome.name}, {reason}")
@@ -249,19 +255,27 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         profile: ConnectorProfile,
         settings: InsertionSettings,
         attempt: int,
+        *,
+        is_contradicted: bool,
     ) -> tuple[Outcome, str]:
-        """Stage, tare, insert; return how it ended."""
-        port, tip = estimates(self._port(order), self._plug, held)
+        """Stage, tare, find by touch where that is needed, insert; return how it ended."""
+        message, is_old = self._port(order, is_by_touch=self._toucher.can_find(held.connector))
+        port, tip = estimates(message, self._plug, held)
         tip_covariance = covariance_of_tip(self._plug, held)
         now_s = seconds(self.get_clock().now().to_msg())
         port = self._felt.refine(order.port, port, now_s, settings.position_sigma_limit_m)
+        port, is_touched = self._toucher.believe(
+            order.port, held.connector, port, is_contradicted=is_contradicted or is_old
+        )
+        skill = InsertionSkill(profile, settings)
+        touch = self._toucher.first(skill, held.connector, port, tip, tip_covariance) if is_touched else None
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._staging.go(goal, staging_pose(port, tip, profile, settings.contact_margin_m), port.X[:3, 2])
         goal.check()
         answer = call(self._tare, Trigger.Request(), _ANSWER_S, goal.check)
         if not answer.success:
             raise NotFreeError(f"tare refused: {answer.message}")
-        run = SkillRun(InsertionSkill(profile, settings), port, tip, ContactFollower(profile, port, tip))
+        run = SkillRun(skill if touch is None else touch, port, tip, ContactFollower(profile, port, tip))
         self._run, self._target = run, order.port
         try:
             if self._is_withdrawn():  # on the way; from now on the run is told
@@ -273,6 +287,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
                 self._report.note_clear(is_clear=True)
         finally:
             self._run = None
+        if touch is not None:
+            self._toucher.publish(order.port, touch, tip_covariance, self.get_clock().now().to_msg())
         if result.outcome is Outcome.SEATED:
             stamp_s = seconds(self.get_clock().now().to_msg())
             self._felt.remember(order.port, stamp_s, run.X_base_tip, tip_covariance, profile)
@@ -335,7 +351,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             )
         return held
 
-    def _port(self, order: Order) -> PortEstimate:
+    def _port(self, order: Order, *, is_by_touch: bool) -> tuple[PortEstimate, bool]:
+        """Return what is estimated, and whether that is too old to insert with; without touch that is refused."""
         message = self._ports.get(order.port)
         if message is None:
             valid = ", ".join(sorted(self._ports)) or "none"
@@ -345,13 +362,13 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
                 value=order.port,
                 limit=valid,
             )
-        if not message.sources & ~PortEstimate.SOURCE_BOARD_MODEL:
+        if not message.sources & ~PortEstimate.SOURCE_BOARD_MODEL and not is_by_touch:
             raise LostEstimateError(f"port '{order.port}' was never observed; only its design is known")
         age, limit = (
             seconds(self.get_clock().now().to_msg()) - port_from_message(message).stamp_s,
             self.parameters.values.estimate_age_limit_s,
         )
-        if age > limit:
+        if age > limit and not is_by_touch:
             raise LostEstimateError(
                 f"port '{order.port}' was seen {age:.1f} s ago; the limit is {limit} s",
                 quantity="age",
@@ -359,7 +376,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
                 limit=limit,
                 unit="s",
             )
-        return message
+        return message, age > limit
 
     def _settings(self, order: Order) -> InsertionSettings:
         ours = self.parameters.values

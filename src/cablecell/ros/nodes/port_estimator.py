@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from cablecell_interfaces.action import MoveTo, Observe
-from cablecell_interfaces.msg import InsertionPhase, InsertionResult, PortEstimateArray
+from cablecell_interfaces.msg import InsertionPhase, InsertionResult, PortEstimateArray, PortTouch
 from cablecell_interfaces.srv import SetLayout
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import QoSProfile
@@ -56,6 +56,7 @@ from cablecell.ros.estimator_layout import load_design
 from cablecell.ros.estimator_messages import to_array, to_diagnostics, to_plug, to_transforms
 from cablecell.ros.estimator_moves import ViewMover
 from cablecell.ros.estimator_progress import Progress, check_request
+from cablecell.ros.estimator_touch import contradiction
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.pose_messages import to_seconds
@@ -107,6 +108,8 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
         )
         phases = self.create_subscription(InsertionPhase, "insertion_phase", self._take_phase, qos.STATE)
         self._created.callback(self.destroy_subscription, phases)
+        touches = self.create_subscription(PortTouch, "port_touch", self._take_touch, qos.COMMAND)
+        self._created.callback(self.destroy_subscription, touches)
         results = self.create_subscription(InsertionResult, "insertion_result", self._take_result, qos.COMMAND)
         self._created.callback(self.destroy_subscription, results)
         self._set_board(settings.layout)
@@ -212,6 +215,12 @@ class PortEstimatorNode(CellNode[PortEstimatorParameters]):
     def _take_phase(self, message: Any) -> None:
         if self.is_active and not self._observing.locked():
             self._approach.take_phase(message)
+
+    def _take_touch(self, message: Any) -> None:
+        """Forget what was seen where a port was felt elsewhere; where it agrees, the images tell more."""
+        port = self._estimator.port(message.port_name, self._now_s())
+        if self.is_active and not isinstance(port, NoEstimate) and (error := contradiction(port, message)) is not None:
+            self._withdraw(error)
 
     def _take_result(self, message: Any) -> None:
         """Let the drift watch hear where a plug was seated, once in a grasp: a grasp stays as wrong as it is."""
