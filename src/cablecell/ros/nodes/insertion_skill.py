@@ -18,7 +18,6 @@ from cablecell_interfaces.msg import (
     InsertionPhase,
     InsertionReport,
     PlugEstimate,
-    PortEstimate,
     PortEstimateArray,
 )
 from diagnostic_msgs.msg import DiagnosticArray
@@ -39,8 +38,6 @@ from cablecell.core.insertion.errors import (
     LostEstimateError,
     NotFreeError,
     SilentStreamError,
-    UnknownPlugError,
-    UnknownPortError,
     error_of,
 )
 from cablecell.core.insertion.felt_ports import FeltPorts
@@ -58,11 +55,11 @@ from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
 from cablecell.ros.heartbeat_watch import StallGuard
 from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.skill_known import is_only_designed, plug_of, port_of
 from cablecell.ros.skill_messages import (
     covariance_of_tip,
     estimates,
     held_plug_from_json,
-    port_from_message,
     result_message,
     seconds,
     sensor_height_m,
@@ -169,7 +166,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
 
     def _is_withdrawn(self) -> bool:
         port = self._ports.get(self._target)
-        return port is not None and not port.sources & ~PortEstimate.SOURCE_BOARD_MODEL
+        return port is not None and is_only_designed(port)
 
     @property
     def _withdrawal(self) -> str:
@@ -218,7 +215,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         attempt, outcome = 0, None
         try:
             self._report.begin(order)
-            held = self._held_plug(order)
+            held = plug_of(order, self._held, self._profiles)
             profile = self._profiles[held.connector]
             if not order.pull_test:
                 profile = replace(profile, retention_force_n=0.0)
@@ -259,10 +256,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         is_contradicted: bool,
     ) -> tuple[Outcome, str]:
         """Stage, tare, find by touch where that is needed, insert; return how it ended."""
-        message, is_old = self._port(order, is_by_touch=self._toucher.can_find(held.connector))
+        now_s = seconds(self.get_clock().now().to_msg())
+        age_limit_s, is_by_touch = self.parameters.values.estimate_age_limit_s, self._toucher.can_find(held.connector)
+        message, is_old = port_of(order, self._ports, now_s, age_limit_s, is_by_touch=is_by_touch)
         port, tip = estimates(message, self._plug, held)
         tip_covariance = covariance_of_tip(self._plug, held)
-        now_s = seconds(self.get_clock().now().to_msg())
         port = self._felt.refine(order.port, port, now_s, settings.position_sigma_limit_m)
         port, is_touched = self._toucher.believe(
             order.port, held.connector, port, is_contradicted=is_contradicted or is_old
@@ -325,58 +323,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             raise run.error
         assert run.skill.result is not None
         return run.skill.result
-
-    # What is known -------------------------------------------------------------------------------------------
-
-    def _held_plug(self, order: Order) -> HeldPlug:
-        held = self._held
-        if held is None:
-            raise UnknownPlugError("nothing is known to be in the gripper: cell/held_plug was not published")
-        wanted = ((order.plug, held.plug, "plug"), (order.connector, held.connector, "connector"))
-        for value, known, what in wanted:
-            if value not in ("", known):
-                raise UnknownPlugError(
-                    f"{what} '{value}' is not in the gripper; it holds '{known}'",
-                    quantity=what,
-                    value=value,
-                    limit=known,
-                )
-        if held.connector not in self._profiles:
-            valid = ", ".join(sorted(self._profiles))
-            raise UnknownPlugError(
-                f"no connector file describes '{held.connector}'; valid are {valid}",
-                quantity="connector",
-                value=held.connector,
-                limit=valid,
-            )
-        return held
-
-    def _port(self, order: Order, *, is_by_touch: bool) -> tuple[PortEstimate, bool]:
-        """Return what is estimated, and whether that is too old to insert with; without touch that is refused."""
-        message = self._ports.get(order.port)
-        if message is None:
-            valid = ", ".join(sorted(self._ports)) or "none"
-            raise UnknownPortError(
-                f"port '{order.port}' is not estimated; valid are {valid}",
-                quantity="port_name",
-                value=order.port,
-                limit=valid,
-            )
-        if not message.sources & ~PortEstimate.SOURCE_BOARD_MODEL and not is_by_touch:
-            raise LostEstimateError(f"port '{order.port}' was never observed; only its design is known")
-        age, limit = (
-            seconds(self.get_clock().now().to_msg()) - port_from_message(message).stamp_s,
-            self.parameters.values.estimate_age_limit_s,
-        )
-        if age > limit and not is_by_touch:
-            raise LostEstimateError(
-                f"port '{order.port}' was seen {age:.1f} s ago; the limit is {limit} s",
-                quantity="age",
-                value=age,
-                limit=limit,
-                unit="s",
-            )
-        return message, age > limit
 
     def _settings(self, order: Order) -> InsertionSettings:
         ours = self.parameters.values
