@@ -110,14 +110,12 @@ def test_a_stuck_axis_ends_a_guarded_motion_and_no_other(mode, stops):
     assert {fault.error.code for fault in stopped} == ({591} if stops else set())
 
 
-def guarded(watch, rng, disagreement, ramp, first=0, contact_n=0.0):
+def guarded(watch, rng, disagreement, ramp, first=0):
     """Two seconds of a guarded motion from cycle `first`; after one the disagreement grows by `ramp` a second."""
     for number in range(1000):
         disagreement[0] = rng.normal(size=6) * ([0.3] * 3 + [0.03] * 3)
         disagreement[0][0] += ramp * max(0.0, 0.002 * number - 1.0)
-        felt = cycle(first + number, rng, mode=ControllerMode.COMPLIANCE, force_n=8.0)
-        felt.wrench_tcp = np.array([contact_n, 0.0, 0.0, 0.0, 0.0, 0.0])
-        watch.take(felt)
+        watch.take(cycle(first + number, rng, mode=ControllerMode.COMPLIANCE, force_n=8.0))
 
 
 def test_drift_in_a_guarded_motion_is_told_from_contact_by_what_the_arm_feels():
@@ -133,19 +131,6 @@ def test_drift_in_a_guarded_motion_is_told_from_contact_by_what_the_arm_feels():
     assert stopped
     watch.take(cycle(2000, rng, mode=ControllerMode.HOLD))
     assert watch.fault is None, "a new motion begins anew"
-
-
-def test_drift_is_found_in_firm_contact_nearly_as_soon_as_in_a_light_one():
-    found_s = []
-    for contact_n in (0.0, 8.0):
-        rng, found, disagreement = np.random.default_rng(7), [], [np.zeros(6)]
-        watch = WrenchWatch(found.append, disagreement=lambda: disagreement[0])  # noqa: B023
-        guarded(watch, rng, disagreement, 2.0, contact_n=contact_n)
-        assert [fault.error.code for fault in found] == [592]
-        found_s.append(found[0].detected_s - 1.0)
-    # The force that is felt hides what a gain that is wrong by three standard deviations may make of it: 0.03 of 8 N.
-    assert found_s[1] - found_s[0] == pytest.approx(0.03 * 8.0 / 2.0, abs=0.05)
-    assert found_s[1] < (0.65 + 0.03 * 8.0) / 2.0 + 0.1 + 0.1
 
 
 def test_a_bias_that_was_there_in_the_beginning_is_no_drift():

@@ -38,7 +38,7 @@ class CrossCheckSettings(ParameterSchema):
         maximum=5.0,
     )
     moved_kg: float = parameter(
-        1.5,
+        2.5,
         "Largest mass beyond the sensor: it feels what accelerates that, the arm does not.",
         unit="kg",
         minimum=0.0,
@@ -51,7 +51,7 @@ class CrossCheckSettings(ParameterSchema):
         0.05, "Above this speed the arm's own errors are too large to judge by.", unit="m/s", minimum=0.001, maximum=5.0
     )
     near_m: float = parameter(0.03, "After this way the comparison begins anew.", unit="m", minimum=0.001, maximum=10.0)
-    share: float = parameter(0.03, "Share of a contact force that may be felt wrongly.", minimum=0.0, maximum=1.0)
+    share: float = parameter(0.1, "Share of a contact force that may be felt wrongly.", minimum=0.0, maximum=1.0)
 
 
 class WrenchCrossCheck:
