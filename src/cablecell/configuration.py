@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -17,6 +19,8 @@ from cablecell.core.control.zones import ZoneTable, parse_zones
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
 from cablecell.core.supervision.faults import FaultTable, parse_faults
+
+T = TypeVar("T")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader in C where there is one: every node reads the whole catalogue when it starts."""
@@ -47,7 +51,7 @@ def load_trials(path: Path | None = None) -> TrialFile:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     path = path or config_folder() / "trials" / "aic_sample.yaml"
-    return parse_trials(read_document(path), path.name)
+    return read_checked(path, parse_trials)
 
 
 def find_connector(path: Path) -> Path:
@@ -62,7 +66,7 @@ def load_connector(path: Path) -> Connector:
     Raises:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
-    return parse_connector(read_document(path), path.name)
+    return read_checked(path, parse_connector)
 
 
 def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
@@ -86,7 +90,7 @@ def load_robot(path: Path) -> RobotSettings:
     Raises:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
-    return parse_robot(read_document(path), path.name)
+    return read_checked(path, parse_robot)
 
 
 def load_simulation(path: Path | None = None) -> SimulationSettings:
@@ -96,7 +100,7 @@ def load_simulation(path: Path | None = None) -> SimulationSettings:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     path = path or config_folder() / "simulation" / "default.yaml"
-    return parse_simulation(read_document(path), path.name)
+    return read_checked(path, parse_simulation)
 
 
 def load_fiducials(path: Path | None = None) -> FiducialSet:
@@ -106,7 +110,7 @@ def load_fiducials(path: Path | None = None) -> FiducialSet:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     path = path or config_folder() / "perception" / "fiducials.yaml"
-    return parse_fiducials(read_document(path), path.name)
+    return read_checked(path, parse_fiducials)
 
 
 def load_zones(path: Path) -> ZoneTable:
@@ -115,7 +119,7 @@ def load_zones(path: Path) -> ZoneTable:
     Raises:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
-    return parse_zones(read_document(path), path.name)
+    return read_checked(path, parse_zones)
 
 
 def load_faults(path: Path | None = None) -> FaultTable:
@@ -125,7 +129,46 @@ def load_faults(path: Path | None = None) -> FaultTable:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     path = path or config_folder() / "faults.yaml"
-    return parse_faults(read_document(path), path.name)
+    return read_checked(path, parse_faults)
+
+
+def read_checked(path: Path, parse: Callable[[object, str], T]) -> T:
+    """Return a YAML file as what `parse(document, name)` makes of it; a mistake is told with its line.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910), as "file:line: key = value …limit".
+    """
+    document = read_document(path)
+    try:
+        return parse(document, path.name)
+    except DocumentError as error:
+        if not str(error).startswith(f"{path.name}: "):
+            raise  # about another file that this one names
+        line = find_line(path.read_text(encoding="utf-8"), error.quantity)
+        raise DocumentError(
+            f"{path.name}:{line}: {str(error).removeprefix(f'{path.name}: ')}",
+            quantity=error.quantity,
+            value=error.value,
+            limit=error.limit,
+            unit=error.unit,
+        ) from error
+
+
+def find_line(text: str, key: str) -> int:
+    """Return the line, from 1, where a dotted key stands in YAML; where it is missing, what it is missing in."""
+    node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    line = 1
+    for part in key.split(".") if key else ():
+        found = None
+        if isinstance(node, yaml.MappingNode):
+            found = next(((name, value) for name, value in node.value if str(name.value) == part), None)
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            found = (node.value[int(part)], node.value[int(part)])
+        if found is None:
+            break
+        line = found[0].start_mark.line + 1
+        node = found[1]
+    return line
 
 
 def read_document(path: Path) -> object:

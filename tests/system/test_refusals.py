@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,7 +130,8 @@ def test_a_misspelt_key_in_any_other_file(checkout, name, old, new, line):
     (checkout / "share" / "ament_index" / "resource_index" / "packages").mkdir(parents=True)
     (checkout / "share" / "ament_index" / "resource_index" / "packages" / "cablecell").touch()
     (checkout / "lib").symlink_to(Path(sys.prefix) / "lib")
-    assert line in _refusal(checkout, sys.executable, "-c", program, AMENT_PREFIX_PATH=prefix)
+    said = _refusal(checkout, sys.executable, "-c", program, AMENT_PREFIX_PATH=prefix)
+    assert line in re.sub(r"\.yaml:\d+: ", ".yaml: ", said)
 
 
 def test_a_port_that_is_not_on_the_board(tmp_path):

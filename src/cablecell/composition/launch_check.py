@@ -18,16 +18,25 @@ import yaml
 
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.configuration import config_folder, load_fiducials, load_simulation, parse_document, read_document
+from cablecell.configuration import (
+    config_folder,
+    load_fiducials,
+    load_simulation,
+    parse_document,
+    read_checked,
+    read_document,
+)
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.nodes import NODES
-from cablecell.core.config.parameters import ParameterSchema, validate
+from cablecell.core.config.parameters import FieldInfo, ParameterSchema, describe, validate
 from cablecell.core.errors import ConfigurationError, ParameterError
 from cablecell.launcher.parameters import ParameterText
 from cablecell.launcher.plan import LaunchPlan, ProcessPlan
 
-_KEY = "ros__parameters"
+PARAMETERS_KEY = "ros__parameters"
+"""Key under which a parameter file holds the parameters of a section."""
+
 _SKIPPED = "Parameter file path is not a file"
 """What the launcher, like ros2 launch, only warns of; for the cell it is a mistake."""
 
@@ -78,18 +87,75 @@ def check_plan(plan: LaunchPlan) -> list[TextIO]:
     return locks
 
 
+def check_parameter_file(path: Path) -> None:
+    """Check a parameter file by itself: each section against the schema of its node, where the rest has its defaults.
+
+    A section for all nodes (`/**`) may hold what any node knows. Mistakes are told with their line.
+
+    Raises:
+        DocumentError: An unknown section or key, a wrong type or a value out of range (code 910).
+    """
+    read_checked(path, _check_sections)
+
+
+def _check_sections(document: object, source: str) -> None:
+    for keys, values in _sections(document, source):
+        section = _pattern(keys)
+        owner = section.rsplit("/", 1)[-1]
+        is_for_all = owner in ("*", "**")
+        if not is_for_all and owner not in NODES:
+            raise _at(keys, _unknown(source, "section", section, NODES))
+        given = {key: item for key, item in _flat(values, source).items() if not key.startswith(_COMMON)}
+        schemas = NODES if is_for_all else {owner: NODES[owner]}
+        known = {key for schema in schemas.values() for key in schema.model_fields}
+        for key in given:
+            if key not in known:
+                raise _at(
+                    (*keys, PARAMETERS_KEY), _unknown(source, "key", key, known, "" if is_for_all else f" of {owner}")
+                )
+        # What is for all nodes is meant for those that know all of it, where there are such.
+        whole = {name: schema for name, schema in schemas.items() if set(given) <= set(schema.model_fields)}
+        refused = []
+        for name, schema in (whole or schemas).items():
+            try:
+                validate(schema, {key: value for key, value in given.items() if key in schema.model_fields})
+            except ParameterError as error:
+                refused.append(DocumentError(f"{source}: {name}: {error}", quantity=error.quantity))
+        if refused and len(refused) == len(whole or refused):
+            raise _at((*keys, PARAMETERS_KEY), refused[0])
+
+
+def _at(keys: tuple[str, ...], error: DocumentError) -> DocumentError:
+    """Return an error whose quantity is the whole way through the document, by which its line is found."""
+    last = () if error.quantity == _pattern(keys) else (error.quantity,)
+    return DocumentError(str(error), quantity=".".join((*keys, *last)), value=error.value, limit=error.limit)
+
+
+def effective_parameters(plan: LaunchPlan) -> dict[str, dict[str, tuple[FieldInfo, object, str]]]:
+    """Return what a plan gives to our nodes: by node and parameter its description, value and source.
+
+    The source is the file that says it, or `default`.
+
+    Raises:
+        DocumentError: A file has an unknown section or key, a wrong type or a value out of range (code 910).
+    """
+    names = {_node_name(process) for process in plan.processes} | set(NODES)
+    found: dict[str, dict[str, tuple[FieldInfo, object, str]]] = {}
+    for process in plan.processes:
+        if _program(process) not in NODES:
+            continue
+        values = _check_parameters(process, names)
+        given = _given_to(process, names)
+        found[_node_name(process)] = {
+            info.name: (info, getattr(values, info.name), given[info.name].source if info.name in given else "default")
+            for info in describe(NODES[_program(process)])
+        }
+    return found
+
+
 def _check_parameters(process: ProcessPlan, names: Iterable[str]) -> ParameterSchema:
     name = _node_name(process)
-    given: dict[str, _Given] = {}
-    for source, document in _documents(process):
-        for section, values in _sections(document, source):
-            owner = section.rsplit("/", 1)[-1]
-            if owner not in ("*", "**") and owner not in names:
-                raise _unknown(source, "section", section, names)
-            if owner in ("*", "**", name):
-                later = {key: _Given(value, source) for key, value in _flat(values, source).items()}
-                _require_kept(name, given, later)
-                given |= later
+    given = _given_to(process, names)
     schema = NODES[_program(process)]
     ours = {key: item for key, item in given.items() if not key.startswith(_COMMON)}
     for key, item in ours.items():
@@ -106,6 +172,23 @@ def _check_parameters(process: ProcessPlan, names: Iterable[str]) -> ParameterSc
             limit=error.limit,
             unit=error.unit,
         ) from error
+
+
+def _given_to(process: ProcessPlan, names: Iterable[str]) -> dict[str, _Given]:
+    """Return the parameters that are given to a process; of several for one name the last counts."""
+    name = _node_name(process)
+    given: dict[str, _Given] = {}
+    for source, document in _documents(process):
+        for keys, values in _sections(document, source):
+            section = _pattern(keys)
+            owner = section.rsplit("/", 1)[-1]
+            if owner not in ("*", "**") and owner not in names:
+                raise _unknown(source, "section", section, names)
+            if owner in ("*", "**", name):
+                later = {key: _Given(value, source) for key, value in _flat(values, source).items()}
+                _require_kept(name, given, later)
+                given |= later
+    return given
 
 
 def _require_kept(name: str, given: Mapping[str, _Given], later: Mapping[str, _Given]) -> None:
@@ -189,25 +272,33 @@ def _documents(process: ProcessPlan) -> Iterator[tuple[str, object]]:
         elif flag == "-p" and isinstance(word, str):
             name, _, text = word.partition(":=")
             source = process.where.file.name
-            yield source, {"/**": {_KEY: {name.rsplit(":", 1)[-1]: parse_document(text, source)}}}
+            yield source, {"/**": {PARAMETERS_KEY: {name.rsplit(":", 1)[-1]: parse_document(text, source)}}}
 
 
-def _sections(document: object, source: str, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the sections of a parameter file by their full pattern."""
+def _sections(
+    document: object, source: str, above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the sections of a parameter file, each with the keys that lead to it."""
     if document is None:
         return
     if not isinstance(document, Mapping):
-        raise DocumentError(f"{source}: {path or 'the document'} must hold sections with the key '{_KEY}'")
+        place = _pattern(above) or "the document"
+        raise DocumentError(f"{source}: {place} must hold sections with the key '{PARAMETERS_KEY}'")
     for key, inner in document.items():
-        if key == _KEY:
-            yield path, inner or {}
+        if key == PARAMETERS_KEY:
+            yield above, inner or {}
         else:
-            yield from _sections(inner, source, f"{path.rstrip('/')}/{str(key).lstrip('/')}")
+            yield from _sections(inner, source, (*above, str(key)))
+
+
+def _pattern(keys: tuple[str, ...]) -> str:
+    """Return the pattern of node names that keys of a parameter file, one in the other, make."""
+    return "".join(f"/{key.strip('/')}" for key in keys)
 
 
 def _flat(values: object, source: str, prefix: str = "") -> dict[str, object]:
     if not isinstance(values, Mapping):
-        raise DocumentError(f"{source}: {_KEY} must hold parameters, not {values!r}")
+        raise DocumentError(f"{source}: {PARAMETERS_KEY} must hold parameters, not {values!r}")
     flat: dict[str, object] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cablecell.configuration import read_document
+from cablecell.configuration import read_checked
 from cablecell.core.supervision.jobs import Recipe, UnknownRecipeError, parse_recipe, recipe_of_layout
 
 
@@ -20,7 +20,7 @@ class RecipeBook:
         self._layouts = layouts
         self._recipes: dict[str, Recipe] = {}
         for path in sorted(folder.glob("*.yaml")):
-            recipe = parse_recipe(read_document(path), path.name)
+            recipe = read_checked(path, parse_recipe)
             self._recipes[recipe.name] = recipe
 
     def find(self, name: str) -> Recipe:
@@ -36,7 +36,7 @@ class RecipeBook:
             return recipe_of_layout(name)
         if name.endswith((".yaml", ".yml")):
             path = Path(name)
-            return parse_recipe(read_document(path), path.name)
+            return read_checked(path, parse_recipe)
         valid = ", ".join([*self._recipes, *self._layouts])
         raise UnknownRecipeError(
             f"recipe '{name}' does not exist; valid are {valid}, or the path of a .yaml file",

@@ -12,6 +12,7 @@ from cablecell.configuration import (
     load_connector,
     load_connectors,
     load_trials,
+    read_checked,
     read_document,
 )
 from cablecell.core.config.connector import Connector
@@ -46,7 +47,11 @@ def load_scenario(path: Path | None = None, connector: Path | None = None) -> Sc
         name = "trial_1" if given is None else _SCENARIO_OF.get(given.name, "fixture")
         path = config_folder() / "scenarios" / f"{name}.yaml"
     reader = _Reader(path, load_connectors())
-    return parse_scenario(reader.inline(_read(path), given), path.name)
+
+    def parse(data: object, source: str) -> Scenario:
+        return parse_scenario(reader.inline(_mapping(data, source), given), source)
+
+    return read_checked(path, parse)
 
 
 def load_fixture_scenario(connector: Path) -> Scenario:
@@ -59,15 +64,14 @@ def load_fixture_scenario(connector: Path) -> Scenario:
         DocumentError: A file cannot be read or has a mistake (code 910).
     """
     path, given = config_folder() / "scenarios" / "fixture.yaml", load_connector(find_connector(connector))
-    data = _read(path)
+    data = _mapping(read_document(path), path.name)
     data["fixture"] = {**data["fixture"], "connector": given.model_dump()}
     return parse_scenario(_Reader(path, load_connectors()).inline(data, None), path.name)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    data = read_document(path)
+def _mapping(data: object, source: str) -> dict[str, Any]:
     if not isinstance(data, Mapping):
-        raise DocumentError(f"{path.name}: a mapping of keys is expected, not {type(data).__name__}", value=data)
+        raise DocumentError(f"{source}: a mapping of keys is expected, not {type(data).__name__}", value=data)
     return dict(data)
 
 

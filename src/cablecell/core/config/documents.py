@@ -75,7 +75,9 @@ def validate_document(schema: type[S], data: object, source: str) -> S:
 
 
 def _explain(schema: type[DocumentSchema], error: ValidationError, source: str) -> DocumentError:
-    first = error.errors()[0]
+    found = error.errors()
+    # A misspelled key is also a missing one: what is written is the better hint.
+    first = next((item for item in found if item["type"] == "extra_forbidden"), found[0])
     key, _ = _follow(schema, first["loc"])
     value, kind = first["input"], first["type"]
     if kind == "extra_forbidden":
