@@ -200,7 +200,7 @@ def _check(layout: Layout) -> None:
         [
             str(layout.python),
             "-c",
-            "import rclpy, cablecell_interfaces.msg, tf2_ros, interactive_markers",
+            "import rclpy, cablecell_interfaces.msg, tf2_ros, interactive_markers, aic_model.policy",
         ],
     )
 
