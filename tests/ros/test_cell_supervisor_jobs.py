@@ -114,6 +114,32 @@ def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(c
     assert names[names.index("move_to") :][:2] == ["move_to", "tare"]
 
 
+def test_a_force_sensor_that_drifts_is_tared_in_free_air_before_it_is_waited_for(cell, client, partners):
+    publisher = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    wait_until(publisher.get_subscription_count, what="the supervisor to listen")
+
+    def say(level, mode):
+        sensor = DiagnosticStatus(name="arm_controller: force sensor", level=level, message="it drifts")
+        sensor.values = [KeyValue(key="code", value="592")]
+        loop = DiagnosticStatus(name="arm_controller: control loop", message="stopped, code 592")
+        loop.values = [KeyValue(key="mode", value=mode), KeyValue(key="fault_code", value="592")]
+        publisher.publish(DiagnosticArray(status=[sensor, loop]))
+
+    partners.waits_for_cancel = True
+    handle = start_job(client, "trial_3")
+    wait_until(lambda: partners.begun, what="the look")
+    say(DiagnosticStatus.ERROR, "stopped")
+    wait_until(lambda: "observe" in [name for name, _ in partners.calls], what="the attempt to end")
+    partners.waits_for_cancel = False
+    wait_until(lambda: ("tare", None) in partners.calls, what="the tare, though the sensor is not trusted")
+    assert partners.clears == 1, "the sensor alone had stopped the arm"
+    names = [name for name, _ in partners.calls]
+    assert names[names.index("observe") + 1 :] == ["move_to", "tare"], "nothing more before it is trusted"
+    say(DiagnosticStatus.OK, "hold")
+    result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
+    assert (result.error_code, result.status.steps_succeeded) == (0, 1)
+
+
 def test_who_finds_no_way_looks_for_everything_that_may_be_in_it(cell, client, partners):
     partners.insert_errors = [202]
     assert run_job(client, "trial_3").error_code == 0

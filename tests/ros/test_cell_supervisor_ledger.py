@@ -293,6 +293,11 @@ def test_without_its_recorder_no_insertion_begins_until_it_is_there_again(client
         assert inserted(partners) == [], "nothing begins that is not recorded"
         recorders.append(Process(BIN / "recorder", *words))
         assert result(client, handle).error_code == 0
+        recorders[1].send(signal.SIGSTOP)
+        wait_until(
+            lambda: "code 632: node /recorder hangs" in cell.supervisor.output, timeout_s=15.0, what="that it hangs"
+        )
+        recorders[1].wait()  # launch starts again only what has ended
     finally:
         cell.close()
         for recorder in recorders:

@@ -15,9 +15,10 @@ def test_a_night_with_many_faults_loses_nothing_and_its_oee_is_derived_again(tmp
     summary = run_night(path, hours=0.15, rate_per_hour=360.0, seed=2)
     assert summary["faults"] >= 3.0
     assert summary["parts"] == summary["good"] + summary["flagged"]
-    for name in ("unsafe", "false_good", "ledger_lost", "ledger_doubled", "ledger_damaged", "stops"):
+    for name in ("unsafe", "false_good", "ledger_lost", "ledger_doubled", "ledger_damaged", "stops", "lost"):
         assert summary[name] == 0.0, name
     assert summary["good"] == summary["seated"] > 40.0
+    assert summary["flagged"] == summary["hopeless"]
     with Ledger(path, writes=False) as ledger:
         done = [row["step"] for row in ledger.rows("insertions") if row["error_code"] == 0]
         assert len(done) == len(set(done)) == summary["good"]

@@ -51,7 +51,7 @@ def test_camera_messages_are_judged_and_told():
     assert {fault.error.code for fault in watch.faults.values()} == {581, 585}, "silence hides nothing"
 
 
-def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, stuck=None):
+def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, stuck=None, bias_n=0.0):
     stamp_s = 0.002 * number
     force = np.round(rng.normal(size=3) * 0.1 + [force_n, 0.0, -10.0], 1)
     if stuck is not None:
@@ -61,6 +61,7 @@ def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, s
         sample=WrenchSample(stamp_s, force, rng.normal(size=3) * 0.004),
         state=SimpleNamespace(stamp_s=stamp_s, q=np.zeros(6)),
         wrench_tcp=np.zeros(6),
+        bias=np.full(6, bias_n),
         report=SimpleNamespace(mode=mode, V_base_tcp=np.zeros(6)),
         gripper=SimpleNamespace(width_m=width_m),
     )
@@ -129,8 +130,33 @@ def test_drift_in_a_guarded_motion_is_told_from_contact_by_what_the_arm_feels():
     # By the law of a first-order filter behind a ramp: limit / rate + time constant, and what noise takes off or adds.
     assert 3.0 < found[0].detected_s < 3.0 + 0.65 / 3.0 + 0.1 + 0.1
     assert stopped
-    watch.take(cycle(2000, rng, mode=ControllerMode.HOLD))
-    assert watch.fault is None, "a new motion begins anew"
+    for number in range(2000, 2500):
+        watch.take(cycle(number, rng, mode=ControllerMode.STOPPED))
+    assert watch.fault.error.code == 592, "while it is stopped nobody knows"
+    for number in range(2500, 3500):
+        watch.take(cycle(number, rng, mode=ControllerMode.TRAJECTORY))
+    assert watch.fault.error.code == 592, "nor while it moves"
+    for number in range(3500, 4500):
+        watch.take(cycle(number, rng, mode=ControllerMode.HOLD))
+    assert watch.fault is None, "steady at rest"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_sensor_that_drifted_at_rest_is_trusted_again_after_a_tare_where_it_drifts_no_more(goes_on):
+    """Without a tare it stays where it drifted to, which is a fault for as long as the arm is held."""
+    rng, found = np.random.default_rng(8), []
+    watch = WrenchWatch(found.append)
+
+    def hold(first, last, bias_n):
+        for number in range(first, last):
+            drift_n = 2.0 * min(0.002 * max(0, number - 1000), 20.0 if goes_on else 1.0)
+            watch.take(cycle(number, rng, force_n=drift_n, bias_n=bias_n))
+
+    hold(0, 3500, 0.0)
+    assert [fault.error.code for fault in found[:1]] == [592]
+    assert watch.fault is not None
+    hold(3500, 4500, 2.0)
+    assert (watch.fault is not None) == goes_on
 
 
 def test_a_bias_that_was_there_in_the_beginning_is_no_drift():

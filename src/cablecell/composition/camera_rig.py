@@ -155,7 +155,7 @@ class CameraRig:
         return np.array(self._state.cable).reshape(-1, 3), self._scene.plug.connector.cable.diameter_m
 
     def bump_board(self, step: Array) -> None:
-        """Move the task board with all that is on it, in the images only.
+        """Move the task board with all that is on it, in the images; in the physics the machine does so.
 
         Args:
             step: Right perturbation of its pose, shape (6,), m and rad.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,16 @@ from cablecell.core.control.robot_arm import RobotArm
 from cablecell.core.fusion.wrench import Payload
 from cablecell.core.geometry import make_pose, rotation_from_quat
 from cablecell.core.motion.model import RobotModel
+from cablecell.simulation.board_push import push_board
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.wrench_faults import WrenchFault
 
 Array = NDArray[np.float64]
+
+_PUSH_CYCLES = 100
+"""Cycles of control in which a push of the board is spread, so that it hits what it touches as a body does."""
 
 TOOL_PAYLOAD = Payload(1.0, np.array([0.0, 0.0, 0.0658]))
 """Gripper behind the sensor as the description of the arm has it: mass, kg, and centre in `ft_frame`, m."""
@@ -56,6 +61,7 @@ class SimulatedCell:
         self.settings = load_simulation()
         self._scene = self._load(options.trial)
         self._source = TrialSource(str(self._path), options.trial, options.seed)
+        self._pushes: deque[tuple[float, ...]] = deque()
         home = self._trials.robot.home_joint_positions
         self.machine = SimulatedMachine(self._scene, self.settings, seed=options.seed, home=home)
 
@@ -87,10 +93,26 @@ class SimulatedCell:
     def inject(self, faults: Mapping[str, object]) -> None:
         """Break the force sensor as `faults['wrench']` says, a kind of `WrenchFaultKind` and an axis; else mend it.
 
+        `faults['board']` pushes the task board by six numbers in its own axes, m and rad, within 0.2 s and for good.
+
         Raises:
-            ValueError: There is no such kind or axis; nothing was changed.
+            ValueError: There is no such kind or axis, or no such push; nothing was changed.
         """
+        described = faults.get("board") or ()
+        if not isinstance(described, Sequence):
+            raise ValueError(f"board = {described} is not six numbers")
+        push = [float(value) for value in described]
+        if push and (len(push) != 6 or not all(map(math.isfinite, push))):
+            raise ValueError(f"board = {push} is not six numbers")
         self.machine.wrench_sensor.fault = WrenchFault.parse(faults.get("wrench"))
+        if push:
+            self._pushes = deque([tuple(value / _PUSH_CYCLES for value in push)] * _PUSH_CYCLES)
+
+    def go_on(self) -> None:
+        """Let a push of the board go on by one cycle; called by who steps the machine, between two cycles."""
+        if self._pushes:
+            x, y, z, rx, ry, rz = self._pushes.popleft()
+            push_board(self.machine.world, (x, y, z), (rx, ry, rz))
 
     def prepare(self, trial: str, seed: int) -> Callable[[], None]:
         """Read another trial without touching the machine, and return what makes the machine show it.
@@ -101,6 +123,7 @@ class SimulatedCell:
         scene = self._load(trial)
 
         def show() -> None:
+            self._pushes.clear()
             self.machine.set_up(scene, seed)
             self._scene = scene
             self._source = TrialSource(str(self._path), trial, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -109,6 +110,36 @@ def process_exists(payload: bytes) -> bool | None:
     except (OSError, IndexError):
         return False
     return state not in ("Z", "X")
+
+
+def process_begun(payload: bytes) -> int | None:
+    """Return when the process that sent a heartbeat began, in ticks of the kernel; None where that is not known.
+
+    Together with the process id that names one process for good: numbers are used again.
+    """
+    host, _, pid = payload.decode(errors="replace").partition(" ")
+    if host != socket.gethostname() or not pid.isdigit():
+        return None
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def end_process(payload: bytes, begun: int | None) -> bool:
+    """Kill the process that sent a heartbeat, a stopped one as well; return whether it was there to be killed.
+
+    Args:
+        payload: Of the heartbeat.
+        begun: Answer of `process_begun` when it was first heard; another process with its number is left alone.
+    """
+    if begun is None or process_begun(payload) != begun:
+        return False
+    try:
+        os.kill(int(payload.decode().partition(" ")[2]), signal.SIGKILL)
+    except OSError:
+        return False
+    return True
 
 
 def process_sleeps(payload: bytes) -> bool | None:

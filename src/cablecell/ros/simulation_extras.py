@@ -41,6 +41,10 @@ class Simulation(Protocol):
         """Break what the faults name, and mend everything else."""
         ...
 
+    def go_on(self) -> None:
+        """Let faults that take time go on by one cycle."""
+        ...
+
     def prepare(self, trial: str, seed: int) -> Callable[[], None]:
         """Read another trial and return what makes the machine show it."""
         ...
@@ -84,7 +88,8 @@ class SimulationExtras:
         self._trial.publish(String(data=text))
 
     def publish(self, cycle: Any) -> None:
-        """Publish where everything that moves is, and what really happens, when they are due."""
+        """Publish where everything that moves is, and what really happens, when they are due; faults go on."""
+        self._simulation.go_on()
         phase = cycle.number % self._every
         if phase == _SCENE_PHASE % self._every:
             values = self._simulation.scene_state()

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cablecell_interfaces.action import InsertConnector, Observe, RunJob
+from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import JobStatus
-from cablecell_interfaces.srv import SetLayout
 from rclpy.duration import Duration
 
 from cablecell.composition.task_knowledge import TaskKnowledge
@@ -23,16 +22,13 @@ from cablecell.core.supervision.jobs import Job, Recipe, Step
 from cablecell.core.supervision.packml import Command, IllegalCommandError, IllegalModeError, Mode, State
 from cablecell.core.supervision.recovery import Deed, StepEnd, StepRecovery
 from cablecell.records.ledger import LedgerError
-from cablecell.ros.error_codes import SUCCESS
-from cablecell.ros.goals import RemoteError, RunningGoal, call, run_action
+from cablecell.ros.goals import RunningGoal
 from cablecell.ros.supervisor_ledger import LedgerWriter
 from cablecell.ros.supervisor_lookback import LookBack
 from cablecell.ros.supervisor_queue import QueuedGoal
 from cablecell.ros.supervisor_recovery import RecoveryHands
 from cablecell.ros.supervisor_state import CellStateTeller
-
-ANSWER_S = 10.0
-"""Longest time another node takes for an answer, s."""
+from cablecell.ros.supervisor_step import StepDoer
 
 _LOOK_AGAIN_S = 0.1
 _PAUSING = (State.HOLDING, State.SUSPENDING)
@@ -85,22 +81,18 @@ class JobRunner:
             hands: Does the actions of a recovery.
             asks_operator: Whether a job is held where a plan asks the operator; otherwise it ends there.
         """
-        self._node, self._cell, self._knowledge = node, cell, knowledge
+        self._node, self._cell = node, cell
         self._find_recipe, self._require_ready = find_recipe, require_ready
-        self._say_status, self._say_plug, self._ledger = say_status, say_plug, ledger
+        self._say_status, self._ledger = say_status, ledger
         self._lookback = lookback
         self._hands, self._asks_operator, self._faults = hands, asks_operator, load_faults()
         self.is_running = False
         self._interruption: WorkcellError | None = None
-        # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
-        self._set_layouts = [node.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
-        self._observe = node.action_client(Observe, "observe")
-        self._insert = node.action_client(InsertConnector, "insert_connector")
+        self._step = StepDoer(node, knowledge, say_plug=say_plug, ledger=ledger, require_helpers=hands.require_helpers)
 
     def destroy(self) -> None:
         """Take the clients away."""
-        for client in self._set_layouts:
-            self._node.destroy_client(client)
+        self._step.destroy()
 
     def interrupt(self, error: WorkcellError) -> None:
         """End the attempt that is being made, where one is; the plan of the error says what comes after it."""
@@ -182,8 +174,14 @@ class JobRunner:
         def attempt() -> None:
             self._interruption = None  # what came in between has hurt nothing
             job.begin_step(step)
-            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
-            self._do(goal, job, step, looks_wide=_is_no_way(recovery.cause))
+            self._step.do(
+                job,
+                step,
+                after=recovery.cause,
+                check=lambda: self._check(goal),
+                pause=lambda: self._pause_where_asked(goal, job),
+                tell=lambda phase: self._report(goal, job, phase),
+            )
 
         def begin(action: Action) -> None:
             self._interruption = None
@@ -311,80 +309,6 @@ class JobRunner:
             except IllegalCommandError:
                 continue  # somebody was faster; look again
 
-    def _do(self, goal: RunningGoal | QueuedGoal, job: Job, step: Step, *, looks_wide: bool) -> None:
-        """Do one step, and count its attempts whether or not it succeeds.
-
-        Args:
-            goal: The job as it was asked for.
-            job: What has come of it.
-            step: What is to be done.
-            looks_wide: Whether modules that are not asked for are looked for, too.
-        """
-
-        def check() -> None:
-            self._check(goal)
-
-        task = self._knowledge.task(step.layout)
-        port = f"{task.target_module_name}/{task.port_name}"
-        self._say_plug(self._knowledge.held_plug(step.layout))
-        for client in self._set_layouts:
-            answer = call(client, SetLayout.Request(layout=step.layout), ANSWER_S, check)
-            if answer.error_code != SUCCESS:
-                raise RemoteError.of(answer)
-        look = Observe.Goal(
-            port_names=[port],
-            look_for_all=looks_wide,
-            position_std=step.observe.position_std_m,
-            orientation_std=step.observe.orientation_std_rad,
-            max_views=step.observe.max_views,
-            time_limit=Duration(seconds=step.observe.time_limit_s).to_msg(),
-        )
-        while True:
-            seen = run_action(self._node, self._observe, "observe", look, step.observe.time_limit_s + ANSWER_S, check)
-            # What was seen before a pause may have been moved in it.
-            if not self._pause_where_asked(goal, job):
-                break
-            self._report(goal, job, RunJob.Feedback.PHASE_PREPARING)
-        self._hands.require_helpers()
-        self._report(goal, job, RunJob.Feedback.PHASE_EXECUTING)
-        insert = InsertConnector.Goal(
-            job_id=job.job_id,
-            step=step.name,
-            cable_name=task.cable_name,
-            plug_name=task.plug_name,
-            port_name=port,
-            connector_type=task.port_type,
-            force_limit=step.insert.force_limit_n,
-            max_attempts=step.insert.attempts,
-            time_limit=Duration(seconds=step.insert.time_limit_s).to_msg(),
-            pull_test=step.insert.pull_test,
-        )
-        # The limit of the recipe is for one attempt from staging on; the way there comes on top.
-        longest_s = (step.insert.time_limit_s + 60.0) * max(step.insert.attempts, 1)
-        estimate = next((found for found in seen.ports.ports if found.port_name == port), None)
-        number = insert.row = self._ledger.begin_insertion(job, step, insert, estimate)
-        # From the feedback, because a step that is cancelled or loses its node has no result.
-        begun: list[int] = [0]
-        done, failure = None, None
-        try:
-            done = run_action(
-                self._node,
-                self._insert,
-                "insert_connector",
-                insert,
-                longest_s,
-                check,
-                lambda feedback: begun.append(int(feedback.phase.attempt)),
-            )
-            begun.append(int(done.attempts))
-        except WorkcellError as error:
-            failure = error
-            begun.append(int(getattr(error, "attempts", 0)))
-            raise
-        finally:
-            job.count_attempts(max(begun))
-            self._ledger.end_insertion(number, done, failure)
-
     # Saying it -----------------------------------------------------------------------------------------------
 
     def _report(self, goal: RunningGoal | QueuedGoal, job: Job, phase: int) -> None:
@@ -408,8 +332,3 @@ class JobRunner:
             message.error_code, message.error_msg = job.error.code, str(job.error)
         message.header.stamp = self._node.get_clock().now().to_msg()
         return message
-
-
-def _is_no_way(cause: WorkcellError | None) -> bool:
-    """Return whether a planner found no way, perhaps because it keeps away from what it has not seen."""
-    return cause is not None and 200 <= cause.code < 300

@@ -13,6 +13,7 @@ from rclpy.duration import Duration
 from std_srvs.srv import Trigger
 
 from cablecell.core.errors import WorkcellError
+from cablecell.core.fusion.wrench_health import WrenchDriftError
 from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.recovery import ActionFailedError
 from cablecell.core.supervision.self_watch import RecorderLostError
@@ -114,8 +115,10 @@ class RecoveryHands:
             time.sleep(_LOOK_AGAIN_S)
 
     def _go_home(self, check: Callable[[], None]) -> None:
-        if self._is_stopped_by_sensor and not any(name.endswith(_FORCE) for name in self._untrusted):
-            # The arm stopped itself because of its sensor, which is well again: no person and no button did.
+        lasting = {code for name, code in self._codes.items() if name.endswith(_FORCE)}
+        if self._is_stopped_by_sensor and lasting <= {str(WrenchDriftError.code)}:
+            # The arm stopped itself because of its sensor: no person and no button did. The sensor is well again, or
+            # drifts: only in free air is its reading known, and the way there needs no force.
             answer = call(self._clear, Trigger.Request(), _TARE_S, check)
             if not answer.success:
                 raise ActionFailedError(f"the arm stays stopped: {answer.message}")

@@ -28,7 +28,8 @@ class WrenchWatch:
     """Judges the force sensor; `take` runs in the control loop and costs some microseconds a cycle.
 
     A guarded motion with a sensor that is not trusted is stopped; any other motion goes on. Drift that was found at
-    rest does not stop one: a tare takes it away, and it may have been a touch.
+    rest does not stop one: a tare takes it away, and it may have been a touch. Drift that was found in a guarded motion
+    is a fault until the sensor is seen to be steady at rest.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class WrenchWatch:
     def forget(self) -> None:
         """Begin anew, as with another sensor."""
         self._health, self._width_m = WrenchHealth(self._settings), 0.0
+        self._bias: Array | None = None
         self._cross = WrenchCrossCheck(self._cross_settings)
         self._drift: WrenchFault | None = None
 
@@ -71,6 +73,9 @@ class WrenchWatch:
         # Fingers that move take up or put down a weight.
         is_gripping = abs(cycle.gripper.width_m - self._width_m) > _FINGERS_M
         self._width_m = cycle.gripper.width_m
+        if self._bias is not None and not np.array_equal(cycle.bias, self._bias):
+            self._health.tare()
+        self._bias = cycle.bias
         mode = cycle.report.mode
         is_held = mode is ControllerMode.HOLD and not is_gripping
         fault = self._health.step(cycle.state.stamp_s, cycle.sample, cycle.state.q, is_held=is_held)
@@ -78,7 +83,9 @@ class WrenchWatch:
             self._on_fault(fault)
         if mode not in _GUARDED:
             self._cross.reset()
-            if mode is not ControllerMode.STOPPED:
+            if mode is not ControllerMode.STOPPED and self._drift is not None:
+                # Whether it is over is for the reading at rest to tell, best after a tare.
+                self._health.suspect(self._drift)
                 self._drift = None
             return
         self._compare(cycle, is_gripping=is_gripping)

@@ -47,7 +47,7 @@ class PortForces:
         """
         physics = settings.physics
         dt_s = 1.0 / physics.rate_hz
-        self._scene, self._held = scene, held
+        self._held = held
         self.latches: dict[str, LatchModel] = {}
         self.rounds: dict[str, RoundContact] = {}
         self._latches_within: dict[str, float] = {}
@@ -67,9 +67,16 @@ class PortForces:
                 p.setCollisionFilterPair(held.body, ports[name][-1], -1, -1, 0, physicsClientId=client)
         weight = 0.0 if scene.plug is None else scene.plug.connector.plug.mass_kg * physics.gravity_m_per_s2
         self._weight_n = weight
-        com = (0.0, 0.0, 0.0) if scene.plug is None else scene.plug.connector.plug.com_m
+        self._com = (0.0, 0.0, 0.0) if scene.plug is None else scene.plug.connector.plug.com_m
+        self.place(scene)
+
+    def place(self, scene: Scene) -> None:
+        """Take notice of where the ports are."""
+        self._scene = scene
         self._axes = {name: rotate(port.X_WE.q, (0.0, 0.0, 1.0)) for name, port in scene.ports.items()}
-        self._at = {name: np.array([*port.X_WE.p, *self._axes[name], *com]) for name, port in scene.ports.items()}
+        self._at = {name: np.array([*port.X_WE.p, *self._axes[name], *self._com]) for name, port in scene.ports.items()}
+        for name, contact in self.rounds.items():
+            contact.place(scene.ports[name].X_WE)
 
     def look(self) -> None:
         """Find the port that the plug's tip is in or just above; a port that it has left forgets its contact."""

@@ -48,11 +48,11 @@ class RoundContact:
         plug, is_pin = connector.plug, connector.round_fit.gender == "pin"
         # The axis of a bore points into it, that of a pin out of it: the part that faces the plug's way is turned.
         turned = NO_ROTATION if is_pin else _FACING
-        X_port = X_WE @ Pose((0.0, 0.0, connector.round_fit.rim_depth_m), turned)
+        self._X_entrance_port = Pose((0.0, 0.0, connector.round_fit.rim_depth_m), turned)
         X_plug = Pose((-plug.com_m[0], -plug.com_m[1], -plug.com_m[2]), turned)
         angles = 2.0 * np.pi * np.arange(kernel.POINTS) / kernel.POINTS
         self._fit = _fit_of(connector, friction_scale, dt_s)
-        self._port = np.ascontiguousarray(X_port.matrix()[:3])
+        self.place(X_WE)
         self._plug = np.ascontiguousarray(X_plug.matrix()[:3])
         self._inertia = np.array([plug.mass_kg, *plug.inertia_kg_m2])
         self._circle = np.stack((np.cos(angles), np.sin(angles)), axis=1)
@@ -63,6 +63,10 @@ class RoundContact:
         # Far away from everything: compiles, or loads what was compiled, before the first step.
         still: Vec3 = (0.0, 0.0, 0.0)
         self.wrench((_FAR_M, _FAR_M, -_FAR_M), NO_ROTATION, still, still, still, still)
+
+    def place(self, X_WE: Pose) -> None:
+        """Take notice of where the port's entrance is in `world`."""
+        self._port = np.ascontiguousarray((X_WE @ self._X_entrance_port).matrix()[:3])
 
     def wrench(self, com: Vec3, q: Quat, v: Vec3, w: Vec3, force: Vec3, torque: Vec3) -> tuple[Vec3, Vec3]:
         """Return force and torque about its centre of mass on the plug for the coming step, in `world`, N and N·m.

@@ -13,7 +13,7 @@ import pybullet as p
 from cablecell.core.cable.condition import CableCondition, CableFault
 from cablecell.core.geometry.scalar import Vec3, add, norm, quat_from_rotvec, rotate, rotvec_from_quat, scale
 from cablecell.simulation.rigid import Pose
-from cablecell.simulation.scene import ScenePort
+from cablecell.simulation.scene import Scene, ScenePort
 from cablecell.simulation.world import World
 
 SEAT_DWELL_S = 1.0
@@ -79,8 +79,8 @@ class Truth:
         self._world = world
         self._at_stop: tuple[str, float] | None = None
         self._links = {index: name for name, index in self._link_names().items()}
-        # Most ports are too far to be asked more than this.
-        self._stops = {name: _stop(port) for name, port in world.scene.ports.items()}
+        self._placed: Scene | None = None
+        self._stops: dict[str, tuple[Vec3, Vec3]] = {}
         self.inserted: str | None = None
         self.inserted_at_s: float | None = None
         self.contacts: list[OffLimitContact] = []
@@ -182,6 +182,9 @@ class Truth:
     def _follow_seating(self) -> None:
         world = self._world
         port = None
+        if self._placed is not world.scene:  # most ports are too far to be asked more than this
+            self._placed = world.scene
+            self._stops = {name: _stop(one) for name, one in world.scene.ports.items()}
         if world.plug is not None:
             tip = world.plug_tip().p
             deep = [name for name, place in self._stops.items() if _depth(tip, place) >= 0.0]

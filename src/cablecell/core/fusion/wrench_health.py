@@ -1,7 +1,8 @@
 """Watch over the force/torque sensor: axes that are stuck, and readings that change while nothing moves.
 
 Stuck: a living axis shows noise; one that showed it and then repeats one value does not live any more. Drift: while the
-arm is held still, gravity and bias are constant, so whatever changes by more than the limit is drift, or a touch.
+arm is held still, gravity and bias are constant, so whatever changes by more than the limit is drift, or a touch. A
+sensor that drifted is trusted again after it has been seen not to: at rest, against its reading since the last tare.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ class WrenchHealth:
         self._rest_s = 0.0
         self._sum, self._count = np.zeros(6), 0
         self._mean = np.zeros(6)
+        self._is_judged = False
         self._step_s = 0.0
 
     @property
@@ -110,6 +112,20 @@ class WrenchHealth:
         """Which axes may be used, in the order of `AXES`."""
         bad = () if self._fault is None else self._fault.axes
         return tuple(axis not in bad for axis in AXES)
+
+    def suspect(self, fault: WrenchFault) -> None:
+        """Take over a fault that somebody else has found; it lasts as if it had been found here."""
+        self._fault, self._bad_s = fault, self._step_s
+
+    def tare(self) -> None:
+        """Compare with the reading from now on: what it was before a tare does not count any more."""
+        self._rest_s = max(self._rest_s, self._step_s - self._settings.settle_s)
+        self._sum, self._count = np.zeros(6), 0
+        self._bad_s = max(self._bad_s, self._step_s) if self._is_drift else self._bad_s
+
+    @property
+    def _is_drift(self) -> bool:
+        return self._fault is not None and isinstance(self._fault.error, WrenchDriftError)
 
     def step(self, now_s: float, sample: WrenchSample, q: Array, *, is_held: bool) -> WrenchFault | None:
         """Judge a reading and return a fault that is new.
@@ -135,6 +151,8 @@ class WrenchHealth:
         found = self._silent(now_s) or self._stuck(now_s) or self._drifted(now_s, np.array(values), q, is_held)
         self._step_s = now_s
         if found is None:
+            if self._is_drift and not self._is_judged:
+                self._bad_s = now_s  # whether it goes on is only seen at rest
             if self._fault is not None and now_s - self._bad_s > settings.recovery_s:
                 self._fault = None
             return None
@@ -179,7 +197,7 @@ class WrenchHealth:
         return WrenchFault(error, names, self._changed_s[first], now_s)
 
     def _drifted(self, now_s: float, values: Array, q: Array, is_held: bool) -> WrenchFault | None:
-        settings = self._settings
+        settings, self._is_judged = self._settings, False
         if self._rest_q is None or not is_held or float(np.abs(q - self._rest_q).max()) > settings.still_rad:
             self._rest_q, self._rest_s = np.array(q), now_s
             self._sum, self._count = np.zeros(6), 0
@@ -191,6 +209,7 @@ class WrenchHealth:
             self._sum, self._count = self._sum + values, self._count + 1
             self._mean = self._sum / self._count
             return None
+        self._is_judged = True
         blend = min(1.0, (now_s - self._step_s) / settings.window_s)
         self._mean = self._mean + blend * (values - self._mean)
         change = np.abs(self._mean - self._sum / self._count)

@@ -59,7 +59,7 @@ class Audit:
         """
         if self.noticed_s is None or now_s - self.noticed_s <= ALLOWED_S:
             return
-        if self.reaction is Reaction.NO_NEW_STEP and (not can_write or "recorder" in world.dead):
+        if self.reaction is Reaction.NO_NEW_STEP and (not can_write or "recorder" in world.dead | world.hung):
             self.unsafe.add("an insertion began without ledger or recorder")
         is_lying = any(now_s < world.until_s.get(name, -1.0) for name in ("camera_frozen", "camera_black"))
         if self.reaction is Reaction.LEAVE_OUT and is_lying and uses & world.cameras:

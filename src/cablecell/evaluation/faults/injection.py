@@ -100,6 +100,8 @@ def inject(fault: Injection, cell: StandInCell) -> None:
         world.cameras = fault.cameras
     elif fault.name == "kill_recorder":
         world.dead.add("recorder")
+    elif fault.name == "hang_recorder":
+        world.hung.add("recorder")
     elif fault.name.startswith("kill_"):
         names = {"kill_arm": 0, "kill_planner": 1, "kill_estimator": 2, "kill_skill": 3}
         world.dead.add(MANAGED[names[fault.name]])

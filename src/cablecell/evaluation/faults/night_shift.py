@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 
 from cablecell.core.errors import CancelledError, WorkcellError
-from cablecell.core.fusion.wrench_health import WrenchHealthError
+from cablecell.core.fusion.wrench_health import WrenchDriftError, WrenchHealthError
 from cablecell.core.insertion.errors import (
     JammedError,
     NoContactError,
@@ -40,6 +40,7 @@ _SPEEDS_MPS = {"pick": 0.2, "transfer": 0.25, "approach": 0.02, "insert": 0.01, 
 _FORCES_N = {"insert": 8.0, "pull": 10.0}
 _CAUGHT_N = 25.0
 _WAIT_S = 10.0
+_RESPAWN_S = 20.0
 
 
 class OperatorNeededError(CancelledError):
@@ -56,6 +57,7 @@ class Outcome:
         good: Parts that the supervisor holds for good.
         seated: Parts that are.
         flagged: Parts that were left and flagged.
+        hopeless: Parts whose port is covered or fouled for good: nothing in this cell can make them good.
         ended_by: What ended the job before its last part; None where it ran to its end.
         first_code: Code of the first failure or finding; 0 for none.
         noticed_s: When that was; None for never.
@@ -67,6 +69,7 @@ class Outcome:
     good: list[str] = field(default_factory=list)
     seated: list[str] = field(default_factory=list)
     flagged: list[str] = field(default_factory=list)
+    hopeless: list[str] = field(default_factory=list)
     ended_by: WorkcellError | None = None
     first_code: int = 0
     noticed_s: float | None = None
@@ -205,6 +208,8 @@ class NightShift:
         self.outcome.recoveries += recovery.count
         if world.is_seated:
             self.outcome.seated.append(serial)
+        if world.is_covered or world.is_fouled:
+            self.outcome.hopeless.append(serial)
         (self.outcome.good if end is StepEnd.DONE else self.outcome.flagged).append(serial)
 
     def _hold(self, error: WorkcellError, question: str) -> None:
@@ -297,8 +302,10 @@ class NightShift:
             self._pass("home", 2.0)
         elif action is Action.TARE:
             self._pass("rest", 0.3)
-            if self.cell.wrench_error is not None:
+            error = self.cell.wrench_error
+            if error is not None and not isinstance(error, WrenchDriftError):
                 raise ActionFailedError("the force sensor is not trusted")
+            self.cell.tare()
         elif action is Action.WAIT:
             end_s = self.cell.now_s + _WAIT_S
             while self.cell.wrench_error is not None or len(self.cell.trusted_cameras) < 3:
@@ -311,6 +318,11 @@ class NightShift:
             self._pass("home", 2.0)
             world.has_plug, world.is_right, world.has_latch = False, True, True
         elif action is Action.RESPAWN:
+            end_s = self.cell.now_s + _RESPAWN_S
+            while "recorder" not in self.cell.world.dead:  # launch starts again only what has ended
+                if self.cell.now_s > end_s:
+                    raise ActionFailedError(f"the recorder has not ended within {_RESPAWN_S} s")
+                self._pass("rest", 0.1)
             self._pass("rest", 1.5)
             self.cell.respawn_recorder()
 

@@ -1,7 +1,8 @@
 """A night without people, in simulated time: one cell, one ledger, faults at a stated rate, thousands of parts.
 
 Only faults that have to be repaired without a person are drawn, and those that have to be borne; the others end a night
-by design. What is real and what is a stand-in is as in `evaluation.bench_faults`.
+by design. What is real and what is a stand-in is as in `evaluation.bench_faults`. A part whose port is covered or
+fouled for good is hopeless: it can only be flagged. Any other part that is flagged was lost by the supervision.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def run_night(
             "good",
             "seated",
             "flagged",
+            "hopeless",
+            "lost",
             "faults",
             "wrong_code",
             "unsafe",
@@ -92,6 +95,8 @@ def run_night(
             counts["good"] += len(outcome.good)
             counts["seated"] += len(outcome.seated)
             counts["flagged"] += len(outcome.flagged)
+            counts["hopeless"] += len(outcome.hopeless)
+            counts["lost"] += len(set(outcome.flagged) - set(outcome.hopeless))
             counts["false_good"] += len(set(outcome.good) - set(outcome.seated))
             counts["unsafe"] += bool(audit.unsafe)
             if fault is not None:

@@ -15,6 +15,7 @@ from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench_health import WrenchHealth
 from cablecell.core.perception.stream_health import ArrivedImage, StreamHealth
 from cablecell.core.supervision.health import ACTIVE, NodeHealth, NodeLostError
+from cablecell.core.supervision.helpers import HelperWatch
 from cablecell.core.supervision.self_watch import RecorderLostError, SelfWatch
 from cablecell.ports import WrenchSample
 
@@ -120,13 +121,12 @@ class StandInCell:
         self._q = np.zeros(6)
         self._number = 0
         self._nodes = NodeHealth(MANAGED, 0.4, 30.0)
-        self._recorder = NodeHealth(("recorder",), 0.4, 30.0)
+        self._recorder = HelperWatch(("recorder",))
         self._streams, self._wrench = StreamHealth(CAMERAS), WrenchHealth()
         self._self = SelfWatch(jump_s=0.2, late_s=0.4)
         self._phase = {name: dice.randrange(_BEAT) for name in (*MANAGED, "recorder")}
         self.lost_recorder = False
-        for health in (self._nodes, self._recorder):
-            health.begin(0.0)
+        self._nodes.begin(0.0)
         for name in MANAGED:
             self._nodes.hear(name, ACTIVE, 0.0)
         self._recorder.hear("recorder", ACTIVE, 0.0)
@@ -175,10 +175,14 @@ class StandInCell:
             self._judge_nodes()
         return self.findings[before:]
 
+    def tare(self) -> None:
+        """Let the monitor of the force sensor know of a tare."""
+        self._wrench.tare()
+
     def respawn_recorder(self) -> None:
         """Start the recorder again."""
         self.world.dead.discard("recorder")
-        self._recorder.begin(self.now_s)
+        self.world.hung.discard("recorder")
         self._recorder.hear("recorder", ACTIVE, self.now_s)
         self.lost_recorder = False
 
@@ -233,20 +237,26 @@ class StandInCell:
 
     def _beat(self) -> None:
         late = 20 if self.is_on("slow_node") else 0  # ticks: three times the period between two of them
-        for name, health in (*((name, self._nodes) for name in MANAGED), ("recorder", self._recorder)):
+        for name in (*MANAGED, "recorder"):
             period = _BEAT + (late if name == MANAGED[1] else 0)
             if (self._number + self._phase[name]) % period == 0 and name not in self.world.dead | self.world.hung:
-                health.hear(name, ACTIVE, self.now_s)
+                self._nodes.hear(name, ACTIVE, self.now_s)
+                self._recorder.hear(name, ACTIVE, self.now_s)
 
     def _judge_nodes(self) -> None:
         for name in MANAGED:
             self._nodes.note_process(name, name not in self.world.dead, self.now_s)
-        self._recorder.note_process("recorder", "recorder" not in self.world.dead, self.now_s)
+        self._recorder.note_process("recorder", "recorder" not in self.world.dead)
+        for name in self._recorder.silent(self.now_s, 0.15):
+            self._recorder.note_sleep(name, True, self.now_s)
+        # Whoever hangs is killed, and launch starts it again.
+        self.world.dead.update(self._recorder.hung(self.now_s, is_hearing=True))
         for name in self._nodes.silent(self.now_s, 0.15):
             self._nodes.note_sleep(name, True, self.now_s)  # between callbacks every node sleeps
         lost = self._nodes.first_lost(self.now_s)
         if lost is not None:
             self._find(NodeLostError(lost.reason))
-        if not self.lost_recorder and self._recorder.first_lost(self.now_s) is not None:
+        missing = self._recorder.missing(self.now_s)
+        if not self.lost_recorder and missing:
             self.lost_recorder = True
-            self._find(RecorderLostError("the recorder is gone"))
+            self._find(RecorderLostError(missing))

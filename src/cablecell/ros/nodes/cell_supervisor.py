@@ -31,7 +31,7 @@ from cablecell.ros import qos
 from cablecell.ros.arm_priority import set_realtime_priority
 from cablecell.ros.goals import GoalRunner, RunningGoal
 from cablecell.ros.heartbeat import TOPIC as NODE_HEARTBEATS
-from cablecell.ros.heartbeat import Periodic, process_exists, process_sleeps
+from cablecell.ros.heartbeat import Periodic, end_process, process_begun, process_exists, process_sleeps
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.skill_messages import held_plug_to_json
 from cablecell.ros.supervisor_commands import CommandDesk
@@ -66,6 +66,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._is_ready = False
         self._winding_down_s: float | None = None
         self._senders: dict[str, bytes] = {}
+        self._begun: dict[bytes, int | None] = {}
         self._end_s: float | None = None
         self._end_code = 1
         self._sequence = 0
@@ -262,8 +263,9 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
     def _hear(self, message: Any) -> None:
         if message.node_name not in self._senders:
             self.get_logger().info(f"{message.node_name} is heard")
-        self._senders[message.node_name] = bytes(message.payload)
-        now_s = time.monotonic()
+        now_s, sender = time.monotonic(), bytes(message.payload)
+        if self._senders.get(message.node_name) != sender:
+            self._senders[message.node_name], self._begun[sender] = sender, process_begun(sender)
         self._health.hear(message.node_name, message.lifecycle_state, now_s)
         self._helpers.hear(message.node_name, message.lifecycle_state, now_s)
 
@@ -284,10 +286,11 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         self._look_at_itself(now_s)
         self._note_processes(now_s)
         self._note_helpers(now_s)
-        for name in self._health.silent(now_s, _SILENT_S):
-            is_asleep = process_sleeps(self._senders[name]) if name in self._senders else None
-            if is_asleep is not None:
-                self._health.note_sleep(name, is_asleep, now_s)
+        for health in (self._health, self._helpers):
+            for name in health.silent(now_s, _SILENT_S):
+                is_asleep = process_sleeps(self._senders[name]) if name in self._senders else None
+                if is_asleep is not None:
+                    health.note_sleep(name, is_asleep, now_s)
         lost = self._health.first_lost(now_s)
         if lost is not None:
             self._abort(lost)
@@ -308,6 +311,12 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         elif self._missing and not missing:
             self.get_logger().info("all nodes that are started again by themselves are there again")
         self._missing = missing
+        managed = self.parameters.values.managed
+        is_hearing = len(self._health.silent(now_s, _SILENT_S)) < len(managed)
+        for name in self._helpers.hung(now_s, is_hearing=is_hearing):
+            sender = self._senders[name]
+            if end_process(sender, self._begun[sender]):
+                self.get_logger().error(f"code {RecorderLostError.code}: node {name} hangs; its process was ended")
 
     def _look_at_itself(self, now_s: float) -> None:
         wrong = self._self_watch.look(now_s, time.time())
