@@ -10,8 +10,10 @@ import yaml
 
 from cablecell.composition.scenario_files import load_scenario
 from cablecell.configuration import config_folder
+from cablecell.core.insertion.outcome import Outcome
 from cablecell.evaluation import bench_clearance
 from cablecell.evaluation.bench import wilson_interval
+from cablecell.evaluation.rollout import Rollout
 
 
 @pytest.fixture
@@ -65,3 +67,17 @@ def test_a_clearance_that_a_plug_cannot_have_is_left_out(name, clearances_um, mo
     ]
     assert [one.name for one in fitted] == [name] * len(clearances_um)
     assert [round(1e6 * one.clearance.x_m) for one in fitted] == clearances_um
+
+
+@pytest.mark.parametrize("clearance_m", [1e-4, 5e-5])
+def test_a_close_fit_is_seated_without_a_stall(clearance_m):
+    # The seed at which the arm swung against the grasp, 60 mrad to each side, and the plug jammed at 44 of 47 mm.
+    rollout = Rollout.of_scenario(bench_clearance.with_clearance(load_scenario(), clearance_m), 902)
+    try:
+        result = rollout.run()
+    finally:
+        rollout.close()
+    assert result.skill.outcome is Outcome.SEATED, result.skill.reason
+    assert result.is_seated
+    assert result.skill.stalls == 0
+    assert result.peak_force_n < 18.0

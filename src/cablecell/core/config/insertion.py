@@ -116,23 +116,10 @@ class InsertionSettings(ParameterSchema):
     lateral_gain: float = parameter(
         0.002, "Motion of the lateral target per force.", unit="m/(s*N)", minimum=0.0, maximum=0.02
     )
-    rotation_gain: float = parameter(
-        4.0, "Rotation of the target per moment.", unit="rad/(s*N*m)", minimum=0.0, maximum=40.0
-    )
-    rotation_rate_limit: float = parameter(
-        0.4, "Fastest rotation of the target in the hole.", unit="rad/s", minimum=0.01, maximum=5.0
-    )
     follow_time_constant_s: float = parameter(
-        0.03, "Time constant of the wrench that is followed.", unit="s", minimum=0.001, maximum=0.5
+        0.03, "Time constant of the force that is followed.", unit="s", minimum=0.001, maximum=0.5
     )
     force_dead_band_n: float = parameter(0.5, "Lateral force that is not followed.", unit="N", minimum=0.0, maximum=5.0)
-    moment_dead_band_nm: float = parameter(
-        0.02,
-        "Moment that is not followed; must exceed the bias left after the tare.",
-        unit="N*m",
-        minimum=0.0,
-        maximum=1.0,
-    )
     false_catch_s: float = parameter(
         0.7, "Time in which a catch must turn into depth.", unit="s", minimum=0.1, maximum=5.0
     )

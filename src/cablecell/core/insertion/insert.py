@@ -1,4 +1,4 @@
-"""The insertion phase: soft in rotation, nulling side forces and moments, guarding against stalls and false catches."""
+"""The insertion phase: turns with the plug, nulls side forces, guards against stalls and false catches."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ _BACKOFF_S = 0.15
 """How long it pulls."""
 
 _SETTLE_S = 0.1
-"""Time constant with which the target's rotation follows the plug while it settles on its shoulders."""
-
-_KEPT_CORRECTION = 0.3
-"""Share of the angular correction kept after a stall: the rest was probably what jammed it."""
+"""Time constant with which the target's rotation follows the plug."""
 
 
 def null(value: float, dead_band: float) -> float:
@@ -38,20 +35,18 @@ def null(value: float, dead_band: float) -> float:
 
 
 class Compliance:
-    """Target of a plug in the hole: follows side forces, moments too once the plug is truly inside."""
+    """Target of a plug in the hole: follows side forces, and the plug's own rotation once the plug is truly inside."""
 
     def __init__(self, job: Job, m: Measurement) -> None:
         self._anchor = m.p.copy()
         self._shift = np.zeros(2)
         self._force = np.zeros(3)
-        self._moment = np.zeros(3)
         self.rotvec = job.correction.copy()
 
     def anchor(self, m: Measurement) -> None:
-        """Make the present position the lateral target, and keep only a part of the rotation."""
+        """Make the present position the lateral target."""
         self._anchor = m.p.copy()
         self._shift = np.zeros(2)
-        self.rotvec = self.rotvec * _KEPT_CORRECTION
 
     def target(self, m: Measurement) -> Array:
         """Return the target of the tip, shape (3,), m: the axial part is where the tip is."""
@@ -59,41 +54,37 @@ class Compliance:
 
     def follow(self, job: Job, m: Measurement) -> None:
         """Move the target by one period's worth of what the hole asks for."""
+        # At the rim a single edge carries the plug and turns it the wrong way: tilt is let go only inside.
+        is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3
         self._follow_force(job, m)
-        self._follow_moment(job, m)
-        job.correction = self.rotvec.copy()
+        self._let_turn(job, m, slice(0, 3) if is_inside else slice(2, 3))
 
     def settle(self, job: Job, m: Measurement) -> None:
-        """Give way to side forces, and let the rotation go where the push turns the plug.
-
-        On its shoulders a plug lies flush by the push alone; nulling moments there turns it past flush, about its edge.
-        """
+        """Give way to side forces and to every rotation: on its shoulders a plug lies flush by the push alone."""
         self._follow_force(job, m)
-        self.rotvec = self.rotvec + (m.rotvec - self.rotvec) * (1.0 - math.exp(-m.dt_s / _SETTLE_S))
-        self._limit_rotation(job)
-        job.correction = self.rotvec.copy()
+        self._let_turn(job, m, slice(0, 3))
 
     def _follow_force(self, job: Job, m: Measurement) -> None:
         settings = job.settings
-        # The sensor's noise times its lever to the tip would shake the tool; the motion that is asked for is slow.
+        # The sensor's noise would shake the tool; the motion that is asked for is slow.
         blend = 1.0 - math.exp(-m.dt_s / settings.follow_time_constant_s)
         self._force = self._force + blend * (m.force - self._force)
-        self._moment = self._moment + blend * (m.moment - self._moment)
         for axis in (0, 1):
             # What answers the push to a side is not to be followed.
             felt = float(self._force[axis] + job.side_push[axis])
             rate = settings.lateral_gain * null(felt, settings.force_dead_band_n)
             self._shift[axis] = min(max(self._shift[axis] + rate * m.dt_s, -_LATERAL_LIMIT_M), _LATERAL_LIMIT_M)
 
-    def _follow_moment(self, job: Job, m: Measurement) -> None:
-        settings = job.settings
-        # At the rim a single edge carries the plug and its moment points the wrong way: tilt is nulled only inside.
-        is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3
-        limit = settings.rotation_rate_limit
-        for axis in (0, 1, 2) if is_inside else (2,):
-            rate = settings.rotation_gain * null(float(self._moment[axis]), settings.moment_dead_band_nm)
-            self.rotvec[axis] += min(max(rate, -limit), limit) * m.dt_s
+    def _let_turn(self, job: Job, m: Measurement, axes: slice) -> None:
+        """Let the target go where the hole has turned the plug: no spring is left that could hold against the hole.
+
+        The hole's moment turns the arm, against its inertia and damping alone. Integrating the measured moment instead
+        is stable only while gain x stiffness is less than damping / inertia, a few 1/s for an arm about the tip of its
+        plug: above it the arm swings against the spring of the grasp, and a close fit jams at the end of each swing.
+        """
+        self.rotvec[axes] += (m.rotvec[axes] - self.rotvec[axes]) * (1.0 - math.exp(-m.dt_s / _SETTLE_S))
         self._limit_rotation(job)
+        job.correction = self.rotvec.copy()
 
     def _limit_rotation(self, job: Job) -> None:
         """Keep the rotation within what the fit can ask for: a plug that is turned further is not in its hole."""
