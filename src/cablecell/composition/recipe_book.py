@@ -23,6 +23,11 @@ class RecipeBook:
             recipe = read_checked(path, parse_recipe)
             self._recipes[recipe.name] = recipe
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all recipes but those in files given by their path."""
+        return (*self._recipes, *self._layouts)
+
     def find(self, name: str) -> Recipe:
         """Return a recipe: by its name, by the name of a layout, or from a file whose path is given.
 
@@ -37,7 +42,7 @@ class RecipeBook:
         if name.endswith((".yaml", ".yml")):
             path = Path(name)
             return read_checked(path, parse_recipe)
-        valid = ", ".join([*self._recipes, *self._layouts])
+        valid = ", ".join(self.names)
         raise UnknownRecipeError(
             f"recipe '{name}' does not exist; valid are {valid}, or the path of a .yaml file",
             quantity="recipe",

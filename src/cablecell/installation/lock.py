@@ -19,7 +19,9 @@ _HEADER = """\
 # Made by `python -m cablecell.installation.lock` from pyproject.toml: do not edit by hand.
 # One section per environment; `./cell` installs exactly the lines of one of them, without resolving anything.
 """
-_EXTRAS = {name: (name, f"{name}-build", "dev") for name in DISTRIBUTIONS} | {"tools": ("install", "dev")}
+_EXTRAS = {name: (name, f"{name}-build", "console", "dev") for name in DISTRIBUTIONS} | {
+    "tools": ("install", "console", "dev")
+}
 
 
 def read_lock(path: Path, section: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
+from cablecell.core.config.console import ConsoleParameters
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
 from cablecell.core.config.link import LinkMonitorParameters, LinkResponderParameters
 from cablecell.core.config.motion_planner import MotionPlannerParameters
@@ -18,6 +19,7 @@ from cablecell.core.config.teleop import TeleopParameters
 NODES: dict[str, type[ParameterSchema]] = {
     "arm_controller": ArmControllerParameters,
     "cell_supervisor": CellSupervisorParameters,
+    "console": ConsoleParameters,
     "insertion_skill": InsertionSkillParameters,
     "link_monitor": LinkMonitorParameters,
     "link_responder": LinkResponderParameters,
