@@ -20,6 +20,7 @@ from cablecell.core.fusion.touch.geometry import TouchGeometry
 from cablecell.core.geometry import Array, exp_so3, invert_pose, make_pose
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.phase import Measurement
+from cablecell.core.insertion.touch_choice import Choice, side_names
 from cablecell.core.insertion.touch_enter import Enter
 from cablecell.core.insertion.touch_lean import Lean, lean_turns
 from cablecell.core.insertion.touch_motion import Felt, Guarded, Motion, Place, Rest, Still, Travel
@@ -90,7 +91,8 @@ class Relocaliser:
         self._guess = np.zeros(3)
         self._entered = np.zeros(3)
         self._leans: list[tuple[Array, tuple[int, int]]] = []
-        self._more: list[tuple[Array, tuple[int, int]]] = []
+        self._choice: Choice | None = None
+        self._chosen_m = 0.0
         self._lean_turns: list[Array] = []
         self._result: TouchResult | None = None
         self._is_cancelled = False
@@ -172,6 +174,8 @@ class Relocaliser:
             self._tap(m)
         elif isinstance(motion, Travel):
             self._after_travel(motion, m)
+        elif isinstance(motion, Guarded) and self._choice is not None:
+            self._after_second_tap(felt, m)
         elif isinstance(motion, Guarded):
             self._after_tap(felt, m)
         elif isinstance(motion, FindOpening):
@@ -180,6 +184,8 @@ class Relocaliser:
             return self._after_enter(felt, m)
         elif isinstance(motion, Lean):
             self._after_lean(motion, felt, m)
+        elif self.doing == "choose":
+            return self._after_choice(m)
         else:
             self._conclude(m)
         return self._sense.again()
@@ -211,6 +217,8 @@ class Relocaliser:
             return
         if self.doing == "tap":
             self._motion = Guarded(m, self._place, _DOWN, self._tap_limit_m, settings)
+        elif self.doing == "tap again":
+            self._motion = Guarded(m, self._place, _DOWN, self._chosen_m, settings)
         else:
             self._open(m, is_landed=False)
 
@@ -293,15 +301,14 @@ class Relocaliser:
                 self._aim = self._guess[:2].copy()
                 self._look(m)
             return m
-        m = self._sense.move_about(-0.5 * depth)
+        self._middle_m = -0.5 * depth
+        m = self._sense.move_about(self._middle_m)
         sx, sy = self._probe.signs
         tilt, yaw = self._offsets_rad = lean_turns(geometry, depth)
         aside = np.array([tilt, tilt, 0.0])
         base = felt.rotvec + np.array([0.0, 0.0, yaw])
         self._leans = [(base + aside, (sx, sy)), (base + aside, (-sx, -sy))]
         self._leans += [(base - aside, (-sx, -sy)), (base - aside, (sx, sy))]
-        other = felt.rotvec + np.array([tilt, -tilt, -yaw])
-        self._more = [(other, (sx, sy)), (other, (-sx, -sy))]
         self._entered = felt.rotvec
         # In the opening the plug is within its room of the middle.
         self._guess[:2] = felt.p[:2]
@@ -310,21 +317,24 @@ class Relocaliser:
 
     def _lean(self, m: Measurement) -> None:
         rotvec, signs = self._leans.pop(0)
-        self.doing = "lean " + " ".join(_sides(signs))
+        self.doing = "lean " + " ".join(side_names(signs))
         self._motion = Lean(m, rotvec, signs, self._settings)
 
     def _after_lean(self, motion: Lean, felt: Felt, m: Measurement) -> None:
         if not felt.is_contact:
             self._end(TouchOutcome.UNSURE, f"no sides in {1e3 * motion.way_m:.1f} mm while {self.doing}")
             return
-        self._touch(felt, _sides(motion.signs), self._settings.touch_sigma_m)
+        self._touch(felt, side_names(motion.signs), self._settings.touch_sigma_m)
         self._lean_turns.append(felt.rotvec)
         # Where the sides have turned the plug back, they will again: it went in askew.
         off = felt.rotvec - motion.wanted
         self._leans = [(rotvec + off, signs) for rotvec, signs in self._leans]
-        self._more = [(rotvec + off, signs) for rotvec, signs in self._more]
         if self._leans:
             self._lean(m)
+            return
+        if self._choice is not None:
+            self._estimator.again()
+            self._think(m)
             return
         tilt, yaw = self._offsets_rad
         ways = [(0, 0, 0), (0, 0, 2), (0, 0, -1), (1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)]
@@ -333,14 +343,17 @@ class Relocaliser:
             # What was tapped may have been the body as well as the nose.
             other = self._geometry.nose_m if self._rim_m == self._land_m else -self._geometry.nose_m
             starts.append((self._guess + other * _DOWN, self._entered))
-        self._estimator.guess(starts, np.mean(self._lean_turns[:4], axis=0))
+        self._estimator.guess(starts, np.mean(self._lean_turns, axis=0))
+        self._think(m)
+
+    def _think(self, m: Measurement) -> None:
         self.doing = "think"
         self._motion = Still(m, self._estimator.refine, lambda: self._estimator.is_converged, self._settings)
 
     def _walls_of(self, felt: Felt) -> tuple[str, ...]:
         least, friction = _LEAST_SHARE * self._settings.corner_force_n, _FRICTION_FACTOR * self._geometry.friction
         are_felt = walls_felt([abs(float(f)) for f in felt.force[:2]], friction, least)
-        return tuple(side for side, is_felt in zip(_sides(self._probe.signs), are_felt, strict=True) if is_felt)
+        return tuple(side for side, is_felt in zip(side_names(self._probe.signs), are_felt, strict=True) if is_felt)
 
     # What was felt -------------------------------------------------------------------------------------------
 
@@ -369,13 +382,45 @@ class Relocaliser:
             self._end(TouchOutcome.UNSURE, f"one face is {off:.1f} standard deviations off; the limit is {_MISFIT}")
         elif is_sure:
             self._end(TouchOutcome.FOUND, f"known to {known}")
-        elif self._touches < settings.touch_limit and self._more:
-            # At another turn the places that explain the same room so far would not.
-            self._leans = [self._more.pop(0)]
-            self._lean(m)
+        elif self._touches < settings.touch_limit and self.doing == "think" and self._chosen_m == 0.0:
+            tip = self._sense.move_about(0.0).p
+            self._sense.move_about(self._middle_m)
+            leaned = np.mean(self._lean_turns, axis=0)
+            left = settings.touch_limit - self._touches
+            choice = Choice(self._estimator, self._geometry, settings, tip, self._offsets_rad, leaned, left)
+            self._choice = choice
+            self.doing = "choose"
+            self._motion = Still(m, choice.work, lambda: choice.is_done, settings)
         else:
             goals = f"{1e3 * settings.position_goal_m:.3f} mm and {settings.rotation_goal_rad:.4f} rad"
             self._end(TouchOutcome.UNSURE, f"known to {known}, goals {goals}")
+
+    def _after_choice(self, m: Measurement) -> Measurement:
+        """Make the touch that tells most: a lean at another turn, or a tap of the land beside the opening."""
+        assert self._choice is not None
+        chosen = self._choice.best
+        assert chosen is not None
+        if chosen.signs is None:
+            self.doing = "tap again"
+            self._chosen_m = chosen.reach_m
+            m = self._sense.move_about(0.0)
+            self._place = chosen.start
+            out = m.p.copy()
+            out[2] = min(chosen.start.p[2], m.p[2])
+            self._motion = Travel(m, [Place(out, m.rotvec.copy()), chosen.start], self._settings)
+            return m
+        m = self._sense.move_about(self._middle_m)
+        self._leans = [(chosen.rotvec, chosen.signs)]
+        self._lean(m)
+        return m
+
+    def _after_second_tap(self, felt: Felt, m: Measurement) -> None:
+        if not felt.is_contact:
+            self._end(TouchOutcome.UNSURE, f"no land in {1e3 * self._chosen_m:.1f} mm beside the opening")
+            return
+        self._touch(felt, ("+z",), self._settings.land_sigma_m)
+        self._estimator.again()
+        self._think(m)
 
     def _is_used_up(self) -> bool:
         if self._touches < self._settings.touch_limit:
@@ -398,7 +443,3 @@ class Relocaliser:
         out = m.p.copy()
         out[2] = min(m.p[2], self._geometry.rim_m - self._geometry.nose_m + self._guess[2]) - _RETREAT_M
         self._motion = Travel(m, [Place(out, m.rotvec.copy())], self._settings)
-
-
-def _sides(signs: tuple[int, int]) -> tuple[str, str]:
-    return ("+x" if signs[0] > 0 else "-x"), ("+y" if signs[1] > 0 else "-y")

@@ -36,12 +36,15 @@ _LONGEST_S = 1.0
 _TURN_RATE, _SHORTEST_S = 0.42, 0.16
 """Highest angular speed to the turn, rad/s, and the shortest time for it, s."""
 
-_EASE_NM = 0.06
+_EASE_NM, _EASE_AFTER, _BRAKE_S = 0.06, 0.6, 0.06
 """Moment against a turn that ends it: the plug is held between two sides already. In the second half of a turn it is
-slowed down, and what its inertia adds has the other sign."""
+slowed down, and what its inertia adds has the other sign, once the arm has followed. Time in which it is ended, s."""
 
 _HELD_NM, _JAMMED_NM, _GIVE_GAIN, _GIVE_RATE = 0.04, 0.09, 3.0, 0.25
 """Moment from which a plug counts as held, and as jammed, N*m; how it is turned back, rad/(s*N*m) and rad/s."""
+
+_LEAD_RAD = 4.0e-3
+"""How far a plug that is turned back is ahead of the arm at most: the arm follows slowly, and would swing."""
 
 _ROOM_STIFFNESS = 0.4
 """Share of the stiffness across the axis while the plug is turned: the sides may move it."""
@@ -66,6 +69,8 @@ class Lean(Motion):
         way = float(np.linalg.norm(self._to - self._from))
         self._turn_s = max(1.875 * way / _TURN_RATE, _SHORTEST_S) if way > 2.0e-3 else 0.0
         self._turned = 0.0 if self._turn_s else 1.0
+        self._braked_s: float | None = None
+        self._rate = np.zeros(3)
         self._force, self._moment = np.zeros(3), np.zeros(3)
         self._velocity, self.way_m = 0.0, 0.0
         self._is_met = [False, False]
@@ -115,15 +120,27 @@ class Lean(Motion):
         """Turn back where the plug is held between two sides: friction there would carry what pushes on the others."""
         beyond = np.sign(self._moment) * np.maximum(np.abs(self._moment) - _HELD_NM, 0.0)
         self.turn = np.clip(_GIVE_GAIN * beyond, -_GIVE_RATE, _GIVE_RATE)
+        wanted = self._rotvec + self.turn * m.dt_s
+        # Only away from where the arm is the target is held back: a plug that is held may well be behind it.
+        ahead = (wanted - m.rotvec) * np.sign(self.turn)
+        self.turn = np.where(ahead > _LEAD_RAD, 0.0, self.turn)
         self._rotvec = self._rotvec + self.turn * m.dt_s
         if float(np.abs(self._moment).max()) > _JAMMED_NM:
             self._rest_s, self._mean = m.time_s, Mean()
 
     def _rotate(self, m: Measurement) -> None:
+        if self._braked_s is not None:
+            left = 1.0 - (m.time_s - self._braked_s) / _BRAKE_S
+            if left <= 0.0:
+                self._turned = 1.0
+                return
+            self.turn, self.turn_change = self._rate * left, -self._rate / _BRAKE_S
+            self._rotvec = self._rotvec + self.turn * m.dt_s
+            return
         self._turned = min(1.0, self._turned + m.dt_s / self._turn_s)
         way = self._to - self._from
-        if self._turned > 0.5 and -float(self._moment @ way) > _EASE_NM * float(np.linalg.norm(way)):
-            self._turned, self._rotvec = 1.0, m.rotvec.copy()
+        if self._turned > _EASE_AFTER and -float(self._moment @ way) > _EASE_NM * float(np.linalg.norm(way)):
+            self._braked_s, self._rate = m.time_s, self.turn.copy()
             return
         s = self._turned
         self._rotvec = self._from + way * (s * s * s * (10.0 + s * (-15.0 + 6.0 * s)))

@@ -37,6 +37,9 @@ _MOST_STEPS = 15
 _UNLIKELY = 0.02
 """Likelihood against the likeliest place from which on another one does not count."""
 
+_CONCEIVABLE = 1.0e-6
+"""Likewise, where another touch may change the likelihoods."""
+
 _SAME_M, _SAME_RAD = 3.0e-5, 1.5e-3
 """Places that differ by less are one."""
 
@@ -64,6 +67,15 @@ class Touch:
     X_prior_tip: Array
     sides: tuple[str, ...]
     sigma_m: float
+
+    def rows(self) -> Array:
+        """Return a row per face for `kernels.gaps`, shape (faces, COLUMNS)."""
+        rows = np.empty((len(self.sides), kernels.COLUMNS))
+        for row, side in zip(rows, self.sides, strict=True):
+            row[kernels.POSE : kernels.POSE + 12] = self.X_prior_tip[:3].ravel()
+            row[kernels.AXIS], row[kernels.SIGN] = _SIDES[side[1]], 1.0 if side[0] == "+" else -1.0
+            row[kernels.SIGMA] = self.sigma_m
+        return rows
 
 
 class TouchEstimator:
@@ -93,17 +105,12 @@ class TouchEstimator:
         self._damping, self._steps = _FIRST_DAMPING, 0
         self._starts: list[Array] = []
         self._turn: Array | None = None
-        self._modes: list[_Mode] = []
+        self._modes: list[Mode] = []
         self.is_converged = True
 
     def add(self, touch: Touch) -> None:
         """Take in a touch; `refine` has to follow."""
-        for side in touch.sides:
-            row = np.empty(kernels.COLUMNS)
-            row[kernels.POSE : kernels.POSE + 12] = touch.X_prior_tip[:3].ravel()
-            row[kernels.AXIS], row[kernels.SIGN] = _SIDES[side[1]], 1.0 if side[0] == "+" else -1.0
-            row[kernels.SIGMA] = touch.sigma_m
-            self._rows = np.vstack([self._rows, row])
+        self._rows = np.vstack([self._rows, touch.rows()])
         self.is_converged = False
 
     def guess(self, starts: Sequence[tuple[Array, Array]], turn: Array | None = None) -> None:
@@ -120,6 +127,13 @@ class TouchEstimator:
         """
         self._turn = turn
         self._starts = [np.concatenate((p, np.zeros(3), -rotvec, np.zeros(3))) for p, rotvec in starts]
+        self._modes = []
+        self._begin(self._starts.pop(0))
+
+    def again(self) -> None:
+        """Begin the search from the places that explained what was felt before: a touch was added since."""
+        likely = [mode for _, mode in self.weighted_modes(_CONCEIVABLE)]
+        self._starts, self._turn = [mode.state for mode in likely], None
         self._modes = []
         self._begin(self._starts.pop(0))
 
@@ -160,7 +174,7 @@ class TouchEstimator:
 
     def _arrive(self, cost: float) -> None:
         """Keep what was found, and go on from the next start."""
-        self._modes.append(_Mode(cost, self.state, np.linalg.inv(self._information)))
+        self._modes.append(Mode(cost, self.state, np.linalg.inv(self._information)))
         if not self._starts and self._turn is not None:
             best = min(self._modes, key=lambda mode: mode.cost).state
             for k in range(3):
@@ -211,48 +225,68 @@ class TouchEstimator:
 
         The covariance is that of the likeliest place, and of the others as far as they are as likely.
         """
-        X = _relative(self.state)
+        X = relative_pose(self.state)
         back = invert_pose(X)
-        modes = self._modes or [_Mode(0.0, self.state, np.linalg.inv(self._precision))]
         total, covariance = 0.0, np.zeros((6, 6))
-        for mode in modes:
-            weight = math.exp(modes[0].cost - mode.cost)
-            if weight < _UNLIKELY or any(_is_same(mode, one) for one in modes[: modes.index(mode)]):
-                continue
-            J = _derivative(mode.state)
-            off = log_se3(back @ _relative(mode.state))
-            covariance += weight * (J @ mode.covariance @ J.T + np.outer(off, off))
+        for weight, mode in self.weighted_modes():
+            off = log_se3(back @ relative_pose(mode.state))
+            covariance += weight * (mode.relative_covariance() + np.outer(off, off))
             total += weight
         covariance /= total
         return PoseEstimate(stamp_s, self._X_base_prior @ X, 0.5 * (covariance + covariance.T))
 
+    def weighted_modes(self, least: float = _UNLIKELY) -> list[tuple[float, Mode]]:
+        """Return the places that explain what was felt, and their likelihoods against the likeliest, which is first."""
+        modes = self._modes or [Mode(0.0, self.state, np.linalg.inv(self._precision))]
+        found: list[tuple[float, Mode]] = []
+        for mode in modes:
+            weight = math.exp(modes[0].cost - mode.cost)
+            if weight >= least and not any(_is_same(mode, one) for _, one in found):
+                found.append((weight, mode))
+        return found
+
+    def gaps(self, states: Array, rows: Array) -> Array:
+        """Return `kernels.gaps` for this connector, shape (n, t), m."""
+        return np.asarray(kernels.gaps(states, rows, *self._arrays))
+
 
 @dataclass(frozen=True)
-class _Mode:
-    """A place that explains what was felt: its cost, half a squared number of sigmas; state and covariance."""
+class Mode:
+    """A place that explains what was felt.
+
+    Attributes:
+        cost: Half a squared number of standard deviations.
+        state: As of `kernels.gaps`, shape (12,).
+        covariance: Of the state, shape (12, 12).
+    """
 
     cost: float
     state: Array
     covariance: Array
 
+    def relative_covariance(self) -> Array:
+        """Return the covariance of the port relative to the believed tip, right perturbation, shape (6, 6)."""
+        J = relative_derivative(self.state)
+        return np.asarray(J @ self.covariance @ J.T)
 
-def _is_same(a: _Mode, b: _Mode) -> bool:
-    off = log_se3(invert_pose(_relative(a.state)) @ _relative(b.state))
+
+def _is_same(a: Mode, b: Mode) -> bool:
+    off = log_se3(invert_pose(relative_pose(a.state)) @ relative_pose(b.state))
     return bool(np.abs(off[:3]).max() < _SAME_M and np.abs(off[3:]).max() < _SAME_RAD)
 
 
-def _derivative(state: Array) -> Array:
+def relative_derivative(state: Array) -> Array:
     """Return how the relative pose changes with the state, as a right perturbation, shape (6, 12)."""
-    back = invert_pose(_relative(state))
+    back = invert_pose(relative_pose(state))
     J = np.empty((6, kernels.STATE))
     for k in range(kernels.STATE):
         moved = state.copy()
         moved[k] += _STEPS[k]
-        J[:, k] = log_se3(back @ _relative(moved)) / _STEPS[k]
+        J[:, k] = log_se3(back @ relative_pose(moved)) / _STEPS[k]
     return J
 
 
-def _relative(state: Array) -> Array:
+def relative_pose(state: Array) -> Array:
     """Return where the believed tip is when the plug stands in the mouth, in the frame of the prior, shape (4, 4)."""
     R = exp_so3(state[3:6]) @ exp_so3(state[6:9]).T
     return make_pose(R, state[:3] - R @ state[9:] + state[9:])
