@@ -140,6 +140,49 @@ def test_a_force_sensor_that_drifts_is_tared_in_free_air_before_it_is_waited_for
     assert (result.error_code, result.status.steps_succeeded) == (0, 1)
 
 
+def drift_alarm(client, code):
+    """Publish what `port_estimator` says of something that is not where it was; return how to take it back."""
+    publisher = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    wait_until(lambda: publisher.get_subscription_count() >= 3, what="the supervisor to listen")
+
+    def say(level):
+        status = DiagnosticStatus(name="port_estimator: calibration drift", level=level, message="it moved")
+        status.values = [KeyValue(key="code", value=str(code))]
+        publisher.publish(DiagnosticArray(status=[status]))
+
+    say(DiagnosticStatus.ERROR)
+    return lambda: say(DiagnosticStatus.OK)
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [(595, True), (597, False), (598, False)])
+def test_nothing_is_inserted_by_a_look_in_which_something_was_not_where_it_was(cell, client, partners, code, goes_on):
+    partners.waits_for = 1
+    handle = start_job(client, "trial_3")
+    wait_until(lambda: partners.begun, what="the look")
+    take_back = drift_alarm(client, code)
+    partners.let_go()
+    result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
+    take_back()
+    assert result.error_code == (0 if goes_on else code)
+    names = [name for name, _ in partners.calls if name not in ("set_layout", "set_planning_layout")]
+    assert names == (["observe", "move_to", "observe", "insert_connector"] if goes_on else ["observe"])
+
+
+@pytest.mark.parametrize("code", [595, 598])
+def test_an_alarm_that_comes_with_the_seat_does_not_undo_it_and_holds_up_what_comes_next(cell, client, partners, code):
+    partners.waits_for = 2
+    handle = start_job(client, "trial_3")
+    wait_until(lambda: "insert_connector" in partners.begun, what="the insertion")
+    take_back = drift_alarm(client, code)
+    partners.let_go()
+    assert client.wait_for(handle.get_result_async(), timeout_s=20.0).result.error_code == 0
+    take_back()
+    partners.reset()
+    again = run_job(client, "trial_3").error_code
+    assert again == (0 if code == 595 else code), "the next look finds where the board is, but not what a camera sees"
+    assert run_job(client, "trial_3").error_code == 0, "it is told once"
+
+
 def test_who_finds_no_way_looks_for_everything_that_may_be_in_it(cell, client, partners):
     partners.insert_errors = [202]
     assert run_job(client, "trial_3").error_code == 0

@@ -18,7 +18,8 @@ from cablecell.evaluation.faults.audit import Audit
 from cablecell.evaluation.faults.full_disk import FillableLedger
 from cablecell.evaluation.faults.injection import TOLD, draw
 from cablecell.evaluation.faults.kills import run_kills
-from cablecell.evaluation.faults.night_shift import NightShift, OperatorNeededError, Outcome
+from cablecell.evaluation.faults.night_shift import NightShift
+from cablecell.evaluation.faults.outcome import OperatorNeededError, Outcome
 from cablecell.evaluation.faults.stand_in import StandInCell
 from cablecell.records.ledger import check_ledger
 

@@ -15,6 +15,7 @@ from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.supervision.jobs import Job, Step
 from cablecell.ros.error_codes import SUCCESS
 from cablecell.ros.goals import RemoteError, call, run_action
+from cablecell.ros.supervisor_drift import DriftGate
 from cablecell.ros.supervisor_ledger import LedgerWriter
 
 ANSWER_S = 10.0
@@ -45,7 +46,7 @@ class StepDoer:
             ledger: Where insertions are kept.
             require_helpers: Raises where a node is missing without which no insertion begins.
         """
-        self._node, self._knowledge = node, knowledge
+        self._node, self._knowledge, self._drift = node, knowledge, DriftGate(node)
         self._say_plug, self._ledger, self._require_helpers = say_plug, ledger, require_helpers
         # Whoever uses the design of the board: the estimator, and the planner, for which it is an obstacle.
         self._set_layouts = [node.create_client(SetLayout, name) for name in ("set_layout", "set_planning_layout")]
@@ -54,6 +55,7 @@ class StepDoer:
 
     def destroy(self) -> None:
         """Take the clients away."""
+        self._drift.destroy()
         for client in self._set_layouts:
             self._node.destroy_client(client)
 
@@ -81,6 +83,7 @@ class StepDoer:
             WorkcellError: It failed, or was ended.
         """
         tell(RunJob.Feedback.PHASE_PREPARING)
+        self._drift.pass_to_look()
         task = self._knowledge.task(step.layout)
         port = f"{task.target_module_name}/{task.port_name}"
         self._say_plug(self._knowledge.held_plug(step.layout))
@@ -103,6 +106,7 @@ class StepDoer:
                 break
             tell(RunJob.Feedback.PHASE_PREPARING)
         self._require_helpers()
+        self._drift.pass_to_insert()
         tell(RunJob.Feedback.PHASE_EXECUTING)
         insert = InsertConnector.Goal(
             job_id=job.job_id,

@@ -61,6 +61,8 @@ class Audit:
             return
         if self.reaction is Reaction.NO_NEW_STEP and (not can_write or "recorder" in world.dead | world.hung):
             self.unsafe.add("an insertion began without ledger or recorder")
+        if self.reaction is Reaction.NO_NEW_STEP and world.is_off:
+            self.unsafe.add("an insertion began with a camera or a grip that is off")
         is_lying = any(now_s < world.until_s.get(name, -1.0) for name in ("camera_frozen", "camera_black"))
         if self.reaction is Reaction.LEAVE_OUT and is_lying and uses & world.cameras:
             self.unsafe.add("an insertion began on images of a camera that lies")

@@ -14,6 +14,8 @@ DURATION_S = {"pick": 1.3, "look": 2.5, "transfer": 1.5, "approach": 1.0, "inser
 _MOVING = ("transfer", "approach", "insert")
 WHEN: Mapping[str, tuple[str, ...]] = {
     "camera_swapped": ("pick", "look"),
+    "camera_knocked": ("pick", "look"),
+    "grip_changed": ("pick", "look"),
     "wrench_drift": ("look",),
     "encoder_error": _MOVING,
     "commands_stale": _MOVING,
@@ -32,6 +34,9 @@ WHEN: Mapping[str, tuple[str, ...]] = {
 TOLD = frozenset(
     {
         "camera_swapped",
+        "camera_knocked",
+        "grip_changed",
+        "person_near",
         "encoder_error",
         "commands_stale",
         "states_dropped",
@@ -111,6 +116,8 @@ def inject(fault: Injection, cell: StandInCell) -> None:
         world.wall_offset_s += 10.0 if fault.pick < 0.5 else -10.0
     elif fault.name == "camera_swapped":
         world.is_swapped = True
+    elif fault.name in ("camera_knocked", "grip_changed"):
+        world.is_off = True
     elif fault.name == "plug_wrong":
         world.is_right = False
     elif fault.name == "plug_missing":

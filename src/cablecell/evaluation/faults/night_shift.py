@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-from dataclasses import dataclass, field
 
 from cablecell.core.errors import CancelledError, WorkcellError
 from cablecell.core.fusion.wrench_health import WrenchDriftError, WrenchHealthError
@@ -31,6 +30,7 @@ from cablecell.core.supervision.self_watch import ClockJumpError, PlugMissingErr
 from cablecell.evaluation.faults.audit import Audit
 from cablecell.evaluation.faults.full_disk import FillableLedger
 from cablecell.evaluation.faults.injection import DURATION_S, Injection, inject
+from cablecell.evaluation.faults.outcome import OperatorNeededError, Outcome
 from cablecell.evaluation.faults.stand_in import STOP_S, TICK_S, StandInCell, ToldError
 from cablecell.records import ledger_recoveries
 from cablecell.records.ledger import LedgerError
@@ -41,41 +41,6 @@ _FORCES_N = {"insert": 8.0, "pull": 10.0}
 _CAUGHT_N = 25.0
 _WAIT_S = 10.0
 _RESPAWN_S = 20.0
-
-
-class OperatorNeededError(CancelledError):
-    """Nobody is there to answer the question of a plan."""
-
-    code = 916
-
-
-@dataclass
-class Outcome:
-    """What became of a job, as the harness knows it.
-
-    Attributes:
-        good: Parts that the supervisor holds for good.
-        seated: Parts that are.
-        flagged: Parts that were left and flagged.
-        hopeless: Parts whose port is covered or fouled for good: nothing in this cell can make them good.
-        ended_by: What ended the job before its last part; None where it ran to its end.
-        first_code: Code of the first failure or finding; 0 for none.
-        noticed_s: When that was; None for never.
-        injected_s: When the fault could first be seen; None where it was not done.
-        recoveries: How many.
-        begun: Insertions that were begun.
-    """
-
-    good: list[str] = field(default_factory=list)
-    seated: list[str] = field(default_factory=list)
-    flagged: list[str] = field(default_factory=list)
-    hopeless: list[str] = field(default_factory=list)
-    ended_by: WorkcellError | None = None
-    first_code: int = 0
-    noticed_s: float | None = None
-    injected_s: float | None = None
-    recoveries: int = 0
-    begun: int = 0
 
 
 class NightShift:
@@ -98,6 +63,7 @@ class NightShift:
         self._injection: Injection | None = None
         self._phase_begun: set[tuple[int, int, str]] = set()
         self._told: tuple[float, WorkcellError] | None = None
+        self._off_code = 0
         self.audit, self.outcome = Audit(None), Outcome()
         self._note(0, "the cell begins")
         self._command(Command.RESET, "up")
@@ -135,11 +101,14 @@ class NightShift:
         reason, code = ("abort by the operator", 0) if error is None else (str(error), error.code)
         speed = self.cell.world.speed_mps
         self._command(Command.ABORT, reason, code)
-        for _ in range(round(STOP_S / TICK_S)):
-            self._tick("stop", speed, 0.0)
+        self._stand_still(speed)
         self._complete(State.ABORTING, reason, code)
         for _ in range(100):
             self._tick("stop", 0.0, 0.0)
+
+    def _stand_still(self, speed_mps: float) -> None:
+        for _ in range(round(STOP_S / TICK_S)):
+            self._tick("stop", speed_mps, 0.0)
 
     # Jobs ----------------------------------------------------------------------------------------------------
 
@@ -228,7 +197,7 @@ class NightShift:
         except WorkcellError as error:
             self._notice(error)
             self._told = None
-            if self._machine.state is not State.ABORTED:
+            if self._machine.state is not State.ABORTED and error.code != 637:
                 self._back_out()
             raise
 
@@ -249,6 +218,8 @@ class NightShift:
             raise ToldError.of(534, "no camera is trusted")
         if world.is_swapped:
             raise ToldError.of(586, "two cameras show each other's picture")
+        if world.is_off:
+            raise ToldError.of(self._off_code, "it is not where it was")
         if world.is_covered:
             raise ToldError.of(539, "the port is covered")
         if self.cell.lost_recorder:
@@ -353,10 +324,12 @@ class NightShift:
             "commands_stale": ToldError.of(304 if fault.pick < 0.5 else 313, "commands are stale"),
             "states_dropped": ToldError.of(422, "no states of the arm"),
             "encoder_error": ToldError.of(319, "joint 3 is 0.05 rad from where it was told to be"),
+            "person_near": ToldError.of(637, "somebody is near"),
             "cable_jammed": OverForceError("25 N on the way")
             if fault.pick < 0.5
             else ToldError.of(312, "25 N on the way"),
         }
+        self._off_code = 598 if name == "grip_changed" else 596 if fault.pick < 0.5 else 597
         if name in told:
             self._told = (self.cell.now_s + 0.1, told[name])
         elif name == "stop_button":
@@ -387,6 +360,8 @@ class NightShift:
             self._notice(error)
             if error.code == 319:
                 self._abort(error)
+            elif error.code == 637:
+                self._stand_still(speed_mps)
             raise error
 
     def _notice(self, error: WorkcellError | None) -> None:

@@ -73,6 +73,7 @@ class World:
         pockets: Whether there is a plug in the next pockets of the tray.
         board_m: Where the board is.
         is_swapped: Whether two cameras have each other's name.
+        is_off: Whether a camera or the grip is not as calibrated any more.
         is_covered: Whether something covers the port.
         is_fouled: Whether something stands inside it.
         is_caught: Whether the cable is caught.
@@ -93,6 +94,7 @@ class World:
     pockets: list[bool] = field(default_factory=list)
     board_m: float = 0.0
     is_swapped: bool = False
+    is_off: bool = False
     is_covered: bool = False
     is_fouled: bool = False
     is_caught: bool = False
