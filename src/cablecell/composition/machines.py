@@ -40,7 +40,7 @@ class MachineOptions:
 
     Attributes:
         trials_file: File of the trials of a simulation; empty is the sample of the cell.
-        trial: Name of the trial it starts with.
+        trial: Name of the trial it starts with; empty is the first of the file.
         seed: Seed of every random error of its scene.
         robot_file: File that describes a robot behind ros2_control: names, limits, response.
         rate_hz: Rate at which the machine is controlled.

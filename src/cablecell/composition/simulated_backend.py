@@ -59,8 +59,9 @@ class SimulatedCell:
         self._trials = load_trials(self._path)
         self._connectors = load_connectors()
         self.settings = load_simulation()
-        self._scene = self._load(options.trial)
-        self._source = TrialSource(str(self._path), options.trial, options.seed)
+        trial = options.trial or next(iter(self._trials.trials))
+        self._scene = self._load(trial)
+        self._source = TrialSource(str(self._path), trial, options.seed)
         self._pushes: deque[tuple[float, ...]] = deque()
         home = self._trials.robot.home_joint_positions
         self.machine = SimulatedMachine(self._scene, self.settings, seed=options.seed, home=home)

@@ -17,7 +17,9 @@ class ArmControllerParameters(ControlSettings):
     trials_file: str = parameter(
         "", "File of the trials that a simulated machine can show; empty is the sample of the cell.", read_only=True
     )
-    trial: str = parameter("trial_1", "Trial that a simulated machine starts with.", read_only=True)
+    trial: str = parameter(
+        "trial_1", "Trial that a simulated machine starts with; empty is the first of the file.", read_only=True
+    )
     seed: int = parameter(
         0, "Seed of every random error of a simulated machine.", minimum=0, maximum=4_294_967_295, read_only=True
     )

@@ -129,21 +129,21 @@ class ControlSettings(ParameterSchema):
         "Age of the last streamed command at which the arm comes to rest, however slow the stream was.",
         unit="s",
         minimum=0.004,
-        maximum=5.0,
+        maximum=3600.0,
     )
     command_hold_least_s: float = parameter(
         0.06,
         "Age at which it does when commands came so often that three in a row are missing before.",
         unit="s",
         minimum=0.004,
-        maximum=5.0,
+        maximum=3600.0,
     )
     command_stop_after_s: float = parameter(
         0.5,
         "Age of the last streamed command at which the arm stops with a fault.",
         unit="s",
         minimum=0.01,
-        maximum=30.0,
+        maximum=7200.0,
     )
     command_age_limit_s: float = parameter(0.2, "Oldest stamp that is accepted.", unit="s", minimum=0.005, maximum=5.0)
     command_ahead_limit_s: float = parameter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cablecell.core.config.aic import AicAdapterParameters, AicEngineParameters
 from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.config.console import ConsoleParameters
@@ -17,6 +18,8 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.config.teleop import TeleopParameters
 
 NODES: dict[str, type[ParameterSchema]] = {
+    "aic_adapter": AicAdapterParameters,
+    "aic_engine": AicEngineParameters,
     "arm_controller": ArmControllerParameters,
     "cell_supervisor": CellSupervisorParameters,
     "console": ConsoleParameters,
