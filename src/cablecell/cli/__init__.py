@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cablecell.cli import calib, completion, config, job, ledger, measure, recipe, running, scene
+from cablecell.cli import calib, completion, config, job, ledger, measure, recipe, report, running, scene
 from cablecell.installation import environment
 from cablecell.ros.verbs import groups
 
@@ -150,6 +150,7 @@ for _name, _group in (
     ("ledger", ledger),
     ("job", job),
     ("recipe", recipe),
+    ("report", report),
 ):
     app.add_typer(_group.app, name=_name)
 

@@ -117,10 +117,10 @@ def oee(
     report: Annotated[str, typer.Option(metavar="FILE", help="Write a shift report: .html, or .pdf.")] = "",
 ) -> None:
     """Print OEE and the other key figures of a shift, from the ledger alone; exit code 1 when it cannot be read."""
-    from cablecell.evaluation import shift_report
+    from cablecell.evaluation.reports import shift
 
     raise typer.Exit(
-        shift_report.run(Path(file), begin=begin, end=end, planned_s=planned or None, as_json=json, report=report)
+        shift.run(Path(file), begin=begin, end=end, planned_s=planned or None, as_json=json, report=report)
     )
 
 

@@ -1,13 +1,11 @@
-"""The key figures of a shift in a terminal, as JSON, and as a report that needs nothing beside it (HTML or PDF)."""
+"""The key figures of a shift: in a terminal, as JSON, and as a report."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import sys
 from datetime import datetime, timezone
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cablecell.core.errors import WorkcellError
+from cablecell.evaluation.reports.document import ReportDocument, ReportFigure, ReportTable, number, write_document
 from cablecell.records.shift import Shift, read_shift
 
 
@@ -22,22 +21,18 @@ def run(path: Path, *, begin: str, end: str, planned_s: float | None, as_json: b
     """Print the key figures of a window of a ledger and write its report; return the exit code."""
     try:
         shift = read_shift(path, begin, end, planned_s)
+        if report:
+            write_document(Path(report), shift_report(shift, path.name))
     except WorkcellError as error:
         sys.stderr.write(f"code {error.code}: {error}\n")
         return 1
-    if report:
-        target = Path(report)
-        if target.suffix.lower() == ".pdf":
-            _figure(shift).savefig(target, format="pdf")
-        else:
-            target.write_text(render(shift, path.name), encoding="utf-8")
     if as_json:
         sys.stdout.write(json.dumps(as_document(shift), indent=2) + "\n")
         return 0
     table = Table("key figure", "value", box=None, title=f"{_clock(shift.from_ns)} to {_clock(shift.to_ns)}")
     table.columns[1].justify = "right"
     for name, value in shift.figures.items():
-        table.add_row(name, _number(value))
+        table.add_row(name, number(value))
     stops = Table("kept from producing", "cause", "times", "time, s", box=None)
     for row in shift.stop_reasons[:10]:
         stops.add_row(row["state"], str(row["cause_code"]), str(row["count"]), f"{row['time_s']:.1f}")
@@ -60,32 +55,32 @@ def as_document(shift: Shift) -> dict[str, Any]:
     }
 
 
-def render(shift: Shift, ledger: str) -> str:
-    """Return the report as HTML."""
-    from jinja2 import Environment
-    from markupsafe import Markup
+def shift_report(shift: Shift, ledger: str) -> ReportDocument:
+    """Return the report of a window of a ledger.
 
-    drawing = io.StringIO()
-    _figure(shift).savefig(drawing, format="svg")
-    svg = drawing.getvalue()
-    template = resources.files("cablecell.evaluation").joinpath("templates/shift.html.j2").read_text(encoding="utf-8")
+    Args:
+        shift: What there is to say.
+        ledger: Name of the ledger.
+    """
     good = sum(part.is_good for part in shift.made)
-    return (
-        Environment(autoescape=True)
-        .from_string(template)
-        .render(
-            begin=_clock(shift.from_ns),
-            end=_clock(shift.to_ns),
-            ledger=ledger,
-            parts=len(shift.made),
-            good=good,
-            bad=len(shift.made) - good,
-            figure=Markup(svg[svg.index("<svg") :]),
-            figures=[(name, _number(value)) for name, value in shift.figures.items()],
-            stop_reasons=shift.stop_reasons,
-            failure_causes=shift.failure_causes,
-            recoveries=sorted(shift.recoveries.items()),
-        )
+    stops = [
+        (row["state"], str(row["cause_code"]), str(row["count"]), f"{row['time_s']:.1f}") for row in shift.stop_reasons
+    ]
+    failures = [(str(r["code"]), str(r["count"])) for r in shift.failure_causes]
+    return ReportDocument(
+        title="Shift report",
+        verdict=f"{good} good, {len(shift.made) - good} flagged",
+        is_bad=good < len(shift.made),
+        lines=(f"{_clock(shift.from_ns)} to {_clock(shift.to_ns)} UTC, from the ledger {ledger} alone.",),
+        tables=(
+            ReportTable(
+                "Key figures (ISO 22400-2)", ("figure", "value"), [(k, number(v)) for k, v in shift.figures.items()]
+            ),
+            ReportTable("What kept the cell from producing", ("state", "cause code", "times", "time, s"), stops),
+            ReportTable("Insertions that failed", ("code", "times"), failures),
+            ReportTable("Recoveries", ("action", "times"), [(k, str(n)) for k, n in sorted(shift.recoveries.items())]),
+        ),
+        figures=(ReportFigure("stops and cycle times", lambda: _figure(shift)),),
     )
 
 
@@ -103,13 +98,9 @@ def _figure(shift: Shift) -> Any:
     cycles.hist([part.cycle_s for part in shift.made if part.is_good], bins=30, color="#4a7ab0")
     cycles.set_xlabel("cycle of a good part / s")
     cycles.set_ylabel("parts")
-    figure.suptitle(f"OEE {_number(shift.figures['oee'])}, {_clock(shift.from_ns)} to {_clock(shift.to_ns)} UTC")
+    figure.suptitle(f"OEE {number(shift.figures['oee'])}, {_clock(shift.from_ns)} to {_clock(shift.to_ns)} UTC")
     return figure
 
 
 def _clock(stamp_ns: int) -> str:
     return datetime.fromtimestamp(1e-9 * stamp_ns, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.6g}"
