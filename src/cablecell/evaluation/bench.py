@@ -87,6 +87,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "cablecell.evaluation.bench_kills:run",
         "kill -9 of the supervisor of a working cell; estimator, skill and ports are stand-ins",
     ),
+    "observe": (
+        "cablecell.evaluation.bench_observe:run",
+        "the action observe in a running cell: how long it takes, where the time goes, what it leaves",
+    ),
     "perception": ("cablecell.evaluation.bench_perception:run", "port poses from camera images against the truth"),
     "physics": ("cablecell.evaluation.bench_physics:run", "contact forces and dynamics against closed forms"),
     "planning": (

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cablecell.core.config.parameters import ParameterSchema, parameter
+
+
+def _push(default: float, description: str) -> Any:
+    return parameter(default, description, unit="N", minimum=0.5, maximum=6.0)
+
+
+def _error(default: float, description: str) -> Any:
+    return parameter(default, description, unit="m", minimum=1e-6, maximum=0.001)
+
+
+def _reach(default: float, description: str) -> Any:
+    return parameter(default, description, unit="m", minimum=0.0005, maximum=0.02)
+
+
+def _slide(default: float, description: str) -> Any:
+    return parameter(default, description, unit="m/s", minimum=0.002, maximum=0.1)
 
 
 class TouchSettings(ParameterSchema):
@@ -15,19 +33,11 @@ class TouchSettings(ParameterSchema):
         minimum=0.0001,
         maximum=0.02,
     )
-    believed_within_m: float = parameter(
-        0.0035,
-        "Largest standard deviation in any direction of a port that is looked for by touch; 2.9 mm is 5 mm off.",
-        unit="m",
-        minimum=0.0005,
-        maximum=0.02,
+    believed_within_m: float = _reach(
+        0.0035, "Largest standard deviation in any direction of a port that is looked for by touch; 2.9 mm is 5 mm off."
     )
-    contradicted_sigma_m: float = parameter(
-        0.003,
-        "Standard deviation of each coordinate of a port that was not found where it was seen.",
-        unit="m",
-        minimum=0.0005,
-        maximum=0.02,
+    contradicted_sigma_m: float = _reach(
+        0.003, "Standard deviation of each coordinate of a port that was not found where it was seen."
     )
     contradicted_sigma_rad: float = parameter(0.02, "Likewise of each angle.", unit="rad", minimum=0.001, maximum=0.2)
     time_limit_s: float = parameter(12.0, "Longest time from start to result.", unit="s", minimum=1.0, maximum=60.0)
@@ -49,24 +59,18 @@ class TouchSettings(ParameterSchema):
     )
     free_turn: float = parameter(1.45, "Highest angular speed.", unit="rad/s", minimum=0.1, maximum=2.0)
     contact_force_n: float = parameter(0.7, "Force that counts as a touch.", unit="N", minimum=0.3, maximum=4.0)
-    press_force_n: float = parameter(2.0, "Force at which a touch is measured.", unit="N", minimum=0.5, maximum=6.0)
+    press_force_n: float = _push(2.0, "Force at which a touch is measured.")
     force_limit_n: float = parameter(
         9.5, "Force at which the sequence gives up and retreats.", unit="N", minimum=2.0, maximum=30.0
     )
     settle_s: float = parameter(0.05, "Rest before a touch is measured.", unit="s", minimum=0.0, maximum=1.0)
     measure_s: float = parameter(0.04, "Time over which it is averaged.", unit="s", minimum=0.004, maximum=1.0)
-    search_force_n: float = parameter(
-        3.0, "Push on the land while the opening is felt for.", unit="N", minimum=0.5, maximum=6.0
-    )
-    search_speed: float = parameter(0.02, "Speed of that.", unit="m/s", minimum=0.002, maximum=0.1)
+    search_force_n: float = _push(3.0, "Push on the land while the opening is felt for.")
+    search_speed: float = _slide(0.02, "Speed of that.")
     search_radius_m: float = parameter(0.0055, "How far from the first landing.", unit="m", minimum=0.001, maximum=0.02)
-    sink_force_n: float = parameter(
-        3.0, "Push with which a corner goes down on its way to the walls.", unit="N", minimum=0.5, maximum=6.0
-    )
-    slide_speed: float = parameter(
-        0.018, "Speed towards a corner of the opening.", unit="m/s", minimum=0.002, maximum=0.1
-    )
-    corner_force_n: float = parameter(1.8, "Push on either wall of that corner.", unit="N", minimum=0.5, maximum=6.0)
+    sink_force_n: float = _push(3.0, "Push with which a corner goes down on its way to the walls.")
+    slide_speed: float = _slide(0.018, "Speed towards a corner of the opening.")
+    corner_force_n: float = _push(1.8, "Push on either wall of that corner.")
     enter_force_n: float = parameter(5.0, "Push into the opening.", unit="N", minimum=0.5, maximum=8.0)
     lean_force_n: float = parameter(
         3.0, "Push on each of the two sides that a plug in the port is leaned on.", unit="N", minimum=0.5, maximum=6.5
@@ -105,16 +109,9 @@ class TouchSettings(ParameterSchema):
     grasp_rotation_stiffness: float = parameter(
         30.0, "Likewise in rotation.", unit="N*m/rad", minimum=1.0, maximum=1000.0
     )
-    touch_sigma_m: float = parameter(
-        2.8e-5, "Error of where a plug leans on a side: arm, give.", unit="m", minimum=1e-6, maximum=0.001
-    )
-    land_sigma_m: float = parameter(
-        4.0e-5, "Error of where it stands on the land.", unit="m", minimum=1e-6, maximum=0.001
-    )
-    corner_sigma_m: float = parameter(
+    touch_sigma_m: float = _error(2.8e-5, "Error of where a plug leans on a side: arm, give.")
+    land_sigma_m: float = _error(4.0e-5, "Error of where it stands on the land.")
+    corner_sigma_m: float = _error(
         7.0e-5,
         "Error of where a corner that leads stands between two walls: on their lead-ins that of its depth counts, too.",
-        unit="m",
-        minimum=1e-6,
-        maximum=0.001,
     )
