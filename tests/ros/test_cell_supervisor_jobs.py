@@ -1,5 +1,7 @@
 """Jobs of a supervisor that stays up from test to test: order, recipes, failures, cancel; and down and up again."""
 
+import time
+
 import pytest
 from cablecell_interfaces.action import RunJob
 from cablecell_interfaces.msg import CellState, JobStatus
@@ -95,9 +97,9 @@ def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(c
     publisher = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
     wait_until(publisher.get_subscription_count, what="the supervisor to listen")
 
-    def say(level):
+    def say(level, code="593"):
         status = DiagnosticStatus(name="arm_controller: force sensor", level=level, message="no new reading for 0.3 s")
-        status.values = [KeyValue(key="code", value="593")]
+        status.values = [KeyValue(key="code", value=code)]
         publisher.publish(DiagnosticArray(status=[status]))
 
     partners.waits_for_cancel = True
@@ -107,11 +109,18 @@ def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(c
     wait_until(lambda: "observe" in [name for name, _ in partners.calls], what="the attempt to end")
     partners.waits_for_cancel = False
     assert not any(name == "move_to" for name, _ in partners.calls), "it waits until the sensor is trusted"
+    say(DiagnosticStatus.ERROR, "592")  # when it speaks again it has jumped: that is what is waited for
+    time.sleep(0.3)
+    assert not any(name == "move_to" for name, _ in partners.calls), "nor is the wait given up"
     say(DiagnosticStatus.OK)
     result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
     assert (result.error_code, result.status.steps_succeeded) == (0, 1)
     names = [name for name, _ in partners.calls]
     assert names[names.index("move_to") :][:2] == ["move_to", "tare"]
+    say(DiagnosticStatus.ERROR)  # between two jobs nothing is hurt by it
+    time.sleep(0.3)
+    assert run_job(client, "trial_3").error_code == 0
+    say(DiagnosticStatus.OK)
 
 
 def test_a_force_sensor_that_drifts_is_tared_in_free_air_before_it_is_waited_for(cell, client, partners):
