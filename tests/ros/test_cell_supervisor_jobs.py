@@ -1,13 +1,18 @@
 """Jobs of a supervisor that stays up from test to test: order, recipes, failures, cancel; and down and up again."""
 
+import time
+
+import numpy as np
 import pytest
+from aic_control_interfaces.msg import ControllerState
 from cablecell_interfaces.action import RunJob
-from cablecell_interfaces.msg import CellState, JobStatus
+from cablecell_interfaces.msg import CellState, ComplianceCommand, JobStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.msg import Transition
 from std_msgs.msg import String
 
 from cablecell.ros import qos
+from cablecell.ros.conversions import fill_pose, pose_to_matrix
 from tests.support.graph import GraphClient
 from tests.support.supervised import NODES, Partners, SupervisedNodes, run_job, start_job
 from tests.support.wait import wait_until
@@ -95,9 +100,9 @@ def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(c
     publisher = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
     wait_until(publisher.get_subscription_count, what="the supervisor to listen")
 
-    def say(level):
+    def say(level, code="593"):
         status = DiagnosticStatus(name="arm_controller: force sensor", level=level, message="no new reading for 0.3 s")
-        status.values = [KeyValue(key="code", value="593")]
+        status.values = [KeyValue(key="code", value=code)]
         publisher.publish(DiagnosticArray(status=[status]))
 
     partners.waits_for_cancel = True
@@ -107,11 +112,18 @@ def test_a_force_sensor_that_is_not_trusted_ends_the_attempt_and_is_waited_for(c
     wait_until(lambda: "observe" in [name for name, _ in partners.calls], what="the attempt to end")
     partners.waits_for_cancel = False
     assert not any(name == "move_to" for name, _ in partners.calls), "it waits until the sensor is trusted"
+    say(DiagnosticStatus.ERROR, "592")  # when it speaks again it has jumped: that is what is waited for
+    time.sleep(0.3)
+    assert not any(name == "move_to" for name, _ in partners.calls), "nor is the wait given up"
     say(DiagnosticStatus.OK)
     result = client.wait_for(handle.get_result_async(), timeout_s=20.0).result
     assert (result.error_code, result.status.steps_succeeded) == (0, 1)
     names = [name for name, _ in partners.calls]
     assert names[names.index("move_to") :][:2] == ["move_to", "tare"]
+    say(DiagnosticStatus.ERROR)  # between two jobs nothing is hurt by it
+    time.sleep(0.3)
+    assert run_job(client, "trial_3").error_code == 0
+    say(DiagnosticStatus.OK)
 
 
 def test_a_force_sensor_that_drifts_is_tared_in_free_air_before_it_is_waited_for(cell, client, partners):
@@ -181,6 +193,55 @@ def test_an_alarm_that_comes_with_the_seat_does_not_undo_it_and_holds_up_what_co
     again = run_job(client, "trial_3").error_code
     assert again == (0 if code == 595 else code), "the next look finds where the board is, but not what a camera sees"
     assert run_job(client, "trial_3").error_code == 0, "it is told once"
+
+
+class PulledArm:
+    """Goes along the axis of the plug as a streamed force says, where the plug is not held fast."""
+
+    def __init__(self, node, is_fast):
+        self._X, self._is_fast, self.commands = np.eye(4), is_fast, []
+        self._states = node.create_publisher(ControllerState, "controller_state", qos.SENSOR)
+        self._hearing = node.create_subscription(ComplianceCommand, "compliance_commands", self._take, qos.COMMAND)
+        self._timer = node.create_timer(0.004, self._tell)
+        self._node = node
+
+    def close(self):
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._hearing)
+        self._node.destroy_publisher(self._states)
+
+    def _take(self, message):
+        self.commands.append(message)
+        if not self._is_fast:
+            axis = pose_to_matrix("frame", message.compliance_frame)[:3, 2]
+            self._X[:3, 3] += 0.0015 * np.sign(message.feedforward.force.z) * axis
+
+    def _tell(self):
+        state = ControllerState()
+        fill_pose(state.tcp_pose, self._X)
+        self._states.publish(state)
+
+
+@pytest.mark.parametrize("is_fast", [False, True])
+def test_who_stands_in_a_port_backs_out_and_does_not_tear_out_what_is_latched(cell, client, partners, is_fast):
+    arm = PulledArm(client.node, is_fast)
+    partners.insert_errors, partners.move_errors = [510], [201, 0] if not is_fast else [201]
+    try:
+        result = run_job(client, "trial_3")
+    finally:
+        arm.close()
+    pulls = {round(command.feedforward.force.z, 6) for command in arm.commands}
+    assert len(arm.commands) > 10
+    assert len(pulls) == 1
+    assert -10.0 <= pulls.pop() < 0.0, "never more than proves a latch"
+    assert all(command.stiffness[14] == 0.0 for command in arm.commands), "along the axis nothing but the force"
+    names = [name for name, _ in partners.calls if name in ("move_to", "tare", "insert_connector")]
+    if is_fast:
+        assert result.error_code == 510, "whether it is seated is for a person to say"
+        assert names == ["insert_connector", "move_to"]
+    else:
+        assert result.error_code == 0
+        assert names == ["insert_connector", "move_to", "move_to", "tare", "insert_connector"]
 
 
 def test_who_finds_no_way_looks_for_everything_that_may_be_in_it(cell, client, partners):

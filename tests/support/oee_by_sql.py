@@ -6,7 +6,7 @@ import json
 import sqlite3
 import sys
 
-TIMES = """
+SPANS = """
 WITH life AS (
     SELECT stamp_ns AS t FROM commands UNION ALL SELECT stamp_ns FROM recoveries
     UNION ALL SELECT begun_ns FROM insertions UNION ALL SELECT ended_ns FROM insertions WHERE ended_ns IS NOT NULL
@@ -16,7 +16,11 @@ WITH life AS (
 ), alive AS (
     SELECT *, CASE WHEN next_previous = 0
         THEN COALESCE((SELECT MAX(t) FROM life WHERE t BETWEEN b AND e), b) ELSE e END AS a FROM spans
-), cut AS (
+)"""
+
+TIMES = (
+    SPANS
+    + """, cut AS (
     SELECT id, 0 AS part, state, mode, cause_code, MAX(b, :from) AS b, MIN(a, :to) AS e,
            mode = 1 AS planned FROM alive
     UNION ALL
@@ -26,19 +30,25 @@ SELECT COALESCE(SUM(CASE WHEN planned THEN e - b END), 0),
        COALESCE(SUM(CASE WHEN planned AND state = 6 THEN e - b END), 0)
 FROM cut WHERE e > b
 """
+)
 
-PARTS = """
-WITH tried AS (
+PARTS = (
+    SPANS
+    + """, run AS (SELECT b, MIN(a, :to) AS e FROM alive WHERE state = 6), tried AS (
     SELECT connector, MIN(id) AS first, MIN(begun_ns) AS b, MAX(ended_ns) AS e, MAX(error_code = 0) AS good
     FROM insertions WHERE ended_ns IS NOT NULL GROUP BY job_id, step
 ), inside AS (SELECT * FROM tried WHERE e >= :from AND e < :to)
-SELECT tried.connector, tried.e - tried.b, tried.good, f.error_code = 0 AND COALESCE(f.attempts, 0) <= 1
+SELECT tried.connector,
+       COALESCE((SELECT SUM(MIN(run.e, tried.e) - MAX(run.b, tried.b))
+                 FROM run WHERE run.b < tried.e AND run.e > tried.b), 0),
+       tried.good, f.error_code = 0 AND COALESCE(f.attempts, 0) <= 1
 FROM inside AS tried JOIN insertions AS f ON f.id = tried.first
 UNION ALL
 SELECT '', 0, 0, 0
 FROM (SELECT job_id, step, MAX(stamp_ns) AS t FROM recoveries WHERE action = 'skip' GROUP BY job_id, step)
 WHERE t >= :from AND t < :to AND (job_id, step) NOT IN (SELECT job_id, step FROM insertions WHERE ended_ns IS NOT NULL)
 """
+)
 
 
 ENERGY = """

@@ -72,7 +72,7 @@ class Partners:
         # They end with the client's node: an executor that spins must not lose what it waits for.
         self._serve(node, Observe, "observe", lambda: self.observe_error)
         self._serve(node, InsertConnector, "insert_connector", self._next_insert_error)
-        self._serve(node, MoveTo, "move_to", lambda: 0)
+        self._serve(node, MoveTo, "move_to", lambda: self.move_errors.pop(0) if self.move_errors else 0)
 
     def close(self):
         """Let nothing wait any longer."""
@@ -83,7 +83,7 @@ class Partners:
         self.calls, self.stops, self.clears, self.attempts = [], 0, 0, 1
         self.stays_stopped, self.begun, self.waits_for = False, [], 0
         self.insert_error, self.observe_error, self.waits_for_cancel = 0, 0, False
-        self.insert_errors = []
+        self.insert_errors, self.move_errors = [], []
         self.unclear_code = 422
         self._letting_go.clear()
 

@@ -104,6 +104,27 @@ def test_a_supervisor_that_died_was_off_from_its_last_sign_of_life(log):
     assert (figures["failures"], figures["mttr_s"]) == (1.0, pytest.approx(210.0))
 
 
+def test_a_part_that_was_held_or_outlived_its_supervisor_is_charged_with_what_the_cell_executed(log):
+    log.state(0, State.EXECUTE)
+    log.insertion("a", 10, 30)
+    log.insertion("b", 40, 50, 404)
+    log.state(60, State.HELD, 404)
+    log.state(160, State.EXECUTE)
+    log.insertion("b", 165, 185)
+    log.insertion("c", 190, 200, 641)  # where the supervisor died, as it was found after it
+    log.state(900, State.STOPPED, restart=True)
+    log.state(905, State.EXECUTE)
+    log.insertion("c", 910, 930)
+    log.state(1000, State.IDLE)
+    shift = read_shift(log.path)
+    assert [part.cycle_s for part in shift.made] == pytest.approx([20.0, 45.0, 35.0])
+    figures = derive(str(log.path), shift.from_ns, shift.to_ns)
+    for name in ("effectiveness", "oee"):
+        assert shift.figures[name] == pytest.approx(figures[name], abs=1e-12)
+    late = read_shift(log.path, begin="1970-01-01T00:15:00")
+    assert [part.cycle_s for part in late.made] == pytest.approx([35.0]), "one that began before the window"
+
+
 def test_a_cell_that_was_ended_in_good_order_was_not_to_produce(log):
     log.state(0, State.EXECUTE)
     log.insertion("a", 10, 50)

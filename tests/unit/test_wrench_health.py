@@ -89,6 +89,19 @@ def test_a_sensor_that_stops_delivering_is_found():
     assert found[0].detected_s - 3.0 <= 0.5
 
 
+def test_a_silence_is_not_taken_for_a_stuck_axis_when_it_ends_with_the_value_that_it_began_with():
+    begun = {}
+
+    def pause(w, last, after_s, now_s):
+        begun.setdefault("s", now_s)
+        if after_s < 0.6:
+            return last, begun["s"]
+        return (last if after_s < 0.65 else w), now_s
+
+    found, _ = watch(pause, end_s=6.0)
+    assert [fault.error.code for fault in found] == [593]
+
+
 def test_an_arm_that_moves_or_is_commanded_may_feel_anything():
     assert watch(ramp(0, 10.0), q=lambda now_s: Q + 0.01 * now_s)[0] == []
     assert watch(ramp(0, 10.0), is_held=False)[0] == []

@@ -68,7 +68,9 @@ def read_shift(path: Path, begin: str = "", end: str = "", planned_s: float | No
     if to_ns <= from_ns:
         raise TimeFormatError(f"the window ends at '{end}', before it begins at '{begin}'", quantity="to", value=end)
     times = kpi.intervals(states, signs, from_ns, to_ns)
-    made = kpi.parts(insertions, deeds, from_ns, to_ns)
+    # A part that ends in the window may have begun before it.
+    whole = kpi.intervals(states, signs, min(stamps, default=0), to_ns)
+    made = kpi.parts(insertions, deeds, from_ns, to_ns, kpi.executed(whole))
     recoveries: dict[str, int] = {}
     for row in deeds:
         if from_ns <= row["stamp_ns"] < to_ns and row["error_code"] == 0:

@@ -88,6 +88,7 @@ class JobRunner:
         self._hands, self._asks_operator, self._faults = hands, asks_operator, load_faults()
         self.is_running = False
         self._interruption: WorkcellError | None = None
+        self._is_attempting = False
         self._step = StepDoer(node, knowledge, say_plug=say_plug, ledger=ledger, require_helpers=hands.require_helpers)
 
     def destroy(self) -> None:
@@ -95,8 +96,12 @@ class JobRunner:
         self._step.destroy()
 
     def interrupt(self, error: WorkcellError) -> None:
-        """End the attempt that is being made, where one is; the plan of the error says what comes after it."""
-        self._interruption = error
+        """End the attempt that is being made, where one is; the plan of the error says what comes after it.
+
+        What comes in between, in a pause or a recovery, has hurt nothing: a recovery waits until sensors are well.
+        """
+        if self._is_attempting:
+            self._interruption = error
 
     def run(self, goal: RunningGoal | QueuedGoal) -> Any:
         """Run a job to its end, in a thread of its own; return the result of `run_job`.
@@ -172,19 +177,21 @@ class JobRunner:
         """Do one step, and again after what may be repaired; a step that is left does not end the job."""
 
         def attempt() -> None:
-            self._interruption = None  # what came in between has hurt nothing
             job.begin_step(step)
-            self._step.do(
-                job,
-                step,
-                after=recovery.cause,
-                check=lambda: self._check(goal),
-                pause=lambda: self._pause_where_asked(goal, job),
-                tell=lambda phase: self._report(goal, job, phase),
-            )
+            self._interruption, self._is_attempting = None, True
+            try:
+                self._step.do(
+                    job,
+                    step,
+                    after=recovery.cause,
+                    check=lambda: self._check(goal),
+                    pause=lambda: self._pause_where_asked(goal, job),
+                    tell=lambda phase: self._report(goal, job, phase),
+                )
+            finally:
+                self._is_attempting, self._interruption = False, None
 
         def begin(action: Action) -> None:
-            self._interruption = None
             self._check(goal)
             if action is not Action.RETRY:
                 self._report(goal, job, RunJob.Feedback.PHASE_RECOVERING)

@@ -15,7 +15,7 @@ import numpy as np
 from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.jobs import Job, Step, recipe_hash, recipe_text
-from cablecell.core.supervision.lookback import Answer, Finding, OpenInsertion, SkillReport, Verdict
+from cablecell.core.supervision.lookback import Answer, Finding, OpenInsertion, SkillReport, Told, Verdict
 from cablecell.core.supervision.recovery import Deed
 from cablecell.records import ledger_found
 from cablecell.records.ledger import Ledger, LedgerError
@@ -259,10 +259,14 @@ class LedgerWriter:
         said = "" if is_seated else f"the cell ended before it did; {finding.reason}"
         if not is_seated and report is not None and report.error_code:
             code, said = int(report.error_code), report.error_msg
-        end = InsertionEnd(code, said, found=finding.source)
+        end, ended_ns = InsertionEnd(code, said, found=finding.source), time.time_ns()
         if report is not None:
             end = _measured(end, report)
-        self._ledger.end_insertion(begun.row, end, time.time_ns())
+            # The skill knows when it ended; until it is found the cell may have been off for hours.
+            told_ns = time_ns(report.header.stamp)
+            if report.state == Told.ENDED and begun.begun_ns <= told_ns < ended_ns:
+                ended_ns = told_ns
+        self._ledger.end_insertion(begun.row, end, ended_ns)
 
     def steps_done(self, job: Job) -> frozenset[str]:
         """Return the steps of a job that are done.

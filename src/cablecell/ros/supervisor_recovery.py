@@ -14,12 +14,15 @@ from std_srvs.srv import Trigger
 
 from cablecell.core.errors import WorkcellError
 from cablecell.core.fusion.wrench_health import WrenchDriftError
+from cablecell.core.insertion.grasp import HeldPlug
+from cablecell.core.motion.errors import StartInCollisionError
 from cablecell.core.supervision.faults import Action
 from cablecell.core.supervision.recovery import ActionFailedError
 from cablecell.core.supervision.self_watch import RecorderLostError
 from cablecell.ros import qos
 from cablecell.ros.goals import BusyError, NoAnswerError, RemoteError, call, run_action
 from cablecell.ros.skill_messages import sensor_stop
+from cablecell.ros.supervisor_back_out import BackOut
 
 _HOME_S = 20.0
 _PACE = 0.5
@@ -28,6 +31,8 @@ _TARE_S = 5.0
 _TRUSTED_S = 10.0
 _RESPAWN_S = 20.0
 _LOOK_AGAIN_S = 0.1
+_BACK_OUTS = 2
+"""How often the arm backs out where no way home can be planned from where it stands."""
 _FORCE = "force sensor"
 _LOOP = ": control loop"
 _SENSORS = ("camera", _FORCE)
@@ -35,7 +40,11 @@ _SENSORS = ("camera", _FORCE)
 
 
 class RecoveryHands:
-    """Clients of the nodes that a recovery needs."""
+    """Clients of the nodes that a recovery needs.
+
+    Attributes:
+        held: What is in the fingers; None for nothing.
+    """
 
     def __init__(
         self, node: Any, interrupt: Callable[[WorkcellError], None], missing: Callable[[], str] = lambda: ""
@@ -52,6 +61,8 @@ class RecoveryHands:
         self._untrusted: dict[str, str] = {}
         self._codes: dict[str, str] = {}
         self._is_stopped_by_sensor = False
+        self.held: HeldPlug | None = None
+        self._back_out = BackOut(node)
         self._move = node.action_client(MoveTo, "move_to")
         self._tare = node.create_client(Trigger, "tare_force_torque_sensor")
         self._clear = node.create_client(Trigger, "clear_stop")
@@ -59,6 +70,7 @@ class RecoveryHands:
 
     def destroy(self) -> None:
         """Take the clients away."""
+        self._back_out.destroy()
         self._node.destroy_client(self._tare)
         self._node.destroy_client(self._clear)
         self._node.destroy_subscription(self._hearing)
@@ -130,7 +142,15 @@ class RecoveryHands:
             acceleration_scale=_PACE,
         )
         goal = MoveTo.Goal(target=target, time_limit=Duration(seconds=_HOME_S).to_msg(), preempt=True)
-        run_action(self._node, self._move, "move_to", goal, _HOME_S + _TARE_S, check)
+        for number in range(_BACK_OUTS + 1):
+            try:
+                run_action(self._node, self._move, "move_to", goal, _HOME_S + _TARE_S, check)
+            except RemoteError as error:
+                if error.code != StartInCollisionError.code or self.held is None or number == _BACK_OUTS:
+                    raise
+                self._back_out.go(self.held, check)
+            else:
+                return
 
     def _wait(self, check: Callable[[], None]) -> None:
         end_s = time.monotonic() + _TRUSTED_S

@@ -143,6 +143,8 @@ class WrenchHealth:
             self._step_s = now_s
         if sample.stamp_s > self._stamp_s:
             self._stamp_s, self._fresh_s = sample.stamp_s, now_s
+        else:  # what has not come again has not been repeated: silence is not being stuck
+            self._changed_s = [changed_s + now_s - self._step_s for changed_s in self._changed_s]
         for axis in range(6):
             if values[axis] != self._last[axis]:
                 self._changes[axis] += 1

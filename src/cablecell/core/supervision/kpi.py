@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from cablecell.core.supervision.faults import Action
@@ -51,6 +52,8 @@ class Part:
         end_ns: End of its last.
         is_good: Whether one of them succeeded.
         is_first_pass: Whether the first one did, with one attempt.
+        cycle_ns: From the begin of its first insertion to the end of its last, as far as the cell executed: not what it
+            was held, stopped or off in between.
     """
 
     connector: str
@@ -58,11 +61,12 @@ class Part:
     end_ns: int
     is_good: bool
     is_first_pass: bool
+    cycle_ns: int = 0
 
     @property
     def cycle_s(self) -> float:
-        """From the begin of the first insertion to the end of the last, s."""
-        return 1e-9 * (self.end_ns - self.begin_ns)
+        """Its cycle, s."""
+        return 1e-9 * self.cycle_ns
 
 
 def intervals(states: Sequence[Row], signs_ns: Iterable[int], from_ns: int, to_ns: int) -> list[Interval]:
@@ -99,7 +103,22 @@ def intervals(states: Sequence[Row], signs_ns: Iterable[int], from_ns: int, to_n
     return [one for one in cut if one.end_ns > one.begin_ns]
 
 
-def parts(insertions: Sequence[Row], deeds: Sequence[Row], from_ns: int, to_ns: int) -> list[Part]:
+def executed(times: Sequence[Interval]) -> Callable[[int, int], int]:
+    """Return a function that says how long the cell executed between two times, ns; `times` in order."""
+    runs = [one for one in times if one.state == State.EXECUTE]
+    begins = [one.begin_ns for one in runs]
+    sums = [0, *accumulate(one.duration_ns for one in runs)]
+
+    def until(stamp_ns: int) -> int:
+        number = bisect_right(begins, stamp_ns)
+        return sums[number] - max(0, runs[number - 1].end_ns - stamp_ns) if number else 0
+
+    return lambda begin_ns, end_ns: until(end_ns) - until(begin_ns)
+
+
+def parts(
+    insertions: Sequence[Row], deeds: Sequence[Row], from_ns: int, to_ns: int, run_ns: Callable[[int, int], int]
+) -> list[Part]:
     """Return the parts whose last insertion ended within a window, in the order of their begin.
 
     A step that was left before anything was inserted is a part as well, and a bad one.
@@ -109,6 +128,7 @@ def parts(insertions: Sequence[Row], deeds: Sequence[Row], from_ns: int, to_ns: 
         deeds: Rows of the table `recoveries`.
         from_ns: Begin of the window.
         to_ns: Its end.
+        run_ns: Returns how long the cell executed between two times, ns.
     """
     tries: dict[tuple[str, str], list[Row]] = {}
     for row in insertions:
@@ -120,7 +140,8 @@ def parts(insertions: Sequence[Row], deeds: Sequence[Row], from_ns: int, to_ns: 
         if from_ns <= end_ns < to_ns:
             good = any(row["error_code"] == 0 for row in rows)
             once = first["error_code"] == 0 and (first["attempts"] or 0) <= 1
-            found.append(Part(first["connector"], int(first["begun_ns"]), end_ns, good, once))
+            begin_ns = int(first["begun_ns"])
+            found.append(Part(first["connector"], begin_ns, end_ns, good, once, run_ns(begin_ns, end_ns)))
     left = {(row["job_id"], row["step"]): int(row["stamp_ns"]) for row in deeds if row["action"] == Action.SKIP.value}
     for key, stamp_ns in left.items():
         if key not in tries and from_ns <= stamp_ns < to_ns:

@@ -371,6 +371,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
             raise NotActiveError(f"no job can run: {self._cell.reason}")
 
     def _say_plug(self, held: HeldPlug | None) -> None:
+        self._hands.held = held
         self._plugs.publish(String(data=held_plug_to_json(held)))
 
 
