@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from cablecell.core.config.insertion import InsertionSettings
-from cablecell.core.insertion.insert import Compliance
-from cablecell.core.insertion.phase import Job, Measurement
+from cablecell.core.insertion.catch import Search
+from cablecell.core.insertion.insert import Compliance, Insert
+from cablecell.core.insertion.outcome import Phase
+from cablecell.core.insertion.phase import Go, Job, Measurement
 from cablecell.core.insertion.plan import Uncertainty, make_plan
 from cablecell.core.insertion.profile import ConnectorProfile
 
@@ -65,3 +67,52 @@ def test_a_stalled_plug_keeps_the_rotation_that_it_has_found():
     compliance.anchor(turned)
     assert compliance.rotvec[0] == pytest.approx(0.02, abs=1e-4)
     assert compliance.target(turned)[:2] == pytest.approx([1e-3, 0.0])
+
+
+def seconds_until_false(profile: ConnectorProfile, rate: float) -> float:
+    """Return how long a catch is believed that gets no deeper while the plug turns at a rate, rad/s."""
+    job = Job(profile, SETTINGS, make_plan(profile, UNCERTAIN, SETTINGS), land_m=0.0)
+    m = Measurement(0.0, DT_S, np.array([0.0, 0.0, 0.4e-3]), np.zeros(3), 0.0, np.zeros(3), np.zeros(3))
+    phase = Insert(job, m)
+    while True:
+        m = replace(m, time_s=m.time_s + DT_S, rotvec=np.array([0.0, 0.0, rate * m.time_s]))
+        _, change = phase.step(job, m)
+        if change is not None:
+            assert isinstance(change, Go)
+            assert change.phase is Phase.SEARCH
+            return m.time_s
+
+
+def test_a_close_fit_is_given_time_to_be_turned_at_its_rim():
+    # 40 mrad at 0.1 mm: the rim has to turn the plug before it goes any deeper.
+    assert seconds_until_false(PROFILE, 0.05) == pytest.approx(SETTINGS.false_catch_s, abs=0.01)
+    assert seconds_until_false(PROFILE, 0.0) == pytest.approx(SETTINGS.stuck_catch_s, abs=0.01)
+    wide = replace(PROFILE, clearance_m=(0.5e-3, 0.5e-3))
+    assert seconds_until_false(wide, 0.05) == pytest.approx(SETTINGS.stuck_catch_s, abs=0.01)
+
+
+def follow_spiral(rise_m: float, slope: float = 1.0) -> tuple[float, str]:
+    """Search from the bottom of a lead-in of 45 degrees; return how far off it got before it came back, and why."""
+    job = Job(PROFILE, SETTINGS, make_plan(PROFILE, UNCERTAIN, SETTINGS), land_m=1.0e-3)
+    p, farthest = np.array([0.0, 0.0, 1.0e-3]), 0.0
+    force = np.array([0.0, 0.0, -SETTINGS.search_force_n])
+    m = Measurement(0.0, DT_S, p, np.zeros(3), 0.0, force, np.zeros(3))
+    phase = Search(job, m)
+    while m.time_s < 3.0:
+        setpoint, change = phase.step(job, m)
+        if change is not None:
+            return farthest, change.reason
+        p = setpoint.p.copy()
+        off = float(np.hypot(p[0], p[1]))
+        farthest = max(farthest, off)
+        p[2] = 1.0e-3 - min(slope * off, rise_m)
+        m = replace(m, time_s=m.time_s + DT_S, p=p)
+    return farthest, ""
+
+
+def test_a_search_that_began_in_the_lead_in_goes_back_to_where_it_was_deepest():
+    farthest, reason = follow_spiral(rise_m=0.4e-3)
+    assert "dropped" in reason
+    assert farthest < 2.0e-3
+    # A land that rises by less than a catch is a land.
+    assert follow_spiral(rise_m=0.2e-3)[1] == ""

@@ -71,6 +71,20 @@ class InsertionSettings(ParameterSchema):
     yaw_stiffness_limits: Annotated[tuple[float, float], Field(strict=False)] = parameter(
         (0.5, 3.0), "Lowest and highest yaw stiffness in the hole; the rim rule chooses.", unit="N*m/rad"
     )
+    tilt_stiffness_rim: float = parameter(
+        6.0,
+        "Tilt stiffness at the rim, where a single edge carries the plug and would tilt it further.",
+        unit="N*m/rad",
+        minimum=0.5,
+        maximum=300.0,
+    )
+    rotation_damping: float = parameter(
+        3.0,
+        "Added in the hole, where the arm turns on the spring of the grasp, stiffer than its own.",
+        unit="N*m*s/rad",
+        minimum=0.0,
+        maximum=50.0,
+    )
     search_force_n: float = parameter(5.0, "Push while searching.", unit="N", minimum=1.0, maximum=20.0)
     search_speed: float = parameter(
         0.03,

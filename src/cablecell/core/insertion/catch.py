@@ -39,6 +39,12 @@ _LOOSE_M = 2.5e-4
 _ON_PATH_M = 1.0e-4
 """Distance to the path below which the target follows it."""
 
+_ABOVE_S = 0.05
+"""Time above the deepest place after which the plug has left it: longer than it springs."""
+
+_VISIT_S = 0.1
+"""Time at a place that is looked at again: the plug trails its target."""
+
 
 def new_spiral(job: Job) -> SpiralSearch:
     """Return the spiral of the next search; each search starts finer than the one before."""
@@ -79,6 +85,11 @@ class Search(PhaseStep):
         self._anchor = m.p[:2].copy()
         self._widest_m = 0.0
         self._pulled_s = 0.0
+        # The deepest place on the way, and the one that is looked at again.
+        self._deepest = m.p.copy()
+        self._visit: Array | None = None
+        self._visited_s = 0.0
+        self._above_s = 0.0
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Press, then follow the spiral and watch the height."""
@@ -120,6 +131,7 @@ class Search(PhaseStep):
                 return None
             # From here on the height is known exactly. After a false catch it is what the plug rests on now.
             self._is_settled = True
+            self._deepest = m.p.copy()
             self._land_m = m.depth_m
             land = m.tip_m + self._nose_m
             job.land_m = land if job.land_m is None or not self._is_resumed else min(job.land_m, land)
@@ -128,12 +140,15 @@ class Search(PhaseStep):
             self._land_m = m.depth_m
             land = m.tip_m + self._nose_m
             job.land_m = land if job.land_m is None else min(land, job.land_m)
+        if m.depth_m > self._deepest[2]:
+            self._deepest = m.p.copy()
         drop = m.depth_m - self._land_m
         # A plug over the opening drops through any threshold; a corner that fooled the last one is asked for more.
         threshold = plan.catch_drop_m * min(1.0 + _DOUBT * job.false_catches, _DOUBT_LIMIT)
         if drop > threshold:
             job.caught_at = m.p[:2].copy()
             return Go(Phase.INSERT, f"dropped {1e3 * drop:.2f} mm; the catch threshold is {1e3 * threshold:.2f} mm")
+        self._look_back(m, threshold)
         if self._is_held(job, m):
             return self._in_the_opening(job, m)
         if self._spiral.is_exhausted:
@@ -142,6 +157,17 @@ class Search(PhaseStep):
                 f"no opening within {1e3 * job.search_reach_m:.1f} mm after {job.settings.search_tours} tours",
             )
         return None
+
+    def _look_back(self, m: Measurement, threshold: float) -> None:
+        """Have the deepest place looked at again where the plug stays that much above it.
+
+        The first contact was then in the lead-in, and the opening is where the plug came from. What only springs comes
+        back sooner.
+        """
+        is_above = float(self._deepest[2]) - m.depth_m > threshold
+        self._above_s = self._above_s + m.dt_s if is_above else 0.0
+        if self._visit is None and self._above_s > _ABOVE_S:
+            self._visit, self._visited_s = self._deepest[:2].copy(), 0.0
 
     def _is_held(self, job: Job, m: Measurement) -> bool:
         """Return whether the plug stays where it is although the path has gone once round it, out of its reach."""
@@ -165,15 +191,23 @@ class Search(PhaseStep):
         return Go(Phase.INSERT, f"held within {1e3 * self._widest_m:.2f} mm on all sides: it is in the opening")
 
     def _move(self, job: Job, dt_s: float) -> tuple[float, float]:
-        """Advance the target along the path, or to where the path was left; return its velocity."""
+        """Advance the target along the path, or to where it was left, or to a deep place; return its velocity."""
         (x, y), (cx, cy) = self._spiral.position, job.search_centre
         x, y = x + float(cx), y + float(cy)
+        if self._visit is not None:
+            x, y = self._visit
         dx, dy = x - float(self._target[0]), y - float(self._target[1])
         distance = math.hypot(dx, dy)
         if distance > _ON_PATH_M:
             speed = min(job.plan.search_speed, distance / dt_s) / distance
             self._target[:2] += np.array([dx, dy]) * (speed * dt_s)
             return dx * speed, dy * speed
+        if self._visit is not None:
+            self._visited_s += dt_s
+            if self._visited_s > _VISIT_S:
+                self._visit = None
+                self._deepest[2] = self._land_m
+            return 0.0, 0.0
         x, y, vx, vy = self._spiral.step(dt_s)
         self._target[:2] = x + cx, y + cy
         return vx, vy

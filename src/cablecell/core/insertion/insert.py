@@ -14,6 +14,9 @@ from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep,
 _PROGRESS_M = 1.0e-4
 """Advance that counts as progress."""
 
+_TURN_RAD = 3.0e-3
+"""Turn about the axis that counts as progress at the rim of a port that the plug only enters turned rightly."""
+
 _LATERAL_LIMIT_M = 2.0e-3
 """Largest shift of the lateral target from where the plug was caught."""
 
@@ -25,6 +28,16 @@ _BACKOFF_S = 0.15
 
 _SETTLE_S = 0.1
 """Time constant with which the target's rotation follows the plug."""
+
+_INSIDE_M = 0.5e-3
+"""Depth behind the lead-in from which the walls, and no single edge, turn the plug."""
+
+
+def turned_with(rotvec: Array, m: Measurement, axes: slice) -> Array:
+    """Return a target's rotation, shape (3,), one period nearer to that of the plug about some axes."""
+    turned = rotvec.copy()
+    turned[axes] += (m.rotvec[axes] - rotvec[axes]) * (1.0 - math.exp(-m.dt_s / _SETTLE_S))
+    return turned
 
 
 def null(value: float, dead_band: float) -> float:
@@ -42,6 +55,7 @@ class Compliance:
         self._shift = np.zeros(2)
         self._force = np.zeros(3)
         self.rotvec = job.correction.copy()
+        self.is_inside = False
 
     def anchor(self, m: Measurement) -> None:
         """Make the present position the lateral target."""
@@ -55,9 +69,9 @@ class Compliance:
     def follow(self, job: Job, m: Measurement) -> None:
         """Move the target by one period's worth of what the hole asks for."""
         # At the rim a single edge carries the plug and turns it the wrong way: tilt is let go only inside.
-        is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + 0.5e-3
+        self.is_inside = job.depth_m(m) - job.profile.rim_m > job.profile.chamfer_m + _INSIDE_M
         self._follow_force(job, m)
-        self._let_turn(job, m, slice(0, 3) if is_inside else slice(2, 3))
+        self._let_turn(job, m, slice(0, 3) if self.is_inside else slice(2, 3))
 
     def settle(self, job: Job, m: Measurement) -> None:
         """Give way to side forces and to every rotation: on its shoulders a plug lies flush by the push alone."""
@@ -82,7 +96,7 @@ class Compliance:
         is stable only while gain x stiffness is less than damping / inertia, a few 1/s for an arm about the tip of its
         plug: above it the arm swings against the spring of the grasp, and a close fit jams at the end of each swing.
         """
-        self.rotvec[axes] += (m.rotvec[axes] - self.rotvec[axes]) * (1.0 - math.exp(-m.dt_s / _SETTLE_S))
+        self.rotvec = turned_with(self.rotvec, m, axes)
         self._limit_rotation(job)
         job.correction = self.rotvec.copy()
 
@@ -105,6 +119,8 @@ class Insert(PhaseStep):
         self._start_s = m.time_s
         self._best_m = job.depth_m(m)
         self._progress_s = m.time_s
+        self._yaw_rad = float(m.rotvec[2])
+        self._turned_s = m.time_s
         self._pull_until_s = -math.inf
         if job.is_backing_off:
             job.is_backing_off = False
@@ -115,6 +131,8 @@ class Insert(PhaseStep):
         depth = job.depth_m(m)
         if depth > self._best_m + _PROGRESS_M:
             self._best_m, self._progress_s = depth, m.time_s
+        if job.plan.must_turn and abs(float(m.rotvec[2]) - self._yaw_rad) > _TURN_RAD:
+            self._yaw_rad, self._turned_s = float(m.rotvec[2]), m.time_s
         if job.is_on_nose and depth - job.profile.rim_m > job.plan.entered_m:
             # A nose that is caught lets the body land; this plug went on, so it was the body that had landed.
             job.settle_nose(-job.profile.nose_m)
@@ -136,8 +154,14 @@ class Insert(PhaseStep):
         # The push grows from that of the search, so that a false catch ends without a blow.
         grown = settings.search_force_n + settings.seat_ramp * (m.time_s - self._start_s)
         push = -_BACKOFF_FORCE_N if m.time_s < self._pull_until_s else min(grown, plan.insert_force_n)
+        compliance = self._compliance
         return soft_setpoint(
-            job, self._compliance.target(m), self._compliance.rotvec, push, plan.insert_force_n / speed
+            job,
+            compliance.target(m),
+            compliance.rotvec,
+            push,
+            plan.insert_force_n / speed,
+            is_inside=compliance.is_inside,
         )
 
     def _decide(self, job: Job, m: Measurement, depth: float) -> Go | End | None:
@@ -148,7 +172,7 @@ class Insert(PhaseStep):
             return Go(Phase.SEAT, f"{1e3 * depth:.1f} of {1e3 * profile.depth_m:.1f} mm deep")
         entered = depth - profile.rim_m > plan.entered_m
         if not entered and job.land_m is not None:
-            is_stuck = m.time_s - self._progress_s > settings.stuck_catch_s
+            is_stuck = m.time_s - max(self._progress_s, self._turned_s) > settings.stuck_catch_s
             if is_stuck or m.time_s - self._start_s > settings.false_catch_s:
                 job.false_catches += 1
                 return Go(Phase.SEARCH, f"false catch: {1e3 * (depth - profile.rim_m):.2f} mm below the land")
@@ -187,8 +211,14 @@ class Insert(PhaseStep):
         self._compliance.anchor(m)
 
 
-def soft_setpoint(job: Job, p: Array, rotvec: Array, push_n: float, axial_damping: float) -> Setpoint:
-    """Return the setpoint of a plug in the hole: axial force through a damper, soft sideways and in rotation."""
+def soft_setpoint(
+    job: Job, p: Array, rotvec: Array, push_n: float, axial_damping: float, *, is_inside: bool = True
+) -> Setpoint:
+    """Return the setpoint of a plug in the hole: axial force through a damper, soft sideways and in rotation.
+
+    At the rim tilt is held: the edge that carries the plug would tilt it away. Inside, damping is added: the hole turns
+    the arm by the spring of the grasp, and what is designed for the soft stiffness lets it swing on that.
+    """
     plan, settings = job.plan, job.settings
     stiffness = np.array(
         [
@@ -202,4 +232,8 @@ def soft_setpoint(job: Job, p: Array, rotvec: Array, push_n: float, axial_dampin
     )
     damping = np.zeros(6)
     damping[2] = axial_damping
+    if is_inside:
+        damping[3:] = settings.rotation_damping
+    else:
+        stiffness[3:5] = settings.tilt_stiffness_rim
     return Setpoint(p, rotvec.copy(), stiffness, damping, force=np.array([*job.side_push, push_n]))

@@ -70,6 +70,7 @@ class InsertionPlan:
         yaw_stiffness: In the hole, N·m/rad.
         tilt_limit_rad: Largest correction of the tilt, rad.
         yaw_limit_rad: Largest correction of the yaw, rad.
+        must_turn: True when the plug may be turned by more than the fit leaves free, and the rim has to turn it.
         seat_force_n: Push at the end, N.
         force_abort_n: Contact force at which to give up, N.
     """
@@ -87,6 +88,7 @@ class InsertionPlan:
     yaw_stiffness: float
     tilt_limit_rad: float
     yaw_limit_rad: float
+    must_turn: bool
     seat_force_n: float
     force_abort_n: float
 
@@ -151,6 +153,7 @@ def make_plan(profile: ConnectorProfile, uncertainty: Uncertainty, settings: Ins
         yaw_stiffness=yaw_stiffness,
         tilt_limit_rad=1.2 * tilt,
         yaw_limit_rad=1.2 * yaw,
+        must_turn=rim is not None,
         seat_force_n=min(seat_force, seat_limit, profile.insertion_limit_n),
         force_abort_n=min(settings.force_abort_n, profile.force_limit_n),
     )

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cablecell.core.geometry import Array
+from cablecell.core.insertion.insert import turned_with
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 
@@ -37,6 +38,8 @@ class Recover(PhaseStep):
         """Pull with a bounded force through a damper: free it moves at the retreat speed, held it only pulls."""
         # In the hole stay soft: the walls guide. In front of it hold the plug straight again.
         is_outside = m.depth_m < (job.land_m if job.land_m is not None else job.profile.rim_m)
+        if not is_outside:
+            self._rotvec = turned_with(self._rotvec, m, slice(0, 3))
         setpoint = _pull(job, m, self._p, self._rotvec, is_soft=not is_outside)
         is_there = m.depth_m < self._goal_m + _CLOSE_ENOUGH_M
         if is_there and job.decision is None:
@@ -57,11 +60,12 @@ def _pull(job: Job, m: Measurement, p: Array, rotvec: Array, *, is_soft: bool) -
     settings = job.settings
     target = p.copy()
     target[2] = m.depth_m
+    damping = np.zeros(6)
     if is_soft:
         lateral, rotation = settings.stiffness_insert, job.plan.tilt_stiffness
+        damping[3:] = settings.rotation_damping
     else:
         lateral, rotation = settings.stiffness_approach, settings.rotation_stiffness_free
-    damping = np.zeros(6)
     damping[2] = settings.retreat_force_n / settings.retreat_speed
     return Setpoint(
         target,
