@@ -6,7 +6,7 @@ far it may really be from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +76,7 @@ def design_bodies(board: TaskBoard, limits: TaskBoardLimits) -> BoardBodies:
         board: Which slots are used.
         limits: Lengths of the rails.
     """
-    arguments, freedoms = _modules(board, limits)
+    arguments, freedoms = _modules(board.modules(), limits)
     for rail in MOUNT_RAILS:
         if not getattr(board, rail).entity_present:
             continue
@@ -84,8 +84,22 @@ def design_bodies(board: TaskBoard, limits: TaskBoardLimits) -> BoardBodies:
         if getattr(board, rail).part_present:
             arguments[f"{rail}_part"] = True
         freedoms[rail] = _freedom(limits.mount_rail, (0.0, 1.0, 0.0), FIXTURE_TURN_RAD)
+    return _bodies(arguments, freedoms)
+
+
+def module_bodies(modules: Iterable[str], limits: TaskBoardLimits) -> BoardBodies:
+    """Return the board with some modules with ports, such as `sc_port_0`, and nothing else.
+
+    Args:
+        modules: Their names.
+        limits: Lengths of the rails.
+    """
+    return _bodies(*_modules(modules, limits))
+
+
+def _bodies(arguments: dict[str, XacroValue], freedoms: Mapping[str, Freedom]) -> BoardBodies:
     urdf = load_task_board_description(**arguments)
-    slots = {}
+    slots: dict[str, Slot] = {}
     for link, X_board_link in fixed_frames(urdf, "task_board").items():
         name = slot_of(link)
         if name in freedoms and name not in slots:  # parents come before children
@@ -107,7 +121,7 @@ def design_board(board: TaskBoard, limits: TaskBoardLimits, connectors: Mapping[
         limits: Lengths of the rails.
         connectors: By name.
     """
-    arguments, freedoms = _modules(board, limits)
+    arguments, freedoms = _modules(board.modules(), limits)
     urdf = load_task_board_description(**arguments)
     ports = read_layout(urdf)
     families = {name: connectors[connector_of(name)] for name in ports}
@@ -119,11 +133,11 @@ def connector_of(port: str) -> str:
     return "sfp" if port.rpartition("/")[2] in PORTS_OF_NIC_CARD else "sc"
 
 
-def _modules(board: TaskBoard, limits: TaskBoardLimits) -> tuple[dict[str, XacroValue], dict[str, Freedom]]:
+def _modules(modules: Iterable[str], limits: TaskBoardLimits) -> tuple[dict[str, XacroValue], dict[str, Freedom]]:
     """Return the description's arguments for modules in the middle of their rails, and how they may be displaced."""
     arguments: dict[str, XacroValue] = {}
     freedoms = {}
-    for module in board.modules():
+    for module in modules:
         rail = limits.nic_rail if module.startswith("nic") else limits.sc_rail
         arguments |= {f"{module}_present": True, f"{module}_translation": _middle(rail)}
         freedoms[module] = _freedom(rail, (1.0, 0.0, 0.0), TURN_RAD)

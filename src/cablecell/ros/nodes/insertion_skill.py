@@ -67,6 +67,7 @@ from cablecell.ros.skill_messages import (
 )
 from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
 from cablecell.ros.skill_report import ReportTeller
+from cablecell.ros.skill_room import FingerRoom
 from cablecell.ros.skill_staging import StagingMover
 from cablecell.ros.skill_stream import SkillRun, SkillStream
 from cablecell.ros.skill_touch import CONTRADICTING, PortToucher
@@ -86,6 +87,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._busy = threading.Lock()
         self._held: HeldPlug | None = None
         self._ports: dict[str, Any] = {}
+        self._told = PortEstimateArray()
         self._plug = PlugEstimate()
         self._goal: RunningGoal | None = None
         self._feedback: Any = None
@@ -100,6 +102,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._plug_record = load_record(settings.plug_record, "plug", settings.cell_id)
         connectors = load_connectors()
         self._profiles = {name: profile_from_connector(connector) for name, connector in connectors.items()}
+        self._pads_m = {name: connector.grasp.width_m for name, connector in connectors.items()}
+        self._room = FingerRoom()
         height_m = sensor_height_m(load_robot_description())
         self._stream = SkillStream(height_m, self._on_step)
         self._toucher = PortToucher(self, connectors, height_m)
@@ -158,6 +162,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
     # What others publish -------------------------------------------------------------------------------------
 
     def _take_ports(self, message: Any) -> None:
+        self._told = message
         self._ports = {port.port_name: port for port in message.ports}
         self._plug = message.plug
         run = self._run
@@ -266,6 +271,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             order.port, held.connector, port, is_contradicted=is_contradicted or is_old
         )
         skill = InsertionSkill(profile, settings)
+        skill.keep_to(self._room.side(self._told, port, tip, profile, self._pads_m[held.connector]))
         touch = self._toucher.first(skill, held.connector, port, tip, tip_covariance) if is_touched else None
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
         self._staging.go(goal, staging_pose(port, tip, profile, settings.contact_margin_m), port.X[:3, 2])
