@@ -136,6 +136,7 @@ def run(node: ConsoleNode) -> None:
             logger.error(f"the audit trail is not kept, code {error.code}: {error}")
 
     operating = Operating(node, state)
+    operating.begin()
     gateway = CommandGateway(sessions, {**node.acting.table(), **operating.table()}, AuditTrail(keep))
     scene = SceneView()
     gizmos = Gizmos(scene, gateway, operating)

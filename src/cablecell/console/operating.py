@@ -67,7 +67,7 @@ class Operating:
     """Speaks to `teleop` for one person at a time, while that person's page is alive."""
 
     def __init__(self, node: Any, state: ConsoleState, clock: Callable[[], float] = time.monotonic) -> None:
-        """Create the publishers, and begin to watch.
+        """Create the publishers.
 
         Args:
             node: Owner.
@@ -81,11 +81,16 @@ class Operating:
         self._beats: dict[str, float] = {}
         self._hold: _Hold | None = None
         self._lock = threading.RLock()
+        self._periodic: Periodic | None = None
+
+    def begin(self) -> None:
+        """Speak, in a thread of its own, while somebody holds something."""
         self._periodic = Periodic(_PERIOD_S, self.step, "operating", self._fail)
 
     def end(self) -> None:
         """Fall silent."""
-        self._periodic.end()
+        if self._periodic is not None:
+            self._periodic.end()
         with self._lock:
             self._let_go()
 
