@@ -22,6 +22,7 @@ REAL_TIME = (
     "tests/system/test_cell_health.py",
     "tests/system/test_cell_touch.py",
     "tests/system/test_cell_up_and_down.py",
+    "tests/system/test_console",
     "tests/system/test_demo",
     "tests/system/test_kills.py",
     "tests/system/test_lookback.py",

@@ -45,7 +45,7 @@ def house(tmp_path_factory):
     site = Site(ConsoleParameters(), ConsoleState(), gateway, sessions, SimpleNamespace(recipes=("a",), ledger=None))
 
     def extend(app):
-        add_view(app, scene.port, scene.secret, sessions)
+        add_view(app, scene, sessions)
         add_pages(app, site)
 
     web = make_web(Doors(tokens, sessions, [], "cell"), gateway, extend)

@@ -50,7 +50,9 @@ RULES: Mapping[str, Rule] = {
     "acknowledge": Rule(Role.OPERATOR, ("alarm",)),
     "teleop_enable": Rule(Role.OPERATOR),
     "teleop_disable": Rule(Role.OPERATOR),
-    "teleop_speed": Rule(Role.OPERATOR, ("share",)),
+    "teleop_drag": Rule(Role.OPERATOR),
+    "teleop_jog": Rule(Role.OPERATOR, ("direction", "frame")),
+    "teleop_menu": Rule(Role.OPERATOR, ("entry",)),
     "tare": Rule(Role.ENGINEER),
 }
 """Every command there is."""

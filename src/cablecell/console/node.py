@@ -20,7 +20,9 @@ from rclpy.signals import SignalHandlerOptions
 from cablecell.console.acting import Acting
 from cablecell.console.errors import ConsoleError, ExposedError
 from cablecell.console.gateway import AuditRow, AuditTrail, CommandGateway
+from cablecell.console.gizmo import Gizmos
 from cablecell.console.listening import Listening
+from cablecell.console.operating import Operating
 from cablecell.console.pages.shared import Site
 from cablecell.console.pages.site import add_pages
 from cablecell.console.proxy import add_view
@@ -133,14 +135,17 @@ def run(node: ConsoleNode) -> None:
         except WorkcellError as error:
             logger.error(f"the audit trail is not kept, code {error.code}: {error}")
 
-    gateway = CommandGateway(sessions, node.acting.table(), AuditTrail(keep))
+    operating = Operating(node, state)
+    operating.begin()
+    gateway = CommandGateway(sessions, {**node.acting.table(), **operating.table()}, AuditTrail(keep))
     scene = SceneView()
-    showing = Showing(state, scene)
-    site = Site(settings, state, gateway, sessions, node.acting)
+    gizmos = Gizmos(scene, gateway, operating)
+    showing = Showing(state, scene, gizmos.follow)
+    site = Site(settings, state, gateway, sessions, node.acting, operating)
     doors = Doors(tokens, sessions, [settings.host, *filter(None, settings.called)], settings.cell_name)
 
     def extend(app: Any) -> None:
-        add_view(app, scene.port, scene.secret, sessions)
+        add_view(app, scene, sessions)
         add_pages(app, site)
 
     web = make_web(doors, gateway, extend)
@@ -165,6 +170,7 @@ def run(node: ConsoleNode) -> None:
         server.run(sockets=[listener])
     finally:
         end_within(_LAST_MOMENTS_S, 0)
+        operating.end()
         showing.end()
         spinning.end()
         scene.close()

@@ -17,22 +17,24 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from cablecell.console.gate import session_of
-from cablecell.console.scene import PERSON_HEADER, SECRET_HEADER
+from cablecell.console.scene import GIZMO_HEADER, PERSON_HEADER, SECRET_HEADER, SceneView
 from cablecell.console.sessions import Sessions
 
 _CLIENT = Path(viser.__file__).parent / "client" / "build"
+_GIZMO = "gizmo"
+"""Under `/view/`: the same view, with the handle that drags the tool."""
+
 _FRAME_LIMIT = 50 * 1024 * 1024
 _UPWARD_LIMIT = 65536
 """Largest message of a browser to the live view, B: it sends poses, never files."""
 
 
-def add_view(app: FastAPI, port: int, secret: str, sessions: Sessions, clock: Callable[[], float] = time.time) -> None:
+def add_view(app: FastAPI, scene: SceneView, sessions: Sessions, clock: Callable[[], float] = time.time) -> None:
     """Add `/view/` and its WebSocket.
 
     Args:
         app: Where to.
-        port: Of viser, on loopback.
-        secret: What viser wants to see.
+        scene: The live view.
         sessions: Knows who is logged in.
         clock: Returns the time, s since the epoch.
     """
@@ -40,23 +42,26 @@ def add_view(app: FastAPI, port: int, secret: str, sessions: Sessions, clock: Ca
     @app.get("/view/{path:path}")
     async def page(path: str) -> Response:
         """Return a file of viser's own page."""
+        path = path.removeprefix(f"{_GIZMO}/")
         file = (_CLIENT / (path or "index.html")).resolve()
         if not file.is_relative_to(_CLIENT.resolve()) or not file.is_file():
             return PlainTextResponse("not found", 404)
         return FileResponse(file)
 
     @app.websocket("/view/{path:path}")
-    @app.websocket("/view")
-    async def line(socket: WebSocket) -> None:
+    async def line(socket: WebSocket, path: str) -> None:
         """Relay a WebSocket to viser."""
         offered = [name for name in socket.scope.get("subprotocols", []) if name.startswith("viser-v")]
         session = session_of(socket.scope, sessions, clock())
         if session is None or not offered:
             await socket.close(1008)
             return
-        headers = {SECRET_HEADER: secret, PERSON_HEADER: session.number}
+        scene.sessions[session.number] = session
+        headers = {SECRET_HEADER: scene.secret, PERSON_HEADER: session.number}
+        if path.strip("/") == _GIZMO:
+            headers[GIZMO_HEADER] = "1"
         async with connect(
-            f"ws://127.0.0.1:{port}",
+            f"ws://127.0.0.1:{scene.port}",
             subprotocols=[Subprotocol(offered[0])],
             additional_headers=headers,
             compression=None,

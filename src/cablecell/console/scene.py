@@ -12,19 +12,21 @@ import io
 import secrets
 import xml.etree.ElementTree as ElementTree
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import viser
 from viser.infra import WebsockClientConnection
 
+from cablecell.console.sessions import Session
 from cablecell.console.state import PortView
 from cablecell.core.geometry.scalar import add, quat_from_rotvec, quat_multiply, rotate, scale
 from cablecell.ros.arm_description import FrameJoint, read_joints
 
 SECRET_HEADER = "x-cablecell-view"
 PERSON_HEADER = "x-cablecell-session"
+GIZMO_HEADER = "x-cablecell-gizmo"
 
 _TRAIL = 120
 _TRAIL_STEP_M = 0.003
@@ -49,12 +51,14 @@ class SceneView:
     Attributes:
         secret: What the proxy has to show.
         people: Number of the session behind each connection, by viser's number of the connection.
+        sessions: Sessions that the proxy has led here, by their number.
     """
 
     def __init__(self) -> None:
         """Begin with an empty cell, on loopback, at a free port."""
         self.secret = secrets.token_urlsafe(32)
         self.people: dict[int, str] = {}
+        self.sessions: dict[str, Session] = {}
         with contextlib.redirect_stdout(io.StringIO()):  # it would tell the people its address, which they must not use
             self._server = PrivateViser(host="127.0.0.1", port=0, verbose=False)
         # Of the transport below: viser's own event waits until a browser has said where its camera is.
@@ -75,6 +79,8 @@ class SceneView:
         self._base = ""
         self._trail: deque[tuple[float, float, float]] = deque(maxlen=_TRAIL)
         self._trail_node: Any = None
+        self._with_gizmo: set[int] = set()
+        self._known: dict[int, str] = {}
 
     @property
     def port(self) -> int:
@@ -174,6 +180,32 @@ class SceneView:
         )
 
     @property
+    def base(self) -> str:
+        """Path of `base_link` in the scene."""
+        return self._base or f"/{_ROOT}"
+
+    def on_viewer(
+        self, came: Callable[[viser.ClientHandle, Session], None], went: Callable[[int, Session | None], None]
+    ) -> None:
+        """Have two functions told of every browser that shows the view and asked for the gizmo.
+
+        Args:
+            came: Called with the browser and who sits at it.
+            went: Called with the number of any connection that has ended, and who it was.
+        """
+
+        def meet(client: viser.ClientHandle) -> None:
+            session = self.sessions.get(self.people.get(client.client_id, ""))
+            if session is not None and client.client_id in self._with_gizmo:
+                came(client, session)
+
+        def part(client: viser.ClientHandle) -> None:
+            went(client.client_id, self.sessions.get(self._known.pop(client.client_id, "")))
+
+        self._server.on_client_connect(meet)
+        self._server.on_client_disconnect(part)
+
+    @property
     def is_watched(self) -> bool:
         """Whether any browser shows it."""
         return bool(self.people)
@@ -184,12 +216,16 @@ class SceneView:
         request = connection.request
         shown = "" if request is None else request.headers.get(SECRET_HEADER, "")
         if request is not None and secrets.compare_digest(shown.encode(), self.secret.encode()):
-            self.people[client.client_id] = request.headers.get(PERSON_HEADER, "")
+            person = request.headers.get(PERSON_HEADER, "")
+            if request.headers.get(GIZMO_HEADER):
+                self._with_gizmo.add(client.client_id)
+            self.people[client.client_id] = self._known[client.client_id] = person
         else:
             await asyncio.wait_for(connection.close(1008, "come through the console"), 1.0)
 
     def _forget(self, client: WebsockClientConnection) -> None:
         self.people.pop(client.client_id, None)
+        self._with_gizmo.discard(client.client_id)
 
 
 def _paths(joints: Sequence[FrameJoint]) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from cablecell.console.camera_view import FrameChain
 from cablecell.console.scene import SceneView
 from cablecell.console.state import ConsoleState
+from cablecell.core.geometry import Array
 from cablecell.ros.conversions import BASE_FRAME, TCP_FRAME
 
 _IDLE_S = 0.3
@@ -15,15 +17,23 @@ _IDLE_S = 0.3
 class Showing:
     """Draws what the snapshot says."""
 
-    def __init__(self, state: ConsoleState, scene: SceneView, rate_hz: float = 20.0) -> None:
+    def __init__(
+        self,
+        state: ConsoleState,
+        scene: SceneView,
+        follow: Callable[[Array], None] = lambda X: None,
+        rate_hz: float = 20.0,
+    ) -> None:
         """Begin.
 
         Args:
             state: What is drawn.
             scene: Where.
+            follow: Called with the pose of the tool in `base_link`.
             rate_hz: How often.
         """
         self._state, self._scene, self._period_s = state, scene, 1.0 / rate_hz
+        self._follow = follow
         self._ending = threading.Event()
         self._chain: FrameChain | None = None
         self._description = ""
@@ -57,3 +67,4 @@ class Showing:
         if X_base_tcp is not None:
             x, y, z = X_base_tcp[:3, 3].tolist()
             self._scene.show_trail((x, y, z))
+            self._follow(X_base_tcp)

@@ -277,6 +277,9 @@ class Ledger:
         Raises:
             LedgerError: There is no such table, or it cannot be read (code 640).
         """
+        return self._read(table, f"SELECT * FROM {table} ORDER BY rowid")
+
+    def _read(self, table: str, query: str) -> list[dict[str, Any]]:
         if table not in TABLES:
             raise LedgerError(
                 f"there is no table '{table}'; there are {', '.join(TABLES)}", quantity="table", value=table
@@ -286,9 +289,17 @@ class Ledger:
                 known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
                 if known is None:
                     return []
-                return [dict(row) for row in self._db.execute(f"SELECT * FROM {table} ORDER BY rowid")]
+                return [dict(row) for row in self._db.execute(query)]
             except sqlite3.Error as error:
                 raise LedgerError(f"ledger {self.path}: {error}", quantity="ledger", value=self.path) from error
+
+    def latest(self, table: str, count: int) -> list[dict[str, Any]]:
+        """Return the newest rows of one of `TABLES`, newest first; none where an older ledger does not have it.
+
+        Raises:
+            LedgerError: There is no such table, or it cannot be read (code 640).
+        """
+        return self._read(table, f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {int(count)}")
 
     def back_up(self, target: Path) -> None:
         """Copy the ledger as it is at this moment, while it may be written; the copy appears complete or not at all.

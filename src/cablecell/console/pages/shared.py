@@ -11,6 +11,7 @@ from typing import Protocol
 from nicegui import ui
 
 from cablecell.console.gateway import CommandGateway
+from cablecell.console.operating import Operating
 from cablecell.console.sessions import Session, Sessions
 from cablecell.console.state import ConsoleState
 from cablecell.core.config.console import ConsoleParameters
@@ -41,6 +42,7 @@ class Site:
         gateway: Does commands.
         sessions: Knows who is logged in.
         knowledge: Recipes and ledger.
+        operating: Moves the arm for people; None where nothing can be moved.
     """
 
     settings: ConsoleParameters
@@ -48,6 +50,7 @@ class Site:
     gateway: CommandGateway
     sessions: Sessions
     knowledge: Knowledge
+    operating: Operating | None = None
     _camera_seen_s: float = field(default=float("-inf"))
 
     def watch_camera(self) -> None:

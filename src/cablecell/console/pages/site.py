@@ -11,11 +11,17 @@ from nicegui import ui
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cablecell.console.gate import session_of
-from cablecell.console.pages import overview
+from cablecell.console.pages import alarms, diagnostics, jobs, overview, teleop
 from cablecell.console.pages.frame import frame
 from cablecell.console.pages.shared import Site, Visit
 
-PAGES: dict[str, Callable[[Visit], None]] = {"/": overview.build}
+PAGES: dict[str, Callable[[Visit], None]] = {
+    "/": overview.build,
+    "/jobs": jobs.build,
+    "/alarms": alarms.build,
+    "/teleop": teleop.build,
+    "/diagnostics": diagnostics.build,
+}
 """What draws the page of each path."""
 
 

@@ -1,0 +1,222 @@
+"""The pages as a person uses them, without a browser: what they show, grey out and command."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+from nicegui import ui
+from nicegui.testing import user_simulation
+
+from cablecell.console.gateway import RULES, AuditTrail, CommandGateway
+from cablecell.console.pages.frame import NAVIGATION
+from cablecell.console.pages.shared import Site
+from cablecell.console.pages.site import PAGES, register
+from cablecell.console.sessions import COOKIE, Role, Sessions
+from cablecell.console.state import CellView, ComponentView, ConsoleState, InsertionView, JobView, PhaseView
+from cablecell.core.config.console import ConsoleParameters
+from cablecell.core.supervision.packml import IllegalCommandError, State
+from cablecell.core.teleop.errors import StopUnconfirmedError
+
+PACKML = ("start", "hold", "unhold", "stop", "reset", "clear")
+
+
+class Desk:
+    """A console without a cell, and a person at it."""
+
+    def __init__(self):
+        self.state, self.given, self.refuses = ConsoleState(), [], None
+        self.sessions = Sessions("k" * 40, 3600.0)
+        actions = {name: self._action(name) for name in RULES}
+        self.gateway = CommandGateway(self.sessions, actions, AuditTrail(lambda row: None))
+        knowledge = SimpleNamespace(recipes=("trial_1", "aic_sample"), ledger=None)
+        self.site = Site(ConsoleParameters(cell_name="cell 7"), self.state, self.gateway, self.sessions, knowledge)
+        self.state.cell_heard_s = time.monotonic() + 1000.0
+
+    def _action(self, name):
+        def act(who, **arguments):
+            if self.refuses is not None:
+                raise self.refuses
+            self.given.append((name, arguments))
+            return f"{name} done"
+
+        return act
+
+    @asynccontextmanager
+    async def at(self, path, role=Role.OPERATOR):
+        async with user_simulation() as user:
+            register(self.site)
+            self.session, cookie = self.sessions.begin("Anna", role, time.time())
+            user.http_client.cookies.set(COOKIE, cookie)
+            await user.open(path)
+            yield user
+
+    def be(self, state, reason=""):
+        self.state.cell = CellView(int(state), 1, 0, reason, "")
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+def _button(user, marker):
+    return next(iter(user.find(marker=marker, kind=ui.button).elements))
+
+
+def _possible(user):
+    return {name for name in PACKML if _button(user, name).enabled}
+
+
+@pytest.mark.parametrize(
+    ("state", "possible"),
+    [
+        (State.IDLE, {"start", "stop"}),
+        (State.EXECUTE, {"hold", "stop"}),
+        (State.HELD, {"unhold", "stop"}),
+        (State.STOPPED, {"reset"}),
+        (State.ABORTED, {"clear"}),
+        (State.STOPPING, set()),
+    ],
+)
+def test_the_header_greys_what_the_supervisor_would_refuse(desk, state, possible):
+    async def look():
+        desk.be(state, "said why")
+        async with desk.at("/") as user:
+            assert _possible(user) == possible
+            await user.should_see(state.name)
+            await user.should_see("said why")
+            await user.should_see("SIM")
+            assert _button(user, "stop_arm").enabled
+
+    asyncio.run(look())
+
+
+def test_a_viewer_has_nothing_but_the_stop(desk):
+    async def look():
+        desk.be(State.EXECUTE)
+        async with desk.at("/", Role.VIEWER) as user:
+            assert _possible(user) == set()
+            user.find(marker="stop_arm").click()
+            await user.should_see("stop_arm done")
+        assert desk.given == [("stop_arm", {})]
+
+    asyncio.run(look())
+
+
+def test_without_a_cell_it_says_so_and_only_the_stop_is_left(desk):
+    async def look():
+        desk.be(State.EXECUTE)
+        desk.state.cell_heard_s = 0.0
+        async with desk.at("/") as user:
+            await user.should_see("NO CELL")
+            assert _possible(user) == set()
+            assert _button(user, "stop_arm").enabled
+
+    asyncio.run(look())
+
+
+def test_a_stop_that_was_not_confirmed_is_told(desk):
+    async def look():
+        desk.refuses = StopUnconfirmedError("the arm may still move: no answer")
+        async with desk.at("/alarms") as user:
+            user.find(marker="stop_arm").click()
+            await user.should_see("the arm may still move: no answer [711]")
+
+    asyncio.run(look())
+
+
+def test_a_refusal_is_told_with_its_code(desk):
+    async def look():
+        desk.be(State.EXECUTE)
+        desk.refuses = IllegalCommandError("hold is not possible")
+        async with desk.at("/") as user:
+            user.find(marker="hold").click()
+            await user.should_see("hold is not possible [621]")
+
+    asyncio.run(look())
+
+
+def test_start_asks_which_recipe(desk):
+    async def look():
+        desk.be(State.IDLE)
+        async with desk.at("/") as user:
+            user.find(marker="start").click()
+            await user.should_see("Start a job")
+            user.find(marker="start-yes").click()
+            await user.should_see("start done")
+        assert desk.given == [("start", {"recipe": "trial_1"})]
+
+    asyncio.run(look())
+
+
+def test_a_page_that_stays_open_after_the_logout_commands_nothing(desk):
+    async def look():
+        desk.be(State.EXECUTE)
+        async with desk.at("/") as user:
+            desk.sessions.end(desk.session, time.time())
+            user.find(marker="stop_arm").click()
+            await user.should_see("log in again")
+        assert desk.given == []
+
+    asyncio.run(look())
+
+
+def test_overview_shows_job_phase_and_insertions(desk):
+    async def look():
+        desk.state.job = JobView("j1", "aic_sample", 2, 3, 1, 0, "sfp_into_card_1")
+        desk.state.phase = PhaseView(6, "opening found at 0.4 mm", 1)
+        desk.state.insertions.appendleft(InsertionView(0.0, "j1", "sfp_into_card_0", 0, "", 0.0458, 18.5, 9.2, 1))
+        async with desk.at("/") as user:
+            await user.should_see("aic_sample: running")
+            await user.should_see("1 of 3 steps")
+            await user.should_see("opening found at 0.4 mm")
+            rows = next(iter(user.find(marker="insertions", kind=ui.table).elements)).rows
+            assert [(row["step"], row["outcome"], row["depth"]) for row in rows] == [
+                ("sfp_into_card_0", "seated", "45.8 mm")
+            ]
+
+    asyncio.run(look())
+
+
+def test_an_alarm_says_what_to_do_first_and_is_acknowledged(desk):
+    async def look():
+        desk.state.alarms.raise_alarm("cell", 312, "61 N, limit 60 N", 0.0)
+        async with desk.at("/alarms") as user:
+            await user.should_see("61 N, limit 60 N")
+            await user.should_see("First: Look what the tool touches")
+            user.find(marker="acknowledge-1").click()
+            await user.should_see("acknowledge done")
+        assert desk.given == [("acknowledge", {"alarm": "1"})]
+
+    asyncio.run(look())
+
+
+def test_diagnostics_that_are_silent_are_stale(desk):
+    async def look():
+        now_s = time.monotonic()
+        desk.state.take_component(ComponentView("arm: loop", 0, "well", (("mode", "idle"),), now_s))
+        desk.state.take_component(ComponentView("camera: left", 0, "well", (), now_s - 6.0))
+        async with desk.at("/diagnostics") as user:
+            rows = next(iter(user.find(marker="components", kind=ui.table).elements)).rows
+            assert [(row["component"], row["level"]) for row in rows] == [
+                ("arm: loop", "OK"),
+                ("camera: left", "STALE"),
+            ]
+
+    asyncio.run(look())
+
+
+def test_jobs_without_a_ledger_say_how_to_have_one(desk):
+    async def look():
+        async with desk.at("/jobs") as user:
+            await user.should_see("ledger:=FILE")
+
+    asyncio.run(look())
+
+
+def test_every_page_of_the_navigation_is_there():
+    assert {path for path, _, _ in NAVIGATION} == set(PAGES)
