@@ -15,7 +15,7 @@ REAL_TIME = (
     "tests/ros/test_port_estimator",
     "tests/ros/test_recorder",
     "tests/ros/test_sim_camera",
-    "tests/system/test_aic.py",
+    "tests/system/test_aic",
     "tests/system/test_background.py",
     "tests/system/test_cell.py",
     "tests/system/test_cell_deaths.py",

@@ -26,6 +26,11 @@ FLAGS = (
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
     "--no-first-run",
+    # A network without a way out holds up what a browser asks of its maker.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )

@@ -206,6 +206,37 @@ class TestSystem:
         ):
             system.provide([system.Need("a thing", "a-thing")], lambda _: None)
 
+    @pytest.mark.parametrize(
+        ("user", "programs", "installed", "said"),
+        [
+            (0, ("apt-get", "chromium"), [], ""),
+            (0, ("apt-get",), ["chromium"], ""),
+            (0, (), [], "apt-get install chromium"),
+            (1000, ("apt-get",), [], "apt-get install chromium"),
+            (1000, ("google-chrome",), [], ""),
+        ],
+    )
+    def test_a_browser_is_installed_by_root_only(self, monkeypatch, user, programs, installed, said):
+        asked, lines = [], []
+        monkeypatch.setattr(system.os, "geteuid", lambda: user)
+        monkeypatch.setattr(system.shutil, "which", lambda name: name if name in programs else None)
+        monkeypatch.setattr(system, "provide", lambda needs, say: asked.extend(need.package for need in needs))
+        system.provide_browser(lines.append)
+        assert asked == installed
+        assert said in "".join(lines)
+        assert bool(lines) == bool(said)
+
+    def test_a_browser_that_cannot_be_installed_is_no_failure(self, monkeypatch):
+        def fail(needs, say):
+            raise SetupError("`apt-get install chromium` failed")
+
+        lines = []
+        monkeypatch.setattr(system.os, "geteuid", lambda: 0)
+        monkeypatch.setattr(system.shutil, "which", lambda name: name if name == "apt-get" else None)
+        monkeypatch.setattr(system, "provide", fail)
+        system.provide_browser(lines.append)
+        assert lines == ["the browser tests of the console are skipped: `apt-get install chromium` failed"]
+
 
 class TestEnvironment:
     @pytest.fixture

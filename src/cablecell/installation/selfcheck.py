@@ -13,6 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cablecell.installation.system import provide_browser
+
 ROOT = Path(__file__).resolve().parents[3]
 
 GATES: dict[str, tuple[str, ...]] = {
@@ -72,6 +74,7 @@ def run(pytest_arguments: Sequence[str]) -> int:
     if pytest_arguments:
         words = [w for word in pytest_arguments for w in (("-m", "docker") if word == "--docker" else (word,))]
         return _run_pytest(words)
+    provide_browser(lambda line: console.print(f"cell: {line}", markup=False, soft_wrap=True))
     codes = _run_beside(PURE) | {name: _run_pytest(folders) for name, folders in NODES.items()}
     codes |= {file: _run_pytest(("-m", "cell", file)) for file in _real_time_files()}
     code = max(codes.values())

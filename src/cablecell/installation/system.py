@@ -50,6 +50,29 @@ def find_missing(environ: Mapping[str, str] | None = None) -> list[Need]:
     return missing
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Programs of which the tests of the console need one."""
+
+
+def provide_browser(say: Callable[[str], None]) -> None:
+    """Install a browser for the tests of the console where there is none and this is root, as on a CI machine.
+
+    A person's machine gets none unasked: the tests that need one say so and are skipped.
+
+    Args:
+        say: Called with one line where something is done, or cannot be.
+    """
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        say("no Chromium on this machine: the browser tests of the console are skipped (apt-get install chromium)")
+        return
+    try:
+        provide([Need("a browser for the tests of the console", "chromium")], say)
+    except SetupError as error:
+        say(f"the browser tests of the console are skipped: {error}")
+
+
 def provide(missing: Sequence[Need], say: Callable[[str], None]) -> None:
     """Install what is missing with apt, or say in one sentence what an administrator must install.
 

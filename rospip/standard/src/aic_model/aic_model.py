@@ -56,6 +56,7 @@ class AicModel(LifecycleNode):
         self._policy_thread: threading.Thread | None = None
         self._is_active = False
         self.is_ending = False
+        self._is_closing = False
         self._observation: Observation | None = None
         self._mode = TargetMode.MODE_UNSPECIFIED
         self._mode_lock, self._goal_lock = threading.Lock(), threading.Lock()
@@ -89,7 +90,7 @@ class AicModel(LifecycleNode):
     @property
     def is_shutdown_due(self) -> bool:
         """Whether the node was not shut down yet."""
-        return self._server is not None
+        return not self._is_closing
 
     @property
     def is_policy_running(self) -> bool:
@@ -137,10 +138,14 @@ class AicModel(LifecycleNode):
         if self._observations is not None:
             self.destroy_subscription(self._observations)
             self._observations = None
-        if self._server is not None:
+        self._is_closing = True
+        return TransitionCallbackReturn.SUCCESS
+
+    def discard_server(self) -> None:
+        """Take the action away after a shutdown; not while an executor waits for it, which would end the process."""
+        if self._is_closing and self._server is not None:
             self._server.destroy()
             self._server = None
-        return TransitionCallbackReturn.SUCCESS
 
     def _take_observation(self, message: Observation) -> None:
         self._observation = message
@@ -279,10 +284,12 @@ def main(args: Sequence[str] | None = None) -> None:
     executor.add_node(node)
     while rclpy.ok() and not ended.is_set():
         executor.spin_once(timeout_sec=0.1)
+        node.discard_server()
     node.is_ending = True
     executor.remove_node(node)
     if node.is_shutdown_due:
         node.trigger_shutdown()  # whatever the policy still does, it moves nothing now
+    node.discard_server()
     node.destroy_node()
     rclpy.try_shutdown()
     if node.is_policy_running:  # nothing stops it but the end of the process
