@@ -11,6 +11,7 @@ import pytest
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.insertion.beside import opening_from_edge
 from cablecell.core.insertion.catch import Search
+from cablecell.core.insertion.insert import Insert
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement
 from cablecell.core.insertion.plan import Uncertainty, make_plan
@@ -119,3 +120,39 @@ def test_a_plug_that_is_held_on_all_sides_is_in_the_opening():
 
 def test_a_plug_that_follows_the_spiral_is_not_held():
     assert search(replace(SMALL, depth_m=1.0e-3), is_held=False)[1] is None
+
+
+def stall(slide: float) -> tuple[Job, Go | End]:
+    """Push a plug that stands 5 mm deep on something and slides sideways at a speed, m/s; return what is decided."""
+    settings = InsertionSettings()
+    profile = replace(SMALL, depth_m=12.0e-3)
+    job = Job(profile, settings, make_plan(profile, UNCERTAIN, settings), land_m=0.0, searches=1)
+    job.caught_at = np.array([0.0, -4.0e-3])
+    still, force = np.zeros(3), np.array([0.0, 0.0, -10.0])
+    m = Measurement(0.0, 0.002, np.array([0.0, -4.0e-3, 5.0e-3]), still, 0.0, force, still)
+    phase = Insert(job, m)
+    while m.time_s < 20.0:
+        p = np.array([slide * m.time_s, -4.0e-3, 5.0e-3])
+        m = replace(m, time_s=m.time_s + 0.002, p=p)
+        _, change = phase.step(job, m)
+        if change is not None:
+            return job, change
+    raise AssertionError("nothing was decided")
+
+
+def test_a_plug_that_is_stuck_and_free_to_slide_has_fallen_beside_the_part():
+    job, change = stall(slide=4.0e-3)
+    assert isinstance(change, Go)
+    assert change.phase is Phase.RECOVER
+    assert "free to move" in change.reason
+    assert job.falls == 1
+    # The search goes on where the part must be: on the other side of the edge that it fell off.
+    assert job.search_centre[1] > -1.0e-3
+
+
+def test_a_plug_that_is_stuck_and_held_on_all_sides_is_in_its_hole():
+    job, change = stall(slide=1.0e-5)
+    assert isinstance(change, Go)
+    assert "search again" in change.reason
+    assert job.falls == 0
+    assert not job.search_centre.any()
