@@ -65,7 +65,8 @@ class Page:
 
     def go(self, url: str) -> None:
         """Open an address, and wait until it is there."""
-        self.ask("Page.navigate", url=url)
+        answer = self.ask("Page.navigate", url=url)
+        assert not answer.get("errorText"), f"{url}: {answer['errorText']}"
         wait_until(lambda: self.run("document.readyState") == "complete", timeout_s=20.0, what=url)
 
     def size(self, width: int, height: int) -> None:

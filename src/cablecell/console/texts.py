@@ -158,6 +158,7 @@ ENGLISH: Mapping[str, str] = {
     "alarms.seen_by": "seen by {who}",
     "alarms.first": "First: {what}",
     "alarms.done": "done",
+    "alarms.count": "{count} times",
     "action.reach": "The arm cannot reach that: check that the board stands where the layout has it.",
     "action.path": "Look what stands in the way of the arm, move it out, then Reset.",
     "action.contact": "Look what the tool touches; free it by teleoperation, then Clear and Reset.",
