@@ -74,8 +74,8 @@ class SceneView:
         scene.add_light_ambient("/light", intensity=2.0)
         scene.set_background_image(np.full((2, 2, 3), _BACKGROUND, dtype=np.uint8))
         self._server.initial_camera.position = (0.62, -0.72, 1.78)
-        self._server.initial_camera.look_at = (0.0, 0.1, 1.42)
-        self._server.initial_camera.fov = 0.8
+        self._server.initial_camera.look_at = (0.0, 0.1, 1.45)
+        self._server.initial_camera.fov = 0.95
         self._frames: dict[str, Any] = {}
         self._moving: list[tuple[FrameJoint, str]] = []
         self._drawn: dict[str, float] = {}
