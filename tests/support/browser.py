@@ -70,7 +70,8 @@ class Page:
 
     def go(self, url: str) -> None:
         """Open an address, and wait until it is there."""
-        self.ask("Page.navigate", url=url)
+        answer = self.ask("Page.navigate", url=url)
+        assert not answer.get("errorText"), f"{url}: {answer['errorText']}"
         wait_until(lambda: self.run("document.readyState") == "complete", timeout_s=20.0, what=url)
 
     def size(self, width: int, height: int) -> None:
@@ -97,12 +98,16 @@ class Page:
     def click(self, expression: str) -> None:
         """Click the middle of an element with the mouse, as a person does."""
         self.wait_for(f"!!({expression}) && !({expression}).disabled")
+        x, y = self.middle(expression)
+        self.mouse("mousePressed", x, y)
+        self.mouse("mouseReleased", x, y)
+
+    def middle(self, expression: str) -> tuple[float, float]:
+        """Return the middle of an element, px."""
         x, y, width, height = self.run(
             f"(() => {{ const r = ({expression}).getBoundingClientRect(); return [r.x, r.y, r.width, r.height] }})()"
         )
-        x, y = x + width / 2, y + height / 2
-        self.mouse("mousePressed", x, y)
-        self.mouse("mouseReleased", x, y)
+        return x + width / 2, y + height / 2
 
     def mouse(self, kind: str, x: float, y: float) -> None:
         """Press, move or release the left button of the mouse."""

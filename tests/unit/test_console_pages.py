@@ -153,6 +153,26 @@ def test_start_asks_which_recipe(desk):
     asyncio.run(look())
 
 
+@pytest.mark.parametrize(
+    ("role", "offered"),
+    [(Role.OPERATOR, {"Release a stop of the arm"}), (Role.ENGINEER, {"Mode: maintenance", "Tare"})],
+)
+def test_what_is_rarely_needed_is_offered_to_who_may(desk, role, offered):
+    async def look():
+        async with desk.at("/alarms", role) as user:
+            user.find(marker="more").click()
+            for text in offered:
+                await user.should_see(text)
+            if role is Role.OPERATOR:
+                await user.should_not_see("Mode: maintenance")
+            else:
+                user.find(marker="mode.to_maintenance").click()
+                await user.should_see("mode done")
+                assert desk.given == [("mode", {"mode": "maintenance"})]
+
+    asyncio.run(look())
+
+
 def test_a_page_that_stays_open_after_the_logout_commands_nothing(desk):
     async def look():
         desk.be(State.EXECUTE)

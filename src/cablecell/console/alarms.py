@@ -55,6 +55,7 @@ class Alarm:
         begun_s: When it was raised, s since the epoch.
         ended_s: When it was over; None while it stands.
         acknowledged_by: Who has seen it; empty for nobody.
+        count: How often it came since.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Alarm:
     begun_s: float
     ended_s: float | None = None
     acknowledged_by: str = ""
+    count: int = 1
 
     @property
     def is_active(self) -> bool:
@@ -93,6 +95,10 @@ class AlarmBook:
                 return
             if standing is not None:
                 self._put(replace(standing, ended_s=now_s))
+            again = next((one for one in self._active.values() if (one.source, one.code) == (source, code)), None)
+            if again is not None:  # it was over, and nobody has seen it: one that comes and goes is one alarm
+                self._put(replace(again, cause=cause, ended_s=None, count=again.count + 1))
+                return
             self._count += 1
             self._active[self._count] = Alarm(self._count, source, code, cause, now_s)
 

@@ -93,7 +93,6 @@ class CameraView:
             centre = (round(u), round(v))
             cv2.circle(image, centre, min(radius, width // 4), colour, 1, cv2.LINE_AA)
             cv2.drawMarker(image, centre, colour, cv2.MARKER_CROSS, 8, 1)
-            cv2.putText(
-                image, port.name, (centre[0] + 8, centre[1] - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1, cv2.LINE_AA
-            )
+            label, below = port.name.rpartition("/")[2], (centre[0] + 8, centre[1] + (-8 if count % 2 else 18))
+            cv2.putText(image, label, below, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
         return count

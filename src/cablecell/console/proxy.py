@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import viser
 from fastapi import FastAPI, WebSocket
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -23,6 +24,11 @@ from cablecell.console.sessions import Sessions
 _CLIENT = Path(viser.__file__).parent / "client" / "build"
 _GIZMO = "gizmo"
 """Under `/view/`: the same view, with the handle that drags the tool."""
+
+_STYLE = """<style>
+.mantine-Notification-root, [data-floating-window], .mantine-Paper-root { display: none !important }
+</style>"""
+"""viser's own panel and its notes would cover the view; the pages around it have what a person needs."""
 
 _FRAME_LIMIT = 50 * 1024 * 1024
 _UPWARD_LIMIT = 65536
@@ -46,10 +52,13 @@ def add_view(app: FastAPI, scene: SceneView, sessions: Sessions, clock: Callable
         file = (_CLIENT / (path or "index.html")).resolve()
         if not file.is_relative_to(_CLIENT.resolve()) or not file.is_file():
             return PlainTextResponse("not found", 404)
+        if file.name == "index.html":
+            return HTMLResponse(_page())
         return FileResponse(file)
 
     @app.websocket("/view/{path:path}")
-    async def line(socket: WebSocket, path: str) -> None:
+    @app.websocket("/view")
+    async def line(socket: WebSocket, path: str = "") -> None:
         """Relay a WebSocket to viser."""
         offered = [name for name in socket.scope.get("subprotocols", []) if name.startswith("viser-v")]
         session = session_of(socket.scope, sessions, clock())
@@ -92,3 +101,9 @@ def add_view(app: FastAPI, scene: SceneView, sessions: Sessions, clock: Callable
                         asyncio.CancelledError, WebSocketDisconnect, ConnectionClosed, KeyError, RuntimeError
                     ):
                         await task
+
+
+@lru_cache(maxsize=1)
+def _page() -> str:
+    """Return viser's page."""
+    return (_CLIENT / "index.html").read_text(encoding="utf-8").replace("</head>", f"{_STYLE}</head>", 1)

@@ -32,6 +32,9 @@ _TRAIL = 120
 _TRAIL_STEP_M = 0.003
 _STILL = 1e-4
 _ROOT = "world"
+_BACKGROUND = (52, 62, 72)
+_LEFT_OUT = "enclosure"
+"""Begin of the names of links that are not drawn: they would stand between the eye and the arm."""
 
 
 class PrivateViser(viser.ViserServer):
@@ -68,8 +71,11 @@ class SceneView:
         gui.configure_theme(show_logo=False, show_share_button=False, dark_mode=True)
         scene.set_up_direction("+z")
         scene.configure_default_lights(cast_shadow=False)
-        self._server.initial_camera.position = (0.75, -1.35, 1.75)
-        self._server.initial_camera.look_at = (-0.05, 0.15, 1.1)
+        scene.add_light_ambient("/light", intensity=2.0)
+        scene.set_background_image(np.full((2, 2, 3), _BACKGROUND, dtype=np.uint8))
+        self._server.initial_camera.position = (0.62, -0.72, 1.78)
+        self._server.initial_camera.look_at = (0.0, 0.1, 1.45)
+        self._server.initial_camera.fov = 0.95
         self._frames: dict[str, Any] = {}
         self._moving: list[tuple[FrameJoint, str]] = []
         self._drawn: dict[str, float] = {}
@@ -112,6 +118,7 @@ class SceneView:
                     self._moving.append((joint, link))
             _draw_links(scene, urdf, paths)
             self._base = paths.get("base_link", f"/{_ROOT}")
+            scene.add_grid(f"{self._base}/floor", 1.6, 1.6, cell_size=0.1, section_size=0.5, cell_color=(90, 104, 118))
             tool = paths.get("tcp")
             if tool is not None:
                 scene.add_frame(f"{tool}/axes", axes_length=0.05, axes_radius=0.0015)
@@ -249,6 +256,8 @@ def _draw_links(scene: Any, urdf: str, paths: Mapping[str, str]) -> None:
         if one.find("color") is not None
     }
     for link in robot.findall("link"):
+        if link.get("name", "").startswith(_LEFT_OUT):
+            continue
         for number, visual in enumerate(link.findall("visual")):
             geometry, material = visual.find("geometry"), visual.find("material")
             if geometry is None or not len(geometry):

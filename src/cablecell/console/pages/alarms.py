@@ -34,11 +34,11 @@ def build(visit: Visit) -> None:
                 _card(visit, alarm)
 
     columns = [_column(name) for name in ("begun", "ended", "source", "code", "cause", "seen")]
-    with ui.card().classes("w-full q-pa-xs"):
+    with ui.card().classes("w-full !p-2"):
         ui.label(say("alarms.history")).classes("text-subtitle2 q-ml-sm")
         history = ui.table(columns=columns, rows=[], row_key="key", pagination=5).props("dense flat wrap-cells")
         history.classes("w-full").mark("alarm-history")
-    with ui.card().classes("w-full q-pa-xs"):
+    with ui.card().classes("w-full !p-2"):
         ui.label(say("alarms.audit")).classes("text-subtitle2 q-ml-sm")
         audit = ui.table(
             columns=[_column(name) for name in ("when", "who", "command", "result")],
@@ -59,14 +59,14 @@ def build(visit: Visit) -> None:
 
 def _card(visit: Visit, alarm: Alarm) -> None:
     stands = alarm.ended_s is None
-    with (
-        ui.card().classes("w-full q-pa-sm gap-1").style(f"border-left: 6px solid {'#c62828' if stands else '#f9a825'}")
-    ):
+    with ui.card().classes("w-full !p-3 gap-1").style(f"border-left: 6px solid {'#c62828' if stands else '#f9a825'}"):
         with ui.row().classes("w-full items-center gap-2 no-wrap"):
             ui.badge(str(alarm.code or "-")).props(f"color={'negative' if stands else 'warning'}").classes("text-body2")
             ui.label(alarm.source).classes("text-subtitle2")
             ui.label(_clock(alarm.begun_s)).classes("text-caption")
             ui.label(say("alarms.stands" if stands else "alarms.over")).classes("text-caption")
+            if alarm.count > 1:
+                ui.label(say("alarms.count", count=alarm.count)).classes("text-caption")
             ui.space()
             if alarm.acknowledged_by:
                 ui.label(say("alarms.seen_by", who=alarm.acknowledged_by)).classes("text-caption")

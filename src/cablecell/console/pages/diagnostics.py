@@ -39,11 +39,11 @@ def build(visit: Visit) -> None:
     ]
     chosen: dict[str, str] = {}
     with ui.element("div").classes("w-full grid grid-cols-1 md:grid-cols-3 gap-3"):
-        with ui.card().classes("md:col-span-2 q-pa-xs"):
+        with ui.card().classes("md:col-span-2 !p-2"):
             table = ui.table(columns=columns, rows=[], row_key="component", pagination=0)
             table.props("dense flat wrap-cells").classes("w-full cursor-pointer").mark("components")
             table.add_slot("body-cell-level", _LEVEL_SLOT)
-        with ui.card().classes("q-pa-sm gap-1"):
+        with ui.card().classes("!p-3 gap-1"):
             title = ui.label(say("diagnostics.choose")).classes("text-subtitle2").mark("component")
             values = ui.grid(columns="minmax(0, 1.4fr) minmax(0, 1fr)").classes("w-full gap-x-3 gap-y-0 text-caption")
     shown: list[tuple[tuple[str, str], ...]] = [()]

@@ -77,6 +77,7 @@ def frame(visit: Visit, path: str) -> None:
             alarms.props("flat dense no-caps color=white").mark("alarm-count").tooltip(say("page.alarms"))
             ui.space()
             ui.label(f"{session.name} · {say(f'role.{session.role.name.lower()}')}").classes("text-caption ellipsis")
+            _more(visit)
             ui.button(icon="contrast", on_click=lambda: _turn(dark)).props("flat round dense color=white").tooltip(
                 say("header.theme")
             )
@@ -117,6 +118,22 @@ def frame(visit: Visit, path: str) -> None:
 
     refresh()
     ui.timer(0.5, refresh)
+
+
+def _more(visit: Visit) -> None:
+    """What is rarely needed: modes, the way out of a stop, the tare."""
+    entries: list[tuple[str, str, dict[str, str]]] = [
+        *((f"mode.to_{mode}", "mode", {"mode": mode}) for mode in ("production", "maintenance")),
+        ("command.release_stop", "release_stop", {}),
+        ("command.tare", "tare", {}),
+    ]
+    allowed = [entry for entry in entries if visit.may(entry[1])]
+    if not allowed:
+        return
+    with ui.button(icon="more_vert").props("flat round dense color=white").mark("more"), ui.menu():
+        for key, command, arguments in allowed:
+            item = ui.menu_item(say(key), lambda command=command, arguments=arguments: visit.give(command, **arguments))
+            item.mark(key)
 
 
 def _giver(visit: Visit, command: str) -> Callable[[], object]:

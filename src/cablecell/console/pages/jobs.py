@@ -69,7 +69,7 @@ def build(visit: Visit) -> None:
 
 
 def _add_form(visit: Visit) -> None:
-    with ui.card().classes("w-full q-pa-sm"):
+    with ui.card().classes("w-full !p-3"):
         ui.label(say("jobs.add")).classes("text-subtitle2")
         with ui.row().classes("w-full items-end gap-3"):
             recipes = list(visit.site.knowledge.recipes)
@@ -89,7 +89,7 @@ def _add_form(visit: Visit) -> None:
 
 def _table(key: str, columns: tuple[str, ...]) -> ui.table:
     drawn = [{"name": one, "label": say(f"column.{one}"), "field": one, "align": "left"} for one in columns]
-    with ui.card().classes("w-full q-pa-xs"):
+    with ui.card().classes("w-full !p-2"):
         ui.label(say(f"jobs.{key}")).classes("text-subtitle2 q-ml-sm")
         table = ui.table(columns=drawn, rows=[], row_key="key", pagination=10).props("dense flat wrap-cells")
         return table.classes("w-full").mark(key)

@@ -28,20 +28,20 @@ _STATUS = ("unknown", "queued", "running", "held", "succeeded", "failed", "cance
 def build(visit: Visit) -> None:
     """Draw the page."""
     with ui.element("div").classes("w-full grid grid-cols-1 md:grid-cols-3 gap-3"):
-        with ui.card().classes("md:col-span-2 q-pa-xs"):
-            ui.element("iframe").props('src="/view/" title="3D"').classes("cell-view").style("height: 23rem")
+        with ui.card().classes("md:col-span-2 !p-2"):
+            ui.element("iframe").props('src="/view/" title="3D"').classes("cell-view").style("height: 21rem")
         with ui.column().classes("gap-3"):
             _camera(visit)
     _phases(visit)
-    with ui.element("div").classes("w-full grid grid-cols-1 md:grid-cols-2 gap-3"):
+    with ui.element("div").classes("w-full grid grid-cols-1 lg:grid-cols-2 gap-3"):
         _force(visit)
         _insertions(visit)
 
 
 def _camera(visit: Visit) -> None:
     site = visit.site
-    with ui.card().classes("w-full q-pa-xs items-center"):
-        image = ui.interactive_image().style("max-height: 21rem; width: 100%; object-fit: contain").mark("camera")
+    with ui.card().classes("w-full !p-2 items-center"):
+        image = ui.interactive_image().style("max-height: 19rem; width: 100%; object-fit: contain").mark("camera")
         ui.label(say("overview.camera")).classes("text-caption")
 
     def refresh() -> None:
@@ -55,7 +55,7 @@ def _camera(visit: Visit) -> None:
 
 def _phases(visit: Visit) -> None:
     state = visit.site.state
-    with ui.card().classes("w-full q-pa-sm gap-1"):
+    with ui.card().classes("w-full !p-3 gap-1"):
         with ui.row().classes("w-full items-center gap-2"):
             job = ui.label("").classes("text-subtitle2").mark("job")
             step = ui.label("").classes("text-caption")
@@ -114,9 +114,9 @@ def _force(visit: Visit) -> None:
             {"type": "line", "showSymbol": False, "data": [], "lineStyle": {"width": 1, "color": "#90caf9"}},
         ],
     }
-    with ui.card().classes("w-full q-pa-xs"):
+    with ui.card().classes("w-full !p-2"):
         ui.label(say("overview.force")).classes("text-subtitle2 q-ml-sm")
-        chart = ui.echart(options).classes("w-full").style("height: 13rem").mark("force")
+        chart = ui.echart(options).classes("w-full").style("height: 11rem").mark("force")
 
     def refresh() -> None:
         rows = state.force.rows(time.monotonic())
@@ -135,7 +135,7 @@ def _insertions(visit: Visit) -> None:
         {"name": key, "label": say(f"insertion.{key}"), "field": key, "align": "left"}
         for key in ("when", "step", "outcome", "force", "depth", "duration")
     ]
-    with ui.card().classes("w-full q-pa-xs"):
+    with ui.card().classes("w-full !p-2"):
         ui.label(say("overview.last")).classes("text-subtitle2 q-ml-sm")
         table = (
             ui.table(columns=columns, rows=[], row_key="key").props("dense flat").classes("w-full").mark("insertions")

@@ -31,7 +31,7 @@ def build(visit: Visit) -> None:
         ui.on("cell_beat", lambda: operating.beat(person))
         ui.timer(0.3, lambda: ui.run_javascript(_BEAT), once=True)
     with ui.element("div").classes("w-full grid grid-cols-1 md:grid-cols-3 gap-3"):
-        with ui.card().classes("md:col-span-2 q-pa-xs"):
+        with ui.card().classes("md:col-span-2 !p-2"):
             view = ui.element("iframe").props('src="/view/gizmo/" title="3D"').classes("cell-view")
             view.style("height: min(36rem, 62vh)")
         with ui.column().classes("gap-3"):
@@ -41,7 +41,7 @@ def build(visit: Visit) -> None:
 
 def _status(visit: Visit) -> None:
     state = visit.site.state
-    with ui.card().classes("w-full q-pa-sm gap-1"):
+    with ui.card().classes("w-full !p-3 gap-1"):
         with ui.row().classes("w-full items-center gap-2"):
             badge = ui.badge("").classes("text-body2").mark("teleop-state")
             holder = ui.label("").classes("text-caption ellipsis").style("max-width: 14rem")
@@ -95,7 +95,7 @@ def _status(visit: Visit) -> None:
 
 
 def _jogs(visit: Visit) -> None:
-    with ui.card().classes("w-full q-pa-sm gap-1"):
+    with ui.card().classes("w-full !p-3 gap-1"):
         with ui.row().classes("w-full items-center justify-between"):
             ui.label(say("teleop.hold")).classes("text-subtitle2")
             frame = ui.toggle({"tool": say("teleop.tool"), "base": say("teleop.base")}, value="tool")
