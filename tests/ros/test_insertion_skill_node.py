@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from aic_task_interfaces.action import InsertCable
 from cablecell_interfaces.action import InsertConnector
-from cablecell_interfaces.msg import ContactEstimate, InsertionPhase, InsertionReport, InsertionResult
+from cablecell_interfaces.msg import (
+    ComplianceCommand,
+    ContactEstimate,
+    InsertionPhase,
+    InsertionReport,
+    InsertionResult,
+)
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.msg import Transition
 
 from cablecell.ros import qos
@@ -242,6 +249,36 @@ def test_cancel_in_the_port_retreats_before_it_answers(client, insert, arm):
     assert answer.result.error_code == 603
     assert answer.result.insertion.outcome == InsertionResult.OUTCOME_CANCELED
     assert arm.depth_m < -0.005
+
+
+def test_people_near_slow_an_insertion_down_and_in_a_zone_that_stops_the_arm_end_it(client, insert, arm):
+    publisher = client.node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    heard = client.collect(ComplianceCommand, "compliance_commands", qos.COMMAND)
+    wait_until(publisher.get_subscription_count, what="the skill to listen")
+
+    def say(scale, held_by=""):
+        status = DiagnosticStatus(name="arm_controller: zones", message="somebody is near")
+        status.values = [KeyValue(key="speed_scale", value=scale), KeyValue(key="held_by", value=held_by)]
+        publisher.publish(DiagnosticArray(status=[status]))
+
+    def fastest(share):
+        say(share)
+        heard.clear()
+        assert _insert(client, insert).error_code == 0
+        return max(abs(message.twist.linear.z) for message in heard)
+
+    whole, slow = fastest("1.000"), fastest("0.500")
+    assert whole > 0.0
+    assert slow == pytest.approx(0.5 * whole, rel=0.05)
+    say("1.000")
+    handle = _send(client, insert)
+    wait_until(lambda: arm.depth_m > 0.005, timeout_s=20.0, what="the plug to be in the port")
+    say("1.000", "near")
+    assert _result(client, handle).result.error_code == 637
+    count = arm.commands
+    say("1.000")
+    assert _insert(client, insert, port_name="none").error_code == 420
+    assert arm.commands == count, "nothing goes on when the zone is free"
 
 
 def test_silence_of_the_arm_ends_the_insertion_and_the_stream(client, insert, arm):

@@ -71,6 +71,7 @@ from cablecell.ros.skill_room import FingerRoom
 from cablecell.ros.skill_staging import StagingMover
 from cablecell.ros.skill_stream import SkillRun, SkillStream
 from cablecell.ros.skill_touch import CONTRADICTING, PortToucher
+from cablecell.ros.skill_zones import slowed, zone_scale, zone_stop
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
@@ -94,6 +95,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._fed_back_s = 0.0
         self._run: SkillRun | None = None
         self._target = ""
+        self._zone_scale = 1.0
 
     def setup(self) -> None:
         """Read the connectors and create the interfaces."""
@@ -178,9 +180,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         return f"the estimate of port '{self._target}' was withdrawn: only its design is known"
 
     def _take_diagnostics(self, message: Any) -> None:
-        """Notice that the controller has stopped because its force sensor is not to be trusted."""
+        """Notice that the controller has stopped because of its force sensor or of somebody in a zone, and the pace."""
+        scale = zone_scale(message)
+        self._zone_scale = self._zone_scale if scale is None else scale
         run = self._run
-        if run is not None and (error := sensor_stop(message)) is not None:
+        if run is not None and (error := sensor_stop(message) or zone_stop(message)) is not None:
             run.end(error)
 
     def _take_held_plug(self, message: Any) -> None:
@@ -270,7 +274,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         port, is_touched = self._toucher.believe(
             order.port, held.connector, port, is_contradicted=is_contradicted or is_old
         )
-        skill = InsertionSkill(profile, settings)
+        skill = InsertionSkill(profile, slowed(settings, self._zone_scale))
         skill.keep_to(self._room.side(self._told, port, tip, profile, self._pads_m[held.connector]))
         touch = self._toucher.first(skill, held.connector, port, tip, tip_covariance) if is_touched else None
         self._enter(InsertionPhase.PHASE_STAGING, f"moving in front of {order.port}", attempt)
