@@ -85,7 +85,12 @@ class Page:
     def wait_for(self, script: str, timeout_s: float = 20.0) -> None:
         """Wait until an expression holds."""
         try:
-            wait_until(lambda: self.run(f"!!({script})"), timeout_s=timeout_s, what=script, poll_s=0.1)
+            wait_until(
+                lambda: self.run(f"(() => {{ try {{ return !!({script}) }} catch {{ return false }} }})()"),
+                timeout_s=timeout_s,
+                what=script,
+                poll_s=0.1,
+            )
         except AssertionError as error:
             raise AssertionError(f"{error}; the page says: {self.text()[:800]}; errors: {self.errors}") from None
 

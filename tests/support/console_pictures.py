@@ -27,7 +27,7 @@ SIZES = ((1280, 800), (820, 1180))
 PAGES = {"overview": "/", "teleop": "/teleop", "jobs": "/jobs", "alarms": "/alarms", "diagnostics": "/diagnostics"}
 RECIPE = "trial_1"
 
-_DRAWN_S = 6.0
+_DRAWN_S = 10.0
 """Time in which a browser without a graphics card draws the live view and has a few images."""
 
 

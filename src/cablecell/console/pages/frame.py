@@ -40,6 +40,13 @@ _COLOURS = {
     "ABORTING": "negative",
 }
 
+_STOP_ANYHOW = """() => {
+  if (window.did_handshake && window.socket && window.socket.connected) return;
+  const body = JSON.stringify({command: "stop_arm"});
+  fetch("/api/command", {method: "POST", headers: {"content-type": "application/json"}, body});
+}"""
+"""The stop of a page whose connection is broken, or not there yet: a request of its own."""
+
 THEME = "cablecell_theme"
 """Cookie in which a browser keeps what it likes: dark, light, or neither."""
 
@@ -84,7 +91,9 @@ def frame(visit: Visit, path: str) -> None:
             ui.button(icon="logout", on_click=_log_out).props("flat round dense color=white").tooltip(
                 say("header.logout")
             )
-            with ui.button(on_click=lambda: visit.give("stop_arm")).props("color=negative no-caps").mark("stop_arm"):
+            stop = ui.button(on_click=lambda: visit.give("stop_arm")).props("color=negative no-caps").mark("stop_arm")
+            stop.on("click", js_handler=_STOP_ANYHOW)
+            with stop:
                 ui.html(
                     f'<span class="cell-stop">{say("header.stop")}<br><small>{say("header.software")}</small></span>'
                 )
