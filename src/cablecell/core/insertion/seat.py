@@ -211,9 +211,11 @@ class PullTest(PhaseStep):
         allowed = give + profile.latch_play_m + profile.pull_margin_m
         if moved > allowed:
             outcome = Outcome.PULLED_OUT if job.has_snapped else Outcome.NOT_LATCHED
+            # Answered at once, before the plug is far out: the time tells how freely it came, the way does not.
+            after_s = m.time_s - self._start_s
             what = (
-                f"moved {1e3 * moved:.2f} mm at a pull of {self._pull_n:.1f} N; a latched plug moves "
-                f"{1e3 * allowed:.2f} mm at most"
+                f"passed {1e3 * allowed:.2f} mm, more than a latched plug moves, {after_s:.2f} s into a pull of "
+                f"{self._pull_n:.1f} N"
             )
             job.unlatched = job.unlatched + 1 if self._is_home and not job.has_snapped else 0
             again = try_again(job, outcome, what)
