@@ -35,10 +35,13 @@ button {{ background: #1565c0; color: #fff; border: 0; cursor: pointer }} p {{ m
 <button type="submit">{enter}</button><p>{hint}</p></form>
 <script>
 // A link of the launcher has the token behind its #, which browsers send to nobody.
-if (location.hash.length > 1) {{
+function take() {{
+  if (location.hash.length < 2) return;
   document.querySelector("[name=token]").value = decodeURIComponent(location.hash.slice(1));
   history.replaceState(null, "", "/login");
 }}
+take();
+addEventListener("hashchange", take);
 </script></body></html>"""
 
 
