@@ -14,14 +14,15 @@ import numpy as np
 
 from cablecell.core.config.touch import TouchSettings
 from cablecell.core.fusion.contact import ContactDetector
-from cablecell.core.fusion.touch.estimator import TouchEstimator
+from cablecell.core.fusion.touch.estimator import Touch, TouchEstimator
+from cablecell.core.fusion.touch.evidence import unloaded_tip
 from cablecell.core.fusion.touch.geometry import TouchGeometry
-from cablecell.core.geometry import Array, exp_so3
+from cablecell.core.geometry import Array, exp_so3, invert_pose, make_pose
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.phase import Measurement
 from cablecell.core.insertion.touch_choice import Choice, side_names
 from cablecell.core.insertion.touch_enter import Enter
-from cablecell.core.insertion.touch_lean import Lean, lean_turns, starting_turns
+from cablecell.core.insertion.touch_lean import Lean, lean_turns
 from cablecell.core.insertion.touch_motion import Felt, Guarded, Motion, Place, Rest, Still, Travel
 from cablecell.core.insertion.touch_open import FindOpening, walls_felt
 from cablecell.core.insertion.touch_outcome import TouchOutcome, TouchResult, TouchStep
@@ -342,7 +343,9 @@ class Relocaliser:
             self._estimator.again()
             self._think(m)
             return
-        starts = [(self._guess, rotvec) for rotvec in starting_turns(self._entered, self._offsets_rad)]
+        tilt, yaw = self._offsets_rad
+        ways = [(0, 0, 0), (0, 0, 2), (0, 0, -1), (1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)]
+        starts = [(self._guess, self._entered + np.array([tilt, tilt, yaw]) * way) for way in ways]
         if self._is_depth_open:
             # What was tapped may have been the body as well as the nose.
             other = self._geometry.nose_m if self._rim_m == self._land_m else -self._geometry.nose_m
@@ -364,7 +367,18 @@ class Relocaliser:
 
     def _touch(self, felt: Felt, sides: tuple[str, ...], sigma_m: float) -> None:
         self._touches += 1
-        self._estimator.add(self._sense.touch_of(felt, sides, sigma_m, self._settings))
+        X_prior_tcp = make_pose(exp_so3(felt.rotvec), felt.p) @ invert_pose(self._sense.X_tcp_comp)
+        settings = self._settings
+        X = unloaded_tip(
+            X_prior_tcp,
+            self._sense.X_tcp_comp,
+            felt.force,
+            felt.moment,
+            stiffness=settings.grasp_stiffness,
+            rotation_stiffness=settings.grasp_rotation_stiffness,
+        )
+        X = X @ invert_pose(self._sense.X_tcp_comp) @ self._tip.X
+        self._estimator.add(Touch(X, sides, sigma_m))
 
     def _conclude(self, m: Measurement) -> None:
         settings = self._settings

@@ -154,15 +154,3 @@ def lean_turns(geometry: TouchGeometry, depth_m: float) -> tuple[float, float]:
     reach = np.array([front[3] - front[2], front[1] - front[0]])
     tilt = _TILT_SHARE * 2.0 * float(room.min()) / depth_m
     return min(tilt, _MOST_TILT), min(_YAW_SHARE * float((2.0 * room / reach).min()), _MOST_YAW)
-
-
-def starting_turns(entered: Array, turns: tuple[float, float]) -> list[Array]:
-    """Return the turns at which the plug may be aligned, from which the estimate is looked for.
-
-    Args:
-        entered: Turn with which the plug went in, shape (3,), rad.
-        turns: Tilt and turn about the axis at which it is leaned on the sides, rad.
-    """
-    steps = np.array([turns[0], turns[0], turns[1]])
-    ways = [(0, 0, 0), (0, 0, 2), (0, 0, -1), (1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)]
-    return [entered + steps * way for way in ways]

@@ -6,14 +6,10 @@ import math
 
 import numpy as np
 
-from cablecell.core.config.touch import TouchSettings
-from cablecell.core.fusion.touch.estimator import Touch
-from cablecell.core.fusion.touch.evidence import unloaded_tip
-from cablecell.core.geometry import Array, exp_so3, invert_pose, log_so3, make_pose
+from cablecell.core.geometry import Array, invert_pose, log_so3, make_pose
 from cablecell.core.insertion.kernels import see_tip, warm_up
 from cablecell.core.insertion.observation import Observation, PoseEstimate
 from cablecell.core.insertion.phase import Measurement
-from cablecell.core.insertion.touch_motion import Felt
 
 _SPEED_BLEND = 0.1
 _LEAVING_S, _LEAST_FREE = 0.06, 25
@@ -105,16 +101,3 @@ class TouchSense:
         self._count += 1
         if self._count >= _LEAST_FREE:
             self._bias = self._sum / self._count
-
-    def touch_of(self, felt: Felt, sides: tuple[str, ...], sigma_m: float, settings: TouchSettings) -> Touch:
-        """Return what was felt as a measurement of the faces that were touched, the give of the grasp taken out."""
-        X_prior_tcp = make_pose(exp_so3(felt.rotvec), felt.p) @ invert_pose(self.X_tcp_comp)
-        X = unloaded_tip(
-            X_prior_tcp,
-            self.X_tcp_comp,
-            felt.force,
-            felt.moment,
-            stiffness=settings.grasp_stiffness,
-            rotation_stiffness=settings.grasp_rotation_stiffness,
-        )
-        return Touch(X @ invert_pose(self.X_tcp_comp) @ self._tip.X, sides, sigma_m)
