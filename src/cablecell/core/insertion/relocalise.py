@@ -35,9 +35,6 @@ _MOST_MISSES, _MOST_OPENINGS = 2, 3
 _SHIFT_M = 3.2e-3
 """How far along the port's y the opening is looked for next: the room along y is the smaller one."""
 
-_AWAY_M_PER_N, _MOST_AWAY_M = 1.5e-4, 1.0e-3
-"""How far a plug goes along what pushes it on its way up, and at most."""
-
 _WIDE_M = 2.7e-4
 """Clearance from which a plug is put in at full speed."""
 
@@ -253,9 +250,7 @@ class Relocaliser:
         at = np.array([self._aim[0], self._aim[1] + shift, self._land_m - self._settings.lift_m])
         start = Place(place_of(self._probe, at, self._probe.rotvec), self._probe.rotvec)
         self._place = start
-        # Up, and away from the walls that it may be caught between.
-        away = np.clip(_AWAY_M_PER_N * m.force[:2], -_MOST_AWAY_M, _MOST_AWAY_M)
-        up = Place(np.array([*(m.p[:2] + away), self._land_m - self._settings.lift_m]), m.rotvec.copy())
+        up = Place(np.array([m.p[0], m.p[1], self._land_m - self._settings.lift_m]), m.rotvec.copy())
         self._motion = Travel(m, [up, start], self._settings)
 
     def _open(self, m: Measurement, *, is_landed: bool) -> None:
@@ -314,8 +309,6 @@ class Relocaliser:
         base = felt.rotvec + np.array([0.0, 0.0, yaw])
         self._leans = [(base + aside, (sx, sy)), (base + aside, (-sx, -sy))]
         self._leans += [(base - aside, (-sx, -sy)), (base - aside, (sx, sy))]
-        if self._touches + len(self._leans) >= self._settings.touch_limit:
-            self._leans.pop()  # the last one is chosen
         self._entered = felt.rotvec
         # In the opening the plug is within its room of the middle.
         self._guess[:2] = felt.p[:2]
@@ -350,8 +343,7 @@ class Relocaliser:
             # What was tapped may have been the body as well as the nose.
             other = self._geometry.nose_m if self._rim_m == self._land_m else -self._geometry.nose_m
             starts.append((self._guess + other * _DOWN, self._entered))
-        turns = self._lean_turns
-        self._estimator.guess(starts, 0.5 * (np.mean(turns[:2], axis=0) + np.mean(turns[2:], axis=0)))
+        self._estimator.guess(starts, np.mean(self._lean_turns, axis=0))
         self._think(m)
 
     def _think(self, m: Measurement) -> None:

@@ -106,9 +106,7 @@ class Enter(Motion):
         left = max(self._depth_m - m.depth_m, 0.0)
         speed = min(self._pace * settings.enter_speed, 12.0 * left + 0.006) if is_inside else settings.guarded_speed
         self._velocity = min(self._velocity + GUARD_ACCELERATION * m.dt_s, speed)
-        # What stands on the rim will drop, and is not to be thrown at what it lands on next.
-        most_n = settings.enter_force_n if is_inside else settings.search_force_n
-        push = min(settings.search_force_n + _RISE * (m.time_s - self._start_s), most_n)
+        push = min(settings.search_force_n + _RISE * (m.time_s - self._start_s), settings.enter_force_n)
         if not is_inside and self._angle is None:
             # What is yet to land, or rubs on the land on its way to the middle, does so lightly.
             push, self._velocity = _LANDING_N, min(self._velocity, _LANDING_SPEED)

@@ -39,7 +39,7 @@ _PRESS_S = 0.06
 """Time in which the press grows once something was felt."""
 
 
-_THERE_M, _THERE_RAD, _STILL_M_PER_S, _WAIT_S = 2.0e-4, 0.006, 0.012, 0.12
+_THERE_M, _THERE_RAD, _STILL_M_PER_S, _WAIT_S = 2.0e-4, 0.006, 0.012, 0.2
 """How near and how still the arm is when a move through the air is over, and how long that is waited for."""
 
 

@@ -49,16 +49,13 @@ _LIGHT_N = 1.0
 _SURE_S, _SLIDE_LIMIT_S = 0.05, 1.2
 """How long both walls have to push back, and how long that is waited for."""
 
-_RUB_SHARE = 0.65
-"""Share of the largest friction on the land that is added to the push along it."""
-
 _PRELOAD_N = 1.2
 """Push on either wall while the plug is turned upright."""
 
 _EASE_NM, _EASE_N = 0.1, 4.0
 """Moment about the axis and force from which turning it upright slows down; at twice as much it waits."""
 
-_UPRIGHT_RATE, _UPRIGHT_LIMIT_S = 1.2, 1.4
+_UPRIGHT_RATE, _UPRIGHT_LIMIT_S = 1.0, 1.4
 """Highest angular speed of that, rad/s, and the longest it may take, s."""
 
 
@@ -255,8 +252,8 @@ class FindOpening(Motion):
         settings, pushes = self._settings, []
         for k in (0, 1):
             sign = float(self._probe.signs[k])
-            # What the plug rubs on the land with, in the middle of what it may, is pushed on top.
-            rub = _RUB_SHARE * self._friction * max(-float(self._force[2]), 0.0) if self._stage == "slide" else 0.0
+            # What the plug rubs on the land with is pushed on top.
+            rub = self._friction * max(-float(self._force[2]), 0.0) if self._stage == "slide" else 0.0
             ahead = (settings.corner_force_n + rub) / settings.stiffness
             self._at[k], is_held = advance(float(self._at[k]), float(at[k]), speed * m.dt_s, ahead, sign)
             velocity[k] = 0.0 if is_held else sign * speed
