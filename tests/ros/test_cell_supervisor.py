@@ -119,7 +119,7 @@ def test_a_misspelt_recipe_is_one_line_and_ends_with_two(tmp_path):
         assert supervisor.wait() == 2
         lines = [line for line in supervisor.output.splitlines() if "layuot" in line]
     assert len(lines) == 1
-    assert "mine.yaml: unknown key 'steps.0.layuot' = 'trial_1'; did you mean 'layout'?" in lines[0]
+    assert "mine.yaml:3: unknown key 'steps.0.layuot' = 'trial_1'; did you mean 'layout'?" in lines[0]
 
 
 def test_a_death_ends_the_running_job_with_its_reason(cell, client, partners):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -47,12 +48,18 @@ class Desk:
 
     @asynccontextmanager
     async def at(self, path, role=Role.OPERATOR):
-        async with user_simulation() as user:
-            register(self.site)
-            self.session, cookie = self.sessions.begin("Anna", role, time.time())
-            user.http_client.cookies.set(COOKIE, cookie)
-            await user.open(path)
-            yield user
+        # At its end the simulation throws the modules of the pages out, with all packages they are in; who comes
+        # after would get a second `cablecell` beside the first.
+        known = dict(sys.modules)
+        try:
+            async with user_simulation() as user:
+                register(self.site)
+                self.session, cookie = self.sessions.begin("Anna", role, time.time())
+                user.http_client.cookies.set(COOKIE, cookie)
+                await user.open(path)
+                yield user
+        finally:
+            sys.modules.update(known)
 
     def be(self, state, reason=""):
         self.state.cell = CellView(int(state), 1, 0, reason, "")
