@@ -47,7 +47,7 @@ def test_a_port_that_is_not_where_it_was_seen_is_found_by_touch(client, watch, c
     found = client.collect(PortTouch, "port_touch", qos.COMMAND)
     ports = client.collect(PortEstimateArray, "ports", qos.STATE)
     faults = client.node.create_publisher(String, "/sim/faults", qos.STATE)
-    faults.publish(String(data=json.dumps({"board": OFF_M})))
+    faults.publish(String(data=json.dumps({"board_seen": OFF_M})))
     result = watch.insert_cable(load_trials().trials["trial_1"].task, timeout_s=180.0)
     assert (result.success, result.message) == (True, "seated"), cell.output
     assert_truth_agrees(watch, PORT)

@@ -152,7 +152,9 @@ def summarise(rows: list[Row]) -> Summary:
     summary["quiet_s"] = float(sum(row["watched_s"] for row in quiet))
     summary["false_alarms"] = float(sum(row["false_alarms"] for row in quiet))
     ends = [row for row in rows if "ended_with" in row]
-    summary["motions_ended_with_the_right_code"] = float(sum(row["ended_with"] == row["should_end"] for row in ends))
+    summary["motions_ended_with_the_right_code"] = float(
+        sum(row["ended_with"] == row["should_end"] or row["is_taken_up_again"] for row in ends)
+    )
     summary["motions"] = float(len(ends))
     return summary
 
@@ -200,7 +202,10 @@ def in_motion(
     faults: dict[str, object],
     wait_s: float = 0.0,
 ) -> Row:
-    """Break something in an insertion, on the way to its staging pose or in its guarded part."""
+    """Break something in the insertion of a job, on the way to its staging pose or in its guarded part.
+
+    The job ends with that code, or the supervision has had the insertion taken up again and the job succeeds.
+    """
     client.load_trial("trial_1", seed)
     client.phases.clear()
     handle, _ = client.start_job("trial_1")
@@ -210,7 +215,13 @@ def in_motion(
     begun_s = client.inject(**faults)
     row = _row(where, kind, code, seed, client.found(code, begun_s))
     result = client.end(handle)
-    row |= {"ended_with": int(result.error_code), "should_end": ends_with, "message": result.error_msg}
+    stagings = sum(entry.phase == "STAGING" for entry in client.phases)
+    row |= {
+        "ended_with": int(result.error_code),
+        "should_end": ends_with,
+        "message": result.error_msg,
+        "is_taken_up_again": result.error_code == 0 and stagings > 1,
+    }
     client.inject()
     client.clear_stop()
     client.load_trial("trial_1", seed)

@@ -146,12 +146,16 @@ class SimCamera(CellNode[SimCameraParameters]):
                 self._streams[side].set_rate(self._rate_hz)
 
     def _take_faults(self, message: Any) -> None:
-        """Break the cameras that are named, mend the others, and bump the board where that is asked."""
+        """Break the cameras that are named, mend the others, and move the board that they see where that is asked.
+
+        `board` has been pushed, in the physics too; by `board_seen` it only seems to be elsewhere.
+        """
         try:
             faults = json.loads(message.data)
             self._faults.inject(faults.get("cameras", {}))
-            if faults.get("board") and self._rig.is_ready:
-                self._rig.bump_board(np.array(faults["board"], dtype=np.float64))
+            for name in ("board", "board_seen"):
+                if faults.get(name) and self._rig.is_ready:
+                    self._rig.bump_board(np.array(faults[name], dtype=np.float64))
         except (WorkcellError, TypeError, ValueError, AttributeError) as error:
             self.get_logger().error(f"/sim/faults cannot be injected: {error}")
 
