@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -40,6 +45,19 @@ def test_the_sample_trials_are_seated_gently(trial, seed):
     assert result.score.total > 90.0
 
 
+ROOT = Path(__file__).parents[2]
+ONE_SEED = """
+import json, sys
+from cablecell.core.config.scenario import EstimateErrors
+from tests.sim.test_rollout import roll
+
+# With the port three times as badly known as it is, as when they were found.
+result = roll("trial_3", int(sys.argv[1]), errors=EstimateErrors(port_sigma_m=0.001, port_sigma_rad=0.0087))
+told = {name: getattr(result, name) for name in ("is_success", "peak_force_n", "offlimit_contacts")}
+print(json.dumps({**told, "reason": result.skill.reason}))
+"""
+
+
 @pytest.mark.parametrize(
     ("seed", "what"),
     [
@@ -49,11 +67,16 @@ def test_the_sample_trials_are_seated_gently(trial, seed):
     ],
 )
 def test_seeds_that_once_went_wrong_are_seated_gently(seed, what):
-    # With the port three times as badly known as it is, as when they were found.
-    result = roll("trial_3", seed, errors=EstimateErrors(port_sigma_m=0.001, port_sigma_rad=0.0087))
-    assert result.is_success, f"{what}: {result.skill.reason}"
-    assert result.peak_force_n < 17.0, what
-    assert result.offlimit_contacts == (), what
+    # In a process of its own, as `cell rollout` runs them: after hundreds of other simulations in one process two of
+    # these once came out otherwise (docs/rollouts.md), which is not understood.
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_SEED, str(seed)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["is_success"], f"{what}: {result['reason']}"
+    assert result["peak_force_n"] < 17.0, what
+    assert result["offlimit_contacts"] == [], what
 
 
 @pytest.mark.parametrize(("trial", "seed"), [("trial_1", 6100), ("trial_3", 6101)])

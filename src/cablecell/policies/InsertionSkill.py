@@ -42,7 +42,9 @@ _FT_HEIGHT_M = -0.172
 """Origin of the force sensor on the z axis of the tool, m."""
 _PERIOD_S = 0.02
 _STIFFNESS, _DAMPING = np.diag([1500.0] * 3 + [60.0] * 3), np.diag([150.0] * 3 + [8.0] * 3)
-_SILENCE_S = 0.5
+_SILENCE_S = 1.5
+"""Longest wait for the next state of the controller, s: images that are looked at hold up whoever listens."""
+
 _NEAR_M, _NEAR_RAD = 0.002, 0.01
 
 
