@@ -37,8 +37,9 @@ def test_without_observations_it_says_so_and_has_not_succeeded(policy, monkeypat
     assert told == ["code 862: no observation within 0.05 s"]
 
 
-def test_a_silent_controller_ends_the_attempt(policy):
-    with pytest.raises(SilentCellError, match=r"silent for 0\.5 s"):
+def test_a_silent_controller_ends_the_attempt(policy, monkeypatch):
+    monkeypatch.setitem(InsertionSkill._tool.__globals__, "_SILENCE_S", 0.05)
+    with pytest.raises(SilentCellError, match=r"silent for 0\.05 s"):
         policy._tool()
 
 
