@@ -44,6 +44,11 @@ def config_folder() -> Path:
     raise ConfigurationError(f"no folder holds connectors/; looked in {looked}", quantity="config", limit=looked)
 
 
+def recipes_folder(given: str = "") -> Path:
+    """Return the folder of recipes: the one that is given, or where that is empty the package's."""
+    return Path(given) if given else config_folder() / "recipes"
+
+
 def load_trials(path: Path | None = None) -> TrialFile:
     """Return the trials of a file; of `config/trials/aic_sample.yaml` by default.
 

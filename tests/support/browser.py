@@ -17,6 +17,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from cablecell.installation.system import BROWSERS
 from tests.support.wait import PATIENCE, wait_until
 
 FLAGS = (
@@ -38,7 +39,7 @@ FLAGS = (
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium; None where this machine has none."""
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Page:

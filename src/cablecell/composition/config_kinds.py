@@ -47,29 +47,27 @@ class ConfigKind:
 
     Attributes:
         name: What `--kind` takes.
-        purpose: What such a file says, for people.
         marks: Top-level keys of which a file of this kind has all, and which no earlier kind has all of.
         schema: What it must be.
         read: Reads and checks a file; raises `DocumentError` at its first mistake.
     """
 
     name: str
-    purpose: str
     marks: tuple[str, ...]
     schema: type[BaseModel]
     read: Callable[[Path], Any]
 
 
 KINDS: tuple[ConfigKind, ...] = (
-    ConfigKind("connector", "a plug, its port and their fit", ("plug", "port"), Connector, load_connector),
-    ConfigKind("recipe", "steps of a job", ("name", "steps"), Recipe, lambda path: read_checked(path, parse_recipe)),
-    ConfigKind("trials", "boards and tasks, in AIC's form", ("trials",), TrialFile, load_trials),
-    ConfigKind("robot", "topics and limits of an arm", ("joints", "topics"), RobotSettings, load_robot),
-    ConfigKind("scenario", "what is simulated and drawn at random", ("trial",), Scenario, load_scenario),
-    ConfigKind("simulation", "errors of the simulated machine", ("physics",), SimulationSettings, load_simulation),
-    ConfigKind("fiducials", "printed markers", ("dictionary", "patches"), FiducialSet, load_fiducials),
-    ConfigKind("zones", "where people slow the arm down", ("zones",), ZoneTable, load_zones),
-    ConfigKind("faults", "what the supervision does about faults", ("plans", "faults"), FaultTable, load_faults),
+    ConfigKind("connector", ("plug", "port"), Connector, load_connector),
+    ConfigKind("recipe", ("name", "steps"), Recipe, lambda path: read_checked(path, parse_recipe)),
+    ConfigKind("trials", ("trials",), TrialFile, load_trials),
+    ConfigKind("robot", ("joints", "topics"), RobotSettings, load_robot),
+    ConfigKind("scenario", ("trial",), Scenario, load_scenario),
+    ConfigKind("simulation", ("physics",), SimulationSettings, load_simulation),
+    ConfigKind("fiducials", ("dictionary", "patches"), FiducialSet, load_fiducials),
+    ConfigKind("zones", ("zones",), ZoneTable, load_zones),
+    ConfigKind("faults", ("plans", "faults"), FaultTable, load_faults),
 )
 PARAMETERS = "parameters"
 """The kind of a ROS parameter file, which holds sections for several nodes and so has no schema of its own."""

@@ -19,12 +19,12 @@ import yaml
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import (
-    config_folder,
     load_fiducials,
     load_simulation,
     parse_document,
     read_checked,
     read_document,
+    recipes_folder,
 )
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.config.documents import DocumentError
@@ -80,7 +80,7 @@ def check_plan(plan: LaunchPlan) -> list[TextIO]:
             raise DocumentError(warning.removesuffix(" (skipped)"), quantity="file")
     locks = []
     for process in ours:
-        values = _check_parameters(process, names)
+        values = _validated(process, _given_to(process, names))
         if isinstance(values, CellSupervisorParameters):
             _check_cell(values)
             locks.append(_occupy(process))
@@ -144,8 +144,8 @@ def effective_parameters(plan: LaunchPlan) -> dict[str, dict[str, tuple[FieldInf
     for process in plan.processes:
         if _program(process) not in NODES:
             continue
-        values = _check_parameters(process, names)
         given = _given_to(process, names)
+        values = _validated(process, given)
         found[_node_name(process)] = {
             info.name: (info, getattr(values, info.name), given[info.name].source if info.name in given else "default")
             for info in describe(NODES[_program(process)])
@@ -153,9 +153,8 @@ def effective_parameters(plan: LaunchPlan) -> dict[str, dict[str, tuple[FieldInf
     return found
 
 
-def _check_parameters(process: ProcessPlan, names: Iterable[str]) -> ParameterSchema:
+def _validated(process: ProcessPlan, given: Mapping[str, _Given]) -> ParameterSchema:
     name = _node_name(process)
-    given = _given_to(process, names)
     schema = NODES[_program(process)]
     ours = {key: item for key, item in given.items() if not key.startswith(_COMMON)}
     for key, item in ours.items():
@@ -217,7 +216,7 @@ def _check_cell(values: CellSupervisorParameters) -> None:
     """Read what a supervisor will read, and what the simulation will."""
     knowledge = TaskKnowledge(Path(values.trials_file) if values.trials_file else None)
     knowledge.held_plug(values.layout)
-    folder = Path(values.recipes_folder) if values.recipes_folder else config_folder() / "recipes"
+    folder = recipes_folder(values.recipes_folder)
     RecipeBook(folder, knowledge.layouts)
     load_simulation()
     load_fiducials()

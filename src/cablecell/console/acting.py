@@ -14,9 +14,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.configuration import config_folder
+from cablecell.configuration import recipes_folder
 from cablecell.console.errors import BusyGoalError, NoLedgerError, UnknownCommandError
-from cablecell.console.gateway import Action, AuditRow
+from cablecell.console.gateway import PACKML, Action, AuditRow
 from cablecell.console.state import ConsoleState
 from cablecell.console.texts import say
 from cablecell.core.config.console import ConsoleParameters
@@ -34,7 +34,6 @@ _STOP_S = 2.0
 """Longest time for the arm controller to confirm a stop, s; it is asked again all the while."""
 
 _STOP_AGAIN_S = 0.4
-_PACKML = ("hold", "unhold", "suspend", "unsuspend", "stop", "abort", "reset", "clear", "complete")
 
 
 class Acting:
@@ -54,7 +53,7 @@ class Acting:
         self._state, self._limit_s = state, settings.answer_limit_s
         self._ledger = Path(settings.ledger_file) if settings.ledger_file else None
         trials = Path(settings.trials_file) if settings.trials_file else None
-        folder = Path(settings.recipes_folder) if settings.recipes_folder else config_folder() / "recipes"
+        folder = recipes_folder(settings.recipes_folder)
         self._book = RecipeBook(folder, TaskKnowledge(trials).layouts)
         self._stop = node.create_client(Trigger, "stop")
         self._clear_stop = node.create_client(Trigger, "clear_stop")
@@ -78,7 +77,7 @@ class Acting:
         return {
             "stop_arm": self.stop_arm,
             "release_stop": self.release_stop,
-            **{name: self._packml_action(Command[name.upper()]) for name in _PACKML},
+            **{name: self._packml_action(Command[name.upper()]) for name in PACKML},
             "mode": self.change_mode,
             "start": self.start,
             "add_job": self.add_job,

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from cablecell.console.state import PortView
-from cablecell.core.geometry import Array, make_pose, rotation_from_quat
-from cablecell.core.geometry.scalar import quat_from_rotvec, quat_multiply, scale
+from cablecell.core.geometry import Array, pose_from_quat
 from cablecell.ros.arm_description import FrameJoint, read_joints
 
 _SEEN, _DESIGNED = (60, 200, 60), (40, 200, 230)
@@ -40,16 +39,12 @@ class FrameChain:
         """Return X_base_tip, shape (4, 4); None where the position of a joint is not known."""
         X = np.eye(4)
         for joint in self._chain:
-            turn, shift = joint.q, np.array(joint.p)
+            p, q = joint.p, joint.q
             if joint.kind != "fixed":
                 if joint.source not in positions:
                     return None
-                value = joint.factor * positions[joint.source]
-                if joint.kind == "prismatic":
-                    shift = shift + rotation_from_quat(np.array(joint.q)) @ (np.array(joint.axis) * value)
-                else:
-                    turn = quat_multiply(joint.q, quat_from_rotvec(scale(joint.axis, value)))
-            X = X @ make_pose(rotation_from_quat(np.array(turn)), shift)
+                p, q = joint.place(positions[joint.source])
+            X = X @ pose_from_quat(p, q)
         return X
 
 

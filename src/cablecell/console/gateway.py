@@ -36,12 +36,13 @@ class Rule:
     is_noted: bool = False
 
 
-_PACKML = ("hold", "unhold", "suspend", "unsuspend", "stop", "abort", "reset", "clear", "complete")
+PACKML = ("hold", "unhold", "suspend", "unsuspend", "stop", "abort", "reset", "clear", "complete")
+"""Commands that the supervisor takes as they are."""
 
 RULES: Mapping[str, Rule] = {
     # Whoever sees that something goes wrong may stop the arm.
     "stop_arm": Rule(Role.VIEWER),
-    **{name: Rule(Role.OPERATOR, is_noted=True) for name in _PACKML},
+    **{name: Rule(Role.OPERATOR, is_noted=True) for name in PACKML},
     "mode": Rule(Role.ENGINEER, ("mode",), is_noted=True),
     "start": Rule(Role.OPERATOR, ("recipe",)),
     "release_stop": Rule(Role.OPERATOR),

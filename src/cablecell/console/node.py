@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -33,6 +32,7 @@ from cablecell.console.state import ConsoleState
 from cablecell.console.web import LOOPBACK, Doors, make_web
 from cablecell.core.config.console import ConsoleParameters
 from cablecell.core.errors import WorkcellError
+from cablecell.installation.layout import state_folder
 from cablecell.ros.params import ParameterServer
 from cablecell.ros.process_end import end_within
 
@@ -80,12 +80,6 @@ class Spinning:
         while not self._ending.is_set() and rclpy.ok():
             self._executor.spin_once(timeout_sec=_SPIN_S)
             self._each()
-
-
-def state_folder() -> Path:
-    """Return where programs of this user keep what outlives them."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(given) if given else Path.home() / ".local" / "state") / "cablecell"
 
 
 def require_private(settings: ConsoleParameters) -> None:

@@ -21,8 +21,7 @@ from viser.infra import WebsockClientConnection
 
 from cablecell.console.sessions import Session
 from cablecell.console.state import PortView
-from cablecell.core.geometry.scalar import add, quat_from_rotvec, quat_multiply, rotate, scale
-from cablecell.ros.arm_description import FrameJoint, read_joints
+from cablecell.ros.arm_description import FrameJoint, quat_from_rpy, read_joints
 
 SECRET_HEADER = "x-cablecell-view"
 PERSON_HEADER = "x-cablecell-session"
@@ -132,11 +131,10 @@ class SceneView:
                 if value is None or abs(self._drawn.get(joint.source + link, 1e9) - value) < _STILL:
                     continue
                 self._drawn[joint.source + link] = value
-                frame, turn = self._frames[link], joint.factor * value
+                frame, (p, q) = self._frames[link], joint.place(value)
                 if joint.kind == "prismatic":
-                    frame.position = add(joint.p, rotate(joint.q, scale(joint.axis, turn)))
+                    frame.position = p
                 else:
-                    q = quat_multiply(joint.q, quat_from_rotvec(scale(joint.axis, turn)))
                     frame.wxyz = (q[3], *q[:3])
 
     def show_ports(self, ports: Sequence[PortView]) -> None:
@@ -266,7 +264,7 @@ def _draw_links(scene: Any, urdf: str, paths: Mapping[str, str]) -> None:
             own = None if material is None else material.find("color")
             rgba = _numbers(own, "rgba", colours.get(name, (0.6, 0.6, 0.6, 1.0)))
             origin = visual.find("origin")
-            q = _rpy(_numbers(origin, "rpy", (0.0, 0.0, 0.0)))
+            q = quat_from_rpy(_numbers(origin, "rpy", (0.0, 0.0, 0.0)))
             look: dict[str, Any] = {
                 "color": tuple(round(255 * part) for part in rgba[:3]),
                 "opacity": None if rgba[3] >= 1.0 else rgba[3],
@@ -288,11 +286,3 @@ def _draw_links(scene: Any, urdf: str, paths: Mapping[str, str]) -> None:
 def _numbers(element: Any, key: str, default: tuple[float, ...]) -> Any:
     text = None if element is None else element.get(key)
     return default if text is None else tuple(float(word) for word in text.split())
-
-
-def _rpy(rpy: tuple[float, float, float]) -> Any:
-    roll, pitch, yaw = ((angle, 0.0, 0.0) for angle in rpy)
-    x = quat_from_rotvec(roll)
-    y = quat_from_rotvec((0.0, pitch[0], 0.0))
-    z = quat_from_rotvec((0.0, 0.0, yaw[0]))
-    return quat_multiply(z, quat_multiply(y, x))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from cablecell.evaluation.demo_trial import EMPTY_SERIES, Series, TrialRun, evaluate_trial
-
-Array = NDArray[np.float64]
+from cablecell.evaluation.demo_trial import EMPTY_SERIES, Series, TrialRun, evaluate_trial, sorted_by_time
 
 _CATEGORIES = {
     "contacts": "contacts",
@@ -45,15 +42,10 @@ class Heard:
         """Return it sorted, each force minus the tare that was the newest then."""
         if not self.states or not self.forces:
             return EMPTY_SERIES
-        states, tares, forces = (_sorted(rows) for rows in (self.states, self.tares, self.forces))
+        states, tares = sorted_by_time(self.states, 7), sorted_by_time(self.tares, 4)
+        forces = sorted_by_time(self.forces, 4)
         newest = np.clip(np.searchsorted(tares[:, 0], forces[:, 0], side="right") - 1, 0, len(tares) - 1)
         return Series(forces[:, 0], forces[:, 1:] - tares[newest, 1:], states[:, 0], states[:, 1:4], states[:, 4:7])
-
-
-def _sorted(rows: Sequence[tuple[float, ...]]) -> Array:
-    table = np.array(rows)
-    ordered: Array = table[np.argsort(table[:, 0], kind="stable")]
-    return ordered
 
 
 def score_run(run: TrialRun, heard: Heard) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.configuration import config_folder
+from cablecell.configuration import recipes_folder
 from cablecell.core.errors import SupervisionError
 from cablecell.core.supervision.jobs import recipe_hash
 from cablecell.core.supervision.lookback import Answer
@@ -131,7 +131,7 @@ class KilledCell:
         self._seed, self._dice = seed, random.Random(seed)
         self.added: list[tuple[str, str]] = []
         self._asked = 0
-        book = RecipeBook(config_folder() / "recipes", TaskKnowledge().layouts)
+        book = RecipeBook(recipes_folder(), TaskKnowledge().layouts)
         recipe = book.find(_RECIPE)
         self._hash, self._steps = recipe_hash(recipe), [step.name for step in recipe.steps]
         self.log.touch()

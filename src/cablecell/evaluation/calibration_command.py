@@ -134,7 +134,7 @@ def list_records(kinds: tuple[str, ...], records: Path, *, as_json: bool) -> int
     for kind, entry in entries:
         record, problem = entry.record, entry.problem
         taken, cell, passed = (
-            ("-", "-", "-") if record is None else (_date(record.created_s), record.cell, _yes(record.passed))
+            ("-", "-", "-") if record is None else (record_date(record.created_s), record.cell, _yes(record.passed))
         )
         text = "" if problem is None else f"code {problem.code}: {problem}"
         table.add_row(kind, f"{entry.number:04d}", _yes(entry.is_current), taken, cell, passed, text)
@@ -175,7 +175,7 @@ def _head(record: CalibrationRecord) -> dict[str, Any]:
 
 
 def _print_record(console: Console, number: int, record: CalibrationRecord) -> None:
-    taken, expires = _date(record.created_s), _date(record.expires_s)
+    taken, expires = record_date(record.created_s), record_date(record.expires_s)
     title = f"{record.kind} {number:04d} of {record.cell}, taken {taken}, expires {expires}"
     console.print(title, markup=False, soft_wrap=True)
     console.print(record.method, markup=False, soft_wrap=True)
@@ -194,7 +194,8 @@ def _print_json(data: Any) -> None:
     Console(highlight=False, soft_wrap=True).print(json.dumps(data, indent=2), markup=False)
 
 
-def _date(stamp_s: float) -> str:
+def record_date(stamp_s: float) -> str:
+    """Return a time of a record, s since the epoch, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(stamp_s))
 
 

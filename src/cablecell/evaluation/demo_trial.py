@@ -200,11 +200,12 @@ def read_series(recording: Path) -> Series:
         else:
             stamp, numbers = leading_numbers(message.data, 10)
             state.append(np.concatenate(([stamp], numbers[:3], numbers[7:10])))
-    forces, states = _sorted(wrench, 4), _sorted(state, 7)
+    forces, states = sorted_by_time(wrench, 4), sorted_by_time(state, 7)
     return Series(forces[:, 0], forces[:, 1:], states[:, 0], states[:, 1:4], states[:, 4:])
 
 
-def _sorted(rows: Sequence[Array], width: int) -> Array:
+def sorted_by_time(rows: Sequence[Sequence[float] | Array], width: int) -> Array:
+    """Return rows that begin with a time in the order of their times, shape (n, width)."""
     table = np.array(rows) if rows else np.empty((0, width))
     ordered: Array = table[np.argsort(table[:, 0], kind="stable")]
     return ordered

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
+from cablecell.configuration import load_connectors, load_simulation, load_trials, recipes_folder
 from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.jobs import Recipe, recipe_hash
 from cablecell.records.ledger import Ledger
@@ -32,7 +32,7 @@ def find_recipe(name: str, *, recipes: str, trials: str) -> Recipe:
         UnknownLayoutError: A step names a layout that is not in the trial file (code 930).
     """
     knowledge = TaskKnowledge(Path(trials) if trials else None)
-    recipe = RecipeBook(Path(recipes) if recipes else config_folder() / "recipes", knowledge.layouts).find(name)
+    recipe = RecipeBook(recipes_folder(recipes), knowledge.layouts).find(name)
     for step in recipe.steps:
         knowledge.task(step.layout)
     return recipe

@@ -17,6 +17,12 @@ class SetupError(Exception):
     """Set-up cannot go on; the message is one sentence a person can act on."""
 
 
+def state_folder() -> Path:
+    """Return where programs of this user keep what outlives them."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(given) if given else Path.home() / ".local" / "state") / "cablecell"
+
+
 @dataclass(frozen=True)
 class Layout:
     """Paths of one environment of one checkout.

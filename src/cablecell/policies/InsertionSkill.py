@@ -11,6 +11,7 @@ from aic_control_interfaces.msg import ControllerState, MotionUpdate, Trajectory
 from aic_model.policy import GetObservationCallback, MoveRobotCallback, Policy, SendFeedbackCallback
 from geometry_msgs.msg import WrenchStamped
 
+from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import load_connectors
 from cablecell.core.config.insertion import InsertionSettings
@@ -24,7 +25,7 @@ from cablecell.core.insertion.staging import poses_above, staging_pose
 from cablecell.policies.eyes import PolicyEyes
 from cablecell.policies.setpoints import SetpointWriter
 from cablecell.ros.conversions import BASE_FRAME, fill_pose, pose_to_matrix, six, time_ns
-from cablecell.ros.skill_messages import wrench_at_tcp
+from cablecell.ros.skill_messages import sensor_height_m, wrench_at_tcp
 
 VIEWS = 3
 VIEW_HEIGHT_M = 0.05
@@ -38,8 +39,6 @@ REST_S = 0.4
 SLOWER = InsertionSettings(tare_time_s=0.4, contact_speed=0.01, contact_force_n=2.5)
 """The wrench comes 50 times a second and not filtered, and the arm hears a command some hundredths of a second late."""
 
-_FT_HEIGHT_M = -0.172
-"""Origin of the force sensor on the z axis of the tool, m."""
 _PERIOD_S = 0.02
 _STIFFNESS, _DAMPING = np.diag([1500.0] * 3 + [60.0] * 3), np.diag([150.0] * 3 + [8.0] * 3)
 _SILENCE_S = 1.5
@@ -70,6 +69,7 @@ class InsertionSkill(Policy):
             if held is not None:
                 tips[held.connector] = held.X_tcp_tip
         self._eyes = PolicyEyes(self._connectors, tips)
+        self._ft_height_m = sensor_height_m(load_robot_description())
         self._settings = SLOWER
         self._fresh = threading.Condition()
         self._state: Any = None
@@ -159,9 +159,9 @@ class InsertionSkill(Policy):
         if self._wrench is None:
             raise SilentCellError("no wrench has come", quantity="wrench")
         X_base_tcp = pose_to_matrix("tcp_pose", state.tcp_pose)
-        raw = wrench_at_tcp(self._wrench.wrench, _FT_HEIGHT_M)
+        raw = wrench_at_tcp(self._wrench.wrench, self._ft_height_m)
         tare = state.fts_tare_offset.wrench
-        return time_ns(state.header.stamp) * 1e-9, X_base_tcp, raw - wrench_at_tcp(tare, _FT_HEIGHT_M)
+        return time_ns(state.header.stamp) * 1e-9, X_base_tcp, raw - wrench_at_tcp(tare, self._ft_height_m)
 
     def _observe(self, after_s: float, limit_s: float = OBSERVE_S) -> Any:
         """Return the first observation whose images are not older than a time."""

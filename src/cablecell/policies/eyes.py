@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from cablecell.composition.board_modules import design_board
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_fiducials
-from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.trial import NIC_RAILS, SC_RAILS, Rail, TaskBoard, TaskBoardLimits
 from cablecell.core.fusion.board_looks import Viewer, palm_outline
@@ -25,9 +24,9 @@ from cablecell.core.motion.model import RobotModel
 from cablecell.core.perception.fiducials import build_patches
 from cablecell.core.perception.outcome import NoEstimate
 from cablecell.core.perception.plug_body import plug_body
-from cablecell.ports import Frame, Region
 from cablecell.ros.aic_observations import SIDES
-from cablecell.ros.conversions import pose_to_matrix, time_ns
+from cablecell.ros.conversions import pose_to_matrix
+from cablecell.ros.estimator_images import to_frame, to_intrinsics
 
 Matrix = NDArray[np.float64]
 
@@ -43,21 +42,6 @@ def board_with(module: str) -> TaskBoard:
     rail = module.replace("nic_card_mount", "nic_rail").replace("sc_port", "sc_rail")
     rails[rail] = {"entity_present": True, "entity_name": module, "entity_pose": {"translation": 0.0}}
     return TaskBoard.model_validate({"pose": _ANYWHERE, **rails})
-
-
-def read_frame(image: Any, info: Any) -> Frame:
-    """Return a `sensor_msgs/Image`, rgb8, of a whole image as a frame."""
-    pixels = np.frombuffer(image.data, dtype=np.uint8).reshape(image.height, image.width, 3)
-    stamp_s = time_ns(image.header.stamp) * 1e-9
-    K = np.array(info.k, dtype=float).reshape(3, 3)
-    return Frame(stamp_s, image.header.frame_id, pixels, K, Region(0, 0, image.width, image.height))
-
-
-def read_intrinsics(info: Any) -> CameraIntrinsics:
-    """Return the camera model of a `sensor_msgs/CameraInfo`."""
-    return CameraIntrinsics(
-        width=info.width, height=info.height, fx=info.k[0], fy=info.k[4], cx=info.k[2], cy=info.k[5]
-    )
 
 
 class PolicyEyes:
@@ -79,7 +63,7 @@ class PolicyEyes:
     def begin(self, task: Any, observation: Any) -> None:
         """Forget everything, and look for the port of a task from now on."""
         infos = {side: getattr(observation, f"{side}_camera_info") for side in SIDES}
-        intrinsics = {side: read_intrinsics(info) for side, info in infos.items()}
+        intrinsics = {side: to_intrinsics(info) for side, info in infos.items()}
         design = design_board(board_with(task.target_module_name), TaskBoardLimits(), self._connectors)
         self._target = f"{task.target_module_name}/{task.port_name}"
         self._X_tcp_tip = self._X_tcp_tips[task.plug_type]
@@ -96,7 +80,7 @@ class PolicyEyes:
     def look(self, observation: Any) -> None:
         """Read the images of an observation that was made at rest."""
         frames = {
-            side: read_frame(getattr(observation, f"{side}_image"), getattr(observation, f"{side}_camera_info"))
+            side: to_frame(getattr(observation, f"{side}_image"), getattr(observation, f"{side}_camera_info"))
             for side in SIDES
         }
         self._now_s = frames["left"].stamp_s

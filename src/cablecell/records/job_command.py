@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.configuration import config_folder
+from cablecell.configuration import recipes_folder
 from cablecell.core.errors import WorkcellError
 from cablecell.core.supervision.jobs import recipe_hash
 from cablecell.core.supervision.lookback import Answer
@@ -38,7 +38,7 @@ def add(
     """Put a job into the queue; return the exit code."""
     try:
         layouts = TaskKnowledge(Path(trials) if trials else None).layouts
-        found = RecipeBook(Path(recipes) if recipes else config_folder() / "recipes", layouts).find(recipe)
+        found = RecipeBook(recipes_folder(recipes), layouts).find(recipe)
         now_ns = time.time_ns()
         where = str(Path(recipe).absolute()) if recipe.endswith((".yaml", ".yml")) else recipe
         job = ledger_queue.QueuedJob(

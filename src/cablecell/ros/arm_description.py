@@ -37,6 +37,13 @@ class FrameJoint:
     source: str
     factor: float
 
+    def place(self, value: float) -> tuple[Vec3, Quat]:
+        """Return where the child is in the parent, m, and how it is turned, at a position of `source`, rad or m."""
+        way = scale(self.axis, self.factor * value)
+        if self.kind == "prismatic":
+            return add(self.p, rotate(self.q, way)), self.q
+        return self.p, quat_multiply(self.q, quat_from_rotvec(way))
+
 
 def read_joints(urdf: str) -> list[FrameJoint]:
     """Return the joints of a URDF."""
@@ -54,7 +61,7 @@ def read_joints(urdf: str) -> list[FrameJoint]:
                 parent=parent.get("link", ""),
                 child=child.get("link", ""),
                 p=xyz,
-                q=_from_rpy(rpy),
+                q=quat_from_rpy(rpy),
                 axis=_numbers("1 0 0" if axis is None else axis.get("xyz", "1 0 0")),
                 source=joint.get("name", "") if mimic is None else mimic.get("joint", ""),
                 factor=1.0 if mimic is None else float(mimic.get("multiplier", "1")),
@@ -81,17 +88,14 @@ class FrameTree:
     def moving(self, positions: Mapping[str, float], stamp_ns: int) -> list[TransformStamped]:
         """Return every moving transform at joint positions, rad and m, by name."""
         for joint, message in zip(self._moving, self._messages, strict=True):
-            value = joint.factor * positions[joint.source]
+            p, q = joint.place(positions[joint.source])
             fill_time(message.header.stamp, stamp_ns)
             if joint.kind == "prismatic":
-                p = add(joint.p, rotate(joint.q, scale(joint.axis, value)))
                 translation = message.transform.translation
                 translation.x, translation.y, translation.z = p
             else:
                 rotation = message.transform.rotation
-                rotation.x, rotation.y, rotation.z, rotation.w = quat_multiply(
-                    joint.q, quat_from_rotvec(scale(joint.axis, value))
-                )
+                rotation.x, rotation.y, rotation.z, rotation.w = q
         return self._messages
 
 
@@ -109,7 +113,7 @@ def _numbers(text: str) -> Vec3:
     return x, y, z
 
 
-def _from_rpy(rpy: Vec3) -> Quat:
+def quat_from_rpy(rpy: Vec3) -> Quat:
     """Return the rotation of fixed-axis roll, pitch, yaw."""
     (sr, cr), (sp, cp), (sy, cy) = ((math.sin(a / 2.0), math.cos(a / 2.0)) for a in rpy)
     return quat_multiply((0.0, 0.0, sy, cy), quat_multiply((0.0, sp, 0.0, cp), (sr, 0.0, 0.0, cr)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from cablecell.core.config.touch import TouchSettings
 from cablecell.core.fusion.touch import kernels
-from cablecell.core.fusion.touch.estimator import TouchEstimator
+from cablecell.core.fusion.touch.estimator import Touch, TouchEstimator
 from cablecell.core.fusion.touch.foresight import Foresight
 from cablecell.core.fusion.touch.geometry import TouchGeometry
 from cablecell.core.geometry import Array, log_so3
@@ -135,10 +135,8 @@ def land_place(geometry: TouchGeometry) -> tuple[float, float] | None:
 
 def _above(geometry: TouchGeometry, at: Array) -> float:
     """Return how far a plug goes down until it meets the port, from `_ABOVE_M` above the land, m."""
-    row = np.zeros((1, kernels.COLUMNS))
     pose = np.eye(4)
     pose[:3, 3] = at[0], at[1], geometry.rim_m - geometry.nose_m - _ABOVE_M
-    row[0, kernels.POSE : kernels.POSE + 12] = pose[:3].ravel()
-    row[0, kernels.AXIS], row[0, kernels.SIGN] = 2, 1.0
+    rows = Touch(pose, ("+z",), 0.0).rows()
     arrays = (geometry.boxes, geometry.vertices, geometry.normals, geometry.limits)
-    return float(kernels.gaps(np.zeros((1, kernels.STATE)), row, *arrays)[0, 0])
+    return float(kernels.gaps(np.zeros((1, kernels.STATE)), rows, *arrays)[0, 0])

@@ -14,19 +14,17 @@ from cablecell.evaluation.reports.document import ReportDocument, ReportFileErro
 
 def build(out: Path, make: Callable[[], ReportDocument]) -> int:
     """Write what `make` returns; return 1, with one line, where it cannot be made or written."""
-    try:
-        write_document(out, make())
-    except WorkcellError as error:
-        sys.stderr.write(f"code {error.code}: {error}\n")
-        return 1
-    sys.stdout.write(f"{out}\n")
-    return 0
+    return _told(out, lambda: write_document(out, make()))
 
 
 def build_bench(result_file: Path, out: Path) -> int:
     """Draw the page of a benchmark from the JSON file it wrote; return as `build` does."""
+    return _told(out, lambda: _write_bench(result_file, out))
+
+
+def _told(out: Path, write: Callable[[], None]) -> int:
     try:
-        _write_bench(result_file, out)
+        write()
     except WorkcellError as error:
         sys.stderr.write(f"code {error.code}: {error}\n")
         return 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cablecell.core.calibration.record import CalibrationRecord
+from cablecell.evaluation.calibration_command import record_date
 from cablecell.evaluation.reports.document import ReportDocument, ReportFigure, ReportTable, number
 from cablecell.records.calibration import CalibrationStore
 
@@ -34,7 +34,7 @@ def calibration_report(records: Path, kind: str, record_number: int | None = Non
         is_bad=not record.passed,
         lines=(
             f"Cell {record.cell}, arm {record.arm}.",
-            f"Taken {_date(record.created_s)}, good until {_date(record.expires_s)}.",
+            f"Taken {record_date(record.created_s)}, good until {record_date(record.expires_s)}.",
             f"Method: {record.method}. Software {record.software}.",
             f"Signature (SHA-256 of everything else): {record.sha256}",
         ),
@@ -107,9 +107,5 @@ def _draw(record: CalibrationRecord) -> Any:
     axes.axvline(100.0, color="#222222", linewidth=1.0)
     axes.set_xlabel("share of the limit / %")
     state = "passed" if record.passed else "failed"
-    axes.set_title(f"{record.kind}, {_date(record.created_s)}: {state}, limit at 100 %", loc="left")
+    axes.set_title(f"{record.kind}, {record_date(record.created_s)}: {state}, limit at 100 %", loc="left")
     return figure
-
-
-def _date(stamp_s: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(stamp_s))

@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,11 @@ def to_html(document: ReportDocument) -> str:
 def number(value: float | None) -> str:
     """Return a number for a cell; a dash where there is none."""
     return "-" if value is None or math.isnan(value) else f"{value:.6g}"
+
+
+def clock(stamp_ns: int) -> str:
+    """Return a time, ns since the epoch, in UTC."""
+    return datetime.fromtimestamp(1e-9 * stamp_ns, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _write_pdf(path: Path, document: ReportDocument) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from cablecell.configuration import load_connectors
 from cablecell.core.insertion.outcome import Outcome
 from cablecell.core.statistics import percentile
 from cablecell.evaluation.demo_trial import Series, read_series
-from cablecell.evaluation.reports.document import ReportDocument, ReportFigure, ReportTable, number
+from cablecell.evaluation.reports.document import ReportDocument, ReportFigure, ReportTable, clock, number
 from cablecell.records.errors import RecordingError
 from cablecell.records.ledger import Ledger, LedgerError
 
@@ -78,10 +77,7 @@ def insertion_report(ledger_file: Path, number_of: int | None = None, recording:
             ReportTable(
                 "Recoveries of this step",
                 ("time", "cause", "plan", "action", "result"),
-                [
-                    (_clock(d["stamp_ns"]), str(d["cause_code"]), d["plan"], d["action"], str(d["error_code"]))
-                    for d in told
-                ],
+                [_deed(item) for item in told],
                 frozenset({1, 2, 3}),
             ),
         ),
@@ -129,8 +125,8 @@ def _identity(row: Row, job: Row) -> list[tuple[str, str]]:
     return [
         ("serial", row["serial"] or "-"),
         ("connector", row["connector"]),
-        ("began (UTC)", _clock(row["begun_ns"])),
-        ("ended (UTC)", _clock(row["ended_ns"])),
+        ("began (UTC)", clock(row["begun_ns"])),
+        ("ended (UTC)", clock(row["ended_ns"])),
         ("job, step", f"{row['job_id']}, {row['step']}"),
         ("recipe", f"{job['recipe']} ({job['recipe_hash'][:12]})"),
         ("software", row["software"]),
@@ -138,7 +134,7 @@ def _identity(row: Row, job: Row) -> list[tuple[str, str]]:
 
 
 def _deed(row: Row) -> tuple[str, ...]:
-    return _clock(row["stamp_ns"]), str(row["cause_code"]), row["plan"], row["action"], str(row["error_code"])
+    return clock(row["stamp_ns"]), str(row["cause_code"]), row["plan"], row["action"], str(row["error_code"])
 
 
 def _compared(row: Row, before: Sequence[Row], key: str, name: str, connector: Any) -> tuple[str, ...]:
@@ -153,7 +149,7 @@ def _within(series: Series, row: Row, recording: Path) -> Series:
     part = series.between(begin, end)
     if not part.force_t_s.size:
         raise RecordingError(
-            f"{recording} has no force between {_clock(row['begun_ns'])} and {_clock(row['ended_ns'])}",
+            f"{recording} has no force between {clock(row['begun_ns'])} and {clock(row['ended_ns'])}",
             quantity="recording",
             value=recording,
         )
@@ -192,7 +188,3 @@ def _draw_force(series: Series, row: Row) -> Any:
     axes.set_ylabel("force over the first moment's / N")
     axes.set_ylim(bottom=0.0)
     return figure
-
-
-def _clock(stamp_ns: int) -> str:
-    return datetime.fromtimestamp(1e-9 * stamp_ns, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")

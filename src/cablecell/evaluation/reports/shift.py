@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cablecell.core.errors import WorkcellError
-from cablecell.evaluation.reports.document import ReportDocument, ReportFigure, ReportTable, number, write_document
+from cablecell.evaluation.reports.document import (
+    ReportDocument,
+    ReportFigure,
+    ReportTable,
+    clock,
+    number,
+    write_document,
+)
 from cablecell.records.shift import Shift, read_shift
 
 
@@ -29,7 +35,7 @@ def run(path: Path, *, begin: str, end: str, planned_s: float | None, as_json: b
     if as_json:
         sys.stdout.write(json.dumps(as_document(shift), indent=2) + "\n")
         return 0
-    table = Table("key figure", "value", box=None, title=f"{_clock(shift.from_ns)} to {_clock(shift.to_ns)}")
+    table = Table("key figure", "value", box=None, title=f"{clock(shift.from_ns)} to {clock(shift.to_ns)}")
     table.columns[1].justify = "right"
     for name, value in shift.figures.items():
         table.add_row(name, number(value))
@@ -71,7 +77,7 @@ def shift_report(shift: Shift, ledger: str) -> ReportDocument:
         title="Shift report",
         verdict=f"{good} good, {len(shift.made) - good} flagged",
         is_bad=good < len(shift.made),
-        lines=(f"{_clock(shift.from_ns)} to {_clock(shift.to_ns)} UTC, from the ledger {ledger} alone.",),
+        lines=(f"{clock(shift.from_ns)} to {clock(shift.to_ns)} UTC, from the ledger {ledger} alone.",),
         tables=(
             ReportTable(
                 "Key figures (ISO 22400-2)", ("figure", "value"), [(k, number(v)) for k, v in shift.figures.items()]
@@ -98,9 +104,5 @@ def _figure(shift: Shift) -> Any:
     cycles.hist([part.cycle_s for part in shift.made if part.is_good], bins=30, color="#4a7ab0")
     cycles.set_xlabel("cycle of a good part / s")
     cycles.set_ylabel("parts")
-    figure.suptitle(f"OEE {number(shift.figures['oee'])}, {_clock(shift.from_ns)} to {_clock(shift.to_ns)} UTC")
+    figure.suptitle(f"OEE {number(shift.figures['oee'])}, {clock(shift.from_ns)} to {clock(shift.to_ns)} UTC")
     return figure
-
-
-def _clock(stamp_ns: int) -> str:
-    return datetime.fromtimestamp(1e-9 * stamp_ns, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")

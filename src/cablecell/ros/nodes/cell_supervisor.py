@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger
 
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
-from cablecell.configuration import config_folder
+from cablecell.configuration import recipes_folder
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.insertion.grasp import HeldPlug
@@ -78,7 +78,7 @@ class CellSupervisor(CellNode[CellSupervisorParameters]):
         settings = self.parameters.values
         self._knowledge = TaskKnowledge(Path(settings.trials_file) if settings.trials_file else None)
         held = self._knowledge.held_plug(settings.layout)
-        folder = Path(settings.recipes_folder) if settings.recipes_folder else config_folder() / "recipes"
+        folder = recipes_folder(settings.recipes_folder)
         self._recipes = RecipeBook(folder, self._knowledge.layouts)
         prefix = self.get_namespace().rstrip("/")
         self._health = NodeHealth(

@@ -15,6 +15,7 @@ from typing import Any
 
 import typer
 
+from cablecell.installation.layout import state_folder
 from cablecell.ros.verbs.command import VerbError, ends_well
 from cablecell.ros.verbs.status import constant_name
 
@@ -46,11 +47,6 @@ class BackgroundCell:
     def is_alive(self) -> bool:
         """Whether that very process runs."""
         return start_ticks(self.pid) == self.started
-
-
-def state_folder() -> Path:
-    """Return the folder for what a person's cells remember between commands."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "cablecell"
 
 
 def start_ticks(pid: int) -> int:
@@ -187,13 +183,15 @@ def _end(cell: BackgroundCell, poll: Callable[[], int | None], *, grace_s: float
 
     Its guardian ends the nodes of a launcher that is killed.
     """
-    for number, limit_s in ((signal.SIGINT, grace_s), (signal.SIGKILL, _KILL_GRACE_S)):
-        if poll() is not None:
-            return True
-        os.kill(cell.pid, number)
-        deadline = time.monotonic() + limit_s
-        while poll() is None and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-        if number == signal.SIGINT and poll() is not None:
-            return True
+    if poll() is not None or _ends_by(signal.SIGINT, cell, poll, grace_s):
+        return True
+    _ends_by(signal.SIGKILL, cell, poll, _KILL_GRACE_S)
     return False
+
+
+def _ends_by(number: int, cell: BackgroundCell, poll: Callable[[], int | None], limit_s: float) -> bool:
+    os.kill(cell.pid, number)
+    deadline = time.monotonic() + limit_s
+    while poll() is None and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return poll() is not None

@@ -24,7 +24,7 @@ from cablecell.core.fusion.touch.geometry import TouchGeometry
 from cablecell.core.geometry import Array, exp_so3, invert_pose, log_se3, make_pose
 from cablecell.core.insertion.observation import PoseEstimate
 
-_STEPS = np.array([1.0e-6] * 3 + [1.0e-5] * 6 + [1.0e-6] * 3)
+STEPS = np.array([1.0e-6] * 3 + [1.0e-5] * 6 + [1.0e-6] * 3)
 """Differences for the derivatives, m and rad."""
 
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1.0e-2, 1.0e-7, 1.0e6
@@ -48,7 +48,7 @@ _DEPTH_STEP_M = 5.0e-4
 
 _SAME_DEPTH_M = 2.0e-4
 
-_ROBUST = 3.0
+ROBUST = 3.0
 """Standard deviations from which a gap counts less: a wrong contact must not outvote the others (Huber)."""
 
 _SIDES = {"x": 0, "y": 1, "z": 2}
@@ -147,12 +147,12 @@ class TouchEstimator:
         """Take one damped step towards the most likely state."""
         n = kernels.STATE
         trials = np.tile(self.state, (n + 1, 1))
-        trials[1:] += np.diag(_STEPS)
+        trials[1:] += np.diag(STEPS)
         gaps = kernels.gaps(trials, self._rows, *self._arrays)
         sigma = self._rows[:, kernels.SIGMA]
         r = gaps[0] / sigma
-        J = ((gaps[1:] - gaps[0]) / _STEPS[:, None]).T / sigma[:, None]
-        weight = np.minimum(1.0, _ROBUST / np.maximum(np.abs(r), 1.0e-9))
+        J = ((gaps[1:] - gaps[0]) / STEPS[:, None]).T / sigma[:, None]
+        weight = np.minimum(1.0, ROBUST / np.maximum(np.abs(r), 1.0e-9))
         H = (J.T * weight) @ J + self._precision
         g = (J.T * weight) @ r + self._precision @ self.state
         cost = self._cost(r, self.state)
@@ -212,7 +212,7 @@ class TouchEstimator:
 
     def _cost(self, r: Array, state: Array) -> float:
         size = np.abs(r)
-        robust = np.where(size < _ROBUST, 0.5 * size * size, _ROBUST * (size - 0.5 * _ROBUST))
+        robust = np.where(size < ROBUST, 0.5 * size * size, ROBUST * (size - 0.5 * ROBUST))
         return float(robust.sum() + 0.5 * state @ self._precision @ state)
 
     def misfits(self) -> Array:
@@ -281,8 +281,8 @@ def relative_derivative(state: Array) -> Array:
     J = np.empty((6, kernels.STATE))
     for k in range(kernels.STATE):
         moved = state.copy()
-        moved[k] += _STEPS[k]
-        J[:, k] = log_se3(back @ relative_pose(moved)) / _STEPS[k]
+        moved[k] += STEPS[k]
+        J[:, k] = log_se3(back @ relative_pose(moved)) / STEPS[k]
     return J
 
 

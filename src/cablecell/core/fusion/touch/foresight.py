@@ -7,18 +7,22 @@ import math
 import numpy as np
 
 from cablecell.core.fusion.touch import kernels
-from cablecell.core.fusion.touch.estimator import Mode, Touch, TouchEstimator, relative_derivative, relative_pose
+from cablecell.core.fusion.touch.estimator import (
+    ROBUST,
+    STEPS,
+    Mode,
+    Touch,
+    TouchEstimator,
+    relative_derivative,
+    relative_pose,
+)
 from cablecell.core.geometry import Array, exp_so3, invert_pose, log_se3, make_pose
 
-_DIFFERENCES = np.array([1.0e-6] * 3 + [1.0e-5] * 6 + [1.0e-6] * 3)
 _ROUNDS, _TOUCHING_M = 4, 2.0e-5
 """Rounds in which a plug is brought to what it touches, and how near it has to come."""
 
 _ROOM_M = 2.0e-5
 """What a plug that leans on sides has to be away from those opposite: with less it cannot be turned that far."""
-
-_ROBUST = 3.0
-"""Standard deviations from which a gap counts less, as in the estimator."""
 
 _MOST_TRUTHS = 3
 """Places that are taken to be right in turn."""
@@ -69,13 +73,13 @@ class Foresight:
     def _after(self, i: int, truth: _Truth, rows: Array, sigma_m: float) -> Array:
         n = kernels.STATE
         trials = np.tile(truth.mode.state, (n + 1, 1))
-        trials[1:] += np.diag(_DIFFERENCES)
+        trials[1:] += np.diag(STEPS)
         gaps = self._estimator.gaps(np.vstack([trials, self._states]), rows)
-        J = ((gaps[1 : n + 1] - gaps[0]) / _DIFFERENCES[:, None]).T
+        J = ((gaps[1 : n + 1] - gaps[0]) / STEPS[:, None]).T
         known = np.linalg.inv(truth.precision + J.T @ J / sigma_m**2)
         spread = np.linalg.inv(sigma_m**2 * np.eye(len(rows)) + J @ truth.mode.covariance @ J.T)
         off = np.sqrt(np.einsum("ki,ij,kj->k", gaps[n + 1 :], spread, gaps[n + 1 :]))
-        cost = np.where(off < _ROBUST, 0.5 * off * off, _ROBUST * (off - 0.5 * _ROBUST))
+        cost = np.where(off < ROBUST, 0.5 * off * off, ROBUST * (off - 0.5 * ROBUST))
         cost[i] = 0.0
         covariances = truth.covariances.copy()
         covariances[i] = truth.J @ known @ truth.J.T
