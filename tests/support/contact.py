@@ -138,8 +138,8 @@ class World:
         if depth > stop:
             self.stopped_s += PERIOD_S / SUBSTEPS
             out[2] -= max(self.floor * (depth - stop) - min(80.0, 0.002 * self.floor) * speed, 0.0)
-        if self.latch_n > 0.0 and stop == self.profile.depth_m:
-            before = stop - depth
+        if self.latch_n > 0.0 and self.block_m is None:
+            before = self.profile.depth_m - depth
             if not self.is_latched:
                 if 1.0e-3 < before < 2.0e-3:
                     out[2] -= self.latch_n * (2.0e-3 - before) / 1.0e-3

@@ -179,6 +179,20 @@ def test_a_wedged_plug_that_slips_on_while_it_is_held_is_held_anew(ledge_s):
     assert world.stopped_s > settings.hold_s, "it was not held at the true stop for the time of the hold"
 
 
+@pytest.mark.parametrize("ledge_s", [0.8, 1.2])
+def test_a_plug_that_is_latched_and_creeps_on_while_it_is_held_is_held_anew(ledge_s):
+    # Its catch holds it already, in the play of the latch; the seat is the stop, and the dwell counts from there.
+    settings = InsertionSettings()
+    world = World(LATCHED, latch_n=5.0, retention_n=40.0, ledge_m=LATCHED.depth_m - 0.35e-3, ledge_s=ledge_s)
+    result, plant, phases = run_skill(InsertionSkill(LATCHED, settings), world)
+    assert result.outcome is Outcome.SEATED, result.reason
+    assert result.is_latched
+    assert world.ledge_m is None
+    assert phases.count("HOLD") == 1
+    assert plant.depth_m() == pytest.approx(LATCHED.depth_m, abs=3e-4)
+    assert world.stopped_s > settings.hold_s, "it was not held at the true stop for the time of the hold"
+
+
 def test_an_over_force_is_answered_within_a_few_periods():
     world = World(PLAIN, spike_n=60.0, spike_from_m=0.012)
     result, _, phases = run_skill(InsertionSkill(PLAIN, InsertionSettings()), world)

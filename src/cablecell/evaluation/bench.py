@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
@@ -259,12 +260,19 @@ def describe_machine() -> dict[str, Any]:
         pass  # not Linux: the platform's own word has to do
     return {
         "processor": model,
+        "blas": _blas(),
         "cores": os.cpu_count(),
         "load_1min": os.getloadavg()[0],
         "system": platform.platform(),
         "python": platform.python_version(),
         "ros_distro": os.environ.get("ROS_DISTRO", ""),
     }
+
+
+def _blas() -> str:
+    """Return the library of linear algebra and the kernels it chose for this processor: they decide the last bit."""
+    told: Any = np.show_config(mode="dicts")
+    return str(told.get("Build Dependencies", {}).get("blas", {}).get("openblas configuration", "not told"))
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], key: str) -> Summary:

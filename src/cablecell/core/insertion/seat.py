@@ -238,6 +238,7 @@ class Hold(PhaseStep):
         self._rotvec = m.rotvec.copy()
         self._start_s = m.time_s
         self._at_stop_s: float | None = None
+        self._held_m = 0.0
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Push firmly until the depth of the seat is reached again, then less for the time of the hold."""
@@ -250,7 +251,7 @@ class Hold(PhaseStep):
         short = job.stop_m - m.depth_m
         if self._at_stop_s is None:
             if short < _BACK_AT_STOP_M:
-                self._at_stop_s = m.time_s
+                self._at_stop_s, self._held_m = m.time_s, m.depth_m
             elif m.time_s - self._start_s > _RETURN_LIMIT_S:
                 what = f"stays {1e3 * short:.2f} mm before the stop after the pull"
                 return setpoint, try_again(job, Outcome.NOT_SEATED, what)
@@ -261,8 +262,11 @@ class Hold(PhaseStep):
                 Outcome.PLUG_LOST,
                 f"the gripper moved {-1e3 * short:.1f} mm past the stop: the plug is not held any more",
             )
-        if -short > _CREEP_M and not job.is_latched:
-            job.stop_m, self._at_stop_s = m.depth_m, m.time_s
+        if m.depth_m - self._held_m > _CREEP_M:
+            # It was not at its stop yet, latched or not: a tilted plug may catch and still creep on for a second.
+            self._at_stop_s, self._held_m = m.time_s, m.depth_m
+            if not job.is_latched:
+                job.stop_m = m.depth_m
         if m.time_s - self._at_stop_s < settings.hold_s:
             return setpoint, None
         depth = 1e3 * job.depth_m(m)
