@@ -25,6 +25,7 @@ from cablecell.console.sessions import COOKIE, Role, Sessions, load_tokens
 from cablecell.console.state import ConsoleState
 from cablecell.console.web import Doors, make_web
 from cablecell.core.config.console import ConsoleParameters
+from tests.support.console_desk import told
 from tests.support.wait import wait_until
 
 VISER = Subprotocol(f"viser-v{viser.__version__}")
@@ -42,7 +43,8 @@ def house(tmp_path_factory):
     actions = {name: lambda who, name=name, **arguments: done.append(name) or "done" for name in RULES}
     gateway = CommandGateway(sessions, actions, AuditTrail(lambda row: None))
     scene = SceneView()
-    site = Site(ConsoleParameters(), ConsoleState(), gateway, sessions, SimpleNamespace(recipes=("a",), ledger=None))
+    settings = ConsoleParameters()
+    site = Site(settings, ConsoleState(), gateway, sessions, told(settings))
 
     def extend(app):
         add_view(app, scene, sessions)

@@ -3,66 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 import pytest
 from nicegui import ui
-from nicegui.testing import user_simulation
 
-from cablecell.console.gateway import RULES, AuditTrail, CommandGateway
 from cablecell.console.pages.frame import NAVIGATION
-from cablecell.console.pages.shared import Site
-from cablecell.console.pages.site import PAGES, register
-from cablecell.console.sessions import COOKIE, Role, Sessions
-from cablecell.console.state import CellView, ComponentView, ConsoleState, InsertionView, JobView, PhaseView
-from cablecell.core.config.console import ConsoleParameters
+from cablecell.console.pages.site import PAGES
+from cablecell.console.sessions import Role
+from cablecell.console.state import ComponentView, InsertionView, JobView, PhaseView
 from cablecell.core.supervision.packml import IllegalCommandError, State
 from cablecell.core.teleop.errors import StopUnconfirmedError
+from tests.support.console_desk import Desk
 
 PACKML = ("start", "hold", "unhold", "stop", "reset", "clear")
-
-
-class Desk:
-    """A console without a cell, and a person at it."""
-
-    def __init__(self):
-        self.state, self.given, self.refuses = ConsoleState(), [], None
-        self.sessions = Sessions("k" * 40, 3600.0)
-        actions = {name: self._action(name) for name in RULES}
-        self.gateway = CommandGateway(self.sessions, actions, AuditTrail(lambda row: None))
-        knowledge = SimpleNamespace(recipes=("trial_1", "aic_sample"), ledger=None)
-        self.site = Site(ConsoleParameters(cell_name="cell 7"), self.state, self.gateway, self.sessions, knowledge)
-        self.state.cell_heard_s = time.monotonic() + 1000.0
-
-    def _action(self, name):
-        def act(who, **arguments):
-            if self.refuses is not None:
-                raise self.refuses
-            self.given.append((name, arguments))
-            return f"{name} done"
-
-        return act
-
-    @asynccontextmanager
-    async def at(self, path, role=Role.OPERATOR):
-        # At its end the simulation throws the modules of the pages out, with all packages they are in; who comes
-        # after would get a second `cablecell` beside the first.
-        known = dict(sys.modules)
-        try:
-            async with user_simulation() as user:
-                register(self.site)
-                self.session, cookie = self.sessions.begin("Anna", role, time.time())
-                user.http_client.cookies.set(COOKIE, cookie)
-                await user.open(path)
-                yield user
-        finally:
-            sys.modules.update(known)
-
-    def be(self, state, reason=""):
-        self.state.cell = CellView(int(state), 1, 0, reason, "")
 
 
 @pytest.fixture

@@ -15,8 +15,11 @@ from std_srvs.srv import SetBool, Trigger
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import recipes_folder
+from cablecell.console.calibrations import record_folders, roll_back
+from cablecell.console.curves import Recordings
 from cablecell.console.errors import BusyGoalError, NoLedgerError, UnknownCommandError
 from cablecell.console.gateway import PACKML, Action, AuditRow
+from cablecell.console.node_parameters import NodeParameters
 from cablecell.console.state import ConsoleState
 from cablecell.console.texts import say
 from cablecell.core.config.console import ConsoleParameters
@@ -52,6 +55,9 @@ class Acting:
         """
         self._state, self._limit_s = state, settings.answer_limit_s
         self._ledger = Path(settings.ledger_file) if settings.ledger_file else None
+        self._records = record_folders(settings)
+        self._recordings = Recordings(settings.recording_file, node.resolve_topic_name("contact_state"))
+        self._parameters = NodeParameters(node, settings.answer_limit_s)
         trials = Path(settings.trials_file) if settings.trials_file else None
         folder = recipes_folder(settings.recipes_folder)
         self._book = RecipeBook(folder, TaskKnowledge(trials).layouts)
@@ -72,6 +78,21 @@ class Acting:
         """File of the ledger; None where the cell keeps none."""
         return self._ledger
 
+    @property
+    def records(self) -> Mapping[str, Path]:
+        """Folders of calibration records by kind; kinds without one are not there."""
+        return self._records
+
+    @property
+    def recordings(self) -> Recordings:
+        """Recordings of the cell."""
+        return self._recordings
+
+    @property
+    def parameters(self) -> NodeParameters:
+        """What the nodes are set to."""
+        return self._parameters
+
     def table(self) -> Mapping[str, Action]:
         """Return what does each command of the gateway."""
         return {
@@ -86,6 +107,7 @@ class Acting:
             "teleop_enable": lambda who: self._enable(True),
             "teleop_disable": lambda who: self._enable(False),
             "tare": lambda who: self._trigger(self._tare, "done.tare"),
+            "roll_back": lambda who, kind, number: roll_back(self._records, kind, number),
         }
 
     def stop_arm(self, who: str) -> str:

@@ -1,4 +1,4 @@
-"""Faults of the operator console, codes 720 to 749."""
+"""Faults of the operator console, codes 720 to 755."""
 
 from __future__ import annotations
 
@@ -63,3 +63,27 @@ class BusyGoalError(ConsoleError):
     """The cell did not take the job; nothing was started."""
 
     code = 729
+
+
+class UnknownReportError(ConsoleError):
+    """There is no report of that name, or the cell keeps nothing of which it could be made."""
+
+    code = 740
+
+
+class BusyReportError(ConsoleError):
+    """Another report is being made: the console makes one at a time, so that nobody keeps the machine busy."""
+
+    code = 741
+
+
+class FailedReportError(ConsoleError):
+    """A report could not be made, took too long, or is too large to be handed out."""
+
+    code = 742
+
+
+class NoCalibrationError(ConsoleError):
+    """The cell was started without records of this kind, so there is nothing to go back to."""
+
+    code = 743

@@ -55,6 +55,7 @@ RULES: Mapping[str, Rule] = {
     "teleop_jog": Rule(Role.OPERATOR, ("direction", "frame")),
     "teleop_menu": Rule(Role.OPERATOR, ("entry",)),
     "tare": Rule(Role.ENGINEER),
+    "roll_back": Rule(Role.ENGINEER, ("kind", "number")),
 }
 """Every command there is."""
 

@@ -185,15 +185,19 @@ class Series:
 EMPTY_SERIES = Series(np.empty(0), np.empty((0, 3)), np.empty(0), np.empty((0, 3)), np.empty((0, 3)))
 
 
-def read_series(recording: Path) -> Series:
-    """Return forces and motion of a whole recording, sorted by stamp.
+def read_series(recording: Path, window_ns: tuple[int, int] | None = None) -> Series:
+    """Return forces and motion of a recording, sorted by stamp.
+
+    Args:
+        recording: The file.
+        window_ns: Times of receipt between which it is read; the whole recording by default.
 
     Raises:
         RecordingError: The recording cannot be read (code 934).
     """
     wrench: list[Array] = []
     state: list[Array] = []
-    for message in read_messages(recording, {WRENCH_TOPIC, STATE_TOPIC}):
+    for message in read_messages(recording, {WRENCH_TOPIC, STATE_TOPIC}, window_ns):
         if message.topic == WRENCH_TOPIC:
             stamp, numbers = leading_numbers(message.data, 3)
             wrench.append(np.concatenate(([stamp], numbers)))

@@ -6,12 +6,13 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import zstandard
 from mcap.exceptions import McapError
-from mcap.records import Channel, Header, Message, Schema
-from mcap.stream_reader import StreamReader
+from mcap.records import Channel, Chunk, Header, McapRecord, Message, Schema
+from mcap.stream_reader import StreamReader, breakup_chunk
 from numpy.typing import NDArray
 
 from cablecell.records.errors import RecordingError
@@ -42,12 +43,16 @@ class RecordedMessage:
     data: bytes
 
 
-def read_messages(path: Path, topics: Collection[str] | None = None) -> Iterator[RecordedMessage]:
+def read_messages(
+    path: Path, topics: Collection[str] | None = None, window_ns: tuple[int, int] | None = None
+) -> Iterator[RecordedMessage]:
     """Yield the messages of a recording in the order of writing, up to where the file is complete.
 
     Args:
         path: The file.
         topics: Topics to read; all by default.
+        window_ns: Begin and end of the times of receipt that are wanted; what lies outside is not even unpacked, once
+            each of `topics` was seen. The whole recording by default.
 
     Raises:
         RecordingError: The file cannot be opened or is no recording (code 934).
@@ -55,9 +60,10 @@ def read_messages(path: Path, topics: Collection[str] | None = None) -> Iterator
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
     is_begun = False
+    first_ns, last_ns = window_ns or (0, 2**63)
     try:
         with path.open("rb") as stream:
-            for record in StreamReader(stream).records:
+            for record in _records(stream, channels, topics, first_ns, last_ns):
                 if isinstance(record, Header):
                     is_begun = True
                 elif isinstance(record, Schema):
@@ -66,7 +72,8 @@ def read_messages(path: Path, topics: Collection[str] | None = None) -> Iterator
                     channels[record.id] = record
                 elif isinstance(record, Message):
                     channel = channels[record.channel_id]
-                    if topics is None or channel.topic in topics:
+                    is_wanted = topics is None or channel.topic in topics
+                    if is_wanted and first_ns <= record.log_time <= last_ns:
                         yield RecordedMessage(
                             channel.topic, schemas[channel.schema_id].name, record.log_time, record.data
                         )
@@ -78,6 +85,20 @@ def read_messages(path: Path, topics: Collection[str] | None = None) -> Iterator
         # The end of a file whose writer was killed; what came before is whole.
         if not is_begun:
             raise RecordingError(f"{path} holds no recording: {error}", quantity="path", value=path) from error
+
+
+def _records(
+    stream: IO[bytes], channels: dict[int, Channel], topics: Collection[str] | None, first_ns: int, last_ns: int
+) -> Iterator[McapRecord]:
+    """Yield records one by one, without those of chunks that lie outside of a window and tell of no new topic."""
+    for record in StreamReader(stream, emit_chunks=True).records:
+        if not isinstance(record, Chunk):
+            yield record
+            continue
+        is_outside = record.message_end_time < first_ns or record.message_start_time > last_ns
+        if is_outside and topics is not None and {*topics} <= {channel.topic for channel in channels.values()}:
+            continue
+        yield from breakup_chunk(record)
 
 
 def leading_numbers(data: bytes, count: int) -> tuple[float, Array]:

@@ -14,9 +14,13 @@ from cablecell.core.supervision.packml import Command, Mode
 NAVIGATION = (
     ("/", "overview", "precision_manufacturing"),
     ("/jobs", "jobs", "playlist_play"),
+    ("/quality", "quality", "verified"),
+    ("/oee", "oee", "speed"),
     ("/alarms", "alarms", "notifications"),
     ("/teleop", "teleop", "gamepad"),
     ("/diagnostics", "diagnostics", "monitor_heart"),
+    ("/calibration", "calibration", "straighten"),
+    ("/settings", "settings", "settings"),
 )
 """Path, key of the title and icon of every page."""
 
@@ -168,11 +172,20 @@ def _ask_recipe(visit: Visit) -> None:
     dialog.open()
 
 
+def keep_choice(cookie: str, value: str) -> None:
+    """Have this browser keep a choice for good, and draw the page anew with it."""
+    ui.run_javascript(f"document.cookie = '{_kept(cookie, value)}'; location.reload()")
+
+
+def _kept(cookie: str, value: str) -> str:
+    return f"{cookie}={value}; path=/; max-age=31536000; samesite=strict"
+
+
 def _turn(dark: ui.dark_mode) -> None:
     """Change between dark and light, for this browser and for good."""
     dark.value = not dark.value
     name = "dark" if dark.value else "light"
-    ui.run_javascript(f"document.cookie = '{THEME}={name}; path=/; max-age=31536000; samesite=strict'")
+    ui.run_javascript(f"document.cookie = '{_kept(THEME, name)}'")
 
 
 def _log_out() -> None:

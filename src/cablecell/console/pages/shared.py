@@ -10,7 +10,9 @@ from typing import Protocol
 
 from nicegui import ui
 
+from cablecell.console.curves import Recordings
 from cablecell.console.gateway import CommandGateway
+from cablecell.console.node_parameters import NodeParameters
 from cablecell.console.operating import Operating
 from cablecell.console.sessions import Session, Sessions
 from cablecell.console.state import ConsoleState
@@ -30,6 +32,18 @@ class Knowledge(Protocol):
     @property
     def ledger(self) -> Path | None:
         """File of the ledger; None where the cell keeps none."""
+
+    @property
+    def records(self) -> Mapping[str, Path]:
+        """Folders of calibration records by kind; kinds without one are not there."""
+
+    @property
+    def recordings(self) -> Recordings:
+        """Recordings of the cell."""
+
+    @property
+    def parameters(self) -> NodeParameters:
+        """What the nodes are set to."""
 
 
 @dataclass

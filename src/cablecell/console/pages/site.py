@@ -11,22 +11,27 @@ from nicegui import ui
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cablecell.console.gate import session_of
-from cablecell.console.pages import alarms, diagnostics, jobs, overview, teleop
+from cablecell.console.pages import alarms, calibration, diagnostics, jobs, oee, overview, quality, settings, teleop
 from cablecell.console.pages.frame import frame
 from cablecell.console.pages.shared import Site, Visit
+from cablecell.console.reports import ReportMaker, add_reports
 
 PAGES: dict[str, Callable[[Visit], None]] = {
     "/": overview.build,
     "/jobs": jobs.build,
+    "/quality": quality.build,
+    "/oee": oee.build,
     "/alarms": alarms.build,
     "/teleop": teleop.build,
     "/diagnostics": diagnostics.build,
+    "/calibration": calibration.build,
+    "/settings": settings.build,
 }
 """What draws the page of each path."""
 
 
 def add_pages(app: FastAPI, site: Site) -> None:
-    """Add every page, and the wrist image."""
+    """Add every page, the wrist image and the reports."""
 
     @app.get("/api/camera.jpg")
     async def camera() -> Response:
@@ -34,6 +39,8 @@ def add_pages(app: FastAPI, site: Site) -> None:
             return PlainTextResponse("no image yet", 404)
         return Response(site.state.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
+    knowledge = site.knowledge
+    add_reports(app, ReportMaker(knowledge.ledger, knowledge.records, knowledge.recordings))
     register(site)
     ui.run_with(app, title=site.settings.cell_name, show_welcome_message=False, reconnect_timeout=10.0)
 

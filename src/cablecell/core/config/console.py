@@ -31,6 +31,15 @@ class ConsoleParameters(ParameterSchema):
     ledger_file: str = parameter(
         "", "Ledger of the cell: queue, history and audit trail; empty has none.", read_only=True
     )
+    recording_file: str = parameter(
+        "", "Recording of the cell, for forces over depth; its numbered successors too. Empty has none.", read_only=True
+    )
+    calibration_folder: str = parameter("", "Folder of records of the camera mounts; empty has none.", read_only=True)
+    camera_record: str = parameter("", "Likewise of the lenses alone.", read_only=True)
+    plug_record: str = parameter("", "Likewise of the plug in the gripper.", read_only=True)
+    wrench_record: str = parameter("", "Likewise of force sensor and payload.", read_only=True)
+    cell_id: str = parameter("", "Name of this cell, which its records must carry; empty is not told.", read_only=True)
+    zones_file: str = parameter("", "File of the zones of people, to show them; empty has none.", read_only=True)
     recipes_folder: str = parameter("", "Folder of recipes; empty means those of the package.", read_only=True)
     trials_file: str = parameter("", "File of layouts; empty means the sample trials.", read_only=True)
     camera: str = parameter("center", "Wrist camera that is shown: left, center or right.", read_only=True)

@@ -20,6 +20,9 @@ _BEFORE = 200
 """How many earlier insertions it is compared with."""
 
 _AROUND_S = 1.0
+_DELAY_S = 5.0
+"""Longest time from the stamp of a message to its receipt, s."""
+
 _MEASURED = (
     ("peak_force_n", "largest force, N"),
     ("depth_m", "depth, m"),
@@ -54,7 +57,9 @@ def insertion_report(ledger_file: Path, number_of: int | None = None, recording:
     before = before[-_BEFORE:]
     figures = [ReportFigure("forces and times of this connector", lambda: _draw_history(row, before))]
     if recording is not None:
-        series = _within(read_series(recording), row, recording)
+        around_ns = int((_AROUND_S + _DELAY_S) * 1e9)
+        window_ns = (row["begun_ns"] - around_ns, row["ended_ns"] + around_ns)
+        series = _within(read_series(recording, window_ns), row, recording)
         figures.insert(0, ReportFigure("force over time", lambda: _draw_force(series, row)))
     told = [item for item in deeds if item["job_id"] == row["job_id"] and item["step"] == row["step"]]
     return ReportDocument(
