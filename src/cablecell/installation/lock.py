@@ -19,8 +19,8 @@ _HEADER = """\
 # Made by `python -m cablecell.installation.lock` from pyproject.toml: do not edit by hand.
 # One section per environment; `./cell` installs exactly the lines of one of them, without resolving anything.
 """
-_EXTRAS = {name: (name, f"{name}-build", "console", "dev") for name in DISTRIBUTIONS} | {
-    "tools": ("install", "console", "dev")
+_EXTRAS = {name: (name, f"{name}-build", "console", "ur", "dev") for name in DISTRIBUTIONS} | {
+    "tools": ("install", "console", "ur", "dev")
 }
 
 
