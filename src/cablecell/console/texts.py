@@ -234,6 +234,7 @@ ENGLISH: Mapping[str, str] = {
     "settings.started": "The cell was started with",
     "settings.started_hint": "These change with the arguments of the next start, and nowhere else.",
     "settings.empty": "none",
+    "settings.packaged": "those of the package",
     "settings.hardware": "Machine",
     "settings.cell_id": "Name for records",
     "settings.ledger_file": "Ledger",

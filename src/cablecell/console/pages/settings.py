@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nicegui import run, ui
 
-from cablecell.configuration import load_zones, recipes_folder
+from cablecell.configuration import load_zones
 from cablecell.console.pages.frame import THEME, keep_choice
 from cablecell.console.pages.shared import Visit
 from cablecell.console.pages.tables import columns, put
@@ -38,7 +38,7 @@ def _started_with(visit: Visit) -> None:
         "cell_id": settings.cell_id,
         "ledger_file": settings.ledger_file,
         "recording_file": settings.recording_file,
-        "recipes_folder": str(recipes_folder(settings.recipes_folder)),
+        "recipes_folder": settings.recipes_folder or say("settings.packaged"),
         "recipes": ", ".join(visit.site.knowledge.recipes),
         "trials_file": settings.trials_file,
         **{kind: str(folder) for kind, folder in visit.site.knowledge.records.items()},
