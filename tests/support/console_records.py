@@ -61,12 +61,17 @@ def write_recording(path: Path, number: int = 10) -> Path:
     begin_ns = BEGIN_NS + (20 + 60 * (number - 1)) * S
     with RecordingWriter(path, prefixes) as writer:
         channel = writer.add_channel("/contact_state", "cablecell_interfaces/msg/ContactEstimate")
+        other = None
         for step in range(-100, 200):
             message = ContactEstimate(depth=0.047 * step / 100)
             message.wrench.force.z = -47.0 * step / 100
             message.wrench.force.x = 2.0
             stamp_ns = begin_ns + step * S // 10
             writer.add(channel, serialize_message(message), stamp_ns, stamp_ns)
+            if step == -80:  # while nobody inserts, somebody else begins to say something
+                other = writer.add_channel("/later", "cablecell_interfaces/msg/ContactEstimate")
+            if other is not None:
+                writer.add(other, serialize_message(message), stamp_ns, stamp_ns)
             if step % 50 == 0:
                 writer.flush()
     return path

@@ -14,10 +14,10 @@ from cablecell.console.errors import ConsoleError, LoginRateError, LoginRefusedE
 from cablecell.console.gate import session_of
 from cablecell.console.login_limit import LoginLimit
 from cablecell.console.sessions import COOKIE, Sessions, Tokens
-from cablecell.console.texts import say
+from cablecell.console.texts import LANGUAGE, choose_language, say, speaking
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
 :root {{ color-scheme: light dark; font-family: system-ui, sans-serif }}
 body {{ display: grid; place-items: center; min-height: 100vh; margin: 0; background: light-dark(#eef1f4, #14181c) }}
@@ -66,14 +66,16 @@ def add_login(
         clock: Returns the time, s since the epoch.
     """
 
-    def page(error: str = "", status: int = 200) -> Response:
-        texts = {key: say(f"login.{key}", cell=cell_name) for key in ("title", "name", "token", "enter", "hint")}
-        escaped = {key: html.escape(text) for key, text in {**texts, "error": error}.items()}
+    def page(request: Request, error: str = "", status: int = 200) -> Response:
+        lang = choose_language(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
+        with speaking(lang):
+            texts = {key: say(f"login.{key}", cell=cell_name) for key in ("title", "name", "token", "enter", "hint")}
+        escaped = {key: html.escape(text) for key, text in {**texts, "error": error, "lang": lang}.items()}
         return HTMLResponse(_PAGE.format(**escaped), status, {"cache-control": "no-store"})
 
     @app.get("/login")
-    async def show() -> Response:
-        return page()
+    async def show(request: Request) -> Response:
+        return page(request)
 
     @app.post("/login")
     async def enter(request: Request) -> Response:
@@ -84,11 +86,11 @@ def add_login(
             role = tokens.role_of(token)
             session, cookie = sessions.begin(name, role, clock())
         except LoginRateError as error:
-            return page(str(error), 429)
+            return page(request, str(error), 429)
         except LoginRefusedError as error:
             limit.note_failure(address, clock())
             note(f"somebody at {address}", "console login", error)
-            return page(str(error), 401)
+            return page(request, str(error), 401)
         note(session.requester, "console login", None)
         answer = RedirectResponse("/", 303)
         answer.set_cookie(

@@ -1,8 +1,27 @@
-"""Every text of the console, in one table."""
+"""Every text of the console: English in one table here, other languages in files beside it (`languages/*.yaml`).
+
+The language is that of whoever looks: of the page that is drawn, whose request says what the browser wants, or of
+the person in whose name something is done (`speaking`). Where a language lacks a text it is said in English.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from importlib import resources
+
+import yaml
+from nicegui.slot import Slot
+
+LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "es": "Español"}
+"""Languages by their codes, as they call themselves."""
+
+LANGUAGE = "cablecell_language"
+"""Cookie in which a browser keeps what it was told to speak."""
+
+_spoken: ContextVar[str] = ContextVar("spoken", default="")
 
 ENGLISH: Mapping[str, str] = {
     "login.title": "{cell}: log in",
@@ -215,6 +234,7 @@ ENGLISH: Mapping[str, str] = {
     "settings.started": "The cell was started with",
     "settings.started_hint": "These change with the arguments of the next start, and nowhere else.",
     "settings.empty": "none",
+    "settings.packaged": "those of the package",
     "settings.hardware": "Machine",
     "settings.cell_id": "Name for records",
     "settings.ledger_file": "Ledger",
@@ -231,6 +251,7 @@ ENGLISH: Mapping[str, str] = {
     "settings.session_hours": "Length of a login",
     "settings.force_lines": "Lines of the force chart",
     "settings.browser": "This browser",
+    "settings.language": "Language",
     "settings.zones": "Zones of people and speed",
     "settings.no_zones": "No zones: the cell was started without zones:=FILE.",
     "settings.holds": "stops the arm",
@@ -309,9 +330,61 @@ ENGLISH: Mapping[str, str] = {
 
 
 def say(key: str, **parts: object) -> str:
-    """Return a text.
+    """Return a text in the language of whoever looks.
 
     Raises:
         KeyError: There is none of this key.
     """
-    return ENGLISH[key].format(**parts)
+    return (texts_of(language()).get(key) or ENGLISH[key]).format(**parts)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def texts_of(code: str) -> Mapping[str, str]:
+    """Return the texts of a language, without what it leaves to English."""
+    if code == "en":
+        return ENGLISH
+    file = resources.files("cablecell.console").joinpath(f"languages/{code}.yaml")
+    texts: dict[str, str] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return texts
+
+
+@lru_cache(maxsize=256)
+def choose_language(told: str, accepted: str) -> str:
+    """Return the code of the language for a browser.
+
+    Args:
+        told: What a person has chosen; anything that is no language leaves it to the browser.
+        accepted: The browser's `Accept-Language`, such as `de-CH, en;q=0.5`.
+    """
+    if told in LANGUAGES:
+        return told
+    wishes = []
+    for place, part in enumerate(accepted.split(",")[:20]):
+        name, _, weight = part.partition(";q=")
+        try:
+            wishes.append((-float(weight or 1.0), place, name.strip().lower().partition("-")[0]))
+        except ValueError:
+            continue
+    return next((code for weight, _, code in sorted(wishes) if code in LANGUAGES and weight < 0.0), "en")
+
+
+def language() -> str:
+    """Return the code of the language that is spoken here and now."""
+    told = _spoken.get()
+    if told:
+        return told
+    stack = Slot.get_stack()
+    request = stack[-1].parent.client._request if stack else None
+    if request is None:
+        return "en"
+    return choose_language(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Say everything in a language, also what threads say that are started from here."""
+    token = _spoken.set(code)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)

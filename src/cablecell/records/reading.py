@@ -71,7 +71,9 @@ def read_messages(
                 elif isinstance(record, Channel):
                     channels[record.id] = record
                 elif isinstance(record, Message):
-                    channel = channels[record.channel_id]
+                    channel = channels.get(record.channel_id)
+                    if channel is None:
+                        continue  # announced in a chunk that was not unpacked, so none of those that are wanted
                     is_wanted = topics is None or channel.topic in topics
                     if is_wanted and first_ns <= record.log_time <= last_ns:
                         yield RecordedMessage(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from nicegui import run, ui
 
-from cablecell.configuration import load_zones, recipes_folder
+from cablecell.configuration import load_zones
 from cablecell.console.pages.frame import THEME, keep_choice
 from cablecell.console.pages.shared import Visit
 from cablecell.console.pages.tables import columns, put
-from cablecell.console.texts import say
+from cablecell.console.texts import LANGUAGE, LANGUAGES, say
 from cablecell.core.errors import WorkcellError
 
 _LIBRARIES = ("nicegui", "viser", "rclpy")
@@ -38,7 +38,7 @@ def _started_with(visit: Visit) -> None:
         "cell_id": settings.cell_id,
         "ledger_file": settings.ledger_file,
         "recording_file": settings.recording_file,
-        "recipes_folder": str(recipes_folder(settings.recipes_folder)),
+        "recipes_folder": settings.recipes_folder or say("settings.packaged"),
         "recipes": ", ".join(visit.site.knowledge.recipes),
         "trials_file": settings.trials_file,
         **{kind: str(folder) for kind, folder in visit.site.knowledge.records.items()},
@@ -65,6 +65,12 @@ def _browser(visit: Visit) -> None:
             now = visit.cookies.get(THEME, "")
             theme = ui.toggle(themes, value=now if now in themes else "auto").props("dense no-caps").mark("theme")
             theme.on_value_change(lambda: keep_choice(THEME, str(theme.value)))
+        with ui.row().classes("w-full items-center gap-3"):
+            ui.label(say("settings.language")).classes("text-body2")
+            told = visit.cookies.get(LANGUAGE, "")
+            spoken = {"auto": say("theme.auto"), **LANGUAGES}
+            tongue = ui.toggle(spoken, value=told if told in LANGUAGES else "auto").props("dense no-caps")
+            tongue.mark("language").on_value_change(lambda: keep_choice(LANGUAGE, str(tongue.value)))
 
 
 def _zones(visit: Visit) -> None:

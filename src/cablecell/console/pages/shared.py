@@ -16,6 +16,7 @@ from cablecell.console.node_parameters import NodeParameters
 from cablecell.console.operating import Operating
 from cablecell.console.sessions import Session, Sessions
 from cablecell.console.state import ConsoleState
+from cablecell.console.texts import language, speaking
 from cablecell.core.config.console import ConsoleParameters
 from cablecell.core.errors import WorkcellError
 
@@ -98,7 +99,8 @@ class Visit:
     async def give(self, command: str, **arguments: str) -> bool:
         """Give a command and show what came of it; return whether it was done."""
         try:
-            said = await self.site.gateway.run(self.session, command, **arguments)
+            with speaking(language()):
+                said = await self.site.gateway.run(self.session, command, **arguments)
         except WorkcellError as error:
             ui.notify(f"{error} [{error.code}]", type="negative", multi_line=True, timeout=10000, close_button=True)
             return False

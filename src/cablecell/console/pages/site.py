@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
-from nicegui import ui
+from nicegui import context, ui
+from nicegui.language import Language
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cablecell.console.gate import session_of
@@ -15,6 +17,7 @@ from cablecell.console.pages import alarms, calibration, diagnostics, jobs, oee,
 from cablecell.console.pages.frame import frame
 from cablecell.console.pages.shared import Site, Visit
 from cablecell.console.reports import ReportMaker, add_reports
+from cablecell.console.texts import language
 
 PAGES: dict[str, Callable[[Visit], None]] = {
     "/": overview.build,
@@ -51,12 +54,23 @@ def register(site: Site) -> None:
         ui.page(path)(_page(site, path))
 
 
+def _speak() -> None:
+    """Have the page's own parts, such as the foot of a table, speak the language of who looks."""
+    client = context.client
+    client.page = copy.copy(client.page)
+    client.page.language = _OWN[language()]
+
+
+_OWN: dict[str, Language] = {"en": "en-US", "de": "de", "es": "es"}
+
+
 def _page(site: Site, path: str) -> Callable[[Request], Any]:
     def page(request: Request) -> Response | None:
         session = session_of(request.scope, site.sessions, time.time())
         if session is None:  # nobody passes the gate like that; this is for whoever takes the gate away
             return RedirectResponse("/login", 303)
         visit = Visit(site, session, request.cookies)
+        _speak()
         frame(visit, path)
         PAGES[path](visit)
         return None
