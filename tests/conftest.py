@@ -27,6 +27,7 @@ REAL_TIME = (
     "tests/system/test_kills.py",
     "tests/system/test_lookback.py",
     "tests/system/test_loopback.py",
+    "tests/system/test_nexus_line.py",
 )
 """Files whose tests run the cell's nodes in real time."""
 

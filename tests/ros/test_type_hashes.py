@@ -5,7 +5,8 @@ tools compare it. The tests hold for the real packages as well: on a ROS install
 
 What is known about these hashes:
 - All were equal to those computed from upstream's own files with the same generator (control_msgs 5.8.0 and 6.3.0,
-  tf2_msgs of the jazzy and rolling branches), once, by hand. Upstream's files are not here.
+  tf2_msgs of the jazzy and rolling branches, nexus_orchestrator_msgs and nexus_alarm_msgs of December 2025), once, by
+  hand. Upstream's files are not here.
 - Those in PUBLISHED were also found in other people's public output or code, so the generator is confirmed too.
 """
 
@@ -89,6 +90,45 @@ GOLDEN = {
         "SingleJointPosition_GetResult": "afe95c54e7c59cdb7e0d978bfafb908e3f1546975d540911a1768009d577351d",
         "SingleJointPosition_SendGoal": "abcf6f8acd1889a685cd6ac2e948284a8012a81d01e6af0d6a918c52d759ca47",
     },
+    # Packages of a NEXUS line.
+    "nexus_alarm_msgs/msg": {
+        "EmergencyStop": "8f5700056c8243b8abb77011bc4ed45d7b1b17c8ac09a50a7bdc9424ac21143c",
+    },
+    "nexus_orchestrator_msgs/action": {
+        "ExecuteWorkOrder": "82dc0f42bbd780a67146684f5fc2f014b3b645af234f7c948f8ab7cdd0e954f7",
+        "ExecuteWorkOrder_FeedbackMessage": "d83980f73865e822dae45ef5fd7d7d57a1badcb803f16b1ec9cf8d7219fb9c4f",
+        "ExecuteWorkOrder_GetResult": "d635d4cab4fbc9de2229661fc6c5dd05406ab8a8b8c472741d57092cd57b3eb5",
+        "ExecuteWorkOrder_SendGoal": "21567369f2bbc43d6e23d331a34d5188e804d5b8c54ede820e68e3177abe0ce5",
+        "WorkcellTask": "3a517820061fccad10ca45b1fcdfb449a0e1b4c1f48397fcf45d917e7280c2a9",
+        "WorkcellTask_FeedbackMessage": "31367a0dee0225d658d858fa326ad56e231fd11e6404356645418e17c5affbfe",
+        "WorkcellTask_GetResult": "babfee06a77e44233acbeab0976458167e5cec50878a33938f1534852f99e6ec",
+        "WorkcellTask_SendGoal": "49426d725aa4de000ddbd8cc30f7a05ab17a685db43dbef35de619f9c00038a4",
+    },
+    "nexus_orchestrator_msgs/msg": {
+        "ItemAtStation": "24ecb0a6d5a2241c9e5f9da1a6a741eae0ed928868bef6605acd1ea7ad5e6cc0",
+        "ItemDescription": "8794fdb276889968de7412601a2e0e02430469cfa1cca616041d75bd3cd93ba1",
+        "ItemTypeToStationAssignment": "89edb4e412778ea244b31bbc96748e24a52ef7f8484c29adc4cc8419013c6207",
+        "TaskProgress": "8a3c7189477775b359f24f2b23bf7430002a12a7e2996b00dd8a77f0509109f7",
+        "TaskState": "0efd932f026d3c97f48f0a36fcbca9a512a4f0ad1732b898f38640ccd2b5c63f",
+        "WorkOrder": "9722a1bb6acb4e95b370a95e525a0d3164dd41c3d80543dedb3df57cce14d40d",
+        "WorkOrderState": "048783bfa5bf08f5dd1f960b73f8942b4adbfad74009506832ee6f252da11467",
+        "WorkcellDescription": "420d60bdff2a5ad32df496b75a639c65a7fee83b61ca9a508711a08f10df9097",
+        "WorkcellState": "f373a2d95a8e3683414992689fe73cac823eb78d5269a1934ecd4c4379e6ba05",
+        "WorkcellTask": "9d19696c8c6735052bc635ac4cbec047bfa81b6483053a14249d34d4ee3ff769",
+    },
+    "nexus_orchestrator_msgs/srv": {
+        "GetWorkOrderState": "488389a69981e3ca514ae44d21cd709bec933dad560dea3ee3f1acb89ee2b4b2",
+        "IsTaskDoable": "1752458f86496c5085ab953f302326ab4a1c19ad470dfadd94824a7c9fcc3512",
+        "ListTransporters": "c82779dc969715925661f164478299d8ba5617fd5fa83cc6773e7f7ad2d0d9c1",
+        "ListWorkcells": "6105ff7da50db80ee08a4b817875ed83e9d0f5837735d1686e6d8185dde7289a",
+        "PauseSystem": "4a396afad8d0b4110bff430cef412838c056706057fc673fc5defb2339c38059",
+        "PauseWorkcell": "1f586aaccabd85e593e71d2ebd59715a348d65bf598a350ef4bdb6a02c49c6a4",
+        "QueueWorkcellTask": "cffba476d6f3efeb6cbb047564bdaa1c4a67832233b1f0eade9592e65940d728",
+        "RegisterTransporter": "ae5c9a3b649f14c6e207e06ce6043acc71db57c83c695007c2b45c9705f6ae4d",
+        "RegisterWorkcell": "33e33a4e8a863930bb6683a0263a4dc19c344fce2894bf3fc436d0a36ac2870a",
+        "RemovePendingTask": "5b5577ab6c420650cf0d962deb9f0366538331057c0b2938bbdc77f6eacf887c",
+        "Signal": "1e1f084e7fa02a2b58e5d3f6a9acf0d782b377dd79224204f1b06833ebd1de25",
+    },
 }
 
 # Where Kilted (control_msgs 6.3) differs from Jazzy (5.8).
@@ -116,7 +156,7 @@ PUBLISHED = {
 TYPES = [f"{folder}/{name}" for folder, names in GOLDEN.items() for name in names]
 MESSAGES = [name for name in TYPES if "/msg/" in name]
 KILTED_RCLPY_MAJOR = 9
-OURS = ("tf2_msgs", "control_msgs", "controller_manager_msgs")
+OURS = ("tf2_msgs", "control_msgs", "controller_manager_msgs", "nexus_alarm_msgs", "nexus_orchestrator_msgs")
 
 
 def is_kilted() -> bool:
@@ -229,3 +269,33 @@ def test_follow_joint_trajectory_has_the_seven_goal_fields_and_the_feedback_of_i
     index = {"index", "multi_dof_index"}
     assert index & set(action.Feedback.get_fields_and_field_types()) == (index if is_kilted() else set())
     assert action.Result.GOAL_TOLERANCE_VIOLATED == -5
+
+
+def test_constants_of_a_line_are_the_published_ones() -> None:
+    """A hash does not cover constants."""
+    published = {
+        "nexus_alarm_msgs/msg/EmergencyStop": {"STATE_INACTIVE": 0, "STATE_ACTIVE": 1},
+        "nexus_orchestrator_msgs/msg/TaskState": {
+            "STATUS_NONE": 0,
+            "STATUS_QUEUED": 1,
+            "STATUS_RUNNING": 2,
+            "STATUS_FINISHED": 3,
+            "STATUS_ASSIGNED": 4,
+            "STATUS_FAILED": 5,
+        },
+        "nexus_orchestrator_msgs/msg/WorkcellState": {"STATUS_IDLE": 1, "STATUS_BUSY": 2},
+        "nexus_orchestrator_msgs/msg/WorkOrderState": {
+            "STATE_NONE": 0,
+            "STATE_BIDDING": 1,
+            "STATE_EXECUTING": 2,
+            "STATE_SUCCESS": 3,
+            "STATE_CANCELLED": 4,
+            "STATE_FAILED": 5,
+        },
+    }
+    for name, constants in published.items():
+        for constant, value in constants.items():
+            assert getattr(load(name), constant) == value
+    for name in ("RegisterWorkcell", "RegisterTransporter"):
+        answer = load(f"nexus_orchestrator_msgs/srv/{name}").Response
+        assert (answer.ERROR_UNKNOWN, answer.ERROR_NOT_READY) == (0, 1)

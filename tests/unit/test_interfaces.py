@@ -113,13 +113,15 @@ def used_packages(package: Path) -> set[str]:
     return used | ({"action_msgs"} if (package / "action").is_dir() else set())
 
 
-def test_the_five_packages_are_there() -> None:
+def test_the_seven_packages_are_there() -> None:
     assert [path.name for path in PACKAGES] == [
         "aic_control_interfaces",
         "aic_engine_interfaces",
         "aic_model_interfaces",
         "aic_task_interfaces",
         "cablecell_interfaces",
+        "nexus_alarm_msgs",
+        "nexus_orchestrator_msgs",
     ]
 
 

@@ -6,8 +6,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from rosidl_pip.compilation import find_toolchain
+from rosidl_pip.compilation import Toolchain, compile_unit, find_toolchain
 from rosidl_pip.errors import CompilerError
+from rosidl_pip.generation import Workspace
 
 ADVICE = r"apt-get install g\+\+ python3-dev"
 
@@ -62,3 +63,18 @@ def test_variables_choose_the_compilers(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(CompilerError, match="CXX is 'no-such-compiler', which is not an executable on PATH"):
         find_toolchain()
+
+
+def test_a_message_and_an_action_of_one_name_get_an_object_each(tmp_path: Path) -> None:
+    """A workcell's task is both in a NEXUS line; the objects of its descriptions used to overwrite each other."""
+    work = Workspace(tmp_path / "work", tmp_path / "prefix")
+    (work.prefix / "include").mkdir(parents=True)
+    for kind in ("action", "msg"):
+        source = work.generated("c") / "pkg" / kind / "detail" / "workcell_task__description.c"
+        source.parent.mkdir(parents=True)
+        source.write_text(f"// {kind}\n", encoding="utf-8")
+    keeps_names = 'for word do case "$word" in *.c) file="${word##*/}"; echo "$word" > "${file%.c}.o";; esac; done'
+    compiler = str(script(tmp_path / "compiler", keeps_names))
+    compile_unit(work, Toolchain((compiler,), (compiler,), ()), "pkg", "description", 0, 1)
+    objects = sorted(path.read_text(encoding="utf-8") for path in work.objects("pkg").rglob("*.o"))
+    assert [Path(text.strip()).parents[1].name for text in objects] == ["action", "msg"]

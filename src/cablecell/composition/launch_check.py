@@ -28,9 +28,11 @@ from cablecell.configuration import (
 )
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.config.documents import DocumentError
+from cablecell.core.config.nexus_workcell import NexusWorkcellParameters
 from cablecell.core.config.nodes import NODES
 from cablecell.core.config.parameters import FieldInfo, ParameterSchema, describe, validate
 from cablecell.core.errors import ConfigurationError, ParameterError
+from cablecell.core.supervision.line import LineSettingsError
 from cablecell.launcher.parameters import ParameterText
 from cablecell.launcher.plan import LaunchPlan, ProcessPlan
 
@@ -72,6 +74,7 @@ def check_plan(plan: LaunchPlan) -> list[TextIO]:
     Raises:
         DocumentError: A file has an unknown section or key, a wrong type or a value out of range (code 910).
         ConfigurationError: A layout does not exist, or there is a cell in this domain already (code 913).
+        LineSettingsError: The cell is to be in a line, and keeps no ledger (code 760).
     """
     ours = [process for process in plan.processes if _program(process) in NODES]
     names = {_node_name(process) for process in plan.processes} | set(NODES)
@@ -81,6 +84,10 @@ def check_plan(plan: LaunchPlan) -> list[TextIO]:
     locks = []
     for process in ours:
         values = _validated(process, _given_to(process, names))
+        if isinstance(values, NexusWorkcellParameters) and not values.ledger_file:
+            raise LineSettingsError(
+                "a workcell of a line needs the ledger of the cell: launch with ledger:=FILE", quantity="ledger_file"
+            )
         if isinstance(values, CellSupervisorParameters):
             _check_cell(values)
             locks.append(_occupy(process))

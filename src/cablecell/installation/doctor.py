@@ -29,6 +29,8 @@ MESSAGE_PACKAGES = (
     "aic_task_interfaces",
     "cablecell_interfaces",
     "control_msgs",
+    "nexus_alarm_msgs",
+    "nexus_orchestrator_msgs",
     "tf2_msgs",
 )
 PYTHON_PACKAGES = ("tf2_ros", "tf2_geometry_msgs", "interactive_markers")

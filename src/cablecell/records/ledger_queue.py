@@ -41,8 +41,8 @@ class QueuedJob:
     requester: str = ""
 
 
-def add(ledger: Ledger, job: QueuedJob, now_ns: int) -> None:
-    """Put a job into the queue.
+def add(ledger: Ledger, job: QueuedJob, now_ns: int, *, is_paused: bool = False) -> None:
+    """Put a job into the queue; one that is paused there waits until it is resumed.
 
     Raises:
         QueueError: Its name is in the queue or in the ledger already, or a serial is named twice (code 645).
@@ -59,7 +59,7 @@ def add(ledger: Ledger, job: QueuedJob, now_ns: int) -> None:
             raise QueueError(f"there is a job {job.job_id} already", quantity="job", value=job.job_id)
         db.execute(
             "INSERT INTO queue (job_id, recipe, recipe_hash, priority, serials, follows, requester, state, added_ns, "
-            "changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)",
+            "changed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 job.job_id,
                 job.recipe,
@@ -68,6 +68,7 @@ def add(ledger: Ledger, job: QueuedJob, now_ns: int) -> None:
                 json.dumps(job.serials),
                 job.follows,
                 job.requester,
+                "paused" if is_paused else "waiting",
                 now_ns,
                 now_ns,
             ),

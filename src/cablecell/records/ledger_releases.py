@@ -74,3 +74,13 @@ def require_released(ledger: Ledger, recipe: Recipe) -> None:
                 quantity="recipe_hash",
                 value=digest,
             )
+
+
+def released_hashes(ledger: Ledger) -> frozenset[str]:
+    """Return the contents that are released, by their hashes.
+
+    Raises:
+        LedgerError: It cannot be read (code 640).
+    """
+    with ledger.transaction() as db:
+        return frozenset(row["recipe_hash"] for row in db.execute("SELECT recipe_hash FROM releases"))

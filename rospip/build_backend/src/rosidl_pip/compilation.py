@@ -114,16 +114,24 @@ def compile_unit(work: Workspace, tools: Toolchain, package: str, unit: str, par
         return
     folder = work.objects(package) / unit / str(part)
     folder.mkdir(parents=True)
+    batches = {folder: sources}
     if together:
         joined = folder / f"joined{sources[0].suffix}"
         joined.write_text("".join(f'#include "{source}"\n' for source in sources), encoding="utf-8")
-        sources = [joined]
+        batches = {folder: [joined]}
+    elif len({source.name for source in sources}) < len(sources):
+        # A message and an action may have the same name: the object of one must not overwrite that of the other.
+        batches = {}
+        for source in sources:
+            batches.setdefault(folder / source.parents[1].name, []).append(source)
     command = [*tools.cxx, "-std=c++17"] if sources[0].suffix == ".cpp" else [*tools.c, "-std=c11"]
     includes = [work.generated(name) for name in GENERATORS]
     root = work.prefix / "include"
     includes += [*tools.includes, root, *sorted(path for path in root.iterdir() if path.is_dir())]
     flags = ["-O1", "-fPIC", "-w", *(f"-I{path}" for path in includes)]
-    _run([*command, *flags, "-c", *map(str, sources)], folder, f"compiling {unit} of package {package}")
+    for place, batch in batches.items():
+        place.mkdir(exist_ok=True)
+        _run([*command, *flags, "-c", *map(str, batch)], place, f"compiling {unit} of package {package}")
 
 
 def link_package(work: Workspace, tools: Toolchain, package: str, needed: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from cablecell.core.config.console import ConsoleParameters
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
 from cablecell.core.config.link import LinkMonitorParameters, LinkResponderParameters
 from cablecell.core.config.motion_planner import MotionPlannerParameters
+from cablecell.core.config.nexus_workcell import NexusWorkcellParameters
 from cablecell.core.config.parameters import ParameterSchema
 from cablecell.core.config.port_estimator import PortEstimatorParameters
 from cablecell.core.config.recorder import RecorderParameters
@@ -27,6 +28,7 @@ NODES: dict[str, type[ParameterSchema]] = {
     "link_monitor": LinkMonitorParameters,
     "link_responder": LinkResponderParameters,
     "motion_planner": MotionPlannerParameters,
+    "nexus_workcell": NexusWorkcellParameters,
     "port_estimator": PortEstimatorParameters,
     "recorder": RecorderParameters,
     "scene_markers": SceneMarkersParameters,
