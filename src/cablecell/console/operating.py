@@ -2,7 +2,8 @@
 
 A hand on a gizmo is the mouse on the marker of RViz, a held button a joystick on the topic of MoveIt Servo. Both only
 speak while the browser does: its page says ten times a second that it is there. Silence is what a deadman is made of,
-so everything here ends in saying nothing: `teleop` then brakes within a third of a second.
+so everything here ends in saying nothing: `teleop` then brakes within a third of a second. A hand that lets go, and one
+whose page is silent, is said to have let go; then it brakes at once.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class _Hold:
     direction: str = ""
     frame: str = ""
     kept_s: float = 0.0
+    has_spoken: bool = False
 
 
 class Operating:
@@ -180,9 +182,10 @@ class Operating:
             if hold is None:
                 return
             if not self.is_alive(hold.person):
-                self._hold = None  # without a word: nobody knows what the person wanted
+                self._let_go()
                 return
             if hold.X is None:
+                hold.has_spoken = True
                 self._send_twist(hold)
             elif self._clock() - hold.kept_s >= _KEEP_S:
                 hold.kept_s = self._clock()
@@ -190,16 +193,20 @@ class Operating:
 
     def _let_go(self) -> None:
         hold, self._hold = self._hold, None
-        if hold is not None and hold.X is not None:
+        if hold is None:
+            return
+        if hold.X is not None:
             self._say(InteractiveMarkerFeedback.MOUSE_UP, hold.who, hold.X)
+        elif hold.has_spoken:
+            self._send_twist(hold, 0.0)
 
-    def _send_twist(self, hold: _Hold) -> None:
+    def _send_twist(self, hold: _Hold, share: float = 1.0) -> None:
         message = TwistStamped()
         message.header.stamp = self._node.get_clock().now().to_msg()
         message.header.frame_id = FRAMES[hold.frame]
         kind, number, factor = DIRECTIONS[hold.direction]
         part = message.twist.angular if kind else message.twist.linear
-        setattr(part, "xyz"[number], factor)
+        setattr(part, "xyz"[number], share * factor)
         self._twists.publish(message)
 
     def _say(self, event: int, who: str, X: Array | None, menu_entry_id: int = 0) -> None:
