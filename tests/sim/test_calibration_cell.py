@@ -8,9 +8,9 @@ import pytest
 from cablecell.core.geometry import invert_pose, log_se3
 from cablecell.evaluation import bench_drift, bench_health, bench_wrench_drift
 from cablecell.evaluation.bench_touch import scenarios
-from cablecell.evaluation.wrench_records import record_insertion
 from cablecell.evaluation.calibration_cell import CAMERAS, CalibrationCell
 from cablecell.evaluation.calibration_runs import rig_calibration, take_views, touch_point
+from cablecell.evaluation.wrench_records import record_insertion
 
 SEED = 8101
 
