@@ -12,9 +12,10 @@ import yaml
 from cablecell.core.config.connector import Connector, parse_connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.perception import FiducialSet
-from cablecell.core.config.robot import RobotSettings, parse_robot
+from cablecell.core.config.robot import ArmSettings, RobotSettings, parse_robot
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.core.config.trial import TrialFile, parse_trials
+from cablecell.core.config.ur import UrSettings, parse_ur
 from cablecell.core.control.zones import ZoneTable, parse_zones
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
@@ -96,6 +97,25 @@ def load_robot(path: Path) -> RobotSettings:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     return read_checked(path, parse_robot)
+
+
+def load_ur(path: Path) -> UrSettings:
+    """Return the UR arm of a file.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    return read_checked(path, parse_ur)
+
+
+def load_arm(path: Path) -> ArmSettings:
+    """Return the robot of a file, of whatever kind it is.
+
+    Raises:
+        DocumentError: The file cannot be read or has a mistake (code 910).
+    """
+    document = read_document(path)
+    return load_ur(path) if isinstance(document, dict) and "servo" in document else load_robot(path)
 
 
 def load_simulation(path: Path | None = None) -> SimulationSettings:

@@ -82,6 +82,9 @@ class FakeRobot:
         topics = self._settings.topics
         return [name for name in (topics.position_commands, topics.gripper_command) if name in self.silent]
 
+    def control_lost(self) -> str:
+        return ""
+
     def controller_states(self, timeout_s: float) -> dict[str, str] | None:
         return None if self._is_answer_lost(timeout_s) else dict(self.controllers)
 

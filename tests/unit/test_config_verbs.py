@@ -34,7 +34,8 @@ def cell(*words: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_shipped_files_are_good_and_told_apart(path: Path) -> None:
-    expected = KIND_OF_FOLDER.get(path.parent.name, {"zones": "zones", "faults": "faults"}.get(path.stem, "parameters"))
+    by_name = {"zones": "zones", "faults": "faults", "ur5e_rtde": "ur"}
+    expected = by_name.get(path.stem) or KIND_OF_FOLDER.get(path.parent.name, "parameters")
     assert check_file(path) == expected
 
 

@@ -18,6 +18,7 @@ from cablecell.configuration import (
     load_robot,
     load_simulation,
     load_trials,
+    load_ur,
     load_zones,
     read_checked,
     read_document,
@@ -29,6 +30,7 @@ from cablecell.core.config.robot import RobotSettings
 from cablecell.core.config.scenario import Scenario
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import TrialFile
+from cablecell.core.config.ur import UrSettings
 from cablecell.core.control.zones import ZoneTable
 from cablecell.core.errors import ConfigurationError
 from cablecell.core.supervision.faults import FaultTable
@@ -63,6 +65,7 @@ KINDS: tuple[ConfigKind, ...] = (
     ConfigKind("recipe", ("name", "steps"), Recipe, lambda path: read_checked(path, parse_recipe)),
     ConfigKind("trials", ("trials",), TrialFile, load_trials),
     ConfigKind("robot", ("joints", "topics"), RobotSettings, load_robot),
+    ConfigKind("ur", ("joints", "servo"), UrSettings, load_ur),
     ConfigKind("scenario", ("trial",), Scenario, load_scenario),
     ConfigKind("simulation", ("physics",), SimulationSettings, load_simulation),
     ConfigKind("fiducials", ("dictionary", "patches"), FiducialSet, load_fiducials),

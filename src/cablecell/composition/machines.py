@@ -42,7 +42,8 @@ class MachineOptions:
         trials_file: File of the trials of a simulation; empty is the sample of the cell.
         trial: Name of the trial it starts with; empty is the first of the file.
         seed: Seed of every random error of its scene.
-        robot_file: File that describes a robot behind ros2_control: names, limits, response.
+        robot_file: File that describes a real robot: names, limits, response.
+        robot_ip: Address of a robot that is reached directly.
         rate_hz: Rate at which the machine is controlled.
     """
 
@@ -50,6 +51,7 @@ class MachineOptions:
     trial: str = "trial_1"
     seed: int = 0
     robot_file: str = ""
+    robot_ip: str = ""
     rate_hz: float = 500.0
 
 
@@ -207,9 +209,16 @@ def _ros2_control(options: MachineOptions) -> Backend:
     return make_ros2_control(options)
 
 
+def _ur_rtde(options: MachineOptions) -> Backend:
+    from cablecell.composition.ur_backend import make_ur
+
+    return make_ur(options)
+
+
 MACHINES: Mapping[str, Callable[[MachineOptions], Backend]] = {
     "mock": _mock,
     "ros2_control": _ros2_control,
     "sim": _simulated,
+    "ur_rtde": _ur_rtde,
 }
 """Maker of every kind of machine."""

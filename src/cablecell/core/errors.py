@@ -103,6 +103,18 @@ class ControllerSwitchError(HardwareError):
     code = 805
 
 
+class ControlLostError(HardwareError):
+    """A robot that was connected takes no commands any more, though it still reports."""
+
+    code = 806
+
+
+class DriverMissingError(HardwareError):
+    """The library that talks to this kind of robot is not installed; nothing was connected."""
+
+    code = 807
+
+
 class ConfigurationError(WorkcellError):
     """A fault of configuration that has no class of its own."""
 

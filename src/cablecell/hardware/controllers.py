@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cablecell.core.config.robot import RobotControllers
 from cablecell.core.errors import ControllerSwitchError
-from cablecell.hardware.transport import RobotTransport
+from cablecell.hardware.transport import ControllerTransport
 
 _ACTIVE = "active"
 _LIMIT_S = 5.0
@@ -17,7 +17,7 @@ _ANSWER_S = 1.0
 class ControllerSwitch:
     """Switches controllers through the robot's controller manager, and back."""
 
-    def __init__(self, settings: RobotControllers, transport: RobotTransport) -> None:
+    def __init__(self, settings: RobotControllers, transport: ControllerTransport) -> None:
         self._settings, self._transport = settings, transport
         self._undo: tuple[list[str], list[str]] | None = None
 

@@ -21,7 +21,7 @@ _REST_RAD_PER_S = 0.05
 
 
 class RobotArm:
-    """The arm: positions streamed to a forward command controller."""
+    """The arm: positions streamed to whoever follows them."""
 
     def __init__(self, link: RobotLink, limits: JointLimits, period_s: float) -> None:
         self._link, self._limits = link, limits
@@ -54,6 +54,7 @@ class RobotArm:
         Raises:
             NotConnectedError: Not connected (code 801).
             StaleStateError: Joint states are too old (code 803).
+            ControlLostError: The robot takes no commands any more (code 806).
             HardwareError: They are not finite (code 800).
         """
         return self._state(self._link.joints())
@@ -120,9 +121,9 @@ class RobotArm:
         tau = np.array([report.efforts[i] for i in order]) if report.efforts else np.zeros_like(q)
         if not (np.isfinite(q).all() and np.isfinite(dq).all()):
             raise HardwareError(
-                f"{self._link.settings.topics.joint_states} holds positions or velocities that are not finite",
+                f"{self._link.joints_from} holds positions or velocities that are not finite",
                 quantity="joint_states",
                 value=q.tolist(),
                 limit="finite",
             )
-        return ArmState(self._link.clock.of(report.received_s), q, dq, tau)
+        return ArmState(self._link.clock.of(report.received_s), q, dq, tau, report.is_protective_stopped)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cablecell.core.config.robot import RobotSettings
 from cablecell.core.control.model import JointLimits
 from cablecell.core.errors import HardwareError, MachineMissingError
@@ -11,17 +9,9 @@ from cablecell.hardware.controllers import ControllerSwitch
 from cablecell.hardware.robot_arm import RobotArm
 from cablecell.hardware.robot_link import RobotClock, RobotLink
 from cablecell.hardware.robot_tool import RobotGripper, RobotWrenchSensor
-from cablecell.hardware.transport import RobotTransport
+from cablecell.hardware.transport import ControllerTransport
 
 _POLL_S = 0.02
-_RATE_TOLERANCE = 0.1
-"""How far the rate of joint states may be from that of the control loop, as a share of it."""
-
-_RATE_REPORTS = 50
-"""Joint states of which the rate is the median: a stall of either process is not the rate."""
-
-_SILENCE_S = 1.0
-"""Time without a joint state after which they have ceased."""
 
 
 class Ros2ControlMachine:
@@ -34,10 +24,13 @@ class Ros2ControlMachine:
         clock: The clock of all stamps.
     """
 
-    def __init__(self, settings: RobotSettings, limits: JointLimits, transport: RobotTransport, rate_hz: float) -> None:
+    def __init__(
+        self, settings: RobotSettings, limits: JointLimits, transport: ControllerTransport, rate_hz: float
+    ) -> None:
         self._settings, self._transport, self._rate_hz = settings, transport, rate_hz
         self.clock = RobotClock(transport)
-        self._link = RobotLink(settings, transport, self.clock)
+        topics = settings.topics
+        self._link = RobotLink(settings, transport, self.clock, topics.joint_states, topics.wrench)
         self.arm = RobotArm(self._link, limits, 1.0 / rate_hz)
         self.gripper = RobotGripper(self._link)
         self.wrench_sensor = RobotWrenchSensor(self._link)
@@ -69,7 +62,7 @@ class Ros2ControlMachine:
             transport.pause(_POLL_S)
         try:
             self._require_as_configured()
-            self._require_rate(end_s)
+            self._link.require_rate(self._rate_hz, end_s)
             if self._controllers is not None:
                 self._controllers.take()
         except HardwareError:
@@ -94,35 +87,7 @@ class Ros2ControlMachine:
         """
         self._link.require_connected()
         self.arm.begin_period(period_s)
-        newest, now_s = self._transport.joints, self._transport.now_s()
-        since_s = newest.received_s if newest is not None else now_s
-        # A period longer than a state may be old, so that whoever reads next is refused if none has come.
-        left_s = since_s + self._settings.watch.state_age_limit_s - now_s
-        self._transport.wait_for_joints(since_s, max(left_s, 0.0) + period_s)
-
-    def _require_rate(self, end_s: float) -> None:
-        """Refuse a robot whose reports do not pace the loop as it expects: all of its motion would be slow or fast."""
-        while abs((found_hz := self._report_rate_hz()) - self._rate_hz) > _RATE_TOLERANCE * self._rate_hz:
-            if self._transport.now_s() > end_s:
-                topic = self._settings.topics.joint_states
-                raise MachineMissingError(
-                    f"{topic} comes at {found_hz:.0f} Hz; rate_hz of the controller is {self._rate_hz:.0f} Hz, and the "
-                    f"two must agree within {100.0 * _RATE_TOLERANCE:.0f} %",
-                    quantity="joint_states_rate",
-                    value=found_hz,
-                    limit=self._rate_hz,
-                    unit="Hz",
-                )
-
-    def _report_rate_hz(self) -> float:
-        """Return the rate of joint states; 0 when they cease."""
-        transport, stamps = self._transport, []
-        for _ in range(_RATE_REPORTS):
-            report = transport.joints
-            if report is None or not transport.wait_for_joints(report.received_s, _SILENCE_S):
-                return 0.0
-            stamps.append(report.received_s)
-        return 1.0 / float(np.median(np.diff(stamps)))
+        self._link.wait_for_joints(period_s)
 
     def _missing(self) -> list[str]:
         topics = self._settings.topics

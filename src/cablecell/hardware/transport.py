@@ -1,4 +1,4 @@
-"""What moves between the cell and a ros2_control robot, as a Protocol: rclpy, or a robot in the same process."""
+"""What moves between the cell and a robot, as a Protocol: rclpy, RTDE, or a robot in the same process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class JointReport:
-    """One `sensor_msgs/JointState`.
+    """One state of the joints, as a `sensor_msgs/JointState` has it.
 
     Attributes:
         received_s: When it arrived, s on the clock of the transport.
@@ -17,6 +17,7 @@ class JointReport:
         positions: Their positions, rad and m.
         velocities: Their velocities; may be empty.
         efforts: Their efforts; may be empty.
+        is_protective_stopped: Whether the robot itself refuses to move; False where it does not say.
     """
 
     received_s: float
@@ -24,11 +25,12 @@ class JointReport:
     positions: Sequence[float]
     velocities: Sequence[float]
     efforts: Sequence[float]
+    is_protective_stopped: bool = False
 
 
 @dataclass(frozen=True)
 class WrenchReport:
-    """One `geometry_msgs/WrenchStamped`.
+    """One wrench, as a `geometry_msgs/WrenchStamped` has it.
 
     Attributes:
         received_s: When it arrived, s on the clock of the transport.
@@ -78,12 +80,8 @@ class RobotTransport(Protocol):
         """Return the interfaces that nobody serves at the other end."""
         ...
 
-    def controller_states(self, timeout_s: float) -> dict[str, str] | None:
-        """Return the state of every loaded controller by name; None when the manager did not answer in time."""
-        ...
-
-    def switch_controllers(self, start: Sequence[str], stop: Sequence[str], timeout_s: float) -> str | None:
-        """Switch controllers, all or none; return why not, empty when done, None when there was no answer in time."""
+    def control_lost(self) -> str:
+        """Return why the robot takes no commands any more, though it reports; empty while it does."""
         ...
 
     def send_positions(self, positions: Sequence[float]) -> None:
@@ -92,4 +90,16 @@ class RobotTransport(Protocol):
 
     def send_gripper(self, position: float, max_effort_n: float) -> None:
         """Ask the gripper for a position in its own unit with at most an effort, N; do not wait for it."""
+        ...
+
+
+class ControllerTransport(RobotTransport, Protocol):
+    """The link to a robot whose controllers can be switched."""
+
+    def controller_states(self, timeout_s: float) -> dict[str, str] | None:
+        """Return the state of every loaded controller by name; None when the manager did not answer in time."""
+        ...
+
+    def switch_controllers(self, start: Sequence[str], stop: Sequence[str], timeout_s: float) -> str | None:
+        """Switch controllers, all or none; return why not, empty when done, None when there was no answer in time."""
         ...

@@ -29,7 +29,7 @@ _TAKING_S = 0.01
 
 
 class RclpyTransport:
-    """`RobotTransport` over DDS. Names are absolute: a robot has its own namespace."""
+    """`ControllerTransport` over DDS. Names are absolute: a robot has its own namespace."""
 
     def __init__(self, topics: RobotTopics, controller_manager: str | None = None) -> None:
         """Join nothing yet.
@@ -122,6 +122,10 @@ class RclpyTransport:
         if self._manager is not None:
             found += self._manager.missing()
         return found
+
+    def control_lost(self) -> str:
+        """Return nothing: a forward command controller does not say whether it listens."""
+        return ""
 
     def controller_states(self, timeout_s: float) -> dict[str, str] | None:
         """Return the state of every loaded controller by name; None when the manager did not answer in time."""

@@ -11,9 +11,8 @@ class ArmControllerParameters(ControlSettings):
 
     autostart: bool = parameter(False, "Configure and activate as soon as the node is up.", read_only=True)
     hardware: str = parameter("sim", "Kind of machine that is controlled.", read_only=True)
-    robot_file: str = parameter(
-        "", "File that describes a robot behind ros2_control: names, limits and response.", read_only=True
-    )
+    robot_file: str = parameter("", "File that describes a real robot: names, limits and response.", read_only=True)
+    robot_ip: str = parameter("", "Address of a robot that is reached directly, without ROS.", read_only=True)
     trials_file: str = parameter(
         "", "File of the trials that a simulated machine can show; empty is the sample of the cell.", read_only=True
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from cablecell.core.config.documents import DocumentSchema, validate_document
 
@@ -147,14 +148,12 @@ class RobotControllers(DocumentSchema):
     deactivate: list[Name] = Field(default=[])
 
 
-class RobotSettings(DocumentSchema):
-    """One robot.
+class ArmSettings(DocumentSchema):
+    """What has to be known of any arm that is told positions over a link.
 
     Attributes:
         name: Its name, for messages.
-        joints: Names of its joints in its joint states, in the order of the arm's description.
-        topics: Names of its interfaces.
-        controllers: What is switched when the cell connects, and back when it leaves; None where the operator does so.
+        joints: Names of its joints, in the order of the arm's description.
         limits: Limits of what is streamed.
         watch: How long it may be silent.
         response: How fast it answers.
@@ -165,8 +164,6 @@ class RobotSettings(DocumentSchema):
 
     name: Name
     joints: Annotated[list[Name], Field(min_length=6, max_length=6)]
-    topics: RobotTopics
-    controllers: RobotControllers | None = None
     limits: RobotLimits
     watch: RobotWatch = RobotWatch()
     response: RobotResponse
@@ -174,8 +171,13 @@ class RobotSettings(DocumentSchema):
     gripper: RobotGripper
     tool: RobotTool
 
+    @property
+    def braking_s(self) -> float:
+        """Time to brake from the highest speed that is streamed, s."""
+        return max(self.limits.velocity_rad_per_s) / self.limits.acceleration_rad_per_s2
+
     @model_validator(mode="after")
-    def _names_differ(self) -> RobotSettings:
+    def _names_differ(self) -> Self:
         names = [*self.joints, self.gripper.joint]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -183,15 +185,27 @@ class RobotSettings(DocumentSchema):
         return self
 
     @model_validator(mode="after")
-    def _a_lost_link_ends_in_time(self) -> RobotSettings:
+    def _a_lost_link_ends_in_time(self) -> Self:
         silent_s = max(self.watch.state_age_limit_s, self.watch.wrench_age_limit_s)
-        braking_s = max(self.limits.velocity_rad_per_s) / self.limits.acceleration_rad_per_s2
-        if silent_s + braking_s > REST_LIMIT_S:
+        if silent_s + self.braking_s > REST_LIMIT_S:
             raise ValueError(
-                f"{silent_s + braking_s:.4g} s from a lost link to rest: watch allows {silent_s} s of silence, and "
-                f"velocity_rad_per_s over acceleration_rad_per_s2 is {braking_s:.4g} s; the limit is {REST_LIMIT_S} s"
+                f"{silent_s + self.braking_s:.4g} s from a lost link to rest: watch allows {silent_s} s of silence, "
+                f"and velocity_rad_per_s over acceleration_rad_per_s2 is {self.braking_s:.4g} s; the limit is "
+                f"{REST_LIMIT_S} s"
             )
         return self
+
+
+class RobotSettings(ArmSettings):
+    """One robot behind ros2_control.
+
+    Attributes:
+        topics: Names of its interfaces.
+        controllers: What is switched when the cell connects, and back when it leaves; None where the operator does so.
+    """
+
+    topics: RobotTopics
+    controllers: RobotControllers | None = None
 
 
 def parse_robot(data: object, source: str) -> RobotSettings:

@@ -56,6 +56,7 @@ class ArmController(CellNode[ArmControllerParameters]):
                 trial=values.trial,
                 seed=values.seed,
                 robot_file=values.robot_file,
+                robot_ip=values.robot_ip,
                 rate_hz=values.rate_hz,
             ),
         )

@@ -25,7 +25,7 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from cablecell.composition.robot_description import load_robot_description
-from cablecell.configuration import load_robot
+from cablecell.configuration import load_arm
 from cablecell.core.config.motion_planner import MotionPlannerParameters
 from cablecell.core.errors import NotActiveError, ParameterError, WorkcellError
 from cablecell.core.motion.model import RobotModel
@@ -130,7 +130,7 @@ class MotionPlannerNode(CellNode[MotionPlannerParameters]):
         )
         speed_limits = None
         if settings.robot_file:
-            speed_limits = np.array(load_robot(Path(settings.robot_file)).limits.velocity_rad_per_s)
+            speed_limits = np.array(load_arm(Path(settings.robot_file)).limits.velocity_rad_per_s)
             if speed_limits.shape != (self._model.dof,):
                 raise ParameterError(
                     f"robot_file has speed limits of {len(speed_limits)} joints; the arm has {self._model.dof}",

@@ -1,0 +1,80 @@
+"""A UR arm with its own force sensor and a Robotiq gripper, driven over RTDE without ROS at the robot."""
+
+from __future__ import annotations
+
+from cablecell.core.config.ur import UrSettings
+from cablecell.core.control.model import JointLimits
+from cablecell.core.errors import HardwareError
+from cablecell.hardware.robot_arm import RobotArm
+from cablecell.hardware.robot_link import RobotClock, RobotLink
+from cablecell.hardware.robot_tool import RobotGripper, RobotWrenchSensor
+from cablecell.hardware.ur_transport import UrTransport
+
+
+class UrMachine:
+    """Everything one `arm_controller` owns.
+
+    Attributes:
+        arm: The arm.
+        gripper: The gripper.
+        wrench_sensor: The force/torque sensor.
+        clock: The clock of all stamps.
+    """
+
+    def __init__(
+        self, settings: UrSettings, limits: JointLimits, transport: UrTransport, rate_hz: float, source: str
+    ) -> None:
+        """Be not connected.
+
+        Args:
+            settings: The robot.
+            limits: Limits of the arm's model.
+            transport: The link to it.
+            rate_hz: Rate of the control loop, Hz.
+            source: What messages call where its reports come from.
+        """
+        self._settings, self._transport, self._rate_hz = settings, transport, rate_hz
+        self.clock = RobotClock(transport)
+        self._link = RobotLink(settings, transport, self.clock, source, source)
+        self.arm = RobotArm(self._link, limits, 1.0 / rate_hz)
+        self.gripper = RobotGripper(self._link)
+        self.wrench_sensor = RobotWrenchSensor(self._link)
+
+    def connect(self) -> None:
+        """Start the program at the robot, which holds the arm; does nothing when connected.
+
+        Nothing may touch the tool: the controller zeroes its force sensor.
+
+        Raises:
+            MachineMissingError: The robot is not there or not ready, somebody else uses it, or its rate is another
+                than that of the control loop (code 804).
+        """
+        if self._link.is_connected:
+            return
+        transport = self._transport
+        end_s = transport.now_s() + self._settings.watch.connect_limit_s
+        transport.open()
+        try:
+            transport.wait_for_joints(0.0, self._settings.watch.connect_limit_s)
+            self._link.require_rate(self._rate_hz, end_s)
+        except HardwareError:
+            transport.close()
+            raise
+        self.arm.forget()
+        self._link.is_connected = True
+
+    def disconnect(self) -> None:
+        """Stop, end the program at the robot and leave; may be called twice."""
+        self.arm.stop()
+        self._link.is_connected = False
+        self._transport.close()
+
+    def cycle(self, period_s: float) -> None:
+        """Wait for the next joint state, at most for as long as one may stay out.
+
+        Raises:
+            NotConnectedError: Not connected (code 801).
+        """
+        self._link.require_connected()
+        self.arm.begin_period(period_s)
+        self._link.wait_for_joints(period_s)
