@@ -26,7 +26,7 @@ class CrossCheckSettings(ParameterSchema):
     """When arm and force sensor disagree too much; for an arm without friction in its joints, as the simulated one."""
 
     change_n: float = parameter(
-        0.35,
+        0.5,
         "Largest change of the disagreement of a force against half a second ago.",
         unit="N",
         minimum=0.05,
@@ -78,7 +78,7 @@ class CrossCheckSettings(ParameterSchema):
         0.1, "Share of a contact force that may be felt wrongly, since the beginning.", minimum=0.0, maximum=1.0
     )
     change_share: float = parameter(
-        0.015, "Share of a contact force that may be felt wrongly, against half a second ago.", minimum=0.0, maximum=1.0
+        0.03, "Share of a contact force that may be felt wrongly, against half a second ago.", minimum=0.0, maximum=1.0
     )
 
 
