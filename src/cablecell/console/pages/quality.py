@@ -27,6 +27,9 @@ _FLAG_SLOT = """
   :color="flag.colour" class="q-mr-xs" /></q-td>
 """
 
+_GREY = "#78909c"
+"""Of what is written beside charts: it can be read in the light and in the dark."""
+
 _COLOURS = {"failed": "negative", "force": "negative", "found": "warning", "again": "blue-grey"}
 
 
@@ -58,7 +61,11 @@ class _Page:
             self._text = ui.input(say("quality.search"), on_change=self._draw).props("dense clearable").mark("search")
         with ui.element("div").classes("w-full grid grid-cols-1 lg:grid-cols-5 gap-3"):
             with ui.card().classes("lg:col-span-3 !p-2"):
-                self._table = ui.table(columns=columns(*_COLUMNS), rows=[], row_key="number", pagination=15)
+                titles = columns(*_COLUMNS)
+                for title in titles:
+                    if title["name"] in ("serial", "port"):  # names without a space, of any length
+                        title["style"] = "overflow-wrap: anywhere; min-width: 6rem"
+                self._table = ui.table(columns=titles, rows=[], row_key="number", pagination=15)
                 self._table.props("dense flat wrap-cells").classes("w-full cursor-pointer").mark("parts")
                 self._table.add_slot("body-cell-flags", _FLAG_SLOT)
                 self._table.on("row-click", self._choose)
@@ -158,7 +165,7 @@ def _facts(row: InsertionRow) -> None:
 def _draw_curve(curve: Curve, connector: Connector | None) -> None:
     series = [
         _line(say("quality.axial"), list(zip(curve.depth_mm, curve.axial_n, strict=True)), "#1e88e5"),
-        _line(say("quality.side"), list(zip(curve.depth_mm, curve.side_n, strict=True)), "#8e24aa"),
+        _line(say("quality.side"), list(zip(curve.depth_mm, curve.side_n, strict=True)), "#ab47bc"),
     ]
     ui.label(say("quality.curve")).classes("text-caption")
     ui.echart(_chart(series, "{value} mm", connector, is_from_zero=False)).classes("w-full").style(
@@ -171,7 +178,7 @@ def _draw_history(row: InsertionRow, rows: list[InsertionRow], connector: Connec
     points = [
         {
             "value": [one.number, round(one.peak_force_n or 0.0, 2)],
-            "itemStyle": {"color": "#c62828" if one.error_code else "#2e7d32"},
+            "itemStyle": {"color": "#e53935" if one.error_code else "#43a047"},
             "symbolSize": 12 if one is row else 6,
         }
         for one in known
@@ -208,12 +215,17 @@ def _chart(
     return {
         "animation": False,
         "grid": {"left": 48, "right": 16, "top": 26, "bottom": 26},
-        "legend": {"top": 0, "textStyle": {"color": "#78909c"}} if len(series) > 1 else {"show": False},
+        "legend": {"top": 0, "textStyle": {"color": _GREY}} if len(series) > 1 else {"show": False},
         "tooltip": {"trigger": "item"},
-        "xAxis": {"type": "value", "scale": True, "axisLabel": {"formatter": bottom}, "splitLine": {"show": False}},
+        "xAxis": {
+            "type": "value",
+            "scale": True,
+            "axisLabel": {"formatter": bottom, "color": _GREY},
+            "splitLine": {"show": False},
+        },
         "yAxis": {
             "type": "value",
-            "axisLabel": {"formatter": "{value} N"},
+            "axisLabel": {"formatter": "{value} N", "color": _GREY},
             **({"min": 0} if is_from_zero else {}),
             "splitLine": {"lineStyle": {"opacity": 0.25}},
         },
