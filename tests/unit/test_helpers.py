@@ -14,7 +14,7 @@ from cablecell.core.supervision.helpers import BUSY_S, HUNG_BUSY_S, HUNG_S, SILE
 ROOT = Path(__file__).parents[2]
 LAUNCH_FILES = sorted((ROOT / "launch").rglob("*.launch.xml"))
 RESPAWNED = set(CellSupervisorParameters().respawned)
-BYSTANDERS = {"console"}
+BYSTANDERS = {"console", "nexus_workcell"}
 """Started again too, but no insertion waits for them."""
 ACTIVE, INACTIVE = 3, 2
 
