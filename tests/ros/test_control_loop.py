@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.control.errors import ExecutionError
 from cablecell.core.control.modes import ControllerMode
 from cablecell.core.control.trajectory import JointTrajectory, Tolerances
+from cablecell.core.errors import StaleStateError
 from cablecell.ros.arm_errors import LoopBusyError
 from cablecell.ros.control_loop import ControlLoop
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
@@ -81,6 +83,32 @@ def test_a_trajectory_does_not_go_on_when_the_loop_is_started_again(kind):
         cycles(loop, 250)
         assert loop.last.report.mode is ControllerMode.HOLD
         assert np.abs(loop.last.state.q - rest).max() < 0.01
+
+
+def test_a_robot_whose_first_state_is_old_is_waited_for():
+    """While rubbish is collected and memory is locked nothing is received, which is no fault of the link."""
+    with control_loop("mock") as (machine, loop):
+        machine.is_linked = False
+        for _ in range(100):
+            machine.cycle(0.01)
+        with pytest.raises(StaleStateError):
+            machine.arm.read()
+        loop.start()
+        time.sleep(0.05)  # nothing is to happen in it
+        assert loop.last is None
+        machine.is_linked = True
+        cycles(loop)
+
+
+def test_a_robot_that_stays_silent_is_not_waited_for_long():
+    with control_loop("mock") as (machine, loop):
+        machine.is_linked = False
+        for _ in range(100):
+            machine.cycle(0.01)
+        loop.start()
+        wait_until(lambda: loop.fault is not None, what="a fault")
+        assert isinstance(loop.fault, StaleStateError)
+        assert loop.last is None
 
 
 def test_an_arm_that_was_moved_meanwhile_is_held_where_it_is():

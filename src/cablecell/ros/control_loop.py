@@ -24,7 +24,7 @@ from cablecell.core.control.errors import CommandTimeoutError
 from cablecell.core.control.modes import ControllerReport
 from cablecell.core.control.standstill import REST_RAD_PER_S
 from cablecell.core.control.validation import require_speed_scale
-from cablecell.core.errors import WorkcellError
+from cablecell.core.errors import StaleStateError, WorkcellError
 from cablecell.core.fusion.wrench import Payload, Tare, TareError, WrenchCompensator
 from cablecell.core.geometry import Array
 from cablecell.ports import ArmState, GripperState, JointCommand, WrenchSample
@@ -40,6 +40,9 @@ _GRIPPER_EVERY = 5
 
 _COLLECT_EVERY = 500
 """Cycles between two collections of garbage: 0.1 ms, as everything from before the start is frozen."""
+
+_FRESH_LIMIT_S = 1.0
+"""Longest time to wait for the first state, s."""
 
 
 @dataclass(frozen=True)
@@ -287,12 +290,13 @@ class ControlLoop:
 
     def _run(self) -> None:
         machine = self._backend.machine
-        self.pacer.start(machine.clock.now_s())
         gc.collect()
         gc.freeze()
         gc.disable()
-        self.statistics.begin()
         try:
+            self._await_state()
+            self.pacer.start(machine.clock.now_s())
+            self.statistics.begin()
             while not self._ending.is_set():
                 self.statistics.start_cycle(self.pacer.wait(machine.clock.now_s()))
                 if self.statistics.stall is not None:
@@ -309,6 +313,23 @@ class ControlLoop:
             gc.enable()
             gc.unfreeze()
             self._refuse_waiting()
+
+    def _await_state(self) -> None:
+        """Wait for a fresh state: while rubbish was collected and memory was locked nothing was received.
+
+        Raises:
+            StaleStateError: None came for `_FRESH_LIMIT_S` (code 803).
+        """
+        machine, end_s = self._backend.machine, time.monotonic() + _FRESH_LIMIT_S
+        while True:
+            machine.cycle(self._period_s)
+            try:
+                machine.arm.read()
+                machine.wrench_sensor.read()
+                return
+            except StaleStateError:
+                if time.monotonic() > end_s:
+                    raise
 
     def _cycle(self) -> None:
         machine, controller = self._backend.machine, self.controller
