@@ -8,8 +8,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +35,22 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--disable-breakpad",
+    "--disable-crash-reporter",
     "--hide-scrollbars",
     "--remote-debugging-port=0",
 )
+
+
+_STANDS_STILL = """async (element) => {
+  await document.fonts.ready;
+  const place = () => JSON.stringify(element.getBoundingClientRect());
+  const before = place();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const {x, y, width, height} = element.getBoundingClientRect();
+  return before === place() && element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+}"""
+"""Whether an element stays where it is, in front of all others: what still moves is missed by a click."""
 
 
 def find_chromium() -> str | None:
@@ -43,20 +59,26 @@ def find_chromium() -> str | None:
 
 
 class Page:
-    """One page of the browser."""
+    """One page of the browser.
 
-    def __init__(self, line: ClientConnection) -> None:
-        self._line, self._count = line, 0
+    Attributes:
+        pid: Leader of the browser's process group.
+        errors: What the page's own scripts failed at.
+    """
+
+    def __init__(self, line: ClientConnection, pid: int) -> None:
+        self._line, self._count, self.pid = line, 0, pid
         self.errors: list[str] = []
-        for domain in ("Page", "Runtime", "Network"):
+        for domain in ("Page", "Runtime"):
             self.ask(f"{domain}.enable")
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send a command of the protocol; return its result."""
         self._count += 1
         self._line.send(json.dumps({"id": self._count, "method": method, "params": parameters}))
+        end_s = time.monotonic() + 30.0 * PATIENCE
         while True:
-            message = json.loads(self._line.recv(timeout=30.0 * PATIENCE))
+            message = json.loads(self._line.recv(timeout=max(0.0, end_s - time.monotonic())))
             if message.get("method") == "Runtime.exceptionThrown":
                 self.errors.append(message["params"]["exceptionDetails"].get("text", "?"))
             if message.get("id") == self._count:
@@ -87,13 +109,23 @@ class Page:
         """Wait until an expression holds."""
         try:
             wait_until(
-                lambda: self.run(f"(() => {{ try {{ return !!({script}) }} catch {{ return false }} }})()"),
+                lambda: self._holds(script),
                 timeout_s=timeout_s,
                 what=script,
                 poll_s=0.1,
             )
         except AssertionError as error:
             raise AssertionError(f"{error}; the page says: {self.text()[:800]}; errors: {self.errors}") from None
+
+    def _holds(self, script: str) -> bool:
+        try:
+            return bool(
+                self.run(f"(async () => {{ try {{ return !!(await ({script})) }} catch {{ return false }} }})()")
+            )
+        except AssertionError as error:
+            if "navigated" in str(error) or "context was destroyed" in str(error):
+                return False  # the page was left while it thought
+            raise
 
     def button(self, title: str) -> str:
         """Return the expression of the button with a title."""
@@ -102,8 +134,9 @@ class Page:
         )
 
     def click(self, expression: str) -> None:
-        """Click the middle of an element with the mouse, as a person does."""
+        """Click the middle of an element with the mouse, as a person does: once it stands still."""
         self.wait_for(f"!!({expression}) && !({expression}).disabled")
+        self.wait_for(f"({_STANDS_STILL})(({expression}))")
         x, y = self.middle(expression)
         self.mouse("mousePressed", x, y)
         self.mouse("mouseReleased", x, y)
@@ -118,6 +151,14 @@ class Page:
     def mouse(self, kind: str, x: float, y: float) -> None:
         """Press, move or release the left button of the mouse."""
         self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
+    def key(self, kind: str, key: str, code: str) -> None:
+        """Press (`keyDown`) or release (`keyUp`) a key: its name and the place of the key, as browsers name them."""
+        self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=code)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the browser."""
+        os.killpg(self.pid, number)
 
     def picture(self, path: Path, quality: int = 80) -> None:
         """Save what the window shows: a JPEG."""
@@ -137,7 +178,8 @@ def open_page(folder: Path, width: int = 1280, height: int = 800) -> Iterator[Pa
     program = find_chromium()
     assert program is not None
     words = [program, *FLAGS, f"--user-data-dir={folder}", f"--window-size={width},{height}", "about:blank"]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, **quiet, start_new_session=True) as process:
         try:
             port_file = folder / "DevToolsActivePort"
             wait_until(
@@ -146,13 +188,10 @@ def open_page(folder: Path, width: int = 1280, height: int = 800) -> Iterator[Pa
             port = int(port_file.read_text().splitlines()[0])
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10.0) as answer:
                 target = next(one for one in json.load(answer) if one["type"] == "page")
-            with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None) as line:
-                page = Page(line)
+            with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None, ping_interval=None) as line:
+                page = Page(line, process.pid)
                 page.size(width, height)
                 yield page
         finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=10.0)
-            if process.poll() is None:
-                process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -15,7 +15,9 @@ from cablecell.console.sessions import Session
 from cablecell.core.errors import WorkcellError
 from cablecell.core.geometry import Array, log_so3, make_pose, quat_from_rotation, rotation_from_quat
 
-_SCALE_M = 0.16
+SCALE_M = 0.16
+"""Length of an arrow of the handle, m."""
+
 _MOVED_M, _MOVED_RAD = 0.0005, 0.002
 
 
@@ -52,7 +54,7 @@ class Gizmos:
         if not self._gateway.may(session, "teleop_drag"):
             return
         gizmo = client.scene.add_transform_controls(
-            f"{self._scene.base}/gizmo", scale=_SCALE_M, line_width=3.0, depth_test=False
+            f"{self._scene.base}/gizmo", scale=SCALE_M, line_width=3.0, depth_test=False
         )
         number = client.client_id
 

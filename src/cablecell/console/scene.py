@@ -27,6 +27,9 @@ SECRET_HEADER = "x-cablecell-view"
 PERSON_HEADER = "x-cablecell-session"
 GIZMO_HEADER = "x-cablecell-gizmo"
 
+EYE, LOOKED_AT, FIELD_RAD = (0.62, -0.72, 1.78), (0.0, 0.1, 1.45), 0.95
+"""Where a browser looks from and to at first, m in world, and the angle of its view from top to bottom."""
+
 _TRAIL = 120
 _TRAIL_STEP_M = 0.003
 _STILL = 1e-4
@@ -72,9 +75,9 @@ class SceneView:
         scene.configure_default_lights(cast_shadow=False)
         scene.add_light_ambient("/light", intensity=2.0)
         scene.set_background_image(np.full((2, 2, 3), _BACKGROUND, dtype=np.uint8))
-        self._server.initial_camera.position = (0.62, -0.72, 1.78)
-        self._server.initial_camera.look_at = (0.0, 0.1, 1.45)
-        self._server.initial_camera.fov = 0.95
+        self._server.initial_camera.position = EYE
+        self._server.initial_camera.look_at = LOOKED_AT
+        self._server.initial_camera.fov = FIELD_RAD
         self._frames: dict[str, Any] = {}
         self._moving: list[tuple[FrameJoint, str]] = []
         self._drawn: dict[str, float] = {}

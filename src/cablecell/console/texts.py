@@ -288,7 +288,7 @@ ENGLISH: Mapping[str, str] = {
     "teleop.hold": "Hold to move",
     "teleop.tool": "tool",
     "teleop.base": "base",
-    "teleop.hint": "Or drag the handle in the view. The arm moves only while you hold, while this page is alive.",
+    "teleop.hint": "Or hold a key, or drag the handle. The arm moves only while you hold and this page is alive.",
     "limit.speed": "speed",
     "limit.leash": "leash",
     "limit.box": "workspace",

@@ -22,6 +22,29 @@ window.cellBeat = setInterval(() => { if (!document.hidden) emitEvent('cell_beat
 """
 
 _JOGS = (("x+", "x-", "y+", "y-", "z+", "z-"), ("rx+", "rx-", "ry+", "ry-", "rz+", "rz-"))
+_KEYS = ("WSADQE", "IKJLUO")
+"""Keys of the buttons, by their place on an American keyboard."""
+
+_KEYBOARD = """
+if (!window.cellKeys) {
+  window.cellKeys = true;
+  let held = null;
+  const touch = (kind) => held.dispatchEvent(new PointerEvent(kind, {bubbles: true}));
+  const release = () => { if (held) { touch("pointerup"); held = null; } };
+  addEventListener("keydown", (event) => {
+    const button = document.querySelector(`[data-key="${event.code}"]`);
+    const isOther = event.repeat || event.ctrlKey || event.altKey || event.metaKey;
+    if (!button || button.disabled || isOther || event.target.matches("input, textarea")) return;
+    release();
+    held = button;
+    touch("pointerdown");
+  });
+  addEventListener("keyup", (event) => { if (held && held.dataset.key === event.code) release(); });
+  addEventListener("blur", release);
+  document.addEventListener("visibilitychange", release);
+}
+"""
+"""A held key is a held button; who looks elsewhere has let go."""
 
 
 def build(visit: Visit) -> None:
@@ -29,7 +52,7 @@ def build(visit: Visit) -> None:
     operating, person = visit.site.operating, visit.session.number
     if operating is not None:
         ui.on("cell_beat", lambda: operating.beat(person))
-        ui.timer(0.3, lambda: ui.run_javascript(_BEAT), once=True)
+        ui.timer(0.3, lambda: ui.run_javascript(_BEAT + _KEYBOARD), once=True)
     with ui.element("div").classes("w-full grid grid-cols-1 md:grid-cols-3 gap-3"):
         with ui.card().classes("md:col-span-2 !p-2"):
             view = ui.element("iframe").props('src="/view/gizmo/" title="3D"').classes("cell-view")
@@ -100,10 +123,12 @@ def _jogs(visit: Visit) -> None:
             ui.label(say("teleop.hold")).classes("text-subtitle2")
             frame = ui.toggle({"tool": say("teleop.tool"), "base": say("teleop.base")}, value="tool")
             frame.props("dense no-caps")
-        for row in _JOGS:
+        for row, keys in zip(_JOGS, _KEYS, strict=True):
             with ui.element("div").classes("w-full grid grid-cols-6 gap-1"):
-                for direction in row:
-                    button = ui.button(direction.upper()).props("dense no-caps unelevated")
+                for direction, key in zip(row, keys, strict=True):
+                    button = ui.button(direction.upper()).props(f"dense no-caps unelevated stack data-key=Key{key}")
+                    with button:
+                        ui.label(key).classes("text-caption").style("opacity: .7; line-height: 1")
                     button.classes("select-none").style("touch-action: none").mark(f"jog-{direction}")
                     button.set_enabled(visit.may("teleop_jog"))
                     _hold(visit, button, direction, lambda: str(frame.value))
