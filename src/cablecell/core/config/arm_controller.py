@@ -77,7 +77,7 @@ class ArmControllerParameters(ControlSettings):
     )
     wrench_disagreement_nm: float = parameter(0.25, "Likewise the torque.", unit="N·m", minimum=0.005, maximum=20.0)
     wrench_change_n: float = parameter(
-        0.7,
+        1.0,
         "Force that the sensor may gain within half a second of free motion, weight and inertia taken out; a cable "
         "that pulls harder needs more.",
         unit="N",

@@ -22,7 +22,7 @@ class MotionDriftSettings(ParameterSchema):
     """When a change in free motion is a drift. Values measured by benchmark `wrench_drift`, docs/calibration.md."""
 
     change_n: float = parameter(
-        0.7, "Largest change of a force against half a second ago.", unit="N", minimum=0.05, maximum=100.0
+        1.0, "Largest change of a force against half a second ago.", unit="N", minimum=0.05, maximum=100.0
     )
     change_nm: float = parameter(
         0.15, "Likewise of a torque: the cable pulls with a lever.", unit="N·m", minimum=0.005, maximum=20.0
@@ -31,7 +31,7 @@ class MotionDriftSettings(ParameterSchema):
         0.05, "Share of the inertial force that may be left or felt wrongly.", minimum=0.0, maximum=1.0
     )
     drag_n_per_m_per_s: float = parameter(
-        1.5,
+        2.0,
         "Force that the cable may pull with more for a change of the tool's velocity.",
         unit="N/(m/s)",
         minimum=0.0,
