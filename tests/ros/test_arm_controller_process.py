@@ -13,7 +13,10 @@ from tests.support.wait import wait_until
 @pytest.mark.parametrize(
     ("parameter", "line"),
     [
-        ("hardware:=nope", "code 902: hardware = 'nope' is not a kind of machine; valid are mock, ros2_control, sim"),
+        (
+            "hardware:=nope",
+            "code 902: hardware = 'nope' is not a kind of machine; valid are mock, ros2_control, sim, ur_rtde",
+        ),
         ("trial:=trial_9", "code 903: aic_sample.yaml has no trial 'trial_9'; valid are trial_1, trial_2, trial_3"),
         ("trials_file:=/nowhere.yaml", "code 910: /nowhere.yaml cannot be read: No such file or directory"),
         ("rate_hz:=10.0", "code 901: rate_hz = 10.0 Hz is below the minimum of 50.0 Hz"),
