@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+
+import pytest
 
 from cablecell.evaluation.workers import work_off
 
@@ -43,6 +45,26 @@ def test_leaving_early_ends_the_processes():
         children = _children()
         assert children
     assert not [pid for pid in children if _is_running(pid)]
+
+
+class _Swallows:
+    """Interrupts this process while a finaliser of it runs, in which the interpreter loses exceptions."""
+
+    def __del__(self):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+
+
+def test_an_interrupt_that_a_finaliser_swallows_ends_the_work_all_the_same():
+    before = signal.getsignal(signal.SIGINT)
+    with closing(work_off(odd_job, 1, [("do", i) for i in range(50)], 1)) as answers:
+        next(answers)
+        swallowed = _Swallows()
+        del swallowed
+        with pytest.raises(KeyboardInterrupt):
+            list(answers)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def _children() -> list[int]:

@@ -6,13 +6,16 @@ and is told the next when it is done, so the order of the answers is not the ord
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 from typing import Any
 
 _POLL_S = 0.5
@@ -82,11 +85,14 @@ def work_off(
         if worker.job is not None:
             worker.connection.send(jobs[worker.job])
 
-    try:
+    with contextlib.ExitStack() as ending:
+        ending.callback(_dismiss, team)
+        require_going_on = ending.enter_context(_interrupts())
         for _ in range(min(max(1, workers), len(jobs))):
             team.append(start())
             hand_out(team[-1])
         while any(worker.job is not None for worker in team):
+            require_going_on()
             busy = {worker.connection: worker for worker in team if worker.job is not None}
             ready = wait(list(busy), timeout=_POLL_S)
             for connection in ready:
@@ -111,14 +117,46 @@ def work_off(
                     team.append(start())
                     hand_out(team[-1])
                 yield Answer(job, fault=f"took longer than {time_limit_s:.0f} s and was ended", is_crash=True)
+
+
+def _dismiss(team: list[_Worker]) -> None:
+    """End all processes."""
+    for worker in team:
+        if worker.job is None:
+            worker.connection.close()  # the process reads the end of the pipe and returns
+        else:
+            worker.process.terminate()
+    for worker in team:
+        _end(worker)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """Give what raises KeyboardInterrupt after an interrupt from the keyboard.
+
+    The interpreter raises it wherever the main thread is, and where that is a finaliser it is lost.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    before = signal.getsignal(signal.SIGINT)
+    is_interrupted = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal is_interrupted
+        is_interrupted = True
+        if callable(before):
+            before(number, frame)
+
+    def require_going_on() -> None:
+        if is_interrupted:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield require_going_on
     finally:
-        for worker in team:
-            if worker.job is None:
-                worker.connection.close()  # the process reads the end of the pipe and returns
-            else:
-                worker.process.terminate()
-        for worker in team:
-            _end(worker)
+        signal.signal(signal.SIGINT, before)
 
 
 def _receive(worker: _Worker) -> Answer:
