@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from cablecell.core.geometry import invert_pose, log_se3
-from cablecell.evaluation import bench_drift, bench_health, bench_wrench_drift
-from cablecell.evaluation.bench_touch import scenarios
+from cablecell.evaluation import bench_drift, bench_health
 from cablecell.evaluation.calibration_cell import CAMERAS, CalibrationCell
 from cablecell.evaluation.calibration_runs import rig_calibration, take_views, touch_point
-from cablecell.evaluation.wrench_records import record_insertion
 
 SEED = 8101
 
@@ -60,14 +58,3 @@ def test_the_health_benchmark_finds_every_fault(monkeypatch):
     assert summary["found_rate"] == 1.0
     assert summary["camera_false_alarms"] == 0.0
     assert {row["found_code"] for row in rows if row["code"]} >= {581, 582, 583, 584, 585, 586, 587, 591, 592, 593}
-
-
-def test_a_drift_in_contact_is_told_from_contact_and_a_good_sensor_raises_no_alarm():
-    """One insertion with every error on, replayed with broken sensors and good ones."""
-    scenario = scenarios()[0]
-    rows = bench_wrench_drift.rows_of(scenario, record_insertion(scenario, 90300), "insertion", 90300, 3, 3)
-    summary = bench_wrench_drift.summarise(rows)
-    assert summary["quiet_insertion_false_alarms"] == 0.0
-    assert summary["touching_drift_n"] == 3.0
-    assert summary["touching_drift_median_s"] < 0.8  # before inertia was taken out
-    assert summary["touching_stuck_in_time_rate"] == summary["approaching_stuck_in_time_rate"] == 1.0

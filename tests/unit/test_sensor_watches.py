@@ -11,7 +11,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import Image
 
 from cablecell.core.control.modes import ControllerMode
-from cablecell.core.fusion.wrench import Payload
 from cablecell.ports import WrenchSample
 from cablecell.ros.pose_messages import to_stamp
 from cablecell.ros.skill_messages import sensor_stop
@@ -63,7 +62,7 @@ def cycle(number, rng, *, mode=ControllerMode.HOLD, force_n=0.0, width_m=0.01, s
         state=SimpleNamespace(stamp_s=stamp_s, q=np.zeros(6)),
         wrench_tcp=np.zeros(6),
         bias=np.full(6, bias_n),
-        report=SimpleNamespace(mode=mode, X_base_tcp=np.eye(4), V_base_tcp=np.zeros(6)),
+        report=SimpleNamespace(mode=mode, V_base_tcp=np.zeros(6)),
         gripper=SimpleNamespace(width_m=width_m),
     )
 
@@ -115,7 +114,7 @@ def test_a_stuck_axis_ends_a_guarded_motion_and_no_other(mode, stops):
 def guarded(watch, rng, disagreement, ramp, first=0):
     """Two seconds of a guarded motion from cycle `first`; after one the disagreement grows by `ramp` a second."""
     for number in range(1000):
-        disagreement[0] = rng.normal(size=6) * ([0.15] * 3 + [0.015] * 3)  # as in recorded insertions
+        disagreement[0] = rng.normal(size=6) * ([0.3] * 3 + [0.03] * 3)
         disagreement[0][0] += ramp * max(0.0, 0.002 * number - 1.0)
         watch.take(cycle(first + number, rng, mode=ControllerMode.COMPLIANCE, force_n=8.0))
 
@@ -129,7 +128,7 @@ def test_drift_in_a_guarded_motion_is_told_from_contact_by_what_the_arm_feels():
     assert [fault.error.code for fault in found] == [592]
     assert found[0].axes == ("fx",)
     # By the law of a first-order filter behind a ramp: limit / rate + time constant, and what noise takes off or adds.
-    assert 3.0 < found[0].detected_s < 3.0 + 0.74 / 3.0 + 0.05 + 0.1
+    assert 3.0 < found[0].detected_s < 3.0 + 0.65 / 3.0 + 0.1 + 0.1
     assert stopped
     for number in range(2000, 2500):
         watch.take(cycle(number, rng, mode=ControllerMode.STOPPED))
@@ -196,60 +195,3 @@ def test_an_injected_fault_of_the_force_sensor_does_what_it_is_called(kind, chan
     assert moved[1] == {"drift": 3.0}.get(kind, 0.0)
     with pytest.raises(ValueError, match="valid are"):
         WrenchFault.parse({"kind": "melted"})
-
-
-CARRIED = Payload(1.0, np.array([0.0, 0.0, 0.07]))
-
-
-def moving(number, rng, *, added_n=0.0, wide_m=0.01, mode=ControllerMode.TRAJECTORY):
-    """One cycle of a tool that shakes by 2 mm at 5 Hz, with what its inertia and a drift make of the force."""
-    made = cycle(number, rng, mode=mode, width_m=wide_m)
-    time_s, rate = 0.002 * number, 10.0 * np.pi
-    made.state.q = np.full(6, 0.002 * np.sin(rate * time_s))
-    made.report.V_base_tcp = np.array([0.002 * rate * np.cos(rate * time_s), 0.0, 0.0, 0.0, 0.0, 0.0])
-    inertial_n = -CARRIED.mass_kg * 0.002 * rate * rate * np.sin(rate * time_s)
-    made.wrench_tcp = np.concatenate((rng.normal(size=3) * 0.04, rng.normal(size=3) * 0.002))
-    # The sensor carries the tool along: it reads minus the inertia, and feels that at a lever.
-    made.wrench_tcp[[0, 4]] -= np.array([1.0, 0.07]) * inertial_n
-    made.wrench_tcp[1] += added_n
-    return made
-
-
-def watch_motion(cycles):
-    found = []
-    watch = WrenchWatch(found.append, payload=lambda: CARRIED)
-    for made in cycles:
-        watch.take(made)
-    return found, watch
-
-
-def test_a_drift_in_free_motion_is_told_soon_and_inertia_is_none():
-    rng = np.random.default_rng(9)
-    assert watch_motion(moving(number, rng) for number in range(5000))[0] == [], "2 N of inertia, told by the motion"
-    found, watch = watch_motion(moving(n, rng, added_n=2.0 * max(0.0, 0.002 * n - 2.0)) for n in range(1300))
-    assert [fault.error.code for fault in found] == [592]
-    assert found[0].axes == ("fy",)
-    assert 2.0 < found[0].detected_s < 2.6
-    assert "free motion" in str(watch.fault.error)
-    for number in range(1300, 2500):
-        made = cycle(number, rng)
-        made.wrench_tcp[1] = 1.2
-        watch.take(made)
-    assert watch.fault is None, "steady at rest"
-
-
-def test_what_the_first_way_after_gripping_makes_heavier_is_no_drift():
-    rng = np.random.default_rng(10)
-
-    def cycles(grips):
-        for number in range(3000):
-            is_lifted, is_second = number > 1500, number > 2000
-            wide_m = 0.01 + 1e-4 * min(max(number - 100, 0), 20) * grips
-            mode = ControllerMode.HOLD if number <= 400 or 1900 < number <= 2000 else ControllerMode.TRAJECTORY
-            added_n = 1.2 * is_lifted + (2.0 * max(0.0, 0.002 * number - 5.0) if is_second else 0.0)
-            yield moving(number, rng, added_n=added_n, wide_m=wide_m, mode=mode)
-
-    lifted, _ = watch_motion(cycles(grips=True))
-    assert [fault.detected_s > 5.0 for fault in lifted] == [True], "the next way is watched"
-    touched, _ = watch_motion(cycles(grips=False))
-    assert touched[0].detected_s < 3.2

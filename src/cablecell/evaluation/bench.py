@@ -111,10 +111,6 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     "timing": ("cablecell.evaluation.bench_motion:run_timing", "jerk-limited timing of joint paths and lines"),
     "touch": ("cablecell.evaluation.bench_touch:run", "a port 5 mm off, found by touching it alone"),
     "tf2": ("cablecell.evaluation.bench_tf2:run", "transform lookups and the cost of a 500 Hz listener"),
-    "wrench_drift": (
-        "cablecell.evaluation.bench_wrench_drift:run",
-        "drifting and stuck axes of the force sensor: in free motion, at rest, in contact; false alarms",
-    ),
 }
 
 

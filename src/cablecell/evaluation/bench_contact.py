@@ -27,7 +27,7 @@ from cablecell.evaluation.rollout import Rollout
 from cablecell.evaluation.touching import RAW_HZ, sensor_pose
 from cablecell.evaluation.workers import work_off
 from cablecell.ports import WrenchSample
-from cablecell.simulation.wrench_sensor import WrenchErrors, as_wrench
+from cablecell.simulation.wrench_sensor import WrenchErrors
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -116,14 +116,14 @@ def free_row(motion: FreeMotion, payload: Payload, sensor: WrenchErrors, seed: i
     compensator = WrenchCompensator(X_tcp_ft, cutoff_hz=RAW_HZ, rate_hz=_RATE_HZ, payload=payload)
     readings = []
     for _ in range(60):
-        sensor.update(float(motion.time_s[0]), as_wrench(motion.wrench_ft[0]))
+        sensor.update(float(motion.time_s[0]), _six(motion.wrench_ft[0]))
         readings.append(sensor.reading)
     compensator.tare(np.mean(readings[10:], axis=0), motion.X_base_tcp[0][:3, :3])
     detector = ContactDetector(ContactSettings(), payload, X_tcp_ft)
     alarms, largest, is_alarmed = 0, 0.0, False
     for i in range(len(motion.time_s)):
         now = float(motion.time_s[i])
-        sensor.update(now, as_wrench(motion.wrench_ft[i]))
+        sensor.update(now, _six(motion.wrench_ft[i]))
         force, torque = np.array(sensor.reading[:3]), np.array(sensor.reading[3:])
         R = np.ascontiguousarray(motion.X_base_tcp[i][:3, :3])
         wrench = compensator.compensate(WrenchSample(now, force, torque, False), R)
@@ -134,6 +134,11 @@ def free_row(motion: FreeMotion, payload: Payload, sensor: WrenchErrors, seed: i
             detector.reset()
         is_alarmed = reading.is_contact
     return {"kind": "free", "seed": seed, "seconds": motion.seconds, "alarms": alarms, "largest": largest}
+
+
+def _six(values: Array) -> tuple[float, float, float, float, float, float]:
+    a, b, c, d, e, f = values.tolist()
+    return a, b, c, d, e, f
 
 
 class _Touches(Rollout):

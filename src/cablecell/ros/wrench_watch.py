@@ -9,10 +9,8 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from cablecell.core.control.modes import ControllerMode
-from cablecell.core.fusion.wrench import Payload
 from cablecell.core.fusion.wrench_crosscheck import CrossCheckSettings, WrenchCrossCheck
 from cablecell.core.fusion.wrench_health import WrenchDriftError, WrenchFault, WrenchHealth, WrenchHealthSettings
-from cablecell.core.fusion.wrench_motion import MotionDrift, MotionDriftSettings
 from cablecell.core.geometry import Array
 from cablecell.ros.control_loop import Cycle
 
@@ -22,8 +20,6 @@ _EVERY = 5
 _FINGERS_M = 2e-4
 """Fingers that move by more between two readings are not at rest."""
 
-_NOTHING = Payload(0.0, np.zeros(3))
-
 _GUARDED = (ControllerMode.COMPLIANCE, ControllerMode.MOTION_UPDATE)
 """Modes in which the tool is led into contact, and only the force sensor says how hard it presses."""
 
@@ -32,11 +28,8 @@ class WrenchWatch:
     """Judges the force sensor; `take` runs in the control loop and costs some microseconds a cycle.
 
     A guarded motion with a sensor that is not trusted is stopped; any other motion goes on. Drift that was found at
-    rest or in free motion does not stop one: a tare takes it away, and it may have been a touch. Drift that was found
-    in motion is a fault until the sensor is seen to be steady at rest.
-
-    A trajectory is free motion, and so is the rest after it; the first one after fingers have moved is not: it lifts
-    what was gripped, or draws back from what was let go.
+    rest does not stop one: a tare takes it away, and it may have been a touch. Drift that was found in a guarded motion
+    is a fault until the sensor is seen to be steady at rest.
     """
 
     def __init__(
@@ -47,9 +40,6 @@ class WrenchWatch:
         stop: Callable[[WrenchFault], None] = lambda _: None,
         disagreement: Callable[[], Array | None] = lambda: None,
         cross_check: CrossCheckSettings | None = None,
-        free_motion: MotionDriftSettings | None = None,
-        X_tcp_ft: Array | None = None,
-        payload: Callable[[], Payload] = lambda: _NOTHING,
     ) -> None:
         """Trust the sensor; everything is called in the control loop's thread, which must not wait.
 
@@ -59,25 +49,17 @@ class WrenchWatch:
             stop: Stops the motion that is under way because of a fault.
             disagreement: Returns what pushes the arm beyond what the sensor feels; None where nothing can tell.
             cross_check: When that is too much.
-            free_motion: When a change in free motion is too much.
-            X_tcp_ft: Where the sensor is, shape (4, 4); None for the tool's frame.
-            payload: Returns what the sensor carries, as its weight was removed.
         """
         self._on_fault, self._settings, self._stop = on_fault, settings, stop
-        self._disagreement, self._payload = disagreement, payload
-        X = np.eye(4) if X_tcp_ft is None else X_tcp_ft
-        self._cross, self._free = WrenchCrossCheck(X, cross_check), MotionDrift(X, free_motion)
+        self._disagreement, self._cross_settings = disagreement, cross_check
         self.forget()
 
     def forget(self) -> None:
         """Begin anew, as with another sensor."""
-        self._health = WrenchHealth(self._settings)
-        self._width_m: float | None = None
+        self._health, self._width_m = WrenchHealth(self._settings), 0.0
         self._bias: Array | None = None
-        self._cross.reset()
-        self._free.reset()
+        self._cross = WrenchCrossCheck(self._cross_settings)
         self._drift: WrenchFault | None = None
-        self._is_free, self._is_load_new, self._mode = False, False, ControllerMode.HOLD
 
     @property
     def fault(self) -> WrenchFault | None:
@@ -89,18 +71,16 @@ class WrenchWatch:
         if cycle.number % _EVERY:
             return
         # Fingers that move take up or put down a weight.
-        is_gripping = self._width_m is not None and abs(cycle.gripper.width_m - self._width_m) > _FINGERS_M
+        is_gripping = abs(cycle.gripper.width_m - self._width_m) > _FINGERS_M
         self._width_m = cycle.gripper.width_m
         if self._bias is not None and not np.array_equal(cycle.bias, self._bias):
             self._health.tare()
-            self._free.reset()
         self._bias = cycle.bias
         mode = cycle.report.mode
         is_held = mode is ControllerMode.HOLD and not is_gripping
         fault = self._health.step(cycle.state.stamp_s, cycle.sample, cycle.state.q, is_held=is_held)
         if fault is not None:
             self._on_fault(fault)
-        self._follow(cycle, is_gripping=is_gripping)
         if mode not in _GUARDED:
             self._cross.reset()
             if mode is not ControllerMode.STOPPED and self._drift is not None:
@@ -113,27 +93,6 @@ class WrenchWatch:
         if lasting is not None and (lasting is self._drift or not isinstance(lasting.error, WrenchDriftError)):
             self._stop(lasting)
 
-    def _follow(self, cycle: Cycle, *, is_gripping: bool) -> None:
-        """Watch free motion, which begins with a trajectory and lasts through the rest after it."""
-        mode, before = cycle.report.mode, self._mode
-        self._mode = mode
-        if is_gripping:
-            self._is_load_new = True
-        elif self._is_load_new and before is ControllerMode.TRAJECTORY and mode is not before:
-            self._is_load_new = False
-        self._is_free = mode is ControllerMode.TRAJECTORY or (self._is_free and mode is ControllerMode.HOLD)
-        if not self._is_free or self._is_load_new:
-            self._is_free = False
-            self._free.reset()
-            return
-        report = cycle.report
-        drift = self._free.step(
-            cycle.state.stamp_s, cycle.wrench_tcp, report.V_base_tcp, report.X_base_tcp[:3, :3], self._payload()
-        )
-        if drift is not None and self._health.fault is None:
-            self._on_fault(drift)
-            self._health.suspect(drift)
-
     def _compare(self, cycle: Cycle, *, is_gripping: bool) -> None:
         """Compare sensor and arm during a guarded motion."""
         disagreement = self._disagreement()
@@ -144,9 +103,7 @@ class WrenchWatch:
             cycle.state.stamp_s,
             disagreement,
             cycle.report.V_base_tcp,
-            cycle.wrench_tcp,
-            cycle.report.X_base_tcp[:3, :3],
-            self._payload(),
+            float(np.linalg.norm(cycle.wrench_tcp[:3])),
         )
         if drift is not None and self._drift is None:
             self._on_fault(drift)

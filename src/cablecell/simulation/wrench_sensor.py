@@ -13,7 +13,6 @@ from collections import deque
 import numpy as np
 
 from cablecell.core.config.sensors import WrenchSensorSettings
-from cablecell.core.geometry import Array
 from cablecell.simulation import sensor_kernel as kernel
 
 Wrench = tuple[float, float, float, float, float, float]
@@ -22,12 +21,6 @@ OVERLOAD = 1.05
 """Share of the range at which an axis saturates, and above which the axes that load the same beams together say so."""
 
 _STILL: Wrench = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def as_wrench(values: Array) -> Wrench:
-    """Return six numbers, shape (6,), as a wrench."""
-    fx, fy, fz, tx, ty, tz = values.tolist()
-    return fx, fy, fz, tx, ty, tz
 
 
 class WrenchErrors:

@@ -76,17 +76,6 @@ class ArmControllerParameters(ControlSettings):
         maximum=100.0,
     )
     wrench_disagreement_nm: float = parameter(0.25, "Likewise the torque.", unit="N·m", minimum=0.005, maximum=20.0)
-    wrench_change_n: float = parameter(
-        1.0,
-        "Force that the sensor may gain within half a second of free motion, weight and inertia taken out; a cable "
-        "that pulls harder needs more.",
-        unit="N",
-        minimum=0.05,
-        maximum=100.0,
-    )
-    wrench_change_nm: float = parameter(
-        0.15, "Likewise the torque about the sensor.", unit="N·m", minimum=0.005, maximum=20.0
-    )
     wrench_cutoff_hz: float = parameter(60.0, "Low-pass of the contact wrench.", unit="Hz", minimum=1.0, maximum=250.0)
     gripper_force_n: float = parameter(
         60.0, "Grip force where a goal asks for none.", unit="N", minimum=1.0, maximum=130.0

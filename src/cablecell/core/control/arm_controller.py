@@ -119,11 +119,6 @@ class ArmController:
         return np.asarray(np.linalg.solve(J @ J.T + _SINGULAR, J @ self._observer.unexplained))
 
     @property
-    def pushed(self) -> Array:
-        """Torques that push a torque-controlled arm beyond what was commanded, shape (n,), N·m."""
-        return self._observer.residual
-
-    @property
     def follower(self) -> TrajectoryFollower | None:
         """The last trajectory that was started; None before the first."""
         return self._follower

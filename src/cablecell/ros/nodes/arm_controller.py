@@ -21,7 +21,6 @@ from cablecell.core.control.energy import EnergyMeter
 from cablecell.core.errors import NotActiveError, WorkcellError
 from cablecell.core.fusion.wrench_crosscheck import CrossCheckSettings
 from cablecell.core.fusion.wrench_health import WrenchFault
-from cablecell.core.fusion.wrench_motion import MotionDriftSettings
 from cablecell.ros import conversions, qos
 from cablecell.ros.arm_actions import GripperAction, TrajectoryAction
 from cablecell.ros.arm_diagnostics import ArmDiagnostics
@@ -143,9 +142,6 @@ class ArmController(CellNode[ArmControllerParameters]):
             cross_check=CrossCheckSettings(
                 disagreement_n=values.wrench_disagreement_n, disagreement_nm=values.wrench_disagreement_nm
             ),
-            free_motion=MotionDriftSettings(change_n=values.wrench_change_n, change_nm=values.wrench_change_nm),
-            X_tcp_ft=self._backend.tool_frames["ft_frame"],
-            payload=lambda: self._loop.compensator.payload,
         )
         self._period_s = 1.0 / values.rate_hz
         self._loop.on_fault = self._end
