@@ -179,6 +179,17 @@ def test_a_wedged_plug_that_slips_on_while_it_is_held_is_held_anew(ledge_s):
     assert world.stopped_s > settings.hold_s, "it was not held at the true stop for the time of the hold"
 
 
+def test_what_gives_way_in_the_opening_is_not_taken_for_the_land():
+    # Something held the plug 3.5 mm deep for a moment: counted from there it would never be deep enough.
+    world = World(LATCHED, latch_n=5.0, retention_n=40.0, ledge_m=3.5e-3, ledge_s=0.02)
+    result, plant, phases = run_skill(InsertionSkill(LATCHED, InsertionSettings()), world, error_m=(0.0, 0.0, 0.0))
+    assert result.outcome is Outcome.SEATED, result.reason
+    assert result.is_latched
+    assert phases.index("SEARCH") < phases.index("INSERT"), "it was not felt"
+    assert "RECOVER" not in phases
+    assert plant.depth_m() == pytest.approx(LATCHED.depth_m, abs=3e-4)
+
+
 @pytest.mark.parametrize("ledge_s", [0.8, 1.2])
 def test_a_plug_that_is_latched_and_creeps_on_while_it_is_held_is_held_anew(ledge_s):
     # Its catch holds it already, in the play of the latch; the seat is the stop, and the dwell counts from there.

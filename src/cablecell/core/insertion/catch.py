@@ -60,6 +60,18 @@ def new_spiral(job: Job) -> SpiralSearch:
     )
 
 
+def _was_no_land(job: Job) -> bool:
+    """Return whether what gave way to the push at once was something in the opening, not the land around it.
+
+    It lies deeper than the lead-in reaches where the land is believed to be, and further than the estimate is likely to
+    be off. The depth then counts from the estimate, within wide limits: only a latch can prove such a seat.
+    """
+    if job.land_m is None or not job.profile.has_latch:
+        return False
+    too_deep_m = max(job.profile.chamfer_m + job.plan.entered_m, job.plan.uncertainty.axial_sigma_m)
+    return job.land_m - job.profile.rim_m > too_deep_m
+
+
 class Search(PhaseStep):
     """Spiral over the land until the tip drops by more than the catch threshold."""
 
@@ -126,6 +138,8 @@ class Search(PhaseStep):
             has_dropped = m.depth_m > self._land_m + plan.catch_drop_m + _UNSURE_M and not self._is_resumed
             if has_dropped:
                 job.caught_at = m.p[:2].copy()
+                if _was_no_land(job):
+                    job.land_m = None
                 return Go(Phase.INSERT, f"dropped {1e3 * (m.depth_m - self._land_m):.2f} mm while pressed on the land")
             if m.time_s - self._start_s < (_RESUMED_PRESS_S if self._is_resumed else _PRESS_S):
                 return None
