@@ -6,34 +6,21 @@ from cablecell.core.config.robot import RobotSettings
 from cablecell.core.control.model import JointLimits
 from cablecell.core.errors import HardwareError, MachineMissingError
 from cablecell.hardware.controllers import ControllerSwitch
-from cablecell.hardware.robot_arm import RobotArm
-from cablecell.hardware.robot_link import RobotClock, RobotLink
-from cablecell.hardware.robot_tool import RobotGripper, RobotWrenchSensor
+from cablecell.hardware.robot_machine import RobotMachine
 from cablecell.hardware.transport import ControllerTransport
 
 _POLL_S = 0.02
 
 
-class Ros2ControlMachine:
-    """Everything one `arm_controller` owns, behind a transport.
-
-    Attributes:
-        arm: The arm.
-        gripper: The gripper.
-        wrench_sensor: The force/torque sensor.
-        clock: The clock of all stamps.
-    """
+class Ros2ControlMachine(RobotMachine):
+    """Everything one `arm_controller` owns, behind a transport that speaks the interfaces of ros2_control."""
 
     def __init__(
         self, settings: RobotSettings, limits: JointLimits, transport: ControllerTransport, rate_hz: float
     ) -> None:
-        self._settings, self._transport, self._rate_hz = settings, transport, rate_hz
-        self.clock = RobotClock(transport)
         topics = settings.topics
-        self._link = RobotLink(settings, transport, self.clock, topics.joint_states, topics.wrench)
-        self.arm = RobotArm(self._link, limits, 1.0 / rate_hz)
-        self.gripper = RobotGripper(self._link)
-        self.wrench_sensor = RobotWrenchSensor(self._link)
+        super().__init__(settings, limits, transport, rate_hz, topics.joint_states, topics.wrench)
+        self._settings, self._transport = settings, transport
         controllers = settings.controllers
         self._controllers = None if controllers is None else ControllerSwitch(controllers, transport)
 
@@ -71,23 +58,9 @@ class Ros2ControlMachine:
         self.arm.forget()
         self._link.is_connected = True
 
-    def disconnect(self) -> None:
-        """Stop and leave; may be called twice."""
-        self.arm.stop()
-        if self._link.is_connected and self._controllers is not None:
+    def _give_back(self) -> None:
+        if self._controllers is not None:
             self._controllers.give_back()
-        self._link.is_connected = False
-        self._transport.close()
-
-    def cycle(self, period_s: float) -> None:
-        """Wait for the next joint state, at most for as long as one may stay out.
-
-        Raises:
-            NotConnectedError: Not connected (code 801).
-        """
-        self._link.require_connected()
-        self.arm.begin_period(period_s)
-        self._link.wait_for_joints(period_s)
 
     def _missing(self) -> list[str]:
         topics = self._settings.topics

@@ -5,21 +5,12 @@ from __future__ import annotations
 from cablecell.core.config.ur import UrSettings
 from cablecell.core.control.model import JointLimits
 from cablecell.core.errors import HardwareError
-from cablecell.hardware.robot_arm import RobotArm
-from cablecell.hardware.robot_link import RobotClock, RobotLink
-from cablecell.hardware.robot_tool import RobotGripper, RobotWrenchSensor
+from cablecell.hardware.robot_machine import RobotMachine
 from cablecell.hardware.ur_transport import UrTransport
 
 
-class UrMachine:
-    """Everything one `arm_controller` owns.
-
-    Attributes:
-        arm: The arm.
-        gripper: The gripper.
-        wrench_sensor: The force/torque sensor.
-        clock: The clock of all stamps.
-    """
+class UrMachine(RobotMachine):
+    """Everything one `arm_controller` owns of a UR."""
 
     def __init__(
         self, settings: UrSettings, limits: JointLimits, transport: UrTransport, rate_hz: float, source: str
@@ -33,12 +24,8 @@ class UrMachine:
             rate_hz: Rate of the control loop, Hz.
             source: What messages call where its reports come from.
         """
-        self._settings, self._transport, self._rate_hz = settings, transport, rate_hz
-        self.clock = RobotClock(transport)
-        self._link = RobotLink(settings, transport, self.clock, source, source)
-        self.arm = RobotArm(self._link, limits, 1.0 / rate_hz)
-        self.gripper = RobotGripper(self._link)
-        self.wrench_sensor = RobotWrenchSensor(self._link)
+        super().__init__(settings, limits, transport, rate_hz, source, source)
+        self._settings, self._transport = settings, transport
 
     def connect(self) -> None:
         """Start the program at the robot, which holds the arm; does nothing when connected.
@@ -62,19 +49,3 @@ class UrMachine:
             raise
         self.arm.forget()
         self._link.is_connected = True
-
-    def disconnect(self) -> None:
-        """Stop, end the program at the robot and leave; may be called twice."""
-        self.arm.stop()
-        self._link.is_connected = False
-        self._transport.close()
-
-    def cycle(self, period_s: float) -> None:
-        """Wait for the next joint state, at most for as long as one may stay out.
-
-        Raises:
-            NotConnectedError: Not connected (code 801).
-        """
-        self._link.require_connected()
-        self.arm.begin_period(period_s)
-        self._link.wait_for_joints(period_s)

@@ -198,16 +198,7 @@ class GoalRunner:
         if self._node.executor is None:  # the process is ending; nobody can be answered any more
             return
 
-        def finish(accepted: Any) -> Any:
-            if error is None:
-                accepted.succeed()
-            elif accepted.is_cancel_requested:
-                accepted.canceled()
-            else:
-                accepted.abort()
-            return result
-
-        handle.execute(finish)
+        answer(handle, result, is_good=error is None)
 
     def _begin(self, goal: RunningGoal, request: Any) -> Exception | None:
         """Wait for the goal's turn; return why it does not get it."""
@@ -224,6 +215,21 @@ class GoalRunner:
             if time.monotonic() > end_s:
                 return turns.busy()
         return None
+
+
+def answer(handle: Any, result: Any, *, is_good: bool) -> None:
+    """End a goal with its result: succeeded, canceled where somebody asked for that, or aborted."""
+
+    def finish(accepted: Any) -> Any:
+        if is_good:
+            accepted.succeed()
+        elif accepted.is_cancel_requested:
+            accepted.canceled()
+        else:
+            accepted.abort()
+        return result
+
+    handle.execute(finish)
 
 
 def _never(handle: Any) -> Any:

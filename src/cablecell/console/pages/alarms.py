@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from nicegui import ui
 
 from cablecell.console.alarms import Alarm, first_action
 from cablecell.console.gateway import AuditRow
 from cablecell.console.pages.shared import Visit
+from cablecell.console.pages.tables import clock, columns, put
 from cablecell.console.texts import say
 
 _SHOWN = 30
@@ -33,25 +32,21 @@ def build(visit: Visit) -> None:
             for alarm in alarms:
                 _card(visit, alarm)
 
-    columns = [_column(name) for name in ("begun", "ended", "source", "code", "cause", "seen")]
+    titles = columns("begun", "ended", "source", "code", "cause", "seen")
     with ui.card().classes("w-full !p-2"):
         ui.label(say("alarms.history")).classes("text-subtitle2 q-ml-sm")
-        history = ui.table(columns=columns, rows=[], row_key="key", pagination=5).props("dense flat wrap-cells")
+        history = ui.table(columns=titles, rows=[], row_key="key", pagination=5).props("dense flat wrap-cells")
         history.classes("w-full").mark("alarm-history")
     with ui.card().classes("w-full !p-2"):
         ui.label(say("alarms.audit")).classes("text-subtitle2 q-ml-sm")
-        audit = ui.table(
-            columns=[_column(name) for name in ("when", "who", "command", "result")],
-            rows=[],
-            row_key="key",
-            pagination=8,
-        )
+        titles = columns("when", "who", "command", "result")
+        audit = ui.table(columns=titles, rows=[], row_key="key", pagination=8)
         audit.props("dense flat wrap-cells").classes("w-full").mark("audit")
 
     def refresh() -> None:
         refresh_active()
-        _put(history, [_history_row(alarm) for alarm in site.state.alarms.history[:_SHOWN]])
-        _put(audit, [_audit_row(row) for row in site.gateway.trail.rows[:_SHOWN]])
+        put(history, [_history_row(alarm) for alarm in site.state.alarms.history[:_SHOWN]])
+        put(audit, [_audit_row(row) for row in site.gateway.trail.rows[:_SHOWN]])
 
     refresh()
     ui.timer(1.0, refresh)
@@ -63,7 +58,7 @@ def _card(visit: Visit, alarm: Alarm) -> None:
         with ui.row().classes("w-full items-center gap-2 no-wrap"):
             ui.badge(str(alarm.code or "-")).props(f"color={'negative' if stands else 'warning'}").classes("text-body2")
             ui.label(alarm.source).classes("text-subtitle2")
-            ui.label(_clock(alarm.begun_s)).classes("text-caption")
+            ui.label(clock(alarm.begun_s)).classes("text-caption")
             ui.label(say("alarms.stands" if stands else "alarms.over")).classes("text-caption")
             if alarm.count > 1:
                 ui.label(say("alarms.count", count=alarm.count)).classes("text-caption")
@@ -81,25 +76,11 @@ def _card(visit: Visit, alarm: Alarm) -> None:
         ui.label(say("alarms.first", what=say(f"action.{first_action(alarm.code)}"))).classes("text-caption")
 
 
-def _column(name: str) -> dict[str, str]:
-    return {"name": name, "label": say(f"column.{name}"), "field": name, "align": "left"}
-
-
-def _put(table: ui.table, rows: list[dict[str, object]]) -> None:
-    if table.rows != rows:
-        table.rows = rows
-        table.update()
-
-
-def _clock(time_s: float) -> str:
-    return time.strftime("%d.%m. %H:%M:%S", time.localtime(time_s))
-
-
 def _history_row(alarm: Alarm) -> dict[str, object]:
     return {
         "key": alarm.number,
-        "begun": _clock(alarm.begun_s),
-        "ended": "" if alarm.ended_s is None else _clock(alarm.ended_s),
+        "begun": clock(alarm.begun_s),
+        "ended": "" if alarm.ended_s is None else clock(alarm.ended_s),
         "source": alarm.source,
         "code": alarm.code or "",
         "cause": alarm.cause,
@@ -110,7 +91,7 @@ def _history_row(alarm: Alarm) -> dict[str, object]:
 def _audit_row(row: AuditRow) -> dict[str, object]:
     return {
         "key": f"{row.stamp_ns} {row.command}",
-        "when": _clock(row.stamp_ns / 1e9),
+        "when": clock(row.stamp_ns / 1e9),
         "who": row.requester,
         "command": row.command.removeprefix("console "),
         "result": f"{row.error_code} {row.error_msg}" if row.error_code else say("alarms.done"),

@@ -8,6 +8,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from cablecell.console.pages.shared import Visit
+from cablecell.console.pages.tables import columns, put
 from cablecell.console.state import ComponentView
 from cablecell.console.texts import say
 
@@ -33,14 +34,12 @@ def level_of(component: ComponentView, now_s: float) -> str:
 def build(visit: Visit) -> None:
     """Draw the page."""
     state = visit.site.state
-    columns = [
-        {"name": name, "label": say(f"column.{name}"), "field": name, "align": "left"}
-        for name in ("level", "component", "message", "age")
-    ]
     chosen: dict[str, str] = {}
     with ui.element("div").classes("w-full grid grid-cols-1 md:grid-cols-3 gap-3"):
         with ui.card().classes("md:col-span-2 !p-2"):
-            table = ui.table(columns=columns, rows=[], row_key="component", pagination=0)
+            table = ui.table(
+                columns=columns("level", "component", "message", "age"), rows=[], row_key="component", pagination=0
+            )
             table.props("dense flat wrap-cells").classes("w-full cursor-pointer").mark("components")
             table.add_slot("body-cell-level", _LEVEL_SLOT)
         with ui.card().classes("!p-3 gap-1"):
@@ -67,9 +66,7 @@ def build(visit: Visit) -> None:
                     "age": f"{now_s - one.heard_s:.0f} s",
                 }
             )
-        if table.rows != rows:
-            table.rows = rows
-            table.update()
+        put(table, rows)
         picked = next((one for one in components if one.name == chosen.get("name")), None)
         if picked is not None and picked.values != shown[0]:
             shown[0] = picked.values

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
 
 from cablecell.console.pages.shared import Visit
+from cablecell.console.pages.tables import clock, columns, ledger_of, put
 from cablecell.console.texts import say
 from cablecell.core.errors import WorkcellError
 from cablecell.records import ledger_queue
@@ -36,11 +36,8 @@ _BUTTONS = """
 
 def build(visit: Visit) -> None:
     """Draw the page."""
-    ledger = visit.site.knowledge.ledger
+    ledger = ledger_of(visit)
     if ledger is None:
-        with ui.card().classes("w-full"):
-            ui.label(say("jobs.no_ledger")).mark("no-ledger")
-            ui.label(say("jobs.no_ledger_hint")).classes("text-caption")
         return
     if visit.may("add_job"):
         _add_form(visit)
@@ -62,8 +59,8 @@ def build(visit: Visit) -> None:
         if found is None:
             return  # the console is about to end
         jobs, insertions = found
-        _show(queue, [_queue_row(row, visit) for row in jobs])
-        _show(history, [_history_row(row) for row in insertions])
+        put(queue, [_queue_row(row, visit) for row in jobs])
+        put(history, [_history_row(row) for row in insertions])
 
     ui.timer(_PERIOD_S, refresh, immediate=True)
 
@@ -87,18 +84,11 @@ def _add_form(visit: Visit) -> None:
         ui.label(say("jobs.hint")).classes("text-caption")
 
 
-def _table(key: str, columns: tuple[str, ...]) -> ui.table:
-    drawn = [{"name": one, "label": say(f"column.{one}"), "field": one, "align": "left"} for one in columns]
+def _table(key: str, names: tuple[str, ...]) -> ui.table:
     with ui.card().classes("w-full !p-2"):
         ui.label(say(f"jobs.{key}")).classes("text-subtitle2 q-ml-sm")
-        table = ui.table(columns=drawn, rows=[], row_key="key", pagination=10).props("dense flat wrap-cells")
+        table = ui.table(columns=columns(*names), rows=[], row_key="key", pagination=10).props("dense flat wrap-cells")
         return table.classes("w-full").mark(key)
-
-
-def _show(table: ui.table, rows: list[dict[str, Any]]) -> None:
-    if table.rows != rows:
-        table.rows = rows
-        table.update()
 
 
 def _read(path: Path) -> tuple[Any, Any]:
@@ -126,7 +116,7 @@ def _history_row(row: dict[str, Any]) -> dict[str, Any]:
     failed = f"{row['error_code']} {(row['error_msg'] or '')[:80]}"
     return {
         "key": row["id"],
-        "when": time.strftime("%d.%m. %H:%M:%S", time.localtime(row["begun_ns"] / 1e9)),
+        "when": clock(row["begun_ns"] / 1e9),
         "job_id": row["job_id"],
         "step": row["step"],
         "outcome": (failed if row["error_code"] else say("insertion.seated")) if is_over else say("insertion.running"),

@@ -10,7 +10,7 @@ from nicegui import run, ui
 
 from cablecell.console.drawing import Bar, Stretch, bars, strip
 from cablecell.console.pages.shared import Visit
-from cablecell.console.pages.tables import clock, report_buttons
+from cablecell.console.pages.tables import clock, ledger_of, report_buttons
 from cablecell.console.reports import HOURS
 from cablecell.console.texts import say
 from cablecell.core.errors import WorkcellError
@@ -56,11 +56,8 @@ _STRETCHES = 2000
 
 def build(visit: Visit) -> None:
     """Draw the page."""
-    ledger = visit.site.knowledge.ledger
+    ledger = ledger_of(visit)
     if ledger is None:
-        with ui.card().classes("w-full"):
-            ui.label(say("jobs.no_ledger")).mark("no-ledger")
-            ui.label(say("jobs.no_ledger_hint")).classes("text-caption")
         return
     with ui.card().classes("w-full !p-3"), ui.row().classes("w-full items-center gap-3"):
         window = ui.label("").classes("text-subtitle2").mark("window")

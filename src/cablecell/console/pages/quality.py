@@ -12,7 +12,7 @@ from nicegui.events import GenericEventArguments
 from cablecell.configuration import load_connectors
 from cablecell.console.curves import Curve
 from cablecell.console.pages.shared import Visit
-from cablecell.console.pages.tables import clock, columns, put, report_buttons
+from cablecell.console.pages.tables import clock, columns, ledger_of, put, report_buttons
 from cablecell.console.quality import FLAGS, InsertionRow, chosen, read_rows
 from cablecell.console.texts import say
 from cablecell.core.config.connector import Connector
@@ -35,11 +35,8 @@ _COLOURS = {"failed": "negative", "force": "negative", "found": "warning", "agai
 
 def build(visit: Visit) -> None:
     """Draw the page."""
-    ledger = visit.site.knowledge.ledger
+    ledger = ledger_of(visit)
     if ledger is None:
-        with ui.card().classes("w-full"):
-            ui.label(say("jobs.no_ledger")).mark("no-ledger")
-            ui.label(say("jobs.no_ledger_hint")).classes("text-caption")
         return
     _Page(visit, ledger, load_connectors())
 

@@ -1,14 +1,26 @@
-"""What the tables of pages have in common, and the buttons that take a report away."""
+"""What pages share: the ledger, columns, rows and times of tables, and the buttons that take a report away."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nicegui import ui
 
+from cablecell.console.pages.shared import Visit
 from cablecell.console.texts import say
+
+
+def ledger_of(visit: Visit) -> Path | None:
+    """Return the file of the ledger; where the cell keeps none, say so on the page."""
+    ledger = visit.site.knowledge.ledger
+    if ledger is None:
+        with ui.card().classes("w-full"):
+            ui.label(say("jobs.no_ledger")).mark("no-ledger")
+            ui.label(say("jobs.no_ledger_hint")).classes("text-caption")
+    return ledger
 
 
 def columns(*names: str) -> list[dict[str, Any]]:

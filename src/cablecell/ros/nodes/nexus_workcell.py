@@ -26,6 +26,7 @@ from cablecell.core.supervision.line import LineSettingsError, Stations, parse_r
 from cablecell.core.supervision.line_tasks import ENDED, TaskRecord, TasksRefusedError, TaskStatus
 from cablecell.records.ledger import Ledger, LedgerError
 from cablecell.ros import qos
+from cablecell.ros.goals import answer
 from cablecell.ros.lifecycle import CellNode, run_node
 from cablecell.ros.nexus_cell import CellLink
 from cablecell.ros.nexus_messages import (
@@ -201,17 +202,7 @@ class NexusWorkcell(CellNode[NexusWorkcellParameters]):
         handle = self._handles.pop(task_id, None)
         if handle is None or self.executor is None:
             return
-
-        def finish(accepted: Any) -> Any:
-            if result.success:
-                accepted.succeed()
-            elif accepted.is_cancel_requested:
-                accepted.canceled()
-            else:
-                accepted.abort()
-            return result
-
-        handle.execute(finish)
+        answer(handle, result, is_good=result.success)
 
     def _tell(self, task: TaskRecord, status: TaskStatus) -> None:
         self.get_logger().info(f"task {task.task_id} is {status.name}")
