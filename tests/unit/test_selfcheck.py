@@ -46,7 +46,7 @@ def test_arguments_go_to_one_pytest_without_gates(monkeypatch):
 
 def test_every_folder_with_tests_is_in_one_suite():
     folders = {f"tests/{path.parent.name}" for path in (selfcheck.ROOT / "tests").glob("*/test_*.py")}
-    listed = [folder for suite in (*selfcheck.PURE.values(), *selfcheck.NODES.values()) for folder in suite]
+    listed = [folder for suite in selfcheck.SUITES.values() for folder in suite]
     assert sorted(listed) == sorted(folders)
 
 

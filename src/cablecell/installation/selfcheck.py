@@ -27,16 +27,15 @@ GATES: dict[str, tuple[str, ...]] = {
 }
 
 
-PURE: dict[str, tuple[str, ...]] = {
+SUITES: dict[str, tuple[str, ...]] = {
     "laws and units": ("tests/unit", "tests/property"),
     "simulation": ("tests/sim",),
+    "nodes and launch files": ("tests/contract", "tests/launch", "tests/ros", "tests/system"),
 }
-"""Tests that only compute: they run beside each other."""
+"""Tests that do not mind other work on the machine; those in real time run after them, alone."""
 
-NODES: dict[str, tuple[str, ...]] = {
-    "nodes and launch files": ("tests/contract", "tests/launch", "tests/ros", "tests/system")
-}
-"""Tests with processes that have to answer in time: they run alone, after the others."""
+BESIDE = 2
+"""How many suites run at a time."""
 
 PYTEST_LIMIT_S = 2400.0
 """Longest run of pytest; the longest one takes a quarter of it."""
@@ -75,7 +74,7 @@ def run(pytest_arguments: Sequence[str]) -> int:
         words = [w for word in pytest_arguments for w in (("-m", "docker") if word == "--docker" else (word,))]
         return _run_pytest(words)
     provide_browser(lambda line: console.print(f"cell: {line}", markup=False, soft_wrap=True))
-    codes = _run_beside(PURE) | {name: _run_pytest(folders) for name, folders in NODES.items()}
+    codes = _run_beside(SUITES)
     codes |= {file: _run_pytest(("-m", "cell", file)) for file in _real_time_files()}
     code = max(codes.values())
     if code:  # what failed may stand a thousand lines above
@@ -88,8 +87,8 @@ def run(pytest_arguments: Sequence[str]) -> int:
 
 
 def _run_beside(suites: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Run suites at the same time and return their exit codes; the first is seen at work, the others when they end."""
-    with ThreadPoolExecutor(max_workers=len(suites)) as pool:
+    """Run suites beside each other and return their exit codes; the first is seen at work, the others at their end."""
+    with ThreadPoolExecutor(max_workers=BESIDE) as pool:
         runs = {
             name: pool.submit(_run_pytest, folders, is_quiet=number > 0)
             for number, (name, folders) in enumerate(suites.items())
