@@ -119,10 +119,10 @@ class PortEstimatorParameters(ParameterSchema):
         maximum=0.5,
     )
     view_velocity_scale: float = parameter(
-        0.5, "Speed of motions between views, over the arm's limits.", minimum=0.01, maximum=1.0
+        0.8, "Speed of motions between views, over the arm's limits.", minimum=0.01, maximum=1.0
     )
     view_acceleration_scale: float = parameter(
-        0.5, "Acceleration of motions between views, over the arm's limits.", minimum=0.01, maximum=1.0
+        0.8, "Acceleration of motions between views, over the arm's limits.", minimum=0.01, maximum=1.0
     )
     view_time_limit_s: float = parameter(
         10.0, "Longest time of one motion to a view.", unit="s", minimum=0.5, maximum=60.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise, product
 
 import numpy as np
@@ -20,7 +21,7 @@ from cablecell.core.fusion.board_update import update
 from cablecell.core.geometry import adjoint, angle_between, exp_se3, interpolate_pose, invert_pose
 from cablecell.core.perception.detection import Corners
 from cablecell.core.perception.fiducials import Patch
-from cablecell.core.perception.plug_edges import in_hull
+from cablecell.core.perception.plug_edges import hull_sides, in_hull
 from cablecell.core.perception.reprojection import project
 from cablecell.ports import Region
 
@@ -89,9 +90,17 @@ class Viewer:
         pixels, _ = project(points, X_optical_board, K)
         size = np.array([intrinsics.width, intrinsics.height]) - 1.0
         inside = np.all((pixels > settings.margin_px) & (pixels < size - settings.margin_px), axis=1)
-        outline, _ = project(self.tool_outline, X_optical_tcp, K)
-        inside &= ~in_hull(outline, pixels, settings.margin_px)
+        inside &= ~in_hull(self._hulls[camera], pixels, settings.margin_px)
         return Corners(0.0, camera, K, pixels[inside], points[inside], groups[inside])
+
+    @cached_property
+    def _hulls(self) -> dict[str, Matrix]:
+        """What the tool hides in every image, as `hull_sides` returns it."""
+        hulls = {}
+        for camera, intrinsics in self.intrinsics.items():
+            X_optical_tcp = invert_pose(self.rig.mounts[camera])
+            hulls[camera] = hull_sides(project(self.tool_outline, X_optical_tcp, intrinsics.matrix())[0])
+        return hulls
 
 
 def choose_looks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from cablecell.core.perception.edge_equations import (
 )
 from cablecell.core.perception.edge_kernels import sight
 from cablecell.core.perception.modules import ModuleDesign, PortEdges
-from cablecell.core.perception.plug_edges import in_hull
+from cablecell.core.perception.plug_edges import hull_sides, in_hull
 from cablecell.core.perception.reprojection import project
 from cablecell.ports import Frame, Region
 
@@ -58,9 +59,13 @@ class ModuleView:
         low = np.array([region.x, region.y]) + _MARGIN_PX
         high = np.array([region.x + region.width, region.y + region.height]) - 1.0 - _MARGIN_PX
         shown = np.all((pixels > low) & (pixels < high), axis=1)
-        for outline in self.outlines:
-            shown &= ~in_hull(outline, pixels, _MARGIN_PX)
+        for hull in self._hulls:
+            shown &= ~in_hull(hull, pixels, _MARGIN_PX)
         return np.asarray(shown)
+
+    @cached_property
+    def _hulls(self) -> tuple[Matrix, ...]:
+        return tuple(hull_sides(outline) for outline in self.outlines)
 
     def crop(self, pixels: Matrix, margin_px: float) -> tuple[NDArray[np.uint8], int, int] | None:
         """Return the part of the image around pixels, shape (n, 2), with the place of its first pixel; None outside."""

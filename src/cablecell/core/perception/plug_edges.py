@@ -212,8 +212,7 @@ def find_edges(
     return EdgeOffsets(samples.of(keep), found[keep, 0], found[keep, 1])
 
 
-def in_hull(outline: Matrix, pixels: Matrix, margin_px: float) -> Flags:
-    """Return which pixels, shape (n, 2), lie in the convex hull of an outline, shape (m, 2), or near it."""
-    hull = hull_sides(outline)
+def in_hull(hull: Matrix, pixels: Matrix, margin_px: float) -> Flags:
+    """Return which pixels, shape (n, 2), lie in a hull, as `hull_sides` returns it, or near it."""
     outward = np.einsum("eij,ej->ei", pixels[None, :, :] - hull[:, None, :2], hull[:, 2:])
     return np.asarray(np.all(outward < margin_px, axis=0))
