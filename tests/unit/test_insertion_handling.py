@@ -126,11 +126,11 @@ def test_a_plug_without_a_latch_shows_its_stop():
     assert plant.depth_m() == pytest.approx(PLAIN.depth_m, abs=4e-4)
 
 
-def test_a_plug_that_is_not_latched_is_noticed_within_two_millimetres_and_put_back():
+def test_a_plug_that_is_not_latched_is_noticed_within_three_millimetres_and_put_back():
     world = seated(PUSH_PULL)
     result, plant, _ = handle(VerifySeat(PUSH_PULL, InsertionSettings()), world)
     assert result.outcome is HandlingOutcome.NOT_LATCHED, result.reason
-    assert result.moved_m < 2.5e-3
+    assert result.moved_m < 3.0e-3
     assert plant.depth_m() == pytest.approx(PUSH_PULL.depth_m, abs=4e-4)
 
 

@@ -37,6 +37,8 @@ def push_board(world: World, shift_m: Vec3, turn_rad: Vec3) -> None:
         for body, static in world.statics.items()
     }
     world.port_forces.place(world.scene)
+    if world.port_mount is not None:
+        world.port_mount.carry(step)
 
 
 def _moved(scene: Scene, step: Pose) -> Scene:

@@ -246,7 +246,7 @@ class SimulatedMachine:
     def _object_state(self, anchors: Objects | None, shared: Objects | None) -> ObjectState:
         """Return the state of the objects around the physics engine, together with others that go with them."""
         # The world is built as the arm really is, and so has a scene of its own.
-        scene = self.world.scene
+        scene = self.world.built
         own: dict[str, object] = {
             "machine": self,
             "world": self.world,
@@ -262,7 +262,7 @@ class SimulatedMachine:
         return ObjectState({**own, **(anchors or {})}, {**fixed, **(shared or {})}, self.world.client)
 
     def _fingerprint(self) -> str:
-        scene = self.world.scene
+        scene = self.world.built
         connectors = [(name, port.connector.name, port.X_WE) for name, port in sorted(scene.ports.items())]
         held = "" if scene.plug is None else scene.plug.connector.name
         described = (scene.board, connectors, scene.target, held, self._seed, self._settings.model_dump_json())

@@ -78,6 +78,14 @@ class PortForces:
         for name, contact in self.rounds.items():
             contact.place(scene.ports[name].X_WE)
 
+    def place_port(self, name: str, scene: Scene) -> None:
+        """Take notice of where one port is that moved without turning."""
+        self._scene = scene
+        X_WE = scene.ports[name].X_WE
+        self._at[name][:3] = X_WE.p
+        if name in self.rounds:
+            self.rounds[name].place(X_WE)
+
     def look(self) -> None:
         """Find the port that the plug's tip is in or just above; a port that it has left forgets its contact."""
         if self._held is None:

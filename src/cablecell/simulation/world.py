@@ -25,6 +25,7 @@ from cablecell.simulation.gravity import GravityLoad
 from cablecell.simulation.held_plug import HeldPlug
 from cablecell.simulation.latch import LatchModel
 from cablecell.simulation.port_forces import PortForces
+from cablecell.simulation.port_mount import PortMount
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
 from cablecell.simulation.wrench_sensor import Wrench, WrenchErrors
@@ -38,7 +39,8 @@ class World:
     """One scene in one PyBullet client.
 
     Attributes:
-        scene: What was built.
+        scene: Where everything stands that is not the arm.
+        built: Where it stood at the start.
         client: PyBullet client, for truth and tests.
         arm: Body of the arm.
         joints: Joint indices of the arm by name.
@@ -49,6 +51,7 @@ class World:
         steps: Physics steps done.
         time_s: Time since the start, s.
         port_forces: What ports do to the plug beside Bullet's contact.
+        port_mount: What the target port gives way to and sways with; None where it is rigid.
         drives: Motors of the arm.
         gravity: What the arm's joints bear.
         sensor: What the force sensor reports.
@@ -60,7 +63,7 @@ class World:
         if scene.plug is not None:
             fine_enough = settings.physics.for_connector(scene.plug.connector)
             settings = settings.model_copy(update={"physics": fine_enough})
-        self.scene, self.settings, self.seed = scene, settings, seed
+        self.scene, self.built, self.settings, self.seed = scene, scene, settings, seed
         physics = settings.physics
         self.dt_s = 1.0 / physics.rate_hz
         self.client = open_client(physics)
@@ -91,6 +94,13 @@ class World:
         self.port_forces = PortForces(self.client, scene, settings, self.ports, self.held)
         if self.held is not None:
             self.held.forces = (self.port_forces.act,)
+        self.port_mount: PortMount | None = None
+        if not settings.port_mount.is_rigid:
+            weight_n = 0.0 if scene.plug is None else scene.plug.connector.plug.mass_kg * physics.gravity_m_per_s2
+            bodies = self.ports[scene.target]
+            self.port_mount = PortMount(self.client, scene, settings.port_mount, bodies, weight_n)
+            if self.held is not None:  # felt before what the port does to the plug is added
+                self.held.forces = (self.port_mount.feel, *self.held.forces)
         self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
         self.sensor = WrenchErrors(settings.wrench_sensor, self.random("wrench_sensor"))
         self.true_wrench: Wrench = (0.0,) * 6
@@ -300,11 +310,13 @@ class World:
         """Do physics steps with the drives as they are set."""
         client, arm, ft_joint, total = self.client, self.arm, self._ft_joint, self._wrench_sum
         before_step, step, joint_state = self.drives.before_step, p.stepSimulation, p.getJointState
-        held = self.held
+        held, mount = self.held, self.port_mount
         for _ in range(steps):
             before_step()
             if held is not None:
                 held.push()
+            if mount is not None:
+                self.scene = mount.move(self.scene, self.time_s, self.dt_s, self.port_forces)
             step(client)
             fx, fy, fz, tx, ty, tz = joint_state(arm, ft_joint, client)[2]
             total[0] += fx

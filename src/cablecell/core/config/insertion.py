@@ -156,6 +156,13 @@ class InsertionSettings(ParameterSchema):
     grasp_stiffness: float = parameter(
         40000.0, "Of gripper and plug in series.", unit="N/m", minimum=1000.0, maximum=1e6
     )
+    port_stiffness: float = parameter(
+        20000.0,
+        "Least stiffness of what a port is fixed to that is reckoned with; a circuit board has 20000 to 100000.",
+        unit="N/m",
+        minimum=5000.0,
+        maximum=1e9,
+    )
     pull_test_share: float = parameter(
         0.4, "Pull that proves the latch, relative to its retention force.", minimum=0.1, maximum=0.8
     )
@@ -188,3 +195,7 @@ class InsertionSettings(ParameterSchema):
                 f"{self.insert_force_n} N"
             )
         return self
+
+    def most_give_m(self, force_n: float) -> float:
+        """Return by how much grasp and port together may give way to a force, N; in m."""
+        return force_n / self.grasp_stiffness + force_n / self.port_stiffness

@@ -13,6 +13,7 @@ from cablecell.core.config.connector import Connector
 from cablecell.core.config.documents import DocumentSchema, validate_document
 from cablecell.core.config.sensors import CameraSettings, EncoderSettings, KinematicsSettings, WrenchSensorSettings
 
+Sway = Annotated[list[Annotated[float, Field(ge=0.0, le=0.002)]], Field(min_length=2, max_length=2)]
 JointInertias = Annotated[list[Annotated[float, Field(ge=0.0, le=2.0)]], Field(min_length=6, max_length=6)]
 
 
@@ -109,6 +110,25 @@ class CableSettings(DocumentSchema):
     pull_limit_n: Annotated[float, Field(gt=0.0, le=500.0)] = 5.0
 
 
+class PortMountSettings(DocumentSchema):
+    """What the target port is fixed to: rigid, or something that gives way, and sways.
+
+    A circuit board that bends gives way along the port's axis, quasi-statically: it creeps to where force and stiffness
+    balance with `settling_s`. `sway_m` is the amplitude along x and y of the port, of a board that nobody tightened or
+    that stands on a moving line, at `sway_hz`, from its rest on.
+    """
+
+    stiffness_n_per_m: Annotated[float, Field(ge=1.0e4, le=1.0e6)] | None = None
+    settling_s: Annotated[float, Field(ge=0.005, le=0.1)] = 0.01
+    sway_m: Sway = Field(default=[0.0, 0.0])
+    sway_hz: Annotated[float, Field(gt=0.0, le=5.0)] = 0.5
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether the port stays where it is."""
+        return self.stiffness_n_per_m is None and not any(self.sway_m)
+
+
 class ContactSettings(DocumentSchema):
     """How often contacts between the arm and what it must not touch are looked for."""
 
@@ -128,6 +148,7 @@ class SimulationSettings(DocumentSchema):
     arm: ArmSettings = ArmSettings()
     cable: CableSettings = CableSettings()
     contacts: ContactSettings = ContactSettings()
+    port_mount: PortMountSettings = PortMountSettings()
     has_latch: bool = True
 
     @model_validator(mode="after")

@@ -212,10 +212,10 @@ class Job:
         """How far the depth of a seated plug may fall short and exceed, m.
 
         A land touched inside the chamfer lies up to the chamfer too deep; a tilted plug touches early with one corner;
-        the grasp gives way under the push. Without a land the axial uncertainty of the port counts instead.
+        grasp and port give way under the push. Without a land the axial uncertainty of the port counts instead.
         """
         tolerance, profile = self.profile.seat_tolerance_m, self.profile
-        give = self.plan.seat_force_n / self.settings.grasp_stiffness
+        give = self.settings.most_give_m(self.plan.seat_force_n)
         if self.land_m is None:
             sigma = 3.0 * self.plan.uncertainty.axial_sigma_m
             return tolerance + sigma, tolerance + sigma + give

@@ -47,8 +47,8 @@ _RELAXED_SHARE = 0.3
 _RELAX_S = 0.12
 """Time for the push to fall and the plug to follow."""
 
-_SPRING_BACK_M = 5.0e-4
-"""Motion beyond that of the grasp that a real stop does not show when the push falls."""
+_SPRING_BACK_M = 3.0e-4
+"""Motion beyond that of grasp and port that a real stop does not show when the push falls."""
 
 _PULL_S = 0.25
 """Duration of the pull test."""
@@ -179,7 +179,7 @@ class Verify(PhaseStep):
         if m.time_s - self._start_s < _RELAX_S:
             return setpoint, None
         moved = float(self._p[2]) - m.depth_m
-        allowed = (1.0 - _RELAXED_SHARE) * plan.seat_force_n / settings.grasp_stiffness + _SPRING_BACK_M
+        allowed = settings.most_give_m((1.0 - _RELAXED_SHARE) * plan.seat_force_n) + _SPRING_BACK_M
         if moved > allowed:
             what = f"sprang back {1e3 * moved:.2f} mm when the push fell; a seated plug moves {1e3 * allowed:.2f} mm"
             return setpoint, try_again(job, Outcome.NOT_SEATED, what)
@@ -207,7 +207,7 @@ class PullTest(PhaseStep):
         p[2] = m.depth_m
         setpoint = soft_setpoint(job, p, job.correction, -self._pull_n, self._pull_n / _PULL_SPEED)
         moved = float(self._p[2]) - m.depth_m
-        give = (plan.seat_force_n + self._pull_n) / settings.grasp_stiffness
+        give = settings.most_give_m(plan.seat_force_n + self._pull_n)
         allowed = give + profile.latch_play_m + profile.pull_margin_m
         if moved > allowed:
             outcome = Outcome.PULLED_OUT if job.has_snapped else Outcome.NOT_LATCHED
@@ -270,7 +270,7 @@ class Hold(PhaseStep):
         if m.time_s - self._at_stop_s < settings.hold_s:
             return setpoint, None
         depth = 1e3 * job.depth_m(m)
-        if short > plan.seat_force_n / settings.grasp_stiffness + 2.0 * _BACK_AT_STOP_M:
+        if short > settings.most_give_m(plan.seat_force_n) + 2.0 * _BACK_AT_STOP_M:
             return setpoint, try_again(job, Outcome.NOT_SEATED, f"slipped back to {depth:.2f} mm while it was held")
         job.rest = setpoint
         proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"

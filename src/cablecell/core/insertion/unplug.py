@@ -83,7 +83,7 @@ class Unplug(Handling):
         settings, limit = self.settings, self.pull_limit_n
         pull = min(settings.seat_ramp * self.since_s(m), limit)
         moved = self.moved_m(m)
-        free = (pull + settings.hold_push_n) / settings.grasp_stiffness + self.profile.latch_play_m + _FREE_M
+        free = settings.most_give_m(pull + settings.hold_push_n) + self.profile.latch_play_m + _FREE_M
         if moved > free:
             self.go(WITHDRAW, m)
         elif self.since_s(m) > limit / settings.seat_ramp + _OPEN_S:

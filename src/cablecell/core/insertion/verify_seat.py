@@ -46,9 +46,7 @@ class VerifySeat(Handling):
         force = min(settings.seat_ramp * self.since_s(m), self.force_n)
         is_over = self.since_s(m) > self.force_n / settings.seat_ramp + _TUG_S
         moved = self.moved_m(m) if profile.has_latch else -self.moved_m(m)
-        allowed = (
-            (force + settings.hold_push_n) / settings.grasp_stiffness + profile.latch_play_m + profile.pull_margin_m
-        )
+        allowed = settings.most_give_m(force + settings.hold_push_n) + profile.latch_play_m + profile.pull_margin_m
         if moved > allowed:
             way = f"moved {1e3 * moved:.2f} mm at {force:.1f} N; a seated plug moves {1e3 * allowed:.2f} mm at most"
             outcome = HandlingOutcome.NOT_LATCHED if profile.has_latch else HandlingOutcome.NOT_SEATED
