@@ -97,6 +97,32 @@ class RobotLink:
         left_s = since_s + self.settings.watch.state_age_limit_s - now_s
         self.transport.wait_for_joints(since_s, max(left_s, 0.0) + period_s)
 
+    def require_as_configured(self) -> None:
+        """Refuse first reports that do not hold what they are configured to.
+
+        Raises:
+            MachineMissingError: A joint or the velocities are missing, or the wrench is in another frame (code 804).
+        """
+        joints, wrench = self.transport.joints, self.transport.wrench
+        assert joints is not None
+        assert wrench is not None
+        self.order(joints)
+        if len(joints.velocities) != len(joints.names):
+            raise MachineMissingError(
+                f"{self.joints_from} has {len(joints.velocities)} velocities for {len(joints.names)} joints",
+                quantity="velocity",
+                value=len(joints.velocities),
+                limit=len(joints.names),
+            )
+        frame = self.settings.wrench.frame
+        if wrench.frame != frame:
+            raise MachineMissingError(
+                f"{self.wrench_from} is in frame '{wrench.frame}'; '{frame}' is configured",
+                quantity="frame_id",
+                value=wrench.frame,
+                limit=frame,
+            )
+
     def require_rate(self, rate_hz: float, end_s: float) -> None:
         """Refuse a robot whose reports do not pace the loop as it expects: all of its motion would be slow or fast.
 

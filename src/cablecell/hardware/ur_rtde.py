@@ -25,7 +25,7 @@ class UrMachine(RobotMachine):
             source: What messages call where its reports come from.
         """
         super().__init__(settings, limits, transport, rate_hz, source, source)
-        self._settings, self._transport = settings, transport
+        self._transport = transport
 
     def connect(self) -> None:
         """Start the program at the robot, which holds the arm; does nothing when connected.
