@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,14 +12,15 @@ import yaml
 from cablecell.core.config.connector import Connector, parse_connector
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.perception import FiducialSet
-from cablecell.core.config.robot import ArmSettings, RobotSettings, parse_robot
+from cablecell.core.config.robot import ArmSettings, RobotSettings, parse_arm, parse_robot
 from cablecell.core.config.simulation import SimulationSettings, parse_simulation
 from cablecell.core.config.trial import TrialFile, parse_trials
 from cablecell.core.config.ur import UrSettings, parse_ur
 from cablecell.core.control.zones import ZoneTable, parse_zones
-from cablecell.core.errors import ConfigurationError
+from cablecell.core.errors import ConfigurationError, WorkcellError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
 from cablecell.core.supervision.faults import FaultTable, parse_faults
+from cablecell.plugins import PluginKind, PluginNameError, all_plugins, find_plugin, leave_out, plugin_file
 
 T = TypeVar("T")
 
@@ -51,19 +52,35 @@ def recipes_folder(given: str = "") -> Path:
 
 
 def load_trials(path: Path | None = None) -> TrialFile:
-    """Return the trials of a file; of `config/trials/aic_sample.yaml` by default.
+    """Return the trials of a file, as `find_trials` finds it.
 
     Raises:
         DocumentError: The file cannot be read or has a mistake (code 910).
+        ConfigurationError: The board of that name cannot be used (codes 960 to 962).
+    """
+    return read_checked(find_trials(path), parse_trials)
+
+
+def find_trials(path: Path | None) -> Path:
+    """Return a trials file, for what is none that of an installed board by its name, for None the sample of the cell.
+
+    Raises:
+        ConfigurationError: The board of that name cannot be used (codes 960 to 962).
     """
     path = path or config_folder() / "trials" / "aic_sample.yaml"
-    return read_checked(path, parse_trials)
+    return path if path.exists() else plugin_file(PluginKind.BOARD, str(path)) or path
 
 
 def find_connector(path: Path) -> Path:
-    """Return a connector file, or for what is none the file of the catalogue that has this name, such as `sfp`."""
+    """Return a connector file, or for what is none the one of the catalogue or of a plug-in by its name, such as `sfp`.
+
+    Raises:
+        ConfigurationError: The plug-in of that name cannot be used (codes 960 to 962).
+    """
+    if path.exists():
+        return path
     shipped = config_folder() / "connectors" / f"{path}.yaml"
-    return shipped if not path.exists() and shipped.exists() else path
+    return shipped if shipped.exists() else plugin_file(PluginKind.CONNECTOR, str(path)) or path
 
 
 def load_connector(path: Path) -> Connector:
@@ -76,7 +93,9 @@ def load_connector(path: Path) -> Connector:
 
 
 def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
-    """Return all connectors of a folder by name; of `config/connectors` by default.
+    """Return all connectors of a folder by name; by default of `config/connectors` and of plug-ins.
+
+    A plug-in that cannot be used is left out, with a warning.
 
     Raises:
         DocumentError: A file has a mistake, or two files have the same name (code 910).
@@ -87,6 +106,30 @@ def load_connectors(folder: Path | None = None) -> dict[str, Connector]:
         if connector.name in found:
             raise DocumentError(f"{path.name}: connector '{connector.name}' exists already", quantity="name")
         found[connector.name] = connector
+    return found if folder else found | _connectors_of_plugins(found)
+
+
+def _connectors_of_plugins(known: Mapping[str, Connector]) -> dict[str, Connector]:
+    found: dict[str, Connector] = {}
+    for plugin in all_plugins():
+        if plugin.kind is not PluginKind.CONNECTOR:
+            continue
+        try:
+            plugin.require_version()
+            find_plugin(plugin.kind, plugin.name)  # is it the only one of its name
+            connector = load_connector(plugin.file())
+            if connector.name != plugin.name or connector.name in known:
+                raise PluginNameError(
+                    f"{plugin}: its file is named '{connector.name}'"
+                    + (", as one of the cell's own" if connector.name in known else ""),
+                    quantity="name",
+                    value=connector.name,
+                    limit=plugin.name,
+                )
+        except WorkcellError as error:
+            leave_out(plugin, error)
+        else:
+            found[connector.name] = connector
     return found
 
 
@@ -115,7 +158,10 @@ def load_arm(path: Path) -> ArmSettings:
         DocumentError: The file cannot be read or has a mistake (code 910).
     """
     document = read_document(path)
-    return load_ur(path) if isinstance(document, dict) and "servo" in document else load_robot(path)
+    keys = document if isinstance(document, dict) else {}
+    if "servo" in keys:
+        return load_ur(path)
+    return load_robot(path) if "topics" in keys else read_checked(path, parse_arm)
 
 
 def load_simulation(path: Path | None = None) -> SimulationSettings:

@@ -39,7 +39,10 @@ def bench_names(incomplete: str) -> list[str]:
 
 
 def connector_names(incomplete: str) -> list[str]:
-    """Return the connectors of the catalogue that begin so."""
+    """Return the connectors of the catalogue, and of plug-ins, that begin so."""
     from cablecell.configuration import config_folder
+    from cablecell.plugins import PluginKind, plugin_names
 
-    return sorted(path.stem for path in (config_folder() / "connectors").glob(f"{incomplete}*.yaml"))
+    shipped = [path.stem for path in (config_folder() / "connectors").glob("*.yaml")]
+    names = {*shipped, *plugin_names(PluginKind.CONNECTOR)}
+    return sorted(name for name in names if name.startswith(incomplete))

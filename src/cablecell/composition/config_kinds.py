@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from cablecell.composition.launch_check import PARAMETERS_KEY, check_parameter_file
 from cablecell.composition.scenario_files import load_scenario
 from cablecell.configuration import (
+    load_arm,
     load_connector,
     load_faults,
     load_fiducials,
@@ -26,7 +27,7 @@ from cablecell.configuration import (
 from cablecell.core.config.connector import Connector
 from cablecell.core.config.nodes import NODES
 from cablecell.core.config.perception import FiducialSet
-from cablecell.core.config.robot import RobotSettings
+from cablecell.core.config.robot import ArmSettings, RobotSettings
 from cablecell.core.config.scenario import Scenario
 from cablecell.core.config.simulation import SimulationSettings
 from cablecell.core.config.trial import TrialFile
@@ -66,6 +67,7 @@ KINDS: tuple[ConfigKind, ...] = (
     ConfigKind("trials", ("trials",), TrialFile, load_trials),
     ConfigKind("robot", ("joints", "topics"), RobotSettings, load_robot),
     ConfigKind("ur", ("joints", "servo"), UrSettings, load_ur),
+    ConfigKind("arm", ("joints", "response"), ArmSettings, load_arm),
     ConfigKind("scenario", ("trial",), Scenario, load_scenario),
     ConfigKind("simulation", ("physics",), SimulationSettings, load_simulation),
     ConfigKind("fiducials", ("dictionary", "patches"), FiducialSet, load_fiducials),

@@ -21,7 +21,7 @@ from cablecell.composition.machines import (
 )
 from cablecell.composition.robot_description import load_robot_description
 from cablecell.composition.simulated_cell import load_scene
-from cablecell.configuration import config_folder, load_connectors, load_simulation, load_trials
+from cablecell.configuration import find_trials, load_connectors, load_simulation, load_trials
 from cablecell.core.config.connector import Connector
 from cablecell.core.control.modes import preferred_mode
 from cablecell.core.control.robot_arm import RobotArm
@@ -54,7 +54,7 @@ class SimulatedCell:
     """The simulated machine of one trials file, and what only a simulation offers; what decides never sees it."""
 
     def __init__(self, options: MachineOptions) -> None:
-        path = Path(options.trials_file) if options.trials_file else config_folder() / "trials" / "aic_sample.yaml"
+        path = find_trials(Path(options.trials_file) if options.trials_file else None)
         self._path = path.absolute()
         self._trials = load_trials(self._path)
         self._connectors = load_connectors()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cablecell.configuration import load_connectors
+from cablecell.configuration import config_folder, load_connectors
 from cablecell.core.config.connector import Connector
 from cablecell.evaluation.connector_facts import clearance_of, mating_span, opening_span
 
@@ -20,7 +20,7 @@ _MM = 1.0e3
 
 def render() -> str:
     """Return the generated part of the page."""
-    connectors = load_connectors()
+    connectors = load_connectors(config_folder() / "connectors")
     rows = [_SIZES, _FORCES]
     tables = [_table(columns, connectors) for columns in rows]
     sources = ["### Where the numbers come from\n"]

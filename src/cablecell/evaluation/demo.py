@@ -118,9 +118,9 @@ def _prepare(options: DemoOptions, begun_s: float) -> _Demo:
     Raises:
         ConfigurationError: The trials, a name, or a place to write is wrong.
     """
-    from cablecell.configuration import config_folder, load_trials
+    from cablecell.configuration import find_trials, load_trials
 
-    path = (options.trials_file or config_folder() / "trials" / "aic_sample.yaml").resolve()
+    path = find_trials(options.trials_file).resolve()
     trials = load_trials(path)
     names = list(options.trials) or list(trials.trials)
     for name in names:

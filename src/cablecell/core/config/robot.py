@@ -219,3 +219,16 @@ def parse_robot(data: object, source: str) -> RobotSettings:
         DocumentError: Unknown or missing key, wrong type or value out of range (code 910).
     """
     return validate_document(RobotSettings, data, source)
+
+
+def parse_arm(data: object, source: str) -> ArmSettings:
+    """Return a parsed YAML document as an arm behind a driver of another package.
+
+    Args:
+        data: The parsed document.
+        source: Name of the file, for messages.
+
+    Raises:
+        DocumentError: Unknown or missing key, wrong type or value out of range (code 910).
+    """
+    return validate_document(ArmSettings, data, source)
