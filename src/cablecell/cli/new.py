@@ -85,6 +85,26 @@ def connector(
         _say_how_to_install(out / name)
 
 
+@app.command()
+def driver(name: _Name, out: _Out = Path()) -> None:
+    """Write a package with a driver for an arm of your own: `hardware:=NAME`; exit code 2 when it cannot be."""
+    from cablecell.scaffold.packages import new_driver
+
+    _write(lambda: new_driver(name, out))
+    _say_how_to_install(out / name)
+    _say(f"./cell launch cell.launch.xml hardware:={name}", "moves the ideal robot that it begins with")
+
+
+@app.command()
+def skill(name: _Name, out: _Out = Path()) -> None:
+    """Write a package with a policy of your own: `policy:=NAME`; exit code 2 when it cannot be."""
+    from cablecell.scaffold.packages import new_skill
+
+    _write(lambda: new_skill(name, out))
+    _say_how_to_install(out / name)
+    _say(f"./cell launch aic.launch.xml policy:={name}", "runs it on the sample trials")
+
+
 def _ask(given: dict[str, float | None], key: str, question: str) -> float:
     value = given[key]
     if value is not None:

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import yaml
 
+from cablecell.composition.machines import require_kind
 from cablecell.composition.recipe_book import RecipeBook
 from cablecell.composition.task_knowledge import TaskKnowledge
 from cablecell.configuration import (
@@ -26,6 +27,7 @@ from cablecell.configuration import (
     read_document,
     recipes_folder,
 )
+from cablecell.core.config.arm_controller import ArmControllerParameters
 from cablecell.core.config.cell_supervisor import CellSupervisorParameters
 from cablecell.core.config.documents import DocumentError
 from cablecell.core.config.nexus_workcell import NexusWorkcellParameters
@@ -35,12 +37,16 @@ from cablecell.core.errors import ConfigurationError, ParameterError
 from cablecell.core.supervision.line import LineSettingsError
 from cablecell.launcher.parameters import ParameterText
 from cablecell.launcher.plan import LaunchPlan, ProcessPlan
+from cablecell.plugins import PluginKind, find_plugin
 
 PARAMETERS_KEY = "ros__parameters"
 """Key under which a parameter file holds the parameters of a section."""
 
 _SKIPPED = "Parameter file path is not a file"
 """What the launcher, like ros2 launch, only warns of; for the cell it is a mistake."""
+
+_POLICY_NODE = "aic_model"
+"""The node that runs a policy; its parameters are the challenge's."""
 
 _COMMON = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 """Parameters every node has."""
@@ -75,12 +81,17 @@ def check_plan(plan: LaunchPlan) -> list[TextIO]:
         DocumentError: A file has an unknown section or key, a wrong type or a value out of range (code 910).
         ConfigurationError: A layout does not exist, or there is a cell in this domain already (code 913).
         LineSettingsError: The cell is to be in a line, and keeps no ledger (code 760).
+        MachineKindError: There is no such machine (code 902).
+        PluginBrokenError: Driver or policy is of another package and cannot be used (codes 960 to 962).
     """
     ours = [process for process in plan.processes if _program(process) in NODES]
     names = {_node_name(process) for process in plan.processes} | set(NODES)
     for warning in plan.warnings if ours else ():
         if _SKIPPED in warning:
             raise DocumentError(warning.removesuffix(" (skipped)"), quantity="file")
+    for process in plan.processes:
+        if _program(process) == _POLICY_NODE:
+            _check_policy(process, {*names, _node_name(process)})
     locks = []
     for process in ours:
         values = _validated(process, _given_to(process, names))
@@ -88,6 +99,8 @@ def check_plan(plan: LaunchPlan) -> list[TextIO]:
             raise LineSettingsError(
                 "a workcell of a line needs the ledger of the cell: launch with ledger:=FILE", quantity="ledger_file"
             )
+        if isinstance(values, ArmControllerParameters):
+            require_kind(values.hardware)
         if isinstance(values, CellSupervisorParameters):
             _check_cell(values)
             locks.append(_occupy(process))
@@ -145,6 +158,7 @@ def effective_parameters(plan: LaunchPlan) -> dict[str, dict[str, tuple[FieldInf
 
     Raises:
         DocumentError: A file has an unknown section or key, a wrong type or a value out of range (code 910).
+        MachineKindError: There is no such machine (code 902).
     """
     names = {_node_name(process) for process in plan.processes} | set(NODES)
     found: dict[str, dict[str, tuple[FieldInfo, object, str]]] = {}
@@ -153,6 +167,8 @@ def effective_parameters(plan: LaunchPlan) -> dict[str, dict[str, tuple[FieldInf
             continue
         given = _given_to(process, names)
         values = _validated(process, given)
+        if isinstance(values, ArmControllerParameters):
+            require_kind(values.hardware)
         found[_node_name(process)] = {
             info.name: (info, getattr(values, info.name), given[info.name].source if info.name in given else "default")
             for info in describe(NODES[_program(process)])
@@ -217,6 +233,14 @@ def _unknown(source: str, what: str, name: str, valid: Iterable[str], where: str
     listed = ", ".join(valid)
     message = f"{source}: unknown {what} '{name}'{where}; {hint}valid are {listed}"
     return DocumentError(message.replace("? valid", "? Valid"), quantity=name, limit=listed)
+
+
+def _check_policy(process: ProcessPlan, names: Iterable[str]) -> None:
+    """Refuse a policy that is the name of an installed skill which cannot be used."""
+    given = _given_to(process, names).get("policy")
+    skill = None if given is None else find_plugin(PluginKind.SKILL, str(given.value))
+    if skill is not None:
+        skill.load()
 
 
 def _check_cell(values: CellSupervisorParameters) -> None:

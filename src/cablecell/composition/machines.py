@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from cablecell.core.config.robot import RobotTool
 from cablecell.core.control.admittance import ContactLoop
 from cablecell.core.control.model import ArmModel
-from cablecell.core.errors import ConfigurationError
+from cablecell.core.errors import ConfigurationError, WorkcellError
 from cablecell.core.fusion.wrench import Payload
+from cablecell.plugins import Plugin, PluginKind, find_plugin, plugin_names
 from cablecell.ports import Arm, CommandMode, Machine
 
 Array = NDArray[np.float64]
@@ -150,17 +151,52 @@ def make_machine(kind: str, options: MachineOptions) -> Backend:
 
     Raises:
         MachineKindError: There is no such kind (code 902).
-        WorkcellError: What is configured for it has a mistake (family 900).
+        WorkcellError: What is configured for it has a mistake (family 900), or the driver of another package cannot
+            be used (codes 960 to 962).
+    """
+    if kind in MACHINES:
+        return MACHINES[kind](options)
+    driver = require_driver(kind)
+    make = driver.load()
+    try:
+        made = make(options)
+    except WorkcellError:
+        raise
+    except Exception as error:  # whatever code of others raises
+        raise driver.broken(f"{type(error).__name__}: {error}") from error
+    if not isinstance(made, Backend):
+        raise driver.broken(f"'{driver.target}' returned {type(made).__name__}, not a Backend")
+    return made
+
+
+def require_kind(kind: str) -> None:
+    """Refuse a kind of machine that cannot be made, without making one.
+
+    Raises:
+        MachineKindError: There is no such kind (code 902).
+        ConfigurationError: It is the driver of another package, which cannot be used (codes 960 to 962).
     """
     if kind not in MACHINES:
-        valid = ", ".join(sorted(MACHINES))
+        require_driver(kind).load()
+
+
+def require_driver(kind: str) -> Plugin:
+    """Return the driver of another package by its name.
+
+    Raises:
+        MachineKindError: There is none of that name (code 902).
+        ConfigurationError: It is for another version of the interface, or in two packages (codes 960 and 962).
+    """
+    driver = find_plugin(PluginKind.DRIVER, kind)
+    if driver is None:
+        valid = ", ".join(sorted({*MACHINES, *plugin_names(PluginKind.DRIVER)}))
         raise MachineKindError(
             f"hardware = '{kind}' is not a kind of machine; valid are {valid}",
             quantity="hardware",
             value=kind,
             limit=valid,
         )
-    return MACHINES[kind](options)
+    return driver
 
 
 def combine_payloads(a: Payload, b: Payload) -> Payload:
@@ -221,4 +257,4 @@ MACHINES: Mapping[str, Callable[[MachineOptions], Backend]] = {
     "sim": _simulated,
     "ur_rtde": _ur_rtde,
 }
-"""Maker of every kind of machine."""
+"""Maker of every kind of machine of the cell's own."""
