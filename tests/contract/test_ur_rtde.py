@@ -77,6 +77,7 @@ def go_on_until(machine, error):
 def test_the_shipped_robot_is_read_by_whoever_needs_its_limits():
     assert load_arm(ROBOT) == load_ur(ROBOT)
     assert load_arm(config_folder() / "robots/ur5e.yaml").topics
+    assert load_ur(config_folder() / "robots/loopback_ur.yaml").servo.lookahead_s >= 0.03
 
 
 def test_a_watchdog_that_would_stop_the_robot_too_late_is_refused():

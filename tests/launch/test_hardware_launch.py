@@ -30,6 +30,17 @@ def test_the_loop_back_is_asked_for(capsys):
     assert "sim_camera" in plan
 
 
+def test_the_loop_back_of_a_ur_listens_where_the_controller_looks(capsys):
+    words = ["hardware:=ur_rtde", "loopback:=true", "link_loss:=0.01", "--dry-run"]
+    assert main([str(ROOT / "launch/cell.launch.xml"), *words, "robot_ip:=127.0.0.7"]) == 0
+    plan = capsys.readouterr().out
+    assert "rtde_address: 127.0.0.7" in plan
+    assert "robot_ip: 127.0.0.7" in plan
+    assert "loopback_ur.yaml" in plan
+    assert main([str(ROOT / "launch/cell.launch.xml"), *words]) == 0
+    assert "rtde_address: 127.0.0.1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", sorted(MACHINES))
 def test_its_parameters_name_it(kind):
     nodes = read_document(ROOT / f"config/hardware/{kind}.yaml")["/**"]

@@ -28,9 +28,9 @@ PHASES = {
 }
 
 
-def start_demo(folder: Path, *words: str | Path) -> MarkedProcess:
+def start_demo(folder: Path, *words: str | Path, hardware: str = "ros2_control") -> MarkedProcess:
     return MarkedProcess(
-        folder, "demo", "hardware:=ros2_control", "--headless", "--runs", folder / "runs", "--trial", *words
+        folder, "demo", f"hardware:={hardware}", "--headless", "--runs", folder / "runs", "--trial", *words
     )
 
 

@@ -1,5 +1,6 @@
 """The demo with an arm that is only topics and actions: it seats, and it stops when the link is lost in any phase."""
 
+import importlib.util
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import pytest
 from tests.support.cell_graph import CellWatch
 from tests.support.graph import GraphClient
 from tests.support.loopback import ROBOT, StreamWatch, cut, misplaced_card, start_demo
+from tests.support.rtde.process import own_address
 from tests.support.wait import wait_until
 
 TO_REST_S = 0.2
@@ -28,6 +30,18 @@ def test_the_demo_seats_a_connector_over_a_delayed_link(tmp_path):
     with start_demo(
         tmp_path, "trial_1", "--seed", "3", "--json", out, "link_delay_s:=0.004", "link_jitter_s:=0.002"
     ) as demo:
+        assert demo.wait(90.0) == 0, demo.output
+        assert demo.left_behind() == []
+    row = json.loads(out.read_text())["results"][0]
+    assert (row["seated"], row["outcome"], row["offlimit_contacts"]) == (True, "seated", 0)
+    assert row["peak_force_n"] < 20.0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rtde_control") is None, reason="ur-rtde has no wheel for this machine")
+def test_the_demo_seats_a_connector_over_rtde_with_delay_and_loss(tmp_path):
+    out = tmp_path / "out.json"
+    link = ("link_delay_s:=0.004", "link_jitter_s:=0.002", "link_loss:=0.01", f"robot_ip:={own_address()}")
+    with start_demo(tmp_path, "trial_3", "--seed", "3", "--json", out, *link, hardware="ur_rtde") as demo:
         assert demo.wait(90.0) == 0, demo.output
         assert demo.left_behind() == []
     row = json.loads(out.read_text())["results"][0]

@@ -1,13 +1,18 @@
-"""The simulated machine as a robot is met from outside, for the loop-back of the ros2_control driver."""
+"""The simulated machine as a robot is met from outside, for the loop-back of the drivers of real arms."""
 
 from __future__ import annotations
 
 from cablecell.composition.machines import Backend, MachineOptions
 from cablecell.composition.simulated_backend import SimulatedCell, backend_of
+from cablecell.composition.simulated_ur import SimulatedUr
 from cablecell.core.config.sim_robot import SimRobotParameters
+from cablecell.core.errors import AddressTakenError
 from cablecell.ports import Machine
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.servo import ServoArm, ServoLink
+from cablecell.simulation.ur.controller import Controller
+from cablecell.simulation.ur.link import Weather
+from cablecell.simulation.ur.server import Server
 
 
 def make_robot(options: MachineOptions) -> tuple[Backend, SimulatedCell]:
@@ -23,5 +28,25 @@ def make_robot(options: MachineOptions) -> tuple[Backend, SimulatedCell]:
 def make_servo(machine: Machine, settings: SimRobotParameters) -> ServoArm:
     """Return the drives of a simulated machine behind their link."""
     assert isinstance(machine, SimulatedMachine)
-    link = ServoLink(settings.lookahead_s, settings.delay_s, settings.delay_jitter_s)
+    link = ServoLink(settings.lookahead_s, settings.delay_s, settings.delay_jitter_s, settings.loss)
+    if settings.rtde_address:
+        link = ServoLink(settings.lookahead_s)  # the network is between the controller and its clients
     return ServoArm(machine, link, settings.seed)
+
+
+def make_ur_ports(robot: SimulatedUr, settings: SimRobotParameters) -> Server:
+    """Return a UR controller that listens at `settings.rtde_address`.
+
+    Raises:
+        AddressTakenError: It cannot (code 808).
+    """
+    weather = Weather(settings.delay_s, settings.delay_jitter_s, settings.loss)
+    address = settings.rtde_address
+    try:
+        return Server(address, Controller(robot), robot, weather)
+    except OSError as error:
+        raise AddressTakenError(
+            f"no UR controller can listen at {address}: {error}; another cell may have one there",
+            quantity="rtde_address",
+            value=address,
+        ) from error

@@ -115,6 +115,12 @@ class DriverMissingError(HardwareError):
     code = 807
 
 
+class AddressTakenError(HardwareError):
+    """A simulated robot cannot listen at its address: another one does, or the address is not this machine's."""
+
+    code = 808
+
+
 class ConfigurationError(WorkcellError):
     """A fault of configuration that has no class of its own."""
 

@@ -47,6 +47,8 @@ class RobotiqSocket:
         self._wanted: tuple[float, float] | None = None
         self._ending = threading.Event()
         self._activate()
+        # Something may be held since before this process.
+        self._force_n = self._get("FOR") / 255.0 * force_limit_n
         self._look()
         self._thread = threading.Thread(target=self._run, name="gripper", daemon=True)
         self._thread.start()

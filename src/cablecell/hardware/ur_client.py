@@ -140,16 +140,18 @@ class UrCommander:
         self._do("setPayload", self._control.setPayload, mass_kg, centre)
 
     def servo(self, q: Fields, measured_q: Fields) -> None:
-        """Follow joint positions, rad, from where the arm was sent before, or is.
+        """Follow joint positions, rad, that are near those sent before, or near those measured.
 
         The library takes anything, so this is the last gate; whoever sends them has kept the limits already.
 
         Raises:
             RefusedError: They are not finite, or a jump; or the robot does not take them.
         """
-        jumps = [abs(new - old) for new, old in zip(q, self._target or measured_q, strict=True)]
-        if not all(jump <= self._settings.limits.leash_rad for jump in jumps):
-            raise RefusedError(f"a set-point of {list(q)} rad is a jump of {max(jumps):.3f} rad, or none")
+        jump = _distance(q, measured_q)
+        if self._target is not None:
+            jump = min(jump, _distance(q, self._target))
+        if not jump <= self._settings.limits.leash_rad:
+            raise RefusedError(f"a set-point of {list(q)} rad is a jump of {jump:.3f} rad, or none")
         self._target = list(q)
         self._stream()
 
@@ -183,6 +185,11 @@ def end_program(address: str) -> None:
         lines.readline()
         peer.sendall(b"stop\n")
         lines.readline()
+
+
+def _distance(q: Fields, other: Fields) -> float:
+    """Return the largest difference, rad; not finite where one of them is not."""
+    return float(np.abs(np.subtract(q, other)).max())
 
 
 def _wait(holds: Callable[[], bool], limit_s: float, otherwise: str) -> None:

@@ -168,17 +168,23 @@ class UrTransport:
             self._lost = self._lost or "the process that talks to it has ended"
 
     def _listen(self) -> None:
-        while packet := self._hear():
-            if packet[:1] == messages.STATE:
-                self._take(messages.unpack_state(packet))
-            elif packet[:1] == messages.LOST:
-                self._lost = packet[1:].decode()
+        while packet := self._hear(0):
+            state = b""
+            while packet:
+                if packet[:1] == messages.STATE:
+                    state = packet
+                elif packet[:1] == messages.LOST:
+                    self._lost = packet[1:].decode()
+                # Of what has waited while this process did something else only the newest is how it is now.
+                packet = self._hear(socket.MSG_DONTWAIT)
+            if state:
+                self._take(messages.unpack_state(state))
         self._lost = self._lost or "the process that talks to it has ended"
         self._news.set()
 
-    def _hear(self) -> bytes:
+    def _hear(self, flags: int) -> bytes:
         try:
-            return self._peer.recv(messages.LARGEST)
+            return self._peer.recv(messages.LARGEST, flags)
         except OSError:
             return b""
 

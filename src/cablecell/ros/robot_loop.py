@@ -33,7 +33,9 @@ from cablecell.ros.heartbeat_watch import HeartbeatWatch
 _STOP_TIME_S = 0.15
 _GRIPPER_EVERY = 5
 _REPEAT_S = 0.005
-_NOTHING_DUE = 0
+REPEATED = 0
+"""Number of a cycle that only repeats the last one: neither scene nor truth is due, which change just now."""
+
 _NOTHING = np.zeros(6)
 _NOWHERE = np.eye(4)
 
@@ -146,14 +148,17 @@ class RobotLoop(ControlLoop):
     def _repeat(self, done: threading.Event) -> None:
         last = self.last
         while last is not None and not done.wait(_REPEAT_S):
-            # With this number neither scene nor truth is due, which change just now.
-            last = replace(last, number=_NOTHING_DUE, stamp_ns=last.stamp_ns + round(_REPEAT_S * 1e9))
+            last = replace(last, number=REPEATED, stamp_ns=last.stamp_ns + round(_REPEAT_S * 1e9))
             self._publish(last)
 
     def forward(self, positions: Array) -> None:
         """Take a forward command; the newest wins. Nobody listens while its controller does not run."""
         if self.takes_forward():
             self._forward.append(positions)
+
+    def smooth_over(self, lookahead_s: float) -> None:
+        """Have the drives smooth set-points over a time from now on, s."""
+        self._servo.smooth_over(lookahead_s)
 
     def _cycle(self) -> None:
         if self._requests or self._pending:

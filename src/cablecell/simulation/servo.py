@@ -34,11 +34,13 @@ class ServoLink:
         lookahead_s: Time over which set-points are smoothed, s.
         delay_s: Mean delay of the link, each way, s.
         jitter_s: Largest deviation from it, s.
+        loss: Share of messages that never arrive.
     """
 
     lookahead_s: float = 0.008
     delay_s: float = 0.0
     jitter_s: float = 0.0
+    loss: float = 0.0
 
 
 class DelayLine(Generic[T]):
@@ -52,6 +54,8 @@ class DelayLine(Generic[T]):
     def put(self, thing: T, now_s: float) -> None:
         """Send something."""
         link = self._link
+        if link.loss and self._rng.random() < link.loss:
+            return
         due_s = now_s + max(0.0, link.delay_s + self._rng.uniform(-link.jitter_s, link.jitter_s))
         if self._waiting:
             due_s = max(due_s, self._waiting[-1][0])
@@ -81,10 +85,11 @@ class ServoArm:
             seed: Of the delays.
         """
         rng = random.Random(f"{seed}/link")
-        self._machine, self._link = machine, link
+        self._machine = machine
         self._setpoints: DelayLine[Vector] = DelayLine(link, rng)
         self._reports: DelayLine[tuple[ArmState, WrenchSample]] = DelayLine(link, rng)
         self._smooth: list[Vector] = []
+        self._lookahead_s = link.lookahead_s
         machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
 
     def reset(self) -> None:
@@ -93,6 +98,10 @@ class ServoArm:
         self._reports.clear()
         self._smooth = []
         self._machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
+
+    def smooth_over(self, lookahead_s: float) -> None:
+        """Smooth set-points over another time from now on, s; none of what is smoothed is lost."""
+        self._lookahead_s = lookahead_s
 
     def send(self, q: Vector) -> None:
         """Send a set-point, shape (n,), rad."""
@@ -114,12 +123,12 @@ class ServoArm:
         machine.cycle(period_s)
 
     def _smoothed(self, target: Vector, period_s: float) -> Vector:
-        if self._link.lookahead_s <= 0.0:
+        if self._lookahead_s <= 0.0:
             return target
         if not self._smooth:
             q = self._machine.arm.read().q
             self._smooth = [q.copy(), q.copy()]
-        blend = 1.0 - math.exp(-2.0 * period_s / self._link.lookahead_s)
+        blend = 1.0 - math.exp(-2.0 * period_s / self._lookahead_s)
         first = self._smooth[0] + blend * (target - self._smooth[0])
         second = self._smooth[1] + blend * (first - self._smooth[1])
         self._smooth = [first, second]

@@ -6,20 +6,23 @@ import contextlib
 import json
 import os
 import sys
+import threading
+import time
 from typing import Any
 
 import numpy as np
 
+from cablecell.simulation.ur.controller import PERIOD_S, Controller
+from cablecell.simulation.ur.server import Server
 from tests.support.rtde.arm import KinematicArm
-from tests.support.rtde.controller import Controller
-from tests.support.rtde.server import Server
+from tests.support.rtde.fingers import STROKE_M, KinematicFingers
 
 
 class Knobs:
     """What a test may do to the robot and its network."""
 
-    def __init__(self, server: Server, arm: KinematicArm) -> None:
-        self._server, self._robot, self._arm = server, server.controller, arm
+    def __init__(self, server: Server, arm: KinematicArm, fingers: KinematicFingers) -> None:
+        self._server, self._robot, self._arm, self._fingers = server, server.controller, arm, fingers
 
     def reset(self) -> None:
         """Be as new, without any client."""
@@ -35,7 +38,8 @@ class Knobs:
         server.absent.clear()
         server.remote_control = server.listens = True
         server.bad_packages = server.skipped = server.connections = 0
-        server.gripper.__init__()
+        server.gripper.reset()
+        self._fingers.__init__()
 
     def weather(self, **values: Any) -> None:
         for name, value in values.items():
@@ -60,7 +64,7 @@ class Knobs:
         self._arm.push_n = np.array(force_n)
 
     def block_gripper(self, at: float | None) -> None:
-        self._server.gripper.blocked_at = at
+        self._fingers.blocked_at_m = None if at is None else STROKE_M * (1.0 - at / 255)
 
     def look(self) -> dict[str, Any]:
         with self._server.lock:
@@ -90,12 +94,26 @@ def answer(value: Any) -> None:
     sys.stdout.flush()
 
 
+def run(server: Server) -> None:
+    next_s = time.monotonic()
+    while True:
+        next_s += PERIOD_S
+        left_s = next_s - time.monotonic()
+        if left_s > 0.0:
+            time.sleep(left_s)
+        elif left_s < -0.02:
+            next_s = time.monotonic()  # late: periods are left out, nothing is sent in a burst
+        server.step()
+
+
 def main() -> None:
     with contextlib.suppress(PermissionError):
         # A controller is a computer of its own: what else runs here must not slow it down.
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(12))
-    arm = KinematicArm()
-    knobs = Knobs(Server(sys.argv[1], Controller(arm)), arm)
+    arm, fingers = KinematicArm(), KinematicFingers()
+    server = Server(sys.argv[1], Controller(arm), fingers)
+    threading.Thread(target=run, args=(server,), daemon=True).start()
+    knobs = Knobs(server, arm, fingers)
     answer("ready")
     for line in sys.stdin:
         name, words, values = json.loads(line)

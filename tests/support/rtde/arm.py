@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
+
+from cablecell.simulation.ur.arm import flange_pose
+from cablecell.simulation.ur.controller import STANDARD_GRAVITY
 
 HOME = (0.0, -1.57, 1.57, -1.57, -1.57, 0.0)
 SPEED_RAD_PER_S = 3.15
 STOP_RAD_PER_S2 = 25.0
 SERVO_LAG_S = 0.012
-G = 9.80665
-
-_D = (0.1625, 0.0, 0.0, 0.1333, 0.0997, 0.0996)
-_A = (0.0, -0.425, -0.3922, 0.0, 0.0, 0.0)
-_ALPHA = (np.pi / 2, 0.0, 0.0, np.pi / 2, -np.pi / 2, 0.0)
-
-
-def flange_rotation(q) -> np.ndarray:
-    """Return the rotation of the flange in the `base` frame, by the published Denavit-Hartenberg angles."""
-    return flange_pose(q)[:3, :3]
-
-
-def flange_pose(q) -> np.ndarray:
-    X = np.eye(4)
-    for angle, d, a, alpha in zip(q, _D, _A, _ALPHA, strict=True):
-        c, s, ca, sa = np.cos(angle), np.sin(angle), np.cos(alpha), np.sin(alpha)
-        X = X @ np.array([[c, -s * ca, s * sa, a * c], [s, c * ca, -c * sa, a * s], [0, sa, ca, d], [0, 0, 0, 1]])
-    return X
-
-
-def rotation_vector(R) -> np.ndarray:
-    """Return axis times angle; the angle is below pi, which a tool that is exactly upside down misses by a hair."""
-    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
-    sine, cosine = 0.5 * np.linalg.norm(axis), 0.5 * (np.trace(R) - 1.0)
-    if sine < 1e-6:
-        # Half a turn: the axis is a column of R + 1.
-        column = (R + np.eye(3))[:, int(np.argmax(np.diag(R)))]
-        return np.zeros(3) if cosine > 0.0 else np.pi * column / np.linalg.norm(column)
-    return np.arctan2(sine, cosine) * axis / (2.0 * sine)
-
-
-class Arm(Protocol):
-    """What the controller drives."""
-
-    q: np.ndarray
-    dq: np.ndarray
-
-    def step(self, target: np.ndarray | None, period_s: float) -> None:
-        """Follow a set-point for a period; without one come to rest and hold."""
-        ...
-
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return force and torque on the flange, N and N·m, in flange axes, with the weight of what hangs there."""
-        ...
 
 
 class KinematicArm:
@@ -73,7 +30,10 @@ class KinematicArm:
             self.dq[np.abs(target - self.q) < 1e-9] = 0.0
         self.q = self.q + self.dq * period_s
 
+    def smooth_over(self, lookahead_s: float) -> None:
+        """Keep the lag it has: what the tests measure with it is the link."""
+
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        R = flange_rotation(self.q)
-        weight = R.T @ np.array([0.0, 0.0, -G * self.mass_kg])
+        R = flange_pose(self.q)[:3, :3]
+        weight = R.T @ np.array([0.0, 0.0, -STANDARD_GRAVITY * self.mass_kg])
         return weight + R.T @ self.push_n, np.cross(self.centre, weight)

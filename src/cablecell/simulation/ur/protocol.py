@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 REQUEST_VERSION, CONTROL_VERSION = ord("V"), ord("v")
 SETUP_OUTPUTS, SETUP_INPUTS = ord("O"), ord("I")
@@ -63,20 +64,24 @@ class Recipe:
     names: tuple[str, ...]
     types: tuple[str, ...]
 
-    @property
+    @cached_property
     def layout(self) -> struct.Struct:
+        """How the values are packed."""
         return struct.Struct(">" + "".join(_FORMATS[kind] for kind in self.types))
 
-    @property
+    @cached_property
     def counts(self) -> tuple[int, ...]:
+        """How many numbers each value has."""
         return tuple(int(_FORMATS[kind][:-1] or 1) for kind in self.types)
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
+    """Return a package of a kind."""
     return struct.pack(">HB", 3 + len(payload), kind) + payload
 
 
 def text_message(text: str, level: int = 3) -> bytes:
+    """Return a package that says something."""
     said, source = text.encode()[:255], b"cell"
     return frame(TEXT, bytes([len(said)]) + said + bytes([len(source)]) + source + bytes([level]))
 
@@ -98,8 +103,13 @@ def names_of(text: bytes) -> tuple[str, ...]:
     return tuple(name for name in text.decode("ascii").split(",") if name)
 
 
-def flatten(recipe: Recipe, values: Sequence[object]) -> list[object]:
+def pack_values(recipe: Recipe, values: Mapping[str, object]) -> bytes:
+    """Return the values of a recipe as they are packed; what is not among them is zero."""
     flat: list[object] = []
-    for count, value in zip(recipe.counts, values, strict=True):
-        flat.extend(value if count > 1 else [value])  # type: ignore[arg-type]
-    return flat
+    for name, count in zip(recipe.names, recipe.counts, strict=True):
+        value = values.get(name)
+        if isinstance(value, list):
+            flat.extend(value)
+        else:
+            flat.extend((value or 0,) * count)
+    return recipe.layout.pack(*flat)

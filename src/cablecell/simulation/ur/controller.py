@@ -10,9 +10,14 @@ from collections import Counter
 
 import numpy as np
 
-from tests.support.rtde.arm import Arm, G, flange_pose, rotation_vector
+from cablecell.core.geometry import log_so3
+from cablecell.ports import Vector
+from cablecell.simulation.ur.arm import UrArm, flange_pose
 
 PERIOD_S = 0.002
+STANDARD_GRAVITY = 9.80665
+REST_RAD_PER_S = 0.01
+"""Speed of a joint up to which the arm stands."""
 READY, DONE = 1, 2
 STOPPED, PLAYING, PAUSED = 1, 2, 4
 RUNNING_MODE = 7
@@ -35,11 +40,13 @@ class Controller:
         is_answering: False for a program that runs and never answers.
         hears: How many set-points came.
         rested_s: Since when the arm stands, s of `now_s`.
+        lookahead_s: Time over which the set-points of the program are smoothed, s.
     """
 
-    def __init__(self, arm: Arm) -> None:
+    def __init__(self, arm: UrArm) -> None:
         self.arm = arm
         self.now_s = 100.0
+        self._follow_arm()
         self.runtime_state = STOPPED
         self.robot_mode, self.safety_mode, self.safety_bits = RUNNING_MODE, SAFETY_NORMAL, NORMAL_BIT
         self.inputs: dict[str, object] = {}
@@ -50,20 +57,23 @@ class Controller:
         self.is_answering = True
         self.hears = 0
         self.rested_s = self.now_s
-        self.payload_kg, self.payload_cog = 0.0, (0.0, 0.0, 0.0)
-        self.tcp = (0.0,) * 6
+        self.payload_kg = 0.0
+        self.payload_cog: tuple[float, ...] = (0.0, 0.0, 0.0)
+        self.tcp: tuple[float, ...] = (0.0,) * 6
         self.zero = np.zeros(6)
         self._forget_program()
 
     def _forget_program(self) -> None:
-        self._target: np.ndarray | None = None
+        self._target: Vector | None = None
         self._answer = 0
+        self.lookahead_s = 0.0
         self._watchdog_s: float | None = None
         self._kicked_s = self.now_s
 
     # What the ports do --------------------------------------------------------------------------------------------
 
     def write(self, name: str, value: object) -> None:
+        """Take an input that a client has sent."""
         self.inputs[name] = value
         if name == "input_int_register_0":
             self._kicked_s = self.now_s
@@ -72,6 +82,7 @@ class Controller:
             self.outputs["target_speed_fraction"] = value
 
     def start_program(self) -> None:
+        """Run the program that was uploaded; nothing happens while the robot cannot move."""
         if self.safety_mode != SAFETY_NORMAL or self.robot_mode != RUNNING_MODE:
             return
         self._forget_program()
@@ -80,6 +91,7 @@ class Controller:
         self.zero_sensor()
 
     def end_program(self, why: str) -> None:
+        """End the program that runs, if one does."""
         if self.runtime_state in (PLAYING, PAUSED):
             self.program_ends.append(why)
             self.messages.append(why)
@@ -87,15 +99,18 @@ class Controller:
         self._forget_program()
 
     def protective_stop(self) -> None:
+        """Stop for safety: the program is held until somebody ends it or lets it go on."""
         self.safety_mode, self.safety_bits = SAFETY_PROTECTIVE, PROTECTIVE_BIT
         self._pause()
 
     def emergency_stop(self) -> None:
+        """Stop as by the button: power goes off, and the program ends."""
         self.safety_mode, self.safety_bits = SAFETY_EMERGENCY, ROBOT_EMERGENCY_BIT | ANY_EMERGENCY_BIT
         self.robot_mode = 3
         self.end_program("emergency stop")
 
     def release(self) -> None:
+        """Take a stop back."""
         self.safety_mode, self.safety_bits, self.robot_mode = SAFETY_NORMAL, NORMAL_BIT, RUNNING_MODE
 
     def _pause(self) -> None:
@@ -104,18 +119,27 @@ class Controller:
         self._target = None
 
     def zero_sensor(self) -> None:
+        """Make what is felt now zero: the sensor turns with the flange, and so does its bias."""
         self.zero = np.zeros(6)
-        self.zero = self._sensed()
+        self.zero = self._felt()
 
     # One period ---------------------------------------------------------------------------------------------------
 
-    def step(self) -> None:
-        self.now_s += PERIOD_S
+    def step(self, period_s: float = PERIOD_S) -> None:
+        """Let a period pass."""
+        self.now_s += period_s
         if self.runtime_state == PLAYING:
             self._run_program()
-        self.arm.step(self._target if self.runtime_state == PLAYING else None, PERIOD_S)
-        if np.any(self.arm.dq):
+        self.arm.step(self._target if self.runtime_state == PLAYING else None, period_s)
+        self._follow_arm()
+        if self._is_moving():
             self.rested_s = self.now_s
+
+    def _follow_arm(self) -> None:
+        self._X_base_flange = flange_pose(self.arm.q)
+
+    def _is_moving(self) -> bool:
+        return bool(np.abs(self.arm.dq).max() > REST_RAD_PER_S)
 
     def _run_program(self) -> None:
         if self._watchdog_s is not None and self.now_s - self._kicked_s > self._watchdog_s:
@@ -139,13 +163,16 @@ class Controller:
         if not np.isfinite(target).all() or not LOWEST_SERVO_GAIN <= gain <= HIGHEST_SERVO_GAIN or lookahead_s < 0.03:
             self.end_program(f"servoj: bad arguments {target.tolist()}, lookahead {lookahead_s}, gain {gain}")
             return
+        if lookahead_s != self.lookahead_s:
+            self.lookahead_s = lookahead_s
+            self.arm.smooth_over(lookahead_s)
         self._answer, self._target = READY, target
         self.outputs["target_q"] = target.tolist()
 
     def _begin(self, command: int) -> None:
         if command in (SERVO_STOP, SPEED_STOP):
             self._target = None
-            if np.any(self.arm.dq):
+            if self._is_moving():
                 return  # it answers when it stands
         elif command == SET_PAYLOAD:
             self.payload_kg = self._double(0)
@@ -168,24 +195,26 @@ class Controller:
         self._answer = DONE
 
     def _int(self, i: int) -> int:
-        return int(self.inputs.get(f"input_int_register_{i}", 0))  # type: ignore[call-overload]
+        return int(self.inputs.get(f"input_int_register_{i}", 0))  # type: ignore[call-overload, no-any-return]
 
     def _double(self, i: int) -> float:
         return float(self.inputs.get(f"input_double_register_{i}", 0.0))  # type: ignore[arg-type]
 
     # What is reported ---------------------------------------------------------------------------------------------
 
-    def _sensed(self) -> np.ndarray:
-        """Return the wrench without the payload that the controller knows of, in the axes of `base`."""
+    def _felt(self) -> Vector:
+        """Return the wrench without the payload that the controller knows of and without its zero, in flange axes."""
         force, torque = self.arm.load()
-        R = flange_pose(self.arm.q)[:3, :3]
-        weight = R.T @ np.array([0.0, 0.0, -G * self.payload_kg])
-        torque = torque - np.cross(self.payload_cog, weight)
-        return np.concatenate((R @ (force - weight), R @ torque)) - self.zero
+        weight = self._X_base_flange[:3, :3].T @ np.array([0.0, 0.0, -STANDARD_GRAVITY * self.payload_kg])
+        x, y, z = self.payload_cog
+        wx, wy, wz = weight.tolist()
+        leverage = np.array([y * wz - z * wy, z * wx - x * wz, x * wy - y * wx])
+        return np.concatenate((force - weight, torque - leverage)) - self.zero
 
     def snapshot(self) -> dict[str, object]:
         """Return every output that differs from zero."""
-        X = flange_pose(self.arm.q)
+        X, felt = self._X_base_flange, self._felt()
+        R = X[:3, :3]
         scale = self.outputs.get("target_speed_fraction", 1.0)
         running = self.runtime_state == PLAYING
         return {
@@ -193,8 +222,8 @@ class Controller:
             "timestamp": self.now_s,
             "actual_q": self.arm.q.tolist(),
             "actual_qd": self.arm.dq.tolist(),
-            "actual_TCP_pose": [*X[:3, 3].tolist(), *rotation_vector(X[:3, :3]).tolist()],
-            "actual_TCP_force": self._sensed().tolist(),
+            "actual_TCP_pose": [*X[:3, 3].tolist(), *log_so3(R).tolist()],
+            "actual_TCP_force": [*(R @ felt[:3]).tolist(), *(R @ felt[3:]).tolist()],
             "robot_mode": self.robot_mode,
             "safety_mode": self.safety_mode,
             "safety_status": self.safety_mode,

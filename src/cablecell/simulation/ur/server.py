@@ -7,14 +7,13 @@ import itertools
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 
-from tests.support.rtde import protocol
-from tests.support.rtde.controller import PAUSED, PERIOD_S, PLAYING, SAFETY_NORMAL, Controller
-from tests.support.rtde.gripper import Gripper
-from tests.support.rtde.link import DelayLine, Weather
-from tests.support.rtde.protocol import Recipe, frame
+from cablecell.simulation.ur import protocol
+from cablecell.simulation.ur.controller import PAUSED, PERIOD_S, PLAYING, SAFETY_NORMAL, Controller
+from cablecell.simulation.ur.gripper import Fingers, GripperPort
+from cablecell.simulation.ur.link import DelayLine, Weather
+from cablecell.simulation.ur.protocol import Recipe, frame
 
 RTDE_PORT, SCRIPT_PORT, DASHBOARD_PORT, GRIPPER_PORT = 30004, 30003, 29999, 63352
 MOST_BACKLOG = 20
@@ -22,7 +21,15 @@ MOST_BACKLOG = 20
 
 
 class Session:
-    """One client of the RTDE port."""
+    """One client of the RTDE port.
+
+    Attributes:
+        outputs: What it wants to know; None before it has said so.
+        inputs: What it may set, by the number of the recipe.
+        every: In how many periods it wants to be told once.
+        is_started: Whether it wants to be told now.
+        to_client: The way to it.
+    """
 
     def __init__(self, server: Server, peer: socket.socket, number: int) -> None:
         self.server, self.peer = server, peer
@@ -31,16 +38,18 @@ class Session:
         self.every, self._steps = 1, 0
         self.is_started = False
         self._buffer = bytearray()
-        self.to_client = DelayLine(server.weather, peer.sendall, 2 * number)
-        self._from_client = DelayLine(server.weather, self._take, 2 * number + 1)
+        self.to_client = DelayLine(server.weather, peer.sendall, self._offer, 2 * number)
+        self._from_client = DelayLine(server.weather, self._take, self._take, 2 * number + 1)
 
     def run(self) -> None:
+        """Hear the client until it leaves."""
         with contextlib.suppress(OSError):
             while data := self.peer.recv(65536):
                 self._from_client.put(data)
         self.close()
 
     def close(self) -> None:
+        """End the connection and free what it held."""
         for line in (self.to_client, self._from_client):
             line.close()
         with contextlib.suppress(OSError):
@@ -56,20 +65,25 @@ class Session:
         if self.to_client.length > MOST_BACKLOG:
             self.server.skipped += 1
             return
-        recipe = self.outputs
-        picked = [
-            values.get(name, 0 if n == 1 else (0,) * n) for name, n in zip(recipe.names, recipe.counts, strict=True)
-        ]
-        payload = recipe.layout.pack(*protocol.flatten(recipe, picked))
-        self.to_client.put(frame(protocol.DATA, b"\x01" + payload))
+        self.to_client.put(frame(protocol.DATA, b"\x01" + protocol.pack_values(self.outputs, values)))
 
-    def _take(self, data: bytes) -> None:
+    def _offer(self, data: bytes) -> bytes:
+        """Send what the socket takes at once and return the rest: whoever steps the arm must not wait for a client."""
+        try:
+            return data[self.peer.send(data, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            return data
+        except OSError:
+            return b""  # it has left; who hears it notices
+
+    def _take(self, data: bytes) -> bytes:
         self._buffer += data
         with self.server.lock:
             for kind, payload in protocol.split_frames(self._buffer):
                 answer = self._answer(kind, payload)
                 if answer is not None:
                     self.to_client.put(frame(kind, answer))
+        return b""
 
     def _answer(self, kind: int, payload: bytes) -> bytes | None:
         server = self.server
@@ -120,22 +134,34 @@ class Session:
 
 
 class Server:
-    """Listens on one loopback address and steps the controller at 500 Hz.
+    """Listens on one loopback address; whoever owns the arm steps it, at 500 Hz.
 
     Attributes:
+        controller: What is behind the ports.
+        weather: Of the network.
+        gripper: What is behind the gripper's port.
+        version: What it says of itself: major, minor, bugfix and build.
         lock: Held while the controller is touched.
         owners: Which session holds an input.
         absent: Outputs that this controller does not know.
         remote_control: What the dashboard says of it.
         bad_packages: Data packages that were too short or of no recipe.
         skipped: Data packages that were left out because the network was late.
+        connections: Clients of the RTDE port so far.
+        sessions: Those that are here.
+        listens: Whether new clients are heard.
     """
 
-    def __init__(self, address: str, controller: Controller) -> None:
+    def __init__(self, address: str, controller: Controller, fingers: Fingers, weather: Weather | None = None) -> None:
+        """Listen.
+
+        Raises:
+            OSError: A port of the address is taken.
+        """
         self.address, self.controller = address, controller
         self.version = (5, 13, 0, 0)
-        self.weather = Weather()
-        self.gripper = Gripper()
+        self.weather = weather or Weather()
+        self.gripper = GripperPort(fingers)
         self.lock = threading.Lock()
         self.owners: dict[str, Session] = {}
         self.absent: set[str] = set()
@@ -146,10 +172,23 @@ class Server:
         self._peers: list[socket.socket] = []
         self.listens = True
         ports = {RTDE_PORT: self._rtde, SCRIPT_PORT: self._script, DASHBOARD_PORT: self._dashboard}
-        for port, serve in {**ports, GRIPPER_PORT: self.gripper.serve}.items():
-            listener = socket.create_server((address, port))
-            threading.Thread(target=self._accept, args=(listener, serve), daemon=True).start()
-        threading.Thread(target=self._run, daemon=True).start()
+        self._listeners: list[socket.socket] = []
+        try:
+            for port, serve in {**ports, GRIPPER_PORT: self.gripper.serve}.items():
+                listener = socket.create_server((address, port))
+                self._listeners.append(listener)
+                threading.Thread(target=self._accept, args=(listener, serve), daemon=True).start()
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close everything."""
+        for listener in self._listeners:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # without it who waits there goes on waiting
+            listener.close()
+        self.close_sessions()
 
     def forget(self, session: Session) -> None:
         """Free what a session held."""
@@ -169,7 +208,10 @@ class Server:
 
     def _accept(self, listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
         while True:
-            peer, _ = listener.accept()
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if not self.listens:
                 peer.close()
@@ -187,21 +229,15 @@ class Server:
         self.sessions.append(session)
         session.run()
 
-    def _run(self) -> None:
-        next_s = time.monotonic()
-        while True:
-            next_s += PERIOD_S
-            left_s = next_s - time.monotonic()
-            if left_s > 0.0:
-                time.sleep(left_s)
-            elif left_s < -0.02:
-                next_s = time.monotonic()  # late: periods are left out, nothing is sent in a burst
-            with self.lock:
-                self.controller.step()
-                values = self.controller.snapshot()
-                said = [protocol.text_message(text) for text in self.controller.messages]
-                self.controller.messages.clear()
-            for session in list(self.sessions):
+    def step(self, period_s: float = PERIOD_S) -> None:
+        """Let a period of the controller pass and report it."""
+        with self.lock:
+            self.controller.step(period_s)
+            values = self.controller.snapshot()
+            said = [protocol.text_message(text) for text in self.controller.messages]
+            self.controller.messages.clear()
+            sessions = list(self.sessions)
+            for session in sessions:
                 session.pump(values)
                 for text in said:
                     session.to_client.put(text)
