@@ -184,6 +184,18 @@ class TestActing:
         with pytest.raises(RemoteError, match="a job is running"):
             table["teleop_enable"](ANNA)
 
+    def test_the_assist_is_switched_and_nothing_else_is_understood(self, cell, console):
+        table = console.acting.table()
+        table["teleop_assist"](ANNA, what="on")
+        table["teleop_assist"](ANNA, what="off")
+        assert cell.assisted[-2:] == [True, False]
+        with pytest.raises(UnknownCommandError, match="on or off"):
+            table["teleop_assist"](ANNA, what="maybe")
+
+    def test_a_look_where_nobody_looks_says_so(self, console):
+        with pytest.raises(BusyGoalError, match="nobody looks at ports"):
+            console.acting.table()["teleop_look"](ANNA)
+
     def test_who_does_not_answer_is_named(self, console):
         with pytest.raises(NoAnswerError, match="tare_force_torque_sensor"):
             console.acting.table()["tare"](ANNA)

@@ -7,15 +7,19 @@ import time
 
 import numpy as np
 import pytest
-from cablecell_interfaces.msg import CellState, TeleopStatus
+from cablecell_interfaces.msg import CellState, PortEstimate, PortEstimateArray, TeleopStatus
 from cablecell_interfaces.srv import RequestControl, ServoCommandType
 from geometry_msgs.msg import Point, Pose, Quaternion, TransformStamped
 from lifecycle_msgs.msg import Transition
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import InteractiveMarkerFeedback, InteractiveMarkerUpdate
 
+from cablecell.core.geometry import invert_pose, make_pose
+from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.ros import conversions, qos
+from cablecell.ros.skill_messages import held_plug_to_json
 from tests.support.arm_node import BIN, end, start_node
 from tests.support.cell_graph import simulation_entities
 from tests.support.graph import Process
@@ -456,3 +460,50 @@ def test_without_a_supervisor_enabling_is_refused():
         assert answer.message.startswith("code 605: request_control of the supervisor is not there")
         process.send(signal.SIGTERM)
         assert process.wait() == 0, process.output
+
+
+X_TCP_TIP = make_pose(np.eye(3), [0.0, 0.0, 0.05])
+
+
+def seen_port(X_base_port, sigma_m=2e-4, sources=PortEstimate.SOURCE_BOARD_MODEL | PortEstimate.SOURCE_CAMERA):
+    """What the estimator publishes of one port."""
+    port = PortEstimate(port_name="card/sfp_port_0", connector_type="sfp", sources=sources)
+    conversions.fill_pose(port.pose.pose, X_base_port)
+    port.pose.covariance = np.diag([sigma_m**2] * 3 + [1e-5] * 3).ravel().tolist()
+    array = PortEstimateArray(ports=[port])
+    for header in (array.header, port.header):
+        header.frame_id = "base_link"
+        conversions.fill_time(header.stamp, time.time_ns())
+    return array
+
+
+def test_the_assist_holds_a_pushed_plug_to_the_port_that_was_seen_and_says_so(rig):
+    X_base_port = HOME @ X_TCP_TIP @ make_pose(np.eye(3), [0.004, 0.003, 0.02])
+    ports = rig.node.create_publisher(PortEstimateArray, "ports", qos.STATE)
+    plugs = rig.node.create_publisher(String, "cell/held_plug", qos.STATE)
+    plugs.publish(String(data=held_plug_to_json(HeldPlug("cable", "sfp_tip", "sfp", X_TCP_TIP, 1e-4, 1e-3))))
+    ports.publish(seen_port(X_base_port, sources=PortEstimate.SOURCE_BOARD_MODEL))
+    wait_until(lambda: ports.get_subscription_count() and plugs.get_subscription_count(), what="teleop to listen")
+    rig.enable()
+    assert rig.set("assist", True).success
+    rig.wait_for_status(lambda status: status.is_assist_on, "the assist")
+
+    push = lambda: rig.twist(0.0, 0.0, -0.1)  # noqa: E731
+    rig.repeat_until(push, lambda: rig.arm.X[2, 3] < HOME[2, 3] - 0.002, "a port of which only the design is known")
+    assert rig.status.assist_port == rig.status.assist_reason == ""
+    ports.publish(seen_port(X_base_port, sigma_m=0.004))
+    rig.repeat_until(push, lambda: "mm are needed" in rig.status.assist_reason, "why it does not hold")
+
+    ports.publish(seen_port(X_base_port))
+    rig.repeat_until(push, lambda: rig.status.assist_port == "card/sfp_port_0", "snapped")
+
+    def tip():
+        return (invert_pose(X_base_port) @ rig.arm.X @ X_TCP_TIP)[:3, 3]
+
+    rig.repeat_until(push, lambda: tip()[2] > 0.002, "the plug in the mouth")
+    assert np.linalg.norm(tip()[:2]) < 0.0005
+    command = rig.arm.commands[-1][1]
+    assert command.X_tcp_comp == pytest.approx(X_TCP_TIP), "compliant at the tip"
+    assert command.stiffness[0, 0] < command.stiffness[2, 2]
+    assert rig.set("assist", False).success
+    rig.wait_for_status(lambda status: not status.is_assist_on and not status.assist_port, "the assist off")

@@ -34,13 +34,14 @@ class FakeCell:
 
     def __init__(self, client):
         node = client.node
-        self.stops, self.clears, self.orders, self.enabled = 0, 0, [], []
+        self.stops, self.clears, self.orders, self.enabled, self.assisted = 0, 0, [], [], []
         self.refuses, self.confirms_stop = 0, True
         self._publishers = {name: node.create_publisher(kind, name, how) for name, (kind, how) in TOPICS.items()}
         node.create_service(Trigger, "stop", self._stop)
         node.create_service(Trigger, "clear_stop", self._clear)
         node.create_service(PackmlCommand, "packml_command", self._packml)
         node.create_service(SetBool, "teleop/enable", self._enable)
+        node.create_service(SetBool, "teleop/assist", self._assist)
 
     def say(self, topic, **fields):
         self._publishers[topic].publish(TOPICS[topic][0](**fields))
@@ -63,4 +64,9 @@ class FakeCell:
     def _enable(self, request, response):
         self.enabled.append(request.data)
         response.success, response.message = not self.refuses, "code 620: a job is running" if self.refuses else ""
+        return response
+
+    def _assist(self, request, response):
+        self.assisted.append(request.data)
+        response.success = True
         return response

@@ -174,6 +174,7 @@ class TeleopRig(GraphClient):
         """Bring everything back to the beginning: disabled, the arm at home."""
         assert self.set("enable", False).success
         assert self.set("pause_servo", False).success
+        assert self.set("assist", False).success
         self.wait_for_status(lambda status: status.state == TeleopStatus.STATE_DISABLED and not status.holder, "reset")
         wait_until(lambda: not self.desk.holder, what="the arm given back")
         self.arm.is_blocked = self.arm.is_silent = False

@@ -11,7 +11,7 @@ from nicegui import ui
 from cablecell.console.pages.frame import NAVIGATION
 from cablecell.console.pages.site import PAGES
 from cablecell.console.sessions import Role
-from cablecell.console.state import ComponentView, InsertionView, JobView, PhaseView
+from cablecell.console.state import ComponentView, InsertionView, JobView, PhaseView, TeleopView
 from cablecell.core.supervision.packml import IllegalCommandError, State
 from cablecell.core.teleop.errors import StopUnconfirmedError
 from tests.support.console_desk import Desk
@@ -201,3 +201,25 @@ def test_jobs_without_a_ledger_say_how_to_have_one(desk):
 
 def test_every_page_of_the_navigation_is_there():
     assert {path for path, _, _ in NAVIGATION} == set(PAGES)
+
+
+def test_the_page_of_teleoperation_says_to_which_port_it_is_snapped_and_switches_the_assist(desk):
+    async def look():
+        desk.be(State.IDLE)
+        desk.state.teleop = TeleopView(state=3, is_assist_on=True, assist_port="card_0/sfp_port_1")
+        async with desk.at("/teleop") as user:
+            await user.should_see("snapped to card_0/sfp_port_1")
+            user.find(marker="teleop_assist").click()
+            await user.should_see("teleop_assist done")
+            desk.state.teleop = TeleopView(state=2, assist_reason="card_0/sfp_port_1: known to 2.10 mm")
+            await user.should_see("known to 2.10 mm")
+            user.find(marker="teleop_assist").click()
+            user.find(marker="teleop_look").click()
+            await user.should_see("teleop_look done")
+        assert desk.given == [
+            ("teleop_assist", {"what": "off"}),
+            ("teleop_assist", {"what": "on"}),
+            ("teleop_look", {}),
+        ]
+
+    asyncio.run(look())

@@ -1,5 +1,6 @@
 """docs/teleop.md tells an operator the truth."""
 
+import math
 import re
 from pathlib import Path
 
@@ -35,5 +36,13 @@ def test_the_numbers_are_those_of_the_parameters():
         f"silence of {defaults.lease_s} s ends control",
         f"poses brake after {defaults.command_timeout_s} s",
         f"force for {defaults.state_age_limit_s} s teleoperation disables",
+        f"comes within {1000 * defaults.assist_radius_m:.0f} mm of the axis",
+        f"at most {1000 * defaults.assist_height_m:.0f} mm before its mouth",
+        f"less than {math.degrees(defaults.assist_angle_rad):.0f} degrees",
+        f"worse than {1000 * defaults.assist_sigma_m:.1f} mm",
+        f"more than {defaults.assist_age_limit_s:.0f} s ago",
+        f"{1000 * defaults.assist_speed:.0f} mm/s are the most",
+        f"{defaults.assist_stiffness:.0f} N/m across the axis",
+        f"Who pulls {1000 * defaults.assist_radius_m:.0f} mm is let go",
     ):
         assert text in DOCUMENT, text

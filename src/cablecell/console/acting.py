@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cablecell_interfaces.action import RunJob
+from cablecell_interfaces.action import Observe, RunJob
 from cablecell_interfaces.srv import PackmlCommand
 from std_srvs.srv import SetBool, Trigger
 
@@ -31,12 +31,19 @@ from cablecell.records import ledger_queue
 from cablecell.records.ledger import Ledger
 from cablecell.records.ledger_releases import require_released
 from cablecell.ros.action_client import MutualActionClient
+from cablecell.ros.estimator_errors import AccuracyNotReachedError
 from cablecell.ros.goals import RemoteError, await_future, call
 
 _STOP_S = 2.0
 """Longest time for the arm controller to confirm a stop, s; it is asked again all the while."""
 
 _STOP_AGAIN_S = 0.4
+
+_LOOK_S = 20.0
+"""Longest time of a look at the ports, s."""
+
+_SURE_M, _SURE_RAD = 0.001, 0.01
+"""What a look is asked for; what it comes to is told anyhow."""
 
 
 class Acting:
@@ -66,6 +73,8 @@ class Acting:
         self._tare = node.create_client(Trigger, "tare_force_torque_sensor")
         self._packml = node.create_client(PackmlCommand, "packml_command")
         self._teleop_enable = node.create_client(SetBool, "teleop/enable")
+        self._teleop_assist = node.create_client(SetBool, "teleop/assist")
+        self._observe = MutualActionClient(node, Observe, "observe")
         self._run_job = MutualActionClient(node, RunJob, "run_job")
 
     @property
@@ -106,6 +115,8 @@ class Acting:
             "acknowledge": self.acknowledge,
             "teleop_enable": lambda who: self._enable(True),
             "teleop_disable": lambda who: self._enable(False),
+            "teleop_assist": self.switch_assist,
+            "teleop_look": self.look,
             "tare": lambda who: self._trigger(self._tare, "done.tare"),
             "roll_back": lambda who, kind, number: roll_back(self._records, kind, number),
         }
@@ -157,11 +168,7 @@ class Acting:
             BusyGoalError: The cell did not take it (code 729).
         """
         self._require_name(recipe)
-        end_s = time.monotonic() + self._limit_s
-        while not self._run_job.server_is_ready():
-            if time.monotonic() > end_s:
-                raise BusyGoalError("nobody serves jobs: the cell is not there", quantity="run_job")
-            time.sleep(0.02)
+        self._wait_for(self._run_job, "nobody serves jobs: the cell is not there", "run_job")
         future = self._run_job.send_goal_async(RunJob.Goal(recipe=recipe))
         handle = await_future(future, self._limit_s, "action run_job")
         if not handle.accepted:
@@ -215,6 +222,35 @@ class Acting:
         number = int(alarm) if alarm.isascii() and alarm.isdigit() else 0
         return say("done.acknowledge", cause=self._state.alarms.acknowledge(number, who).cause)
 
+    def switch_assist(self, who: str, what: str) -> str:
+        """Switch the snap-to-port assist of teleoperation `on` or `off`.
+
+        Raises:
+            UnknownCommandError: It is neither (code 726).
+            WorkcellError: Teleoperation does not answer, or refuses.
+        """
+        if what not in ("on", "off"):
+            raise UnknownCommandError(f"the assist is on or off, not '{what}'", quantity="what", value=what)
+        return self._set(self._teleop_assist, what == "on", f"done.assist_{what}")
+
+    def look(self, who: str) -> str:
+        """Look at the ports from where the cameras are; nothing moves.
+
+        Raises:
+            BusyGoalError: Nobody looks, or somebody does already (code 729).
+            WorkcellError: The ports were not found, with the code of the estimator.
+        """
+        self._wait_for(self._observe, "nobody looks at ports: the cell is not there", "observe")
+        goal = Observe.Goal(position_std=_SURE_M, orientation_std=_SURE_RAD, max_views=1)
+        goal.time_limit.sec = int(_LOOK_S)
+        handle = await_future(self._observe.send_goal_async(goal), self._limit_s, "action observe")
+        if not handle.accepted:
+            raise BusyGoalError("somebody looks at the ports already", quantity="observe")
+        result = await_future(handle.get_result_async(), _LOOK_S + self._limit_s, "the end of a look").result
+        if result.error_code not in (0, AccuracyNotReachedError.code):
+            raise RemoteError.of(result)
+        return say("done.teleop_look")
+
     def keep(self, row: AuditRow) -> None:
         """Write a row of the audit trail into the ledger, where there is one.
 
@@ -247,10 +283,20 @@ class Acting:
             raise RemoteError.of(answer)
 
     def _enable(self, is_on: bool) -> str:
-        answer = call(self._teleop_enable, SetBool.Request(data=is_on), self._limit_s)
+        return self._set(self._teleop_enable, is_on, "done.teleop_enable" if is_on else "done.teleop_disable")
+
+    def _set(self, client: Any, is_on: bool, done: str) -> str:
+        answer = call(client, SetBool.Request(data=is_on), self._limit_s)
         if not answer.success:
             raise RemoteError(answer.message)
-        return say("done.teleop_enable" if is_on else "done.teleop_disable")
+        return say(done)
+
+    def _wait_for(self, client: MutualActionClient, otherwise: str, quantity: str) -> None:
+        end_s = time.monotonic() + self._limit_s
+        while not client.server_is_ready():
+            if time.monotonic() > end_s:
+                raise BusyGoalError(otherwise, quantity=quantity)
+            time.sleep(0.02)
 
     def _trigger(self, client: Any, done: str) -> str:
         answer = call(client, Trigger.Request(), self._limit_s)

@@ -54,6 +54,8 @@ RULES: Mapping[str, Rule] = {
     "teleop_drag": Rule(Role.OPERATOR),
     "teleop_jog": Rule(Role.OPERATOR, ("direction", "frame")),
     "teleop_menu": Rule(Role.OPERATOR, ("entry",)),
+    "teleop_assist": Rule(Role.OPERATOR, ("what",)),
+    "teleop_look": Rule(Role.OPERATOR),
     "tare": Rule(Role.ENGINEER),
     "roll_back": Rule(Role.ENGINEER, ("kind", "number")),
 }

@@ -165,6 +165,9 @@ class Listening:
             message.contact_force,
             message.contact_torque,
             message.speed_scale,
+            message.is_assist_on,
+            message.assist_port,
+            message.assist_reason,
         )
 
     def _take_diagnostics(self, message: Any) -> None:

@@ -87,6 +87,9 @@ class TeleopView:
     force_n: float = 0.0
     torque_nm: float = 0.0
     speed_scale: float = 0.0
+    is_assist_on: bool = False
+    assist_port: str = ""
+    assist_reason: str = ""
 
 
 @dataclass(frozen=True)

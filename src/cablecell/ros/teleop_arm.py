@@ -37,6 +37,8 @@ class TeleopArm:
         self._wrench: Any = None
         self._state_s = self._wrench_s = -math.inf
         self._stiffness = np.diag([settings.stiffness] * 3 + [settings.rotation_stiffness] * 3)
+        soft, turn = settings.assist_stiffness, settings.assist_rotation_stiffness
+        self._compliant = np.diag([soft, soft, settings.stiffness, turn, turn, turn])
         self._message = ComplianceMessage()
         self._inputs = [
             node.create_subscription(ControllerState, "controller_state", self._take_state, qos.MEASUREMENT),
@@ -65,14 +67,20 @@ class TeleopArm:
 
     def send(self, setpoint: Setpoint) -> None:
         """Command the arm."""
-        X = setpoint.X_base_target
+        is_compliant = setpoint.X_tcp_tip is not None
+        X_tcp_comp = setpoint.X_tcp_tip if setpoint.X_tcp_tip is not None else np.eye(4)
+        X = setpoint.X_base_target @ X_tcp_comp
+        lever = setpoint.X_base_target[:3, :3] @ X_tcp_comp[:3, 3]
+        twist, acceleration = setpoint.twist.copy(), setpoint.acceleration.copy()
+        for change in (twist, acceleration):
+            change[:3] += np.cross(change[3:], lever)
         command = ComplianceCommand(
             stamp_s=0.0,
             X_base_target=X,
-            X_tcp_comp=np.eye(4),
-            stiffness=self._stiffness,
-            twist=rotate_six(X[:3, :3].T, setpoint.twist),
-            acceleration=rotate_six(X[:3, :3].T, setpoint.acceleration),
+            X_tcp_comp=X_tcp_comp,
+            stiffness=self._compliant if is_compliant else self._stiffness,
+            twist=rotate_six(X[:3, :3].T, twist),
+            acceleration=rotate_six(X[:3, :3].T, acceleration),
         )
         fill_compliance_command(self._message, command, self._node.get_clock().now().nanoseconds)
         self._commands.publish(self._message)

@@ -24,6 +24,9 @@ def status_message(
         leash_distance=out.leash[0],
         leash_angle=out.leash[1],
         speed_scale=speed_scale,
+        is_assist_on=out.assist.is_on,
+        assist_port=out.assist.port,
+        assist_reason=out.assist.reason,
     )
     message.header.stamp, message.header.frame_id = stamp, BASE_FRAME
     if error is not None:
@@ -46,6 +49,7 @@ def diagnostics_message(name: str, status: Any) -> Any:
         "leash_m": f"{status.leash_distance:.4f}",
         "contact_force_n": f"{status.contact_force:.2f}",
         "speed_scale": f"{status.speed_scale:.2f}",
+        "assist": status.assist_port or ("on" if status.is_assist_on else "off"),
     }
     diagnosis = DiagnosticStatus(
         level=DiagnosticStatus.OK if is_well else DiagnosticStatus.WARN,

@@ -83,6 +83,12 @@ def _status(visit: Visit) -> None:
                 button.props("dense no-caps outline").set_enabled(visit.may("teleop_menu"))
             snap = ui.button(say("teleop.snap"), on_click=lambda: visit.give("teleop_menu", entry=MENU[3]))
             snap.props("dense no-caps flat").set_enabled(visit.may("teleop_menu"))
+        with ui.row().classes("w-full gap-2 items-center no-wrap"):
+            look = ui.button(say("teleop.look"), icon="visibility", on_click=lambda: visit.give("teleop_look"))
+            look.props("dense no-caps outline").mark("teleop_look").set_enabled(visit.may("teleop_look"))
+            assist = ui.button(say("teleop.assist"), icon="my_location", on_click=lambda: switch_assist())
+            assist.props("dense no-caps").mark("teleop_assist")
+            snapped = ui.label("").classes("text-caption").mark("teleop-assist").style("line-height: 1.2")
         leash_text = ui.label("").classes("text-caption")
         leash = ui.linear_progress(0.0, show_value=False, size="0.5rem")
         force_text = ui.label("").classes("text-caption")
@@ -90,8 +96,13 @@ def _status(visit: Visit) -> None:
         limits = ui.label("").classes("text-caption")
         error = ui.label("").classes("text-caption text-negative").mark("teleop-error")
 
+    async def switch_assist() -> None:
+        is_on = state.teleop is not None and state.teleop.is_assist_on
+        await visit.give("teleop_assist", what="off" if is_on else "on")
+
     def refresh() -> None:
         seen = state.teleop
+        assist.set_enabled(seen is not None and visit.may("teleop_assist"))
         if seen is None:
             badge.text = say("teleop.absent")
             enable.set_enabled(False)
@@ -105,6 +116,9 @@ def _status(visit: Visit) -> None:
         for entry, button in speeds.items():
             is_chosen = entry == f"{seen.speed_scale:.0%}"
             button.props(f"color={'primary' if is_chosen else 'grey'}")
+        assist.props(f"color={'primary' if seen.is_assist_on else 'grey'}")
+        snapped.text = say("teleop.snapped", port=seen.assist_port) if seen.assist_port else seen.assist_reason
+        snapped.classes(replace=f"text-caption {'text-positive text-bold' if seen.assist_port else ''}")
         leash_text.text = say("teleop.leash", mm=f"{1000.0 * seen.leash_m:.1f}", limit=f"{1000.0 * _LEASH_M:.0f}")
         leash.value = min(1.0, seen.leash_m / _LEASH_M)
         force_text.text = say("teleop.force", n=f"{seen.force_n:.1f}", limit=f"{_FORCE_N:.0f}")

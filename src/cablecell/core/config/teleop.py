@@ -75,6 +75,37 @@ class TeleopSettings(ParameterSchema):
         0.15, "Age of the arm's state or force at which teleoperation ends.", unit="s", minimum=0.02, maximum=1.0
     )
 
+    assist: bool = parameter(False, "Whether the snap-to-port assist is on at the start; `~/assist` switches it.")
+    assist_radius_m: float = parameter(
+        0.015,
+        "How far off the axis of a port the assist takes hold of the plug; a hand that pulls further has left it.",
+        unit="m",
+        minimum=0.003,
+        maximum=0.05,
+    )
+    assist_height_m: float = parameter(
+        0.06, "How far before the mouth of a port it does.", unit="m", minimum=0.01, maximum=0.2
+    )
+    assist_angle_rad: float = parameter(
+        0.35, "By how much the plug may be turned then.", unit="rad", minimum=0.05, maximum=0.8
+    )
+    assist_sigma_m: float = parameter(
+        0.0015,
+        "Largest standard deviation across the axis of a port that is held to, relative to a plug that was seen.",
+        unit="m",
+        minimum=0.0001,
+        maximum=0.01,
+    )
+    assist_sigma_rad: float = parameter(0.05, "Likewise of its direction.", unit="rad", minimum=0.002, maximum=0.3)
+    assist_speed: float = parameter(
+        0.02,
+        "Highest speed across the axis of a port that is held to, and along it near the mouth.",
+        unit="m/s",
+        minimum=0.002,
+        maximum=0.1,
+    )
+    assist_angular_speed: float = parameter(0.15, "Likewise of the turn.", unit="rad/s", minimum=0.01, maximum=0.5)
+
     @model_validator(mode="after")
     def _limits_fit_together(self) -> TeleopSettings:
         for axis in "xyz":
@@ -119,6 +150,19 @@ class TeleopParameters(TeleopSettings):
         2000.0, "Stiffness with which the arm follows.", unit="N/m", minimum=100.0, maximum=5000.0
     )
     rotation_stiffness: float = parameter(100.0, "Likewise in rotation.", unit="N*m/rad", minimum=1.0, maximum=300.0)
+    assist_stiffness: float = parameter(
+        800.0,
+        "Stiffness across the axis at the tip of a plug that the assist holds to a port, at its mouth and below.",
+        unit="N/m",
+        minimum=50.0,
+        maximum=5000.0,
+    )
+    assist_rotation_stiffness: float = parameter(
+        5.0, "Likewise in rotation.", unit="N*m/rad", minimum=0.5, maximum=300.0
+    )
+    assist_age_limit_s: float = parameter(
+        300.0, "Age of an estimate from which the assist does not hold to it.", unit="s", minimum=1.0, maximum=3600.0
+    )
     consent_limit_s: float = parameter(
         1.0, "Longest time for the supervisor to answer.", unit="s", minimum=0.1, maximum=10.0
     )

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from cablecell.core.errors import WorkcellError
 from cablecell.core.geometry import Array
+from cablecell.core.teleop.assist import AssistView
 from cablecell.core.teleop.guard import Contact
 from cablecell.core.teleop.target import Limit
 
@@ -28,11 +29,14 @@ class Setpoint:
         X_base_target: Pose of the tcp, shape (4, 4).
         twist: Its velocity in base axes, shape (6,), m/s, rad/s.
         acceleration: Likewise; without it the arm's inertia carries the tool beyond a target that brakes.
+        X_tcp_tip: Tip of a plug that is to find its way by itself, shape (4, 4): the arm is compliant there, except
+            along its z axis. None where it is stiff.
     """
 
     X_base_target: Array
     twist: Array
     acceleration: Array
+    X_tcp_tip: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class TeleopOutput:
         contact: The force guard's view; None without an observation.
         leash: Distance and angle from the tcp to the target, m and rad.
         fault: Why control was lost in this step; None otherwise.
+        assist: What the snap-to-port assist does.
     """
 
     state: TeleopState
@@ -56,3 +61,4 @@ class TeleopOutput:
     contact: Contact | None
     leash: tuple[float, float]
     fault: WorkcellError | None
+    assist: AssistView

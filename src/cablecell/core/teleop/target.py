@@ -186,14 +186,18 @@ def _capped(v: Array, speed: float) -> tuple[Array, bool]:
     return (v * (speed / norm), True) if norm > speed else (v, False)
 
 
+def speed_towards(length: float, acceleration: float, dt_s: float) -> float:
+    """Return the speed from which one can stop a way further on, m and m/s or rad and rad/s, with steps of `dt_s`."""
+    # v·dt + v²/2a = length: what is left after this step, however long it is, is enough to stop in.
+    a = _APPROACH * acceleration
+    return math.sqrt((a * dt_s) ** 2 + 2.0 * a * length) - a * dt_s
+
+
 def _towards(distance: Array, ball: _Ball, dt_s: float) -> Array:
     length = _norm(distance)
     if length < 1e-9:
         return np.zeros(3)
-    # v·dt + v²/2a = length: what is left after this step, however long it is, is enough to stop in.
-    a = _APPROACH * ball.acceleration
-    closing = math.sqrt((a * dt_s) ** 2 + 2.0 * a * length) - a * dt_s
-    return distance * (closing / length)
+    return distance * (speed_towards(length, ball.acceleration, dt_s) / length)
 
 
 def _stoppable(room: float, v: Array, ball: _Ball, dt_s: float) -> float:

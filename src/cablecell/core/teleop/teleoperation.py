@@ -17,6 +17,7 @@ from cablecell.core.control.errors import NonFiniteCommandError
 from cablecell.core.control.validation import require_finite
 from cablecell.core.errors import WorkcellError
 from cablecell.core.geometry import Array, is_pose, make_pose
+from cablecell.core.teleop.assist import SnapAssist
 from cablecell.core.teleop.commands import POSE, TWIST, CommandType, Observation, Source
 from cablecell.core.teleop.errors import (
     CommandTypeError,
@@ -45,12 +46,19 @@ class _Drag:
 
 
 class Teleoperation:
-    """Control of the arm by hand; `step` once per period."""
+    """Control of the arm by hand; `step` once per period.
+
+    Attributes:
+        assist: Holds the target to a port near by, where it is on.
+        command_type: The topic that is listened to.
+        speed_scale: Share of the highest speeds.
+    """
 
     def __init__(self, settings: TeleopSettings, *, period_s: float) -> None:
         self._settings = settings
         self._longest_s = _LONGEST_STEP * period_s
         self._lease = Lease(settings.lease_s)
+        self.assist = SnapAssist(settings)
         self._is_enabled = self._is_paused = False
         self._target: LimitedTarget | None = None
         self._drag: _Drag | None = None
@@ -98,6 +106,7 @@ class Teleoperation:
         """Take no commands any more; the arm stops where it is."""
         self._is_enabled = False
         self._let_go()
+        self.assist.end()
 
     def pause(self, is_paused: bool) -> None:
         """Refuse commands for a while, or take them again; a target that moves brakes."""
@@ -230,7 +239,8 @@ class Teleoperation:
         limits = Limit.NONE
         if dt_s > 0.0:
             contact = read_contact(seen.wrench_base, self._settings)
-            limits = self._target.step(self._fresh_wish(seen.time_s), seen.X_base_tcp, contact, self.speed_scale, dt_s)
+            wish = self.assist.guide(self._fresh_wish(seen.time_s), self._target.X_base_target, dt_s)
+            limits = self._target.step(wish, seen.X_base_tcp, contact, self.speed_scale, dt_s)
         distance, angle = self._target.ahead(seen.X_base_tcp)
         if distance > self._settings.leash_m or angle > self._settings.leash_rad:
             return self._drop(seen, self._leash_error(distance, angle))
@@ -250,26 +260,32 @@ class Teleoperation:
             if self._is_paused:
                 state = TeleopState.PAUSED
         is_seen = math.isfinite(seen.age_s) and bool(np.isfinite(seen.wrench_base).all())
+        assist, setpoint = self.assist.view(), None
+        if target is not None:
+            setpoint = Setpoint(target.X_base_target, target.twist, target.acceleration, assist.X_tcp_tip)
         return TeleopOutput(
             state=state,
-            setpoint=None if target is None else Setpoint(target.X_base_target, target.twist, target.acceleration),
+            setpoint=setpoint,
             holder="" if holder is None else holder.name,
             limits=limits,
             contact=read_contact(seen.wrench_base, self._settings) if is_seen else None,
             leash=(0.0, 0.0) if target is None else target.ahead(seen.X_base_tcp),
             fault=fault,
+            assist=assist,
         )
 
     def _drop(self, seen: Observation, fault: WorkcellError) -> TeleopOutput:
         """Send nothing any more; without the arm's state teleoperation ends, a slack leash only ends the motion."""
         if isinstance(fault, StateLostError):
             self._is_enabled = False
+            self.assist.end()
         self._let_go()
         self._target = None
         return self._output(seen, Limit.NONE, fault)
 
     def _let_go(self) -> None:
         self._lease.free()
+        self.assist.end_hold()
         self._drag = None
         self._wish, self._wished_s = REST, -math.inf
 

@@ -34,6 +34,7 @@ from cablecell.ros.teleop_consent import SupervisorConsent
 from cablecell.ros.teleop_frames import TeleopFrames
 from cablecell.ros.teleop_marker import MenuActions, TeleopMarker
 from cablecell.ros.teleop_messages import diagnostics_message, status_message
+from cablecell.ros.teleop_ports import TeleopPorts
 from cablecell.ros.teleop_stop import ArmStop
 
 _ENABLING_LIMIT_S = 1.0
@@ -78,6 +79,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._teleop = Teleoperation(values, period_s=self._period_s)
         self._arm = TeleopArm(self, values, sensor_height_m(load_robot_description()))
         self._frames = TeleopFrames(self, values.state_age_limit_s)
+        self._ports = TeleopPorts(self, values.assist_age_limit_s)
         self._consent = SupervisorConsent(self, values.consent_limit_s) if values.supervised else None
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
         self._stop_arm = ArmStop(self, self._hear_of_stop)
@@ -104,6 +106,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._answers = [
             self.create_service(SetBool, "~/enable", self._answer_enable),
             self.create_service(SetBool, "~/pause_servo", self._answer_pause),
+            self.create_service(SetBool, "~/assist", self._answer_assist),
             self.create_service(ServoCommandType, "~/switch_command_type", self._answer_command_type),
         ]
         self._told: tuple[Any, ...] = ()
@@ -123,6 +126,7 @@ class Teleop(CellNode[TeleopParameters]):
         self._marker.destroy()
         if self._consent is not None:
             self._consent.destroy()
+        self._ports.destroy()
         self._frames.destroy()
         self._arm.destroy()
 
@@ -149,6 +153,7 @@ class Teleop(CellNode[TeleopParameters]):
         seen = self._arm.observe()
         if self._enabling_end_s is not None:
             self._finish_enabling(seen)
+        self._teleop.assist.know(self._ports.axes())
         out = self._teleop.step(seen)
         if out.setpoint is not None:
             self._arm.send(out.setpoint)
@@ -172,7 +177,7 @@ class Teleop(CellNode[TeleopParameters]):
 
     def _tell_when_due(self, out: TeleopOutput, now_s: float) -> None:
         code = 0 if self._error is None else self._error.code
-        news = (out.state, out.holder, code, self._enabling_end_s is None)
+        news = (out.state, out.holder, code, self._enabling_end_s is None, out.assist.is_on, out.assist.port)
         waited_s = now_s - self._told_s
         if (
             news != self._told and waited_s >= _STATUS_GAP_S
@@ -331,6 +336,12 @@ class Teleop(CellNode[TeleopParameters]):
 
     def _answer_pause(self, request: Any, response: Any) -> Any:
         return self._answer(lambda: self._teleop.pause(request.data), response)
+
+    def _answer_assist(self, request: Any, response: Any) -> Any:
+        self._teleop.assist.switch(request.data)
+        self.get_logger().info(f"the assist is {'on' if request.data else 'off'}")
+        response.success = True
+        return response
 
     def _answer_command_type(self, request: Any, response: Any) -> Any:
         try:
