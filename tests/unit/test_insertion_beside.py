@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.insertion.approach import Contact
 from cablecell.core.insertion.beside import opening_from_edge
 from cablecell.core.insertion.catch import Search
 from cablecell.core.insertion.insert import Insert
@@ -16,6 +17,7 @@ from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement
 from cablecell.core.insertion.plan import Uncertainty, make_plan
 from cablecell.core.insertion.profile import ConnectorProfile
+from cablecell.core.insertion.seat import Seat
 from cablecell.core.insertion.skill import InsertionSkill
 from tests.support.contact import World, run_skill
 
@@ -138,6 +140,53 @@ def stall(slide: float) -> tuple[Job, Go | End]:
         if change is not None:
             return job, change
     raise AssertionError("nothing was decided")
+
+
+def sink(start: type[Insert | Seat], slide: float) -> tuple[Job, Go | End | None, float]:
+    """Let a plug sink by 10 mm/s without a force and slide sideways at a speed, m/s; return what ends it, and where."""
+    settings = InsertionSettings()
+    job = Job(SMALL, settings, make_plan(SMALL, UNCERTAIN, settings), land_m=0.0, searches=1)
+    job.caught_at = np.array([0.0, -1.5e-3])
+    still, z = np.zeros(3), 0.0 if start is Insert else 1.0e-3
+    m = Measurement(0.0, 0.002, np.array([0.0, -1.5e-3, z]), still, 0.0, still, still)
+    phase: Insert | Seat = start(job, m)
+    while m.depth_m < SMALL.depth_m:
+        time_s = m.time_s + 0.002
+        p = np.array([0.0, -1.5e-3 - slide * time_s, z + 1.0e-2 * time_s])
+        m = replace(m, time_s=time_s, p=p)
+        _, change = phase.step(job, m)
+        if change is not None:
+            return job, change, m.depth_m
+    return job, None, m.depth_m
+
+
+@pytest.mark.parametrize("start", [Insert, Seat])
+def test_a_plug_that_slides_on_its_way_down_falls_beside_the_part_and_is_drawn_back_before_the_fingers_are_there(start):
+    # A JST plug fell beside its header and was followed 6.8 mm down: the fingers met the header, and lost the plug.
+    job, change, depth_m = sink(start, slide=5.0e-3)
+    assert isinstance(change, Go)
+    assert change.phase is Phase.RECOVER, change.reason
+    assert "free to move" in change.reason
+    assert job.falls == 1
+    assert depth_m < 0.5 * SMALL.depth_m
+    assert job.search_centre[1] > 1.0e-3, "the opening is on the other side of the edge that it fell off"
+
+
+def test_a_plug_that_sinks_straight_is_in_its_hole():
+    job, change, _ = sink(Insert, slide=0.5e-3)
+    assert isinstance(change, Go)
+    assert change.phase is Phase.SEAT, change.reason
+    assert sink(Seat, slide=0.5e-3)[1] is None
+    assert job.falls == 0
+
+
+def test_what_was_moved_before_another_search_does_not_count_in_the_next_hole():
+    job, _, depth_m = sink(Insert, slide=5.0e-3)
+    still = np.zeros(3)
+    m = Measurement(1.0, 0.002, np.array([0.0, 2.0e-3, depth_m]), still, 0.0, still, still)
+    Contact(job, m)  # drawn back, and down again over the opening, without another search
+    _, change = Insert(job, m).step(job, m)
+    assert change is None
 
 
 def test_a_plug_that_is_stuck_and_free_to_slide_has_fallen_beside_the_part():

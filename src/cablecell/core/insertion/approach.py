@@ -110,6 +110,7 @@ class Contact(PhaseStep):
     phase: ClassVar[Phase] = Phase.CONTACT
 
     def __init__(self, job: Job, m: Measurement) -> None:
+        job.is_inside = False
         self._start_m = m.depth_m
         self._start_s = m.time_s
         self._samples = 0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from cablecell.core.geometry import Array
-from cablecell.core.insertion.outcome import Phase
+from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job
 from cablecell.core.insertion.profile import ConnectorProfile
 
@@ -40,6 +40,23 @@ def search_elsewhere(job: Job, end: End) -> Go | End:
     job.has_snapped = False
     x, y = 1e3 * job.search_centre
     return Go(Phase.RECOVER, f"{end.reason}: it stands beside the part; search about {x:.1f}, {y:.1f} mm")
+
+
+def fallen_beside(job: Job, depth_m: float) -> Go | None:
+    """Return to the search with a plug that moves sideways, on its way down, by more than its port would let it.
+
+    It is known before the fingers are beside the part, too: they would meet it, and be pressed off their plug.
+
+    Args:
+        job: Memory of the insertion.
+        depth_m: Below the entrance plane, m.
+    """
+    moved_m = job.room.taken_m(job.profile)
+    if moved_m is None:
+        return None
+    what = f"{1e3 * depth_m:.1f} mm deep and free to move by {1e3 * moved_m:.1f} mm sideways"
+    change = search_elsewhere(job, End(Outcome.JAMMED, what))
+    return change if isinstance(change, Go) else None
 
 
 def opening_from_edge(edge: Array, centre: Array, profile: ConnectorProfile, error_m: float) -> Array:

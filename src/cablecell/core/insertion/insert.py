@@ -8,18 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from cablecell.core.geometry import Array
-from cablecell.core.insertion.beside import search_elsewhere
+from cablecell.core.insertion.beside import fallen_beside, search_elsewhere
 from cablecell.core.insertion.outcome import Outcome, Phase
-from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
+from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Room, Setpoint
 
 _PROGRESS_M = 1.0e-4
 """Advance that counts as progress."""
 
 _TURN_RAD = 3.0e-3
 """Turn about the axis that counts as progress at the rim of a port that the plug only enters turned rightly."""
-
-_LOOSE_M = 6.0e-4
-"""How far a tip in its hole is seen to move sideways beyond the play: grasp and axis are known only so well."""
 
 _LATERAL_LIMIT_M = 2.0e-3
 """Largest shift of the lateral target from where the plug was caught."""
@@ -125,7 +122,8 @@ class Insert(PhaseStep):
         self._progress_s = m.time_s
         self._yaw_rad = float(m.rotvec[2])
         self._turned_s = m.time_s
-        self._least, self._most = np.full(2, math.inf), np.full(2, -math.inf)
+        if not job.is_inside:
+            job.room = Room()
         self._pull_until_s = -math.inf
         if job.is_backing_off:
             job.is_backing_off = False
@@ -144,7 +142,7 @@ class Insert(PhaseStep):
             depth = job.depth_m(m)
         job.is_inside = depth - job.profile.rim_m > job.plan.entered_m
         if job.is_inside:
-            self._least, self._most = np.minimum(self._least, m.p[:2]), np.maximum(self._most, m.p[:2])
+            job.room.add(m)
         self._compliance.follow(job, m)
         return self._setpoint(job, m, depth), self._decide(job, m, depth)
 
@@ -175,6 +173,9 @@ class Insert(PhaseStep):
         settings, plan, profile = job.settings, job.plan, job.profile
         if m.time_s < self._pull_until_s:
             return None
+        beside = fallen_beside(job, depth)
+        if beside is not None:
+            return beside
         if depth > plan.seat_from_m:
             return Go(Phase.SEAT, f"{1e3 * depth:.1f} of {1e3 * profile.depth_m:.1f} mm deep")
         entered = depth - profile.rim_m > plan.entered_m
@@ -198,10 +199,9 @@ class Insert(PhaseStep):
             return Go(Phase.SEARCH, f"stands {1e3 * nose:.2f} mm below the first land: only the nose was caught")
         job.stalls += 1
         job.total_stalls += 1
-        moved = self._most - self._least
-        if np.any(moved > 2.0 * np.array(job.profile.clearance_m) + _LOOSE_M):
-            # No hole leaves a plug that much room.
-            what = f"stuck {1e3 * depth:.1f} mm deep and free to move by {1e3 * float(max(moved)):.1f} mm sideways"
+        moved_m = job.room.taken_m(job.profile)
+        if moved_m is not None:
+            what = f"stuck {1e3 * depth:.1f} mm deep and free to move by {1e3 * moved_m:.1f} mm sideways"
             return search_elsewhere(job, End(Outcome.JAMMED, what))
         limit = job.settings.stall_limit
         if job.stalls >= limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,6 +17,9 @@ from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.plan import RADIAL_95, InsertionPlan
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.search import SpiralSearch
+
+_LOOSE_M = 6.0e-4
+"""How far a tip in its hole is seen to move sideways beyond the play: grasp and axis are known only so well."""
 
 _SIDE_N = 1.5
 """Force along an axis that presses a plug to one side of its play: more than a dead band, less than any limit."""
@@ -108,6 +112,30 @@ class Setpoint:
         )
 
 
+@dataclass
+class Room:
+    """How far a plug has moved sideways since it was in its hole; no hole leaves it more than its play.
+
+    Attributes:
+        least: Smallest x and y, believed port axes, shape (2,), m.
+        most: Largest x and y likewise.
+    """
+
+    least: Array = field(default_factory=lambda: np.full(2, math.inf))
+    most: Array = field(default_factory=lambda: np.full(2, -math.inf))
+
+    def add(self, m: Measurement) -> None:
+        """Take a position into account."""
+        np.minimum(self.least, m.p[:2], out=self.least)
+        np.maximum(self.most, m.p[:2], out=self.most)
+
+    def taken_m(self, profile: ConnectorProfile) -> float | None:
+        """Return the way sideways, m, where it is more than the play and what grasp and axis leave open; else None."""
+        moved = self.most - self.least
+        is_too_much = bool(np.any(moved > 2.0 * np.array(profile.clearance_m) + _LOOSE_M))
+        return float(max(moved)) if is_too_much else None
+
+
 @dataclass(frozen=True)
 class Go:
     """Hand over to another phase.
@@ -154,6 +182,7 @@ class Job:
         unlatched: Seats in a row, as deep as they should be, that a pull undid and that no snap was felt of.
         side: Side of its play that the plug is to be pressed to, x and y of the port, each -1, 0 or 1, shape (2,).
         is_inside: True while the plug is in the hole, where that can be done.
+        room: What the plug has taken sideways since then.
         searches: Spirals started.
         false_catches: Catches that did not become an insertion.
         decision: How the insertion ended, once that is known.
@@ -183,6 +212,7 @@ class Job:
     unlatched: int = 0
     side: Array = field(default_factory=lambda: np.zeros(2))
     is_inside: bool = False
+    room: Room = field(default_factory=Room)
     searches: int = 0
     false_catches: int = 0
     decision: End | None = None

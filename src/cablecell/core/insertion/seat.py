@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from typing import ClassVar
 
-from cablecell.core.insertion.beside import search_elsewhere
+from cablecell.core.insertion.beside import fallen_beside, search_elsewhere
 from cablecell.core.insertion.insert import Compliance, soft_setpoint
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
@@ -120,6 +120,10 @@ class Seat(PhaseStep):
         depths = [depth for _, depth in self._history]
         is_still = is_full_window and max(depths) - min(depths) < _STILL_M
         depth, wanted = job.depth_m(m), job.profile.depth_m
+        job.room.add(m)
+        beside = fallen_beside(job, depth)
+        if beside is not None:
+            return beside
         short, beyond = job.depth_tolerance_m
         nose = job.profile.nose_m
         if job.land_m is not None and nose > 0.0 and depth > wanted + beyond and not job.is_nose_settled:
