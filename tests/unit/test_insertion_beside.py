@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -140,6 +141,81 @@ def stall(slide: float) -> tuple[Job, Go | End]:
         if change is not None:
             return job, change
     raise AssertionError("nothing was decided")
+
+
+def search_along(
+    wall_m: float, friction: float, *, dip_share: float = 0.0, false_places: Sequence[tuple[float, float]] = ()
+) -> tuple[list[tuple[float, float, float]], Job, Go | End | None]:
+    """Search with a plug that cannot pass x = `wall_m`, and dips there by a share of the catch threshold.
+
+    Returns:
+        x, the pull towards x and the push of every step; what is remembered; what ended the search.
+    """
+    settings, profile = InsertionSettings(), replace(SMALL, friction=friction)
+    job = Job(profile, settings, make_plan(profile, UNCERTAIN, settings), land_m=1.0e-3)
+    job.false_places = [np.array(place) for place in false_places]
+    p, still, steps = np.array([0.0, 0.0, 1.0e-3]), np.zeros(3), []
+    force = np.array([0.0, 0.0, -settings.search_force_n])
+    phase = Search(job, Measurement(0.0, 0.002, p.copy(), still, 0.0, force, still))
+    for k in range(3000):
+        setpoint, change = phase.step(job, Measurement(0.002 * k, 0.002, p.copy(), still, 0.0, force, still))
+        if change is not None:
+            return steps, job, change
+        steps.append((float(p[0]), settings.stiffness_search * float(setpoint.p[0] - p[0]), float(setpoint.force[2])))
+        p[:2] = max(float(setpoint.p[0]), wall_m), setpoint.p[1]
+        p[2] = 1.0e-3 + (dip_share * job.plan.catch_drop_m if p[0] <= wall_m else 0.0)
+    return steps, job, None
+
+
+def test_a_plug_that_an_edge_holds_back_is_pressed_so_little_that_it_can_be_drawn_over_the_edge():
+    # The deep corner of a tilted RJ45 plug dipped into the slot of the latch: it never came to the opening behind.
+    friction = 0.4
+    steps, _, change = search_along(-0.9e-3, friction)
+    assert change is None
+    full = InsertionSettings().search_force_n
+    held = [push for x, pull, push in steps if x <= -0.9e-3 and pull < -5.5]
+    assert held, "the search never reached the edge"
+    # on a 45 degree edge, from the balance of forces: pull (1 - mu) > push (1 + mu)
+    assert min(held) < 5.5 * (1.0 - friction) / (1.0 + friction)
+    assert min(push for _, _, push in steps) >= 1.0, "contact is kept"
+    free = [push for x, _, push in steps if x > 0.5e-3]
+    assert max(free) == pytest.approx(full, abs=0.05), "the push returns behind the edge"
+
+
+def test_a_plug_that_nothing_holds_back_is_pressed_as_ever():
+    steps, _, _ = search_along(-1.0, 0.4)
+    assert {push for _, _, push in steps} == {InsertionSettings().search_force_n}
+
+
+def test_what_holds_a_plug_back_in_a_dip_is_tried_once():
+    # The edge may be the far side of the opening: an LC plug was drawn out of its lead-in again and again.
+    _, job, change = search_along(-0.9e-3, 0.4, dip_share=0.8)
+    assert isinstance(change, Go)
+    assert change.phase is Phase.INSERT
+    assert "held back" in change.reason
+    assert job.is_held_catch
+    assert job.caught_at is not None
+    # ... and not again where that was false: there it is drawn over.
+    along = [(-0.9e-3, y * 1.0e-4) for y in range(-60, 61, 2)]
+    _, _, change = search_along(-0.9e-3, 0.4, dip_share=0.8, false_places=along)
+    assert change is None
+
+
+def test_where_a_catch_was_false_is_remembered_and_only_drops_cast_doubt_on_drops():
+    settings = InsertionSettings()
+    job = Job(SMALL, settings, make_plan(SMALL, UNCERTAIN, settings), land_m=1.0e-3)
+    still = np.zeros(3)
+    m = Measurement(0.0, 0.002, np.array([1.0e-3, 0.0, 1.05e-3]), still, 0.0, np.array([0.0, 0.0, -10.0]), still)
+    for count, is_held in ((0, True), (1, False)):
+        job.caught_at, job.is_held_catch = m.p[:2].copy(), is_held
+        phase, change, time_s = Insert(job, m), None, m.time_s
+        while change is None:
+            time_s += 0.002
+            _, change = phase.step(job, replace(m, time_s=time_s))
+        assert isinstance(change, Go)
+        assert change.phase is Phase.SEARCH
+        assert job.false_catches == count
+    assert len(job.false_places) == 2
 
 
 def sink(start: type[Insert | Seat], slide: float) -> tuple[Job, Go | End | None, float]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cablecell.core.geometry import Array
+from cablecell.core.insertion import theory
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Setpoint
 from cablecell.core.insertion.search import SpiralSearch
@@ -29,6 +30,30 @@ _UNSURE_M = 1.0e-4
 
 _SIDEWAYS_LIMIT_N = 6.0
 """Largest lateral force: the target is kept that close to the plug."""
+
+_HELD = 2.0
+"""Sideways force, as a multiple of the friction under the push, above which something holds the plug back."""
+
+_HELD_S = 0.03
+"""Time for which it must be held back: longer than it springs."""
+
+_DIP_SHARE = 0.5
+"""Share of the catch threshold below the land from which what holds the plug may be the opening."""
+
+_SAME_PLACE_M = 5.0e-4
+"""Distance below which two places are one."""
+
+_EASED_SHARE = 0.8
+"""Share of the push under which the sideways force still draws a held plug over a lead-in."""
+
+_EASED_LEAST_N = 1.0
+"""Smallest push on the way over an edge: contact is kept."""
+
+_EASE_S = 0.02
+"""Time constant with which the push falls and returns."""
+
+_FULL_PUSH = 0.95
+"""Share of the push above which the height is that of the land: with less the grasp gives way by less."""
 
 _TURN_LIMIT_NM = 0.15
 """Largest moment towards straight: after a false catch the plug may still be tilted with its nose in the opening."""
@@ -58,6 +83,11 @@ def new_spiral(job: Job) -> SpiralSearch:
         pitch_factor=settings.search_pitch_factor,
         radius_factor=settings.search_radius_factor,
     )
+
+
+def _free_m(job: Job) -> float:
+    """Return how far a plug in the opening can come sideways, lead-in and grasp included, m."""
+    return max(job.profile.clearance_m) + job.profile.chamfer_m + _LOOSE_M
 
 
 def _was_no_land(job: Job) -> bool:
@@ -102,11 +132,16 @@ class Search(PhaseStep):
         self._visit: Array | None = None
         self._visited_s = 0.0
         self._above_s = 0.0
+        self._push_n = job.settings.search_force_n
+        self._held_s = 0.0
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Press, then follow the spiral and watch the height."""
         settings = job.settings
         decision = self._watch(job, m)
+        if decision is None and self._held_s > _HELD_S and self._is_worth_a_try(job, m):
+            job.caught_at, job.is_held_catch = m.p[:2].copy(), True
+            decision = Go(Phase.INSERT, f"held back {1e3 * (m.depth_m - self._land_m):.2f} mm below the land")
         velocity = np.zeros(3)
         if self._is_settled and decision is None:
             velocity[:2] = self._move(job, m.dt_s)
@@ -115,6 +150,7 @@ class Search(PhaseStep):
         leash = _SIDEWAYS_LIMIT_N / settings.stiffness_search
         dx, dy = target[0] - float(m.p[0]), target[1] - float(m.p[1])
         distance = math.hypot(dx, dy)
+        self._ease(job, settings.stiffness_search * min(distance, leash), m.dt_s)
         if distance > leash:
             target[:2] = m.p[0] + dx * leash / distance, m.p[1] + dy * leash / distance
             velocity[:2] = 0.0
@@ -123,8 +159,34 @@ class Search(PhaseStep):
         )
         damping = np.zeros(6)
         damping[2] = settings.search_force_n / settings.insert_speed
-        push = np.array([0.0, 0.0, settings.search_force_n])
+        push = np.array([0.0, 0.0, self._push_n])
         return Setpoint(target, self._turn(job, m), stiffness, damping, force=push, velocity=velocity), decision
+
+    def _ease(self, job: Job, side_n: float, dt_s: float) -> None:
+        """Lower the push where an edge holds the plug back, so that the sideways force draws it over.
+
+        A tilted plug dips with its deep corner into any lead-in near the opening; under the full push no force that
+        the grasp stands draws it out again, and the opening behind is never reached. A plug that has not come away
+        from where the search began may be in the opening: it stays pressed.
+
+        Args:
+            job: Memory of the insertion.
+            side_n: Sideways force on the plug, N.
+            dt_s: Since the last step, s.
+        """
+        full, friction = job.settings.search_force_n, job.profile.friction
+        wanted = full
+        is_held = self._is_settled and self._has_moved(job) and side_n > _HELD * friction * full
+        self._held_s = self._held_s + dt_s if is_held else 0.0
+        if is_held and self._held_s > _HELD_S:
+            wanted = min(full, max(_EASED_LEAST_N, _EASED_SHARE * theory.edge_push(side_n, friction)))
+        self._push_n += (wanted - self._push_n) * (1.0 - math.exp(-dt_s / _EASE_S))
+
+    def _is_worth_a_try(self, job: Job, m: Measurement) -> bool:
+        """Return whether what holds the plug back may be the opening: it dips, where no catch was false before."""
+        dip = m.depth_m - self._land_m
+        is_new = all(math.hypot(*(m.p[:2] - place)) > _SAME_PLACE_M for place in job.false_places)
+        return is_new and dip > _DIP_SHARE * job.plan.catch_drop_m
 
     def _turn(self, job: Job, m: Measurement) -> Array:
         """Return the target rotation: straight, on a leash from where the plug is."""
@@ -137,7 +199,7 @@ class Search(PhaseStep):
         if not self._is_settled:
             has_dropped = m.depth_m > self._land_m + plan.catch_drop_m + _UNSURE_M and not self._is_resumed
             if has_dropped:
-                job.caught_at = m.p[:2].copy()
+                job.caught_at, job.is_held_catch = m.p[:2].copy(), False
                 if _was_no_land(job):
                     job.land_m = None
                 return Go(Phase.INSERT, f"dropped {1e3 * (m.depth_m - self._land_m):.2f} mm while pressed on the land")
@@ -149,7 +211,7 @@ class Search(PhaseStep):
             self._land_m = m.depth_m
             land = m.tip_m + self._nose_m
             job.land_m = land if job.land_m is None or not self._is_resumed else min(job.land_m, land)
-        if m.depth_m < self._land_m:
+        if m.depth_m < self._land_m and self._push_n > _FULL_PUSH * job.settings.search_force_n:
             # The land rises under a tilted axis, or the first contact was already in the chamfer.
             self._land_m = m.depth_m
             land = m.tip_m + self._nose_m
@@ -160,7 +222,7 @@ class Search(PhaseStep):
         # A plug over the opening drops through any threshold; a corner that fooled the last one is asked for more.
         threshold = plan.catch_drop_m * min(1.0 + _DOUBT * job.false_catches, _DOUBT_LIMIT)
         if drop > threshold:
-            job.caught_at = m.p[:2].copy()
+            job.caught_at, job.is_held_catch = m.p[:2].copy(), False
             return Go(Phase.INSERT, f"dropped {1e3 * drop:.2f} mm; the catch threshold is {1e3 * threshold:.2f} mm")
         self._look_back(m, threshold)
         if self._is_held(job, m):
@@ -185,15 +247,17 @@ class Search(PhaseStep):
 
     def _is_held(self, job: Job, m: Measurement) -> bool:
         """Return whether the plug stays where it is although the path has gone once round it, out of its reach."""
-        profile = job.profile
         self._widest_m = max(self._widest_m, math.hypot(*(m.p[:2] - self._anchor)))
-        free = max(profile.clearance_m) + profile.chamfer_m + _LOOSE_M
-        if self._widest_m > free:
+        if self._has_moved(job):
             return False
-        away = _SIDEWAYS_LIMIT_N / job.settings.stiffness_search + 2.0 * free
+        away = _SIDEWAYS_LIMIT_N / job.settings.stiffness_search + 2.0 * _free_m(job)
         if math.hypot(*(self._target[:2] - self._anchor)) > away:
             self._pulled_s += m.dt_s
         return self._pulled_s > 2.0 * math.pi * away / job.plan.search_speed
+
+    def _has_moved(self, job: Job) -> bool:
+        """Return whether the plug has come farther from where the search began than an opening would let it."""
+        return self._widest_m > _free_m(job)
 
     def _in_the_opening(self, job: Job, m: Measurement) -> Go:
         """Go on with a plug that was in the opening before it was felt: what was taken for the land was not."""

@@ -11,6 +11,7 @@ from cablecell.core.geometry import Array
 from cablecell.core.insertion.beside import fallen_beside, search_elsewhere
 from cablecell.core.insertion.outcome import Outcome, Phase
 from cablecell.core.insertion.phase import End, Go, Job, Measurement, PhaseStep, Room, Setpoint
+from cablecell.core.insertion.turn import YawSweep, is_worth_a_turn, turn_stiffness
 
 _PROGRESS_M = 1.0e-4
 """Advance that counts as progress."""
@@ -121,6 +122,8 @@ class Insert(PhaseStep):
         self._best_m = job.depth_m(m)
         self._progress_s = m.time_s
         self._yaw_rad = float(m.rotvec[2])
+        self._first_yaw_rad = self._yaw_rad
+        self._sweep: YawSweep | None = None
         self._turned_s = m.time_s
         if not job.is_inside:
             job.room = Room()
@@ -144,7 +147,15 @@ class Insert(PhaseStep):
         if job.is_inside:
             job.room.add(m)
         self._compliance.follow(job, m)
+        if self._is_sweeping:
+            assert self._sweep is not None
+            self._sweep.step(m.dt_s)
+            self._compliance.rotvec[2] = self._sweep.yaw_rad
         return self._setpoint(job, m, depth), self._decide(job, m, depth)
+
+    @property
+    def _is_sweeping(self) -> bool:
+        return self._sweep is not None and not self._sweep.is_over
 
     def _setpoint(self, job: Job, m: Measurement, depth: float) -> Setpoint:
         settings, plan = job.settings, job.plan
@@ -167,6 +178,7 @@ class Insert(PhaseStep):
             push,
             plan.insert_force_n / speed,
             is_inside=compliance.is_inside,
+            yaw_stiffness=turn_stiffness(job) if self._is_sweeping else None,
         )
 
     def _decide(self, job: Job, m: Measurement, depth: float) -> Go | End | None:
@@ -180,11 +192,23 @@ class Insert(PhaseStep):
             return Go(Phase.SEAT, f"{1e3 * depth:.1f} of {1e3 * profile.depth_m:.1f} mm deep")
         entered = depth - profile.rim_m > plan.entered_m
         if not entered and job.land_m is not None:
+            if self._is_sweeping:
+                return None
             is_stuck = m.time_s - max(self._progress_s, self._turned_s) > settings.stuck_catch_s
-            if is_stuck or m.time_s - self._start_s > settings.false_catch_s:
-                job.false_catches += 1
+            is_over = is_stuck or m.time_s - self._start_s > settings.false_catch_s
+            if is_over and self._sweep is None and is_worth_a_turn(job, depth):
+                # The rim turns a plug only as far as friction lets it; on to where it was turning, then back.
+                yaw = float(m.rotvec[2])
+                self._sweep = YawSweep(yaw, plan.yaw_limit_rad, is_upward=yaw >= self._first_yaw_rad)
+                return None
+            if is_over:
+                if job.caught_at is not None:
+                    job.false_places.append(job.caught_at)
+                # A drop that was false makes the next one doubtful; what only held the plug says nothing of drops.
+                job.false_catches += 0 if job.is_held_catch else 1
                 return Go(Phase.SEARCH, f"false catch: {1e3 * (depth - profile.rim_m):.2f} mm below the land")
             return None
+        self._sweep = None
         if m.time_s - self._progress_s > settings.stall_s:
             return self._stall(job, m, depth)
         return None
@@ -224,7 +248,14 @@ class Insert(PhaseStep):
 
 
 def soft_setpoint(
-    job: Job, p: Array, rotvec: Array, push_n: float, axial_damping: float, *, is_inside: bool = True
+    job: Job,
+    p: Array,
+    rotvec: Array,
+    push_n: float,
+    axial_damping: float,
+    *,
+    is_inside: bool = True,
+    yaw_stiffness: float | None = None,
 ) -> Setpoint:
     """Return the setpoint of a plug in the hole: axial force through a damper, soft sideways and in rotation.
 
@@ -239,7 +270,7 @@ def soft_setpoint(
             0.0,
             plan.tilt_stiffness,
             plan.tilt_stiffness,
-            plan.yaw_stiffness,
+            plan.yaw_stiffness if yaw_stiffness is None else yaw_stiffness,
         ]
     )
     damping = np.zeros(6)

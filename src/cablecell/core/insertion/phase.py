@@ -178,6 +178,8 @@ class Job:
         spiral: Search path, also while it is interrupted by a catch; None before the first search.
         search_centre: Where the next spiral begins, believed port axes, shape (2,), m.
         caught_at: Where the last drop of a search was, likewise; None before the first.
+        is_held_catch: True where it was not a drop, but something that held the plug back.
+        false_places: Where catches were false, likewise.
         falls: Times that the plug fell beside the part.
         unlatched: Seats in a row, as deep as they should be, that a pull undid and that no snap was felt of.
         side: Side of its play that the plug is to be pressed to, x and y of the port, each -1, 0 or 1, shape (2,).
@@ -208,6 +210,8 @@ class Job:
     spiral: SpiralSearch | None = None
     search_centre: Array = field(default_factory=lambda: np.zeros(2))
     caught_at: Array | None = None
+    is_held_catch: bool = False
+    false_places: list[Array] = field(default_factory=list)
     falls: int = 0
     unlatched: int = 0
     side: Array = field(default_factory=lambda: np.zeros(2))

@@ -28,6 +28,11 @@ def friction_lag(friction: float, force_n: float, stiffness: float) -> float:
     return friction * force_n / stiffness
 
 
+def edge_push(side_n: float, friction: float) -> float:
+    """Return the largest push, N, against which a force F draws an edge up a 45 degree slope: F (1 - mu) / (1 + mu)."""
+    return side_n * (1.0 - friction) / (1.0 + friction)
+
+
 def spiral_end_radius(error_m: float, lag_m: float, pitch_m: float) -> float:
     """Return the commanded radius that scans every point within `error_m`: sqrt(e² + lag²) + p/2."""
     return math.hypot(error_m, lag_m) + 0.5 * pitch_m
