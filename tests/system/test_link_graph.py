@@ -34,7 +34,7 @@ def test_verbs_see_the_graph():
         assert_graph_works(client, "/seen")
 
         def verb(*words):
-            return subprocess.run([CABLECELL, *words], capture_output=True, text=True, check=True, timeout=30).stdout
+            return subprocess.run([CABLECELL, *words], capture_output=True, text=True, check=True, timeout=120).stdout
 
         assert verb("node", "list").split() == ["/seen/link_monitor", "/seen/link_responder", "/test_client"]
         assert "/seen/link/heartbeat [cablecell_interfaces/msg/LinkHeartbeat]" in verb("topic", "list", "-t")
