@@ -70,9 +70,9 @@ def test_a_stalled_plug_keeps_the_rotation_that_it_has_found():
 
 
 def seconds_until_false(profile: ConnectorProfile, rate: float) -> float:
-    """Return how long a catch is believed that gets no deeper while the plug turns at a rate, rad/s."""
+    """Return how long a corner that is caught is believed in, while the plug turns at a rate, rad/s."""
     job = Job(profile, SETTINGS, make_plan(profile, UNCERTAIN, SETTINGS), land_m=0.0)
-    m = Measurement(0.0, DT_S, np.array([0.0, 0.0, 0.4e-3]), np.zeros(3), 0.0, np.zeros(3), np.zeros(3))
+    m = Measurement(0.0, DT_S, np.array([0.0, 0.0, 0.1e-3]), np.zeros(3), 0.0, np.zeros(3), np.zeros(3))
     phase = Insert(job, m)
     while True:
         m = replace(m, time_s=m.time_s + DT_S, rotvec=np.array([0.0, 0.0, rate * m.time_s]))
