@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cablecell.cli import calib, completion, config, job, ledger, measure, new, recipe, report, running, scene
+from cablecell.cli import calib, completion, config, conform, job, ledger, measure, new, recipe, report, running, scene
 from cablecell.installation import environment
 from cablecell.ros.verbs import groups
 
@@ -144,6 +144,7 @@ for _verb in _VERBS:
     app.command()(_verb)
 app.command(name="completion")(completion.show)
 app.command()(new.plugins)
+app.command()(conform.conform)
 for _name, _group in (
     ("scene", scene),
     ("calib", calib),
