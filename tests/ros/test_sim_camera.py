@@ -19,11 +19,13 @@ from cablecell.core.config.camera import CameraIntrinsics
 from cablecell.core.config.sensors import CameraSettings
 from cablecell.ports import Region
 from cablecell.ros import conversions, qos
-from tests.support.arm_node import BIN, end, start_node
-from tests.support.graph import GraphClient, Process
+from tests.support.arm_node import end, start_node
+from tests.support.graph import GraphClient
 from tests.support.wait import wait_until
 
 SCALE = 0.25
+CELL = "/line_a"
+"""Namespace of everything here: cells beside each other see their own scenes only."""
 
 
 def without_camera_errors():
@@ -33,10 +35,10 @@ def without_camera_errors():
 class Studio:
     """Plays the simulation's part and listens to the cameras."""
 
-    def __init__(self, client, backend):
-        self.client, self.backend = client, backend
-        self.trial = client.node.create_publisher(String, "/sim/trial", qos.STATE)
-        self.states = client.node.create_publisher(Float64MultiArray, "/sim/scene_state", qos.SENSOR)
+    def __init__(self, client, backend, cell=CELL):
+        self.client, self.backend, self.cell = client, backend, cell
+        self.trial = client.node.create_publisher(String, f"{self.cell}/sim/trial", qos.STATE)
+        self.states = client.node.create_publisher(Float64MultiArray, f"{self.cell}/sim/scene_state", qos.SENSOR)
         self.listeners = []
         self.stamp_s = 1000.0
         self.regions = {}
@@ -54,7 +56,9 @@ class Studio:
 
     def listen(self, message_type, topic):
         heard = []
-        self.listeners.append(self.client.node.create_subscription(message_type, topic, heard.append, qos.IMAGE))
+        self.listeners.append(
+            self.client.node.create_subscription(message_type, f"{self.cell}/{topic}", heard.append, qos.IMAGE)
+        )
         return heard
 
     def wait_for(self, condition, timeout_s=20.0, what=""):
@@ -69,7 +73,9 @@ class Studio:
     def set_region(self, side, *numbers):
         x, y, width, height = numbers
         if side not in self.regions:
-            self.regions[side] = self.client.node.create_publisher(RegionOfInterest, f"{side}_camera/region", qos.STATE)
+            self.regions[side] = self.client.node.create_publisher(
+                RegionOfInterest, f"{self.cell}/{side}_camera/region", qos.STATE
+            )
         message = RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
         self.regions[side].publish(message)
 
@@ -89,7 +95,9 @@ def backend():
 
 @pytest.fixture(scope="module")
 def process():
-    with start_node("sim_camera", "autostart:=true", f"scale:={SCALE}", "rate_hz:=20.0", "has_errors:=false") as node:
+    with start_node(
+        "sim_camera", "autostart:=true", f"scale:={SCALE}", "rate_hz:=20.0", "has_errors:=false", namespace=CELL
+    ) as node:
         yield node
         end(node)
 
@@ -186,7 +194,7 @@ def test_a_preview_is_a_small_image_of_the_center_camera(studio, backend):
 def test_the_cable_is_drawn_where_the_simulation_has_it(studio, backend):
     drawn = []
     studio.listeners.append(
-        studio.client.node.create_subscription(MarkerArray, "/sim/cable_markers", drawn.append, qos.MEASUREMENT)
+        studio.client.node.create_subscription(MarkerArray, f"{CELL}/sim/cable_markers", drawn.append, qos.MEASUREMENT)
     )
     studio.wait_for(lambda: drawn and len(drawn[-1].markers) > 1, what="markers of the cable")
     strip = drawn[-1].markers[-1]
@@ -209,9 +217,9 @@ def test_another_trial_is_shown(studio, backend):
 
 def test_nonsense_is_refused_and_the_node_lives(studio, process):
     studio.trial.publish(String(data="{"))
-    process.wait_for_output("/sim/trial cannot be shown")
+    process.wait_for_output("sim/trial cannot be shown")
     studio.states.publish(Float64MultiArray(data=[1.0, 2.0]))
-    process.wait_for_output("/sim/scene_state is refused: a scene state has")
+    process.wait_for_output("sim/scene_state is refused: a scene state has")
     studio.show()
     images = studio.listen(Image, "center_camera/image")
     studio.wait_for(lambda: images)
@@ -220,43 +228,34 @@ def test_nonsense_is_refused_and_the_node_lives(studio, process):
 def test_inactive_cameras_are_silent(studio):
     images = studio.listen(Image, "center_camera/image")
     studio.wait_for(lambda: images)
-    assert studio.client.change_state("/sim_camera", Transition.TRANSITION_DEACTIVATE)
-    assert studio.client.get_state("/sim_camera") == "inactive"
+    assert studio.client.change_state(f"{CELL}/sim_camera", Transition.TRANSITION_DEACTIVATE)
+    assert studio.client.get_state(f"{CELL}/sim_camera") == "inactive"
     count = len(images)
     others = studio.listen(Image, "left_camera/image")
     for _ in range(10):
         studio.send_state()
-    assert studio.client.get_state("/sim_camera") == "inactive"
+    assert studio.client.get_state(f"{CELL}/sim_camera") == "inactive"
     assert len(images) <= count + 1
     assert not others
-    assert studio.client.change_state("/sim_camera", Transition.TRANSITION_ACTIVATE)
+    assert studio.client.change_state(f"{CELL}/sim_camera", Transition.TRANSITION_ACTIVATE)
     studio.wait_for(lambda: others)
 
 
 def test_triggered_cameras_expose_when_they_are_told_and_arrive_their_latency_later(backend):
     """All that are listened to expose at one state; without a trigger there is no image."""
     with (
-        Process(
-            BIN / "sim_camera",
-            "--ros-args",
-            "-r",
-            "__ns:=/triggered",
-            "-p",
-            "autostart:=true",
-            "-p",
-            f"scale:={SCALE}",
-            "-p",
-            "mode:=triggered",
+        start_node(
+            "sim_camera", "autostart:=true", f"scale:={SCALE}", "mode:=triggered", namespace="/triggered"
         ) as node,
         GraphClient() as client,
     ):
-        studio = Studio(client, backend)
+        studio = Studio(client, backend, "/triggered")
         wait_until(lambda: studio.trial.get_subscription_count() and studio.states.get_subscription_count())
         studio.show()
         trigger = client.node.create_publisher(Empty, "/triggered/camera_trigger", qos.COMMAND)
-        images = {side: studio.listen(Image, f"/triggered/{side}_camera/image") for side in ("left", "center")}
+        images = {side: studio.listen(Image, f"{side}_camera/image") for side in ("left", "center")}
         wait_until(trigger.get_subscription_count)
-        preview = studio.listen(Image, "/triggered/preview/image")
+        preview = studio.listen(Image, "preview/image")
         studio.wait_for(lambda: preview, what="the preview, which runs freely")
         assert not any(images.values())
         for count in (1, 2):

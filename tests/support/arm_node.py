@@ -36,9 +36,9 @@ _EVERYTHING = qos.HEARTBEAT
 BIN = Path(sys.prefix) / "bin"
 
 
-def start_node(name, *parameters):
+def start_node(name, *parameters, namespace="/"):
     words = [word for parameter in parameters for word in ("-p", parameter)]
-    return Process(BIN / name, "--ros-args", *words)
+    return Process(BIN / name, "--ros-args", "-r", f"__ns:={namespace}", *words)
 
 
 def stamp_ns(message):

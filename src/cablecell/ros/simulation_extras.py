@@ -67,12 +67,12 @@ class SimulationExtras:
         self._show = show or self._show_and_begin_anew
         node, settings = host.node, host.node.parameters.values
         make = node.create_lifecycle_publisher
-        self._scene = make(Float64MultiArray, "/sim/scene_state", qos.SENSOR)
-        self._trial = make(String, "/sim/trial", qos.STATE)
-        self._truth = make(String, "/sim/truth", qos.MEASUREMENT)
+        self._scene = make(Float64MultiArray, "sim/scene_state", qos.SENSOR)
+        self._trial = make(String, "sim/trial", qos.STATE)
+        self._truth = make(String, "sim/truth", qos.MEASUREMENT)
         self._every = max(1, round(settings.rate_hz / settings.scene_rate_hz))
-        self._load = node.create_service(LoadTrial, "/sim/load_trial", self._load_trial)
-        self._faults = node.create_subscription(String, "/sim/faults", self._take_faults, qos.STATE)
+        self._load = node.create_service(LoadTrial, "sim/load_trial", self._load_trial)
+        self._faults = node.create_subscription(String, "sim/faults", self._take_faults, qos.STATE)
 
     def destroy(self) -> None:
         """Destroy publishers and service."""
@@ -103,7 +103,7 @@ class SimulationExtras:
         try:
             self._simulation.inject(json.loads(message.data))
         except (WorkcellError, TypeError, ValueError, AttributeError) as error:
-            self._host.node.get_logger().error(f"/sim/faults cannot be injected: {error}")
+            self._host.node.get_logger().error(f"sim/faults cannot be injected: {error}")
 
     def _load_trial(self, request: Any, response: Any) -> Any:
         node = self._host.node

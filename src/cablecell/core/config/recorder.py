@@ -21,10 +21,10 @@ DEFAULT_TOPICS = (
     "robot_description",
     "tf",
     "tf_static",
-    "/sim/trial",
-    "/sim/truth",
+    "sim/trial",
+    "sim/truth",
 )
-"""What a run is understood from; small messages, up to 250 Hz. Those under /sim exist in simulation only."""
+"""What a run is understood from; small messages, up to 250 Hz. Those under sim exist in simulation only."""
 
 IMAGE_TOPICS = ("left_camera/image", "center_camera/image", "right_camera/image")
 

@@ -66,11 +66,11 @@ class SimCamera(CellNode[SimCameraParameters]):
         self._images: dict[str, Any] = {}
         self._infos: dict[str, Any] = {}
         self._inputs = [
-            self.create_subscription(String, "/sim/trial", self._take_trial, qos.STATE),
-            self.create_subscription(Float64MultiArray, "/sim/scene_state", self._take_state, qos.SENSOR),
+            self.create_subscription(String, "sim/trial", self._take_trial, qos.STATE),
+            self.create_subscription(Float64MultiArray, "sim/scene_state", self._take_state, qos.SENSOR),
             self.create_subscription(Empty, "camera_trigger", self._take_trigger, qos.COMMAND),
             self.create_subscription(Float64, "camera_rate", self._take_rate, qos.STATE),
-            self.create_subscription(String, "/sim/faults", self._take_faults, qos.STATE),
+            self.create_subscription(String, "sim/faults", self._take_faults, qos.STATE),
         ]
         for side in SIDES:
             self._images[side] = self.create_lifecycle_publisher(Image, f"{side}_camera/image", qos.IMAGE)
@@ -85,7 +85,7 @@ class SimCamera(CellNode[SimCameraParameters]):
             )
         self._images[_PREVIEW] = self.create_lifecycle_publisher(Image, "preview/image", qos.IMAGE)
         self._infos[_PREVIEW] = self.create_lifecycle_publisher(CameraInfo, "preview/camera_info", qos.IMAGE)
-        self._cable = self.create_lifecycle_publisher(MarkerArray, "/sim/cable_markers", qos.MEASUREMENT)
+        self._cable = self.create_lifecycle_publisher(MarkerArray, "sim/cable_markers", qos.MEASUREMENT)
         self._streams: dict[str, CameraStream] = {}
 
     def teardown(self) -> None:
@@ -119,13 +119,13 @@ class SimCamera(CellNode[SimCameraParameters]):
         try:
             self._rig.show_trial(TrialSource(**json.loads(message.data)))
         except (WorkcellError, TypeError, ValueError) as error:
-            self.get_logger().error(f"/sim/trial cannot be shown: {error}")
+            self.get_logger().error(f"sim/trial cannot be shown: {error}")
 
     def _take_state(self, message: Any) -> None:
         try:
             self._rig.set_state(message.data)
         except ValueError as error:
-            self.get_logger().warning(f"/sim/scene_state is refused: {error}", throttle_duration_sec=5.0)
+            self.get_logger().warning(f"sim/scene_state is refused: {error}", throttle_duration_sec=5.0)
             return
         if self._cable.get_subscription_count():
             self._cable.publish(draw_cable(*self._rig.cable()))
@@ -157,7 +157,7 @@ class SimCamera(CellNode[SimCameraParameters]):
                 if faults.get(name) and self._rig.is_ready:
                     self._rig.bump_board(np.array(faults[name], dtype=np.float64))
         except (WorkcellError, TypeError, ValueError, AttributeError) as error:
-            self.get_logger().error(f"/sim/faults cannot be injected: {error}")
+            self.get_logger().error(f"sim/faults cannot be injected: {error}")
 
     def _take_trigger(self, _: Any) -> None:
         """Expose all cameras that are listened to, at the same state."""
