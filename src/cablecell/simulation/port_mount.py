@@ -21,15 +21,21 @@ _SEEN_M = 1.0e-7
 class PortMount:
     """Moves the target port of a scene; everything else stays where it is.
 
-    The port is pressed by what presses the plug, which weighs next to nothing: grasp and cable, while the plug is at
-    the port.
+    The port bears what presses the plug at the port, which weighs next to nothing: grasp and cable, less what the plug
+    rests on beside the port.
 
     Attributes:
         depth_m: How far the port has given way along its axis, m; negative when it is pulled.
     """
 
     def __init__(
-        self, client: int, scene: Scene, settings: PortMountSettings, bodies: list[int], weight_n: float
+        self,
+        client: int,
+        scene: Scene,
+        settings: PortMountSettings,
+        bodies: list[int],
+        plug: int | None,
+        weight_n: float,
     ) -> None:
         """Take over the port.
 
@@ -38,12 +44,14 @@ class PortMount:
             scene: What was built; the port is at rest.
             settings: Stiffness and sway.
             bodies: Those of the target port.
-            weight_n: Of the plug, N.
+            plug: Body of the plug; None without one.
+            weight_n: Its weight, N.
         """
         self._client, self._settings, self._target = client, settings, scene.target
         port = scene.ports[scene.target]
         self._rest = (port.X_WE, port.X_WP)
         self._bodies = {body: Pose(*p.getBasePositionAndOrientation(body, physicsClientId=client)) for body in bodies}
+        self._plug = plug
         self._weight: Vec3 = (0.0, 0.0, -weight_n)
         self._push_n = 0.0
         self._placed: Vec3 = (0.0, 0.0, 0.0)
@@ -69,6 +77,14 @@ class PortMount:
         self._push_n = dot(add(force, self._weight), self._axis)
         return None
 
+    def _beside_n(self) -> float:
+        """Return the part of the push that something beside the port bears, N."""
+        if self._plug is None:
+            return 0.0
+        points = p.getContactPoints(bodyA=self._plug, physicsClientId=self._client)
+        # The normal points to the plug: what pushes it out bears the push.
+        return -sum(float(point[9]) * dot(point[7], self._axis) for point in points if point[2] not in self._bodies)
+
     def move(self, scene: Scene, time_s: float, dt_s: float, ports: PortForces) -> Scene:
         """Go on by one step of physics, and return the scene with the port where it is now.
 
@@ -80,7 +96,7 @@ class PortMount:
         """
         settings = self._settings
         if settings.stiffness_n_per_m is not None:
-            push_n = self._push_n if ports.near == self._target else 0.0
+            push_n = self._push_n - self._beside_n() if ports.near == self._target else 0.0
             self.depth_m += (push_n / settings.stiffness_n_per_m - self.depth_m) * dt_s / settings.settling_s
         swing = math.sin(2.0 * math.pi * settings.sway_hz * max(time_s, 0.0))
         shift = add(scale(self._axis, self.depth_m), scale(self._sway, swing))
