@@ -69,6 +69,16 @@ def test_a_stalled_plug_keeps_the_rotation_that_it_has_found():
     assert compliance.target(turned)[:2] == pytest.approx([1e-3, 0.0])
 
 
+def test_where_there_was_no_land_no_nose_stood_on_it():
+    job, m = inside()
+    job.is_on_nose = True
+    job.forget_land()
+    assert job.land_m is None
+    _, change = Insert(job, m).step(job, m)
+    assert change is None
+    assert not job.is_nose_settled
+
+
 def seconds_until_false(profile: ConnectorProfile, rate: float) -> float:
     """Return how long a corner that is caught is believed in, while the plug turns at a rate, rad/s."""
     job = Job(profile, SETTINGS, make_plan(profile, UNCERTAIN, SETTINGS), land_m=0.0)

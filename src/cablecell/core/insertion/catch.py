@@ -201,7 +201,7 @@ class Search(PhaseStep):
             if has_dropped:
                 job.caught_at, job.is_held_catch = m.p[:2].copy(), False
                 if _was_no_land(job):
-                    job.land_m = None
+                    job.forget_land()
                 return Go(Phase.INSERT, f"dropped {1e3 * (m.depth_m - self._land_m):.2f} mm while pressed on the land")
             if m.time_s - self._start_s < (_RESUMED_PRESS_S if self._is_resumed else _PRESS_S):
                 return None
@@ -265,7 +265,10 @@ class Search(PhaseStep):
         way = profile.depth_m - profile.rim_m - entered
         # It is in and not yet seated: that tells the land better than the estimate where the way is short.
         is_told = way < 3.0 * job.plan.uncertainty.axial_sigma_m
-        job.land_m = m.tip_m - entered if is_told else None
+        if is_told:
+            job.land_m = m.tip_m - entered
+        else:
+            job.forget_land()
         return Go(Phase.INSERT, f"held within {1e3 * self._widest_m:.2f} mm on all sides: it is in the opening")
 
     def _move(self, job: Job, dt_s: float) -> tuple[float, float]:

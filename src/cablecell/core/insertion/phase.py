@@ -256,6 +256,11 @@ class Job:
         corner = 0.5 * max(profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
         return tolerance + profile.chamfer_m, tolerance + corner + give
 
+    def forget_land(self) -> None:
+        """Take what was touched for something in the opening: there is no land yet that anything could stand on."""
+        self.land_m = None
+        self.is_on_nose = False
+
     def settle_nose(self, shift_m: float) -> None:
         """Move the land by what is now known to have stood on it, once and for all."""
         assert self.land_m is not None
