@@ -21,14 +21,15 @@ from cablecell.ros.arm_errors import LoopBusyError
 from cablecell.ros.control_loop import ControlLoop
 from cablecell.ros.heartbeat_watch import HeartbeatWatch
 from cablecell.ros.robot_loop import RobotLoop
+from tests.support import recorded
 from tests.support.wait import wait_until
 
 TURN = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
 
 @contextlib.contextmanager
-def control_loop(kind):
-    backend = make_machine(kind, MachineOptions())
+def control_loop(kind, **options):
+    backend = make_machine(kind, MachineOptions(**options))
     backend.machine.connect()
     loop = ControlLoop(backend, ArmControllerParameters(), lambda cycle: None, HeartbeatWatch(0.0))
     yield backend.machine, loop
@@ -171,3 +172,21 @@ def test_a_stop_is_carried_out_even_when_nobody_waits_for_it_any_more(stays_vali
         holder.join()
         cycles(loop, 5)
         assert (loop.last.report.mode is ControllerMode.STOPPED) == stays_valid
+
+
+def test_a_recorded_arm_is_followed_and_not_moved(tmp_path):
+    """A motion that somebody else makes is nobody's fault; a trajectory that it does not follow is told so."""
+    path = recorded.write(tmp_path / "run.mcap", 30.0)
+    with control_loop("replay", recording=str(path)) as (machine, loop):
+        loop.start()
+        wait_until(lambda: loop.fault or machine.clock.now_s() > recorded.REST_S + recorded.TURN_S + 0.2)
+        assert loop.fault is None
+        assert loop.controller.report.fault is None
+        q = recorded.q_at(5.0)
+        assert loop.last.state.q == pytest.approx(q, abs=1e-6)
+        path = JointTrajectory(np.array([0.0, 3.0]), np.array([q, q + TURN]), np.zeros((2, 6)))
+        loop.request(lambda: loop.controller.start_trajectory(path, Tolerances(path=0.0), loop.measured_q()))
+        wait_until(lambda: loop.controller.report.fault is not None, what="a fault")
+        assert loop.controller.report.fault.code == 319
+        assert "the arm does not take commands" in str(loop.controller.report.fault)
+        assert loop.fault is None

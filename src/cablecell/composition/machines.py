@@ -46,6 +46,7 @@ class MachineOptions:
         robot_file: File that describes a real robot: names, limits, response.
         robot_ip: Address of a robot that is reached directly.
         rate_hz: Rate at which the machine is controlled.
+        recording: File of a recording that is played.
     """
 
     trials_file: str = ""
@@ -54,6 +55,7 @@ class MachineOptions:
     robot_file: str = ""
     robot_ip: str = ""
     rate_hz: float = 500.0
+    recording: str = ""
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,12 @@ def _mock(options: MachineOptions) -> Backend:
     return make_mock(options)
 
 
+def _replay(options: MachineOptions) -> Backend:
+    from cablecell.composition.replay_backend import make_replay
+
+    return make_replay(options)
+
+
 def _ros2_control(options: MachineOptions) -> Backend:
     from cablecell.composition.ros2_control_backend import make_ros2_control
 
@@ -253,6 +261,7 @@ def _ur_rtde(options: MachineOptions) -> Backend:
 
 MACHINES: Mapping[str, Callable[[MachineOptions], Backend]] = {
     "mock": _mock,
+    "replay": _replay,
     "ros2_control": _ros2_control,
     "sim": _simulated,
     "ur_rtde": _ur_rtde,

@@ -14,7 +14,9 @@ from cablecell.core.fusion.wrench import Payload
 from cablecell.core.motion.model import RobotModel
 from cablecell.hardware.mock import MockMachine
 
-_TOOL = RobotTool(mass_kg=1.0, centre_m=[0.0, 0.0, -0.1], stiffness_n_per_m=4.0e4, stiffness_nm_per_rad=30.0)
+DESCRIBED_TOOL = RobotTool(mass_kg=1.0, centre_m=[0.0, 0.0, -0.1], stiffness_n_per_m=4.0e4, stiffness_nm_per_rad=30.0)
+"""Gripper behind the sensor as the description of the arm has it."""
+
 _NO_PAYLOAD = Payload(0.0, np.zeros(3))
 
 
@@ -27,7 +29,7 @@ def make_mock(options: MachineOptions) -> Backend:
         machine=machine,
         model=model,
         command_mode=preferred_mode(machine.arm.command_modes),
-        contact_loop=contact_loop(machine.arm, _TOOL),
+        contact_loop=contact_loop(machine.arm, DESCRIBED_TOOL),
         tool_frames={name: robot.relative_pose("tcp", name) for name in ("tcp", "tool0", "ft_frame")},
         description=load_robot_description(),
         tool_payload=_NO_PAYLOAD,

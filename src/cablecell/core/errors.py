@@ -121,6 +121,12 @@ class AddressTakenError(HardwareError):
     code = 808
 
 
+class ReadOnlyMachineError(HardwareCommandError):
+    """The machine only shows what was recorded of one; it does nothing."""
+
+    code = 809
+
+
 class ConfigurationError(WorkcellError):
     """A fault of configuration that has no class of its own."""
 

@@ -63,3 +63,19 @@ def require_gripper_command(width_m: float, width_limit_m: float, force_n: float
                 limit=limit,
                 unit=unit,
             )
+
+
+def require_period(period_s: float) -> None:
+    """Refuse a control period that is none.
+
+    Raises:
+        HardwareCommandError: It is not above 0 and below 1 s (code 802).
+    """
+    if not 0.0 < period_s < 1.0:
+        raise HardwareCommandError(
+            f"period_s = {period_s} s is not a control period; valid is above 0 to 1 s",
+            quantity="period_s",
+            value=period_s,
+            limit="0 to 1",
+            unit="s",
+        )

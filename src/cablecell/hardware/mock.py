@@ -12,8 +12,8 @@ import numpy as np
 
 from cablecell.core.control.joint_stream import JointStream
 from cablecell.core.control.model import JointLimits
-from cablecell.core.errors import HardwareCommandError, NotConnectedError, StaleStateError
-from cablecell.hardware.checks import require_gripper_command, require_joint_command
+from cablecell.core.errors import NotConnectedError, StaleStateError
+from cablecell.hardware.checks import require_gripper_command, require_joint_command, require_period
 from cablecell.ports import ArmState, CommandMode, GripperState, JointCommand, ServoResponse, Vector, WrenchSample
 
 STATE_AGE_LIMIT_S = 0.05
@@ -236,14 +236,7 @@ class MockMachine:
         """
         if not self.gripper.is_connected:
             raise NotConnectedError("the mock machine is not connected; call connect first", quantity="machine")
-        if not 0.0 < period_s < 1.0:
-            raise HardwareCommandError(
-                f"period_s = {period_s} s is not a control period; valid is above 0 to 1 s",
-                quantity="period_s",
-                value=period_s,
-                limit="0 to 1",
-                unit="s",
-            )
+        require_period(period_s)
         self.clock.advance(period_s)
         if self.is_linked:
             self.arm.move(period_s)

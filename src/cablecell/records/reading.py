@@ -127,3 +127,54 @@ def leading_numbers(data: bytes, count: int) -> tuple[float, Array]:
     if len(data) < start + 8 * count:
         raise RecordingError(f"message of {len(data)} B holds fewer than {count} numbers", value=len(data), unit="B")
     return seconds + 1e-9 * nanoseconds, np.frombuffer(data, "<f8", count, start)
+
+
+def joint_values(data: bytes) -> tuple[float, dict[str, tuple[float, float, float]]]:
+    """Return stamp and joints of a `sensor_msgs/JointState`: position, velocity and effort by name.
+
+    Args:
+        data: The message in CDR, little endian, with its encapsulation header.
+
+    Returns:
+        Stamp of the header, s, and for each joint rad, rad/s and N·m; 0 where the message does not say.
+
+    Raises:
+        RecordingError: The message is shorter than it says, or big endian (code 934).
+    """
+    if len(data) < _ENCAPSULATION or data[1] & 1 != 1:
+        raise RecordingError(f"{len(data)} B are no little-endian message")
+    body = memoryview(data)[_ENCAPSULATION:]
+    try:
+        seconds, nanoseconds, size = struct.unpack_from("<iII", body)
+        names, at = _strings(body, 12 + size)
+        positions, at = _doubles(body, at)
+        velocities, at = _doubles(body, at)
+        efforts, _ = _doubles(body, at)
+    except (struct.error, ValueError) as error:
+        raise RecordingError(f"message of {len(data)} B is no whole joint state: {error}") from error
+    columns = [[*column, *(0.0,) * (len(names) - len(column))] for column in (positions, velocities, efforts)]
+    return seconds + 1e-9 * nanoseconds, dict(zip(names, zip(*columns, strict=True), strict=True))
+
+
+def _strings(body: memoryview, at: int) -> tuple[list[str], int]:
+    """Return a sequence of strings and where it ends."""
+    at += -at % 4
+    (count,) = struct.unpack_from("<I", body, at)
+    at += 4
+    found = []
+    for _ in range(count):
+        at += -at % 4
+        (size,) = struct.unpack_from("<I", body, at)
+        found.append(bytes(body[at + 4 : at + 3 + size]).decode())
+        at += 4 + size
+    return found, at
+
+
+def _doubles(body: memoryview, at: int) -> tuple[tuple[float, ...], int]:
+    """Return a sequence of float64 and where it ends."""
+    at += -at % 4
+    (count,) = struct.unpack_from("<I", body, at)
+    at += 4
+    if count:
+        at += -at % 8
+    return struct.unpack_from(f"<{count}d", body, at), at + 8 * count

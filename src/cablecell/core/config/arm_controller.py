@@ -13,6 +13,7 @@ class ArmControllerParameters(ControlSettings):
     hardware: str = parameter("sim", "Kind of machine that is controlled.", read_only=True)
     robot_file: str = parameter("", "File that describes a real robot: names, limits and response.", read_only=True)
     robot_ip: str = parameter("", "Address of a robot that is reached directly, without ROS.", read_only=True)
+    recording: str = parameter("", "File of a recorded run that is played instead of a machine.", read_only=True)
     trials_file: str = parameter(
         "", "File of the trials that a simulated machine can show; empty is the sample of the cell.", read_only=True
     )

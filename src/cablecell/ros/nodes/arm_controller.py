@@ -57,6 +57,7 @@ class ArmController(CellNode[ArmControllerParameters]):
                 robot_file=values.robot_file,
                 robot_ip=values.robot_ip,
                 rate_hz=values.rate_hz,
+                recording=values.recording,
             ),
         )
 
