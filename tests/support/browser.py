@@ -53,6 +53,10 @@ _STANDS_STILL = """async (element) => {
 """Whether an element stays where it is, in front of all others: what still moves is missed by a click."""
 
 
+_ANSWER_S = 3.0
+"""Time after which a page is asked again whether something holds, s."""
+
+
 def find_chromium() -> str | None:
     """Return the path of a Chromium; None where this machine has none."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -72,11 +76,15 @@ class Page:
         for domain in ("Page", "Runtime"):
             self.ask(f"{domain}.enable")
 
-    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command of the protocol; return its result."""
+    def ask(self, method: str, limit_s: float = 30.0 * PATIENCE, /, **parameters: Any) -> dict[str, Any]:
+        """Send a command of the protocol; return its result.
+
+        Raises:
+            TimeoutError: There is none within a time.
+        """
         self._count += 1
         self._line.send(json.dumps({"id": self._count, "method": method, "params": parameters}))
-        end_s = time.monotonic() + 30.0 * PATIENCE
+        end_s = time.monotonic() + limit_s
         while True:
             message = json.loads(self._line.recv(timeout=max(0.0, end_s - time.monotonic())))
             if message.get("method") == "Runtime.exceptionThrown":
@@ -85,9 +93,13 @@ class Page:
                 assert "error" not in message, message["error"]
                 return message["result"]
 
-    def run(self, script: str) -> Any:
-        """Return what an expression of the page's own language is worth."""
-        answer = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+    def run(self, script: str, limit_s: float = 30.0 * PATIENCE) -> Any:
+        """Return what an expression of the page's own language is worth.
+
+        Raises:
+            TimeoutError: There is no answer within a time.
+        """
+        answer = self.ask("Runtime.evaluate", limit_s, expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -120,8 +132,12 @@ class Page:
     def _holds(self, script: str) -> bool:
         try:
             return bool(
-                self.run(f"(async () => {{ try {{ return !!(await ({script})) }} catch {{ return false }} }})()")
+                self.run(
+                    f"(async () => {{ try {{ return !!(await ({script})) }} catch {{ return false }} }})()", _ANSWER_S
+                )
             )
+        except TimeoutError:
+            return False  # a page that is left while it thinks may take the answer with it
         except AssertionError as error:
             if "navigated" in str(error) or "context was destroyed" in str(error):
                 return False  # the page was left while it thought
@@ -159,6 +175,15 @@ class Page:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of the browser."""
         os.killpg(self.pid, number)
+
+    def leave_out(self, *addresses: str) -> None:
+        """Load nothing from addresses, with `*` for any text, from now on."""
+        self.ask("Network.enable")
+        self.ask("Network.setBlockedURLs", urls=list(addresses))
+
+    def take_downloads(self, folder: Path) -> None:
+        """Save what is taken away from now on in a folder."""
+        self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def picture(self, path: Path, quality: int = 80) -> None:
         """Save what the window shows: a JPEG."""

@@ -157,7 +157,7 @@ def _giver(visit: Visit, command: str) -> Callable[[], object]:
 
 def _ask_recipe(visit: Visit) -> None:
     """Let the person choose what is started."""
-    with ui.dialog() as dialog, ui.card().classes("w-80"):
+    with ui.dialog().props("transition-duration=0") as dialog, ui.card().classes("w-80"):
         ui.label(say("start.title")).classes("text-h6")
         recipes = list(visit.site.knowledge.recipes)
         choice = ui.select(recipes, value=recipes[0], label=say("start.recipe")).classes("w-full").mark("recipe")
