@@ -15,7 +15,7 @@ from tests.support.wait import wait_until
     [
         (
             "hardware:=nope",
-            "code 902: hardware = 'nope' is not a kind of machine; valid are mock, ros2_control, sim, ur_rtde",
+            "code 902: hardware = 'nope' is not a kind of machine; valid are mock, replay, ros2_control, sim, ur_rtde",
         ),
         ("trial:=trial_9", "code 903: aic_sample.yaml has no trial 'trial_9'; valid are trial_1, trial_2, trial_3"),
         ("trials_file:=/nowhere.yaml", "code 910: /nowhere.yaml cannot be read: No such file or directory"),

@@ -49,7 +49,10 @@ def _changed(folder, path, old, new):
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("hardware:=nope", "argument 'hardware' is 'nope'; valid: sim"),
+        (
+            "hardware:=nope",
+            "hardware = 'nope' is not a kind of machine; valid are mock, replay, ros2_control, sim, ur_rtde",
+        ),
         ("trial:=trial_9", "layout 'trial_9' is not in the sample trials; valid are trial_1, trial_2, trial_3"),
         ("trials_file:=/nowhere.yaml", "/nowhere.yaml cannot be read: No such file or directory"),
         ("config:=/nowhere.yaml", "/nowhere.yaml"),

@@ -34,7 +34,7 @@ def cell(*words: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_shipped_files_are_good_and_told_apart(path: Path) -> None:
-    by_name = {"zones": "zones", "faults": "faults", "ur5e_rtde": "ur"}
+    by_name = {"zones": "zones", "faults": "faults", "ur5e_rtde": "ur", "loopback_ur": "ur"}
     expected = by_name.get(path.stem) or KIND_OF_FOLDER.get(path.parent.name, "parameters")
     assert check_file(path) == expected
 

@@ -15,7 +15,7 @@ from cablecell.core.insertion.beside import opening_from_edge
 from cablecell.core.insertion.catch import Search
 from cablecell.core.insertion.insert import Insert
 from cablecell.core.insertion.outcome import Outcome, Phase
-from cablecell.core.insertion.phase import End, Go, Job, Measurement
+from cablecell.core.insertion.phase import End, Go, Job, Measurement, Room
 from cablecell.core.insertion.plan import Uncertainty, make_plan
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.seat import Seat
@@ -281,3 +281,14 @@ def test_a_plug_that_is_stuck_and_held_on_all_sides_is_in_its_hole():
     assert "search again" in change.reason
     assert job.falls == 0
     assert not job.search_centre.any()
+
+
+@pytest.mark.parametrize(("deep_m", "aside_m", "is_beside"), [(0.042, 0.9e-3, False), (0.002, 0.9e-3, True)])
+def test_an_axis_that_is_off_leads_a_plug_aside_over_its_depth_and_only_a_fall_does_at_once(deep_m, aside_m, is_beside):
+    profile = ConnectorProfile("peg", (0.014, 0.0085), (1e-4, 1e-4), chamfer_m=0.4e-3, depth_m=0.045)
+    room = Room()
+    for share in np.linspace(0.0, 1.0, 20):
+        p = share * np.array([aside_m, 0.0, deep_m])
+        room.add(Measurement(0.0, 0.002, p, np.zeros(3), 0.0, np.zeros(3), np.zeros(3)))
+    taken_m = room.taken_m(profile, 0.03)
+    assert (taken_m == pytest.approx(aside_m)) if is_beside else (taken_m is None)

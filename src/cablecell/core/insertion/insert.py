@@ -144,7 +144,8 @@ class Insert(PhaseStep):
             job.settle_nose(-job.profile.nose_m)
             depth = job.depth_m(m)
         job.is_inside = depth - job.profile.rim_m > job.plan.entered_m
-        if job.is_inside:
+        if depth - job.profile.rim_m > job.plan.entered_m + job.corner_m + job.profile.chamfer_m:
+            # With a corner in the opening, or on its lead-in, a plug still slides to where it goes in.
             job.room.add(m)
         self._compliance.follow(job, m)
         if self._is_sweeping:
@@ -223,7 +224,7 @@ class Insert(PhaseStep):
             return Go(Phase.SEARCH, f"stands {1e3 * nose:.2f} mm below the first land: only the nose was caught")
         job.stalls += 1
         job.total_stalls += 1
-        moved_m = job.room.taken_m(job.profile)
+        moved_m = job.room.taken_m(job.profile, job.plan.uncertainty.tilt_95_rad)
         if moved_m is not None:
             what = f"stuck {1e3 * depth:.1f} mm deep and free to move by {1e3 * moved_m:.1f} mm sideways"
             return search_elsewhere(job, End(Outcome.JAMMED, what))

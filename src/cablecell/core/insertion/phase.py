@@ -117,23 +117,31 @@ class Room:
     """How far a plug has moved sideways since it was in its hole; no hole leaves it more than its play.
 
     Attributes:
-        least: Smallest x and y, believed port axes, shape (2,), m.
-        most: Largest x and y likewise.
+        least: Smallest x, y and depth of the tip, believed port axes, shape (3,), m.
+        most: Largest likewise.
     """
 
-    least: Array = field(default_factory=lambda: np.full(2, math.inf))
-    most: Array = field(default_factory=lambda: np.full(2, -math.inf))
+    least: Array = field(default_factory=lambda: np.full(3, math.inf))
+    most: Array = field(default_factory=lambda: np.full(3, -math.inf))
 
     def add(self, m: Measurement) -> None:
         """Take a position into account."""
-        np.minimum(self.least, m.p[:2], out=self.least)
-        np.maximum(self.most, m.p[:2], out=self.most)
+        np.minimum(self.least, m.p, out=self.least)
+        np.maximum(self.most, m.p, out=self.most)
 
-    def taken_m(self, profile: ConnectorProfile) -> float | None:
-        """Return the way sideways, m, where it is more than the play and what grasp and axis leave open; else None."""
-        moved = self.most - self.least
-        is_too_much = bool(np.any(moved > 2.0 * np.array(profile.clearance_m) + _LOOSE_M))
-        return float(max(moved)) if is_too_much else None
+    def taken_m(self, profile: ConnectorProfile, tilt_rad: float) -> float | None:
+        """Return the way sideways, m, where it is more than the play and what grasp and axis leave open; else None.
+
+        A hole whose axis is not the believed one leads the plug aside as it goes down.
+
+        Args:
+            profile: The connector.
+            tilt_rad: By how much the believed axis may be off.
+        """
+        *sideways, down = self.most - self.least
+        open_m = _LOOSE_M + max(down, 0.0) * tilt_rad
+        is_too_much = bool(np.any(sideways > 2.0 * np.array(profile.clearance_m) + open_m))
+        return float(max(sideways)) if is_too_much else None
 
 
 @dataclass(frozen=True)
@@ -253,8 +261,12 @@ class Job:
         if self.land_m is None:
             sigma = 3.0 * self.plan.uncertainty.axial_sigma_m
             return tolerance + sigma, tolerance + sigma + give
-        corner = 0.5 * max(profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
-        return tolerance + profile.chamfer_m, tolerance + corner + give
+        return tolerance + profile.chamfer_m, tolerance + self.corner_m + give
+
+    @property
+    def corner_m(self) -> float:
+        """How much deeper than its middle a corner of the tilted plug may be, m."""
+        return 0.5 * max(self.profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
 
     def forget_land(self) -> None:
         """Take what was touched for something in the opening: there is no land yet that anything could stand on."""
