@@ -19,6 +19,9 @@ _PROGRESS_M = 1.0e-4
 _TURN_RAD = 3.0e-3
 """Turn about the axis that counts as progress at the rim of a port that the plug only enters turned rightly."""
 
+_GUIDED_SHARE = 0.2
+"""Share of its way in after which a plug is where its port leads it."""
+
 _LATERAL_LIMIT_M = 2.0e-3
 """Largest shift of the lateral target from where the plug was caught."""
 
@@ -144,8 +147,9 @@ class Insert(PhaseStep):
             job.settle_nose(-job.profile.nose_m)
             depth = job.depth_m(m)
         job.is_inside = depth - job.profile.rim_m > job.plan.entered_m
-        if depth - job.profile.rim_m > job.plan.entered_m + job.corner_m + job.profile.chamfer_m:
-            # With a corner in the opening, or on its lead-in, a plug still slides to where it goes in.
+        # With a corner in the opening, or on its lead-in, a plug still slides to where it goes in, and straightens.
+        guided_m = max(job.plan.entered_m + job.corner_m + job.profile.chamfer_m, _GUIDED_SHARE * job.way_m)
+        if depth - job.profile.rim_m > guided_m:
             job.room.add(m)
         self._compliance.follow(job, m)
         if self._is_sweeping:

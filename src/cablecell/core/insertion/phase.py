@@ -264,6 +264,11 @@ class Job:
         return tolerance + profile.chamfer_m, tolerance + self.corner_m + give
 
     @property
+    def way_m(self) -> float:
+        """Way of a plug from the rim of its port to its seat, m."""
+        return self.profile.depth_m - self.profile.rim_m
+
+    @property
     def corner_m(self) -> float:
         """How much deeper than its middle a corner of the tilted plug may be, m."""
         return 0.5 * max(self.profile.size_m) * min(self.plan.uncertainty.tilt_95_rad, 0.1)
