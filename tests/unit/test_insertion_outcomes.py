@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.insertion.outcome import InsertionResult, Outcome, Phase
+from cablecell.core.insertion.phase import Go, Job, Measurement
+from cablecell.core.insertion.plan import Uncertainty, make_plan
 from cablecell.core.insertion.profile import ConnectorProfile
+from cablecell.core.insertion.seat import PullTest
 from cablecell.core.insertion.skill import InsertionSkill
 from tests.support.contact import World, run_skill
 
@@ -253,3 +257,19 @@ def test_an_estimate_that_is_withdrawn_ends_the_insertion_before_contact_and_not
     assert result.outcome is outcome
     if outcome is Outcome.LOST_ESTIMATE:
         assert (result.reason, result.is_retreated, result.peak_force_n < 1.0) == ("the board was bumped", True, True)
+
+
+@pytest.mark.parametrize(("felt_n", "expected"), [(8.0, Phase.HOLD), (0.5, Phase.INSERT)])
+def test_a_pull_proves_a_latch_only_where_it_is_felt(felt_n, expected):
+    """Whoever does not move for another reason, such as an arm that hears its commands late, has proven nothing."""
+    settings = InsertionSettings()
+    plan = make_plan(LATCHED, Uncertainty(1e-3, 1e-3, 0.05, 0.04), settings)
+    job = Job(LATCHED, settings, plan, land_m=0.0)
+    m = Measurement(0.0, 0.002, np.array([0.0, 0.0, LATCHED.depth_m]), np.zeros(3), 0.0, np.zeros(3), np.zeros(3))
+    phase, change = PullTest(job, m), None
+    while change is None:
+        m = replace(m, time_s=m.time_s + m.dt_s, force=np.array([0.0, 0.0, felt_n]))
+        _, change = phase.step(job, m)
+    assert isinstance(change, Go)
+    assert change.phase is expected
+    assert job.is_latched == (expected is Phase.HOLD)

@@ -53,6 +53,12 @@ _SPRING_BACK_M = 3.0e-4
 _PULL_S = 0.25
 """Duration of the pull test."""
 
+_FELT_SHARE = 0.5
+"""Share of the pull that the sensor must feel of what holds: a plug that comes along holds against nothing."""
+
+_PULL_LIMIT_S = 0.6
+"""Longest time for the pull to be felt."""
+
 _PULL_SPEED = 0.05
 """Free speed of the pull test, m/s: a plug that is not held moves centimetres, a latched one only its play."""
 
@@ -226,8 +232,14 @@ class PullTest(PhaseStep):
             if isinstance(again, Go) and job.unlatched >= _UNLATCHED:
                 again = search_elsewhere(job, End(outcome, what))
             return setpoint, again
-        if m.time_s - self._start_s < _PULL_S:
+        elapsed = m.time_s - self._start_s
+        if elapsed < _PULL_S:
             return setpoint, None
+        if -m.push_n < _FELT_SHARE * self._pull_n:
+            if elapsed < _PULL_LIMIT_S:
+                return setpoint, None
+            what = f"{-m.push_n:.1f} N were felt of a pull of {self._pull_n:.1f} N: nothing holds"
+            return setpoint, try_again(job, Outcome.NOT_LATCHED, what)
         job.is_latched = True
         return setpoint, Go(Phase.HOLD, f"held a pull of {self._pull_n:.1f} N with {1e3 * moved:.2f} mm of motion")
 
