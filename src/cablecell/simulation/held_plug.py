@@ -37,6 +37,7 @@ class HeldPlug:
         cable: Pull of the cable, or None.
         forces: What acts on the plug beside grasp and cable, in every step.
         port: The port that the plug is near to, as the compiled step takes it.
+        weight_n: Weight of the plug, N.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class HeldPlug:
             self._take_load(self.cable)
         self.forces: Sequence[PlugForce] = ()
         self.port = kernel.NOWHERE
-        self._weight_n = plug.mass_kg * settings.physics.gravity_m_per_s2
+        self.weight_n = plug.mass_kg * settings.physics.gravity_m_per_s2
 
     def com(self) -> Pose:
         """Return the pose of the centre of mass, with the axes of the tip."""
@@ -166,7 +167,7 @@ class HeldPlug:
             v,
             w,
             self.port,
-            self._weight_n,
+            self.weight_n,
         )
         if grasp is not None:
             grasp.force, grasp.torque = held, twisted

@@ -65,8 +65,7 @@ class PortForces:
                 self.rounds[name] = RoundContact(plug.connector, port.X_WE, dt_s, physics.friction_scale)
                 # The round contact stops the plug at the floor.
                 p.setCollisionFilterPair(held.body, ports[name][-1], -1, -1, 0, physicsClientId=client)
-        weight = 0.0 if scene.plug is None else scene.plug.connector.plug.mass_kg * physics.gravity_m_per_s2
-        self._weight_n = weight
+        self._weight_n = 0.0 if held is None else held.weight_n
         self._com = (0.0, 0.0, 0.0) if scene.plug is None else scene.plug.connector.plug.com_m
         self.place(scene)
 

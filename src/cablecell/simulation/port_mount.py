@@ -10,6 +10,7 @@ import pybullet as p
 from cablecell.core.config.simulation import PortMountSettings
 from cablecell.core.geometry.scalar import Quat, Vec3, add, dot, rotate, scale
 from cablecell.simulation import plug_kernel as kernel
+from cablecell.simulation.held_plug import HeldPlug
 from cablecell.simulation.port_forces import PortForces
 from cablecell.simulation.rigid import Pose
 from cablecell.simulation.scene import Scene
@@ -29,13 +30,7 @@ class PortMount:
     """
 
     def __init__(
-        self,
-        client: int,
-        scene: Scene,
-        settings: PortMountSettings,
-        bodies: list[int],
-        plug: int | None,
-        weight_n: float,
+        self, client: int, scene: Scene, settings: PortMountSettings, bodies: list[int], held: HeldPlug | None
     ) -> None:
         """Take over the port.
 
@@ -44,15 +39,14 @@ class PortMount:
             scene: What was built; the port is at rest.
             settings: Stiffness and sway.
             bodies: Those of the target port.
-            plug: Body of the plug; None without one.
-            weight_n: Its weight, N.
+            held: The plug; None without one.
         """
         self._client, self._settings, self._target = client, settings, scene.target
         port = scene.ports[scene.target]
         self._rest = (port.X_WE, port.X_WP)
         self._bodies = {body: Pose(*p.getBasePositionAndOrientation(body, physicsClientId=client)) for body in bodies}
-        self._plug = plug
-        self._weight: Vec3 = (0.0, 0.0, -weight_n)
+        self._plug = None if held is None else held.body
+        self._weight: Vec3 = (0.0, 0.0, 0.0 if held is None else -held.weight_n)
         self._push_n = 0.0
         self._placed: Vec3 = (0.0, 0.0, 0.0)
         self.depth_m = 0.0

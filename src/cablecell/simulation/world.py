@@ -96,9 +96,8 @@ class World:
             self.held.forces = (self.port_forces.act,)
         self.port_mount: PortMount | None = None
         if not settings.port_mount.is_rigid:
-            weight_n = 0.0 if scene.plug is None else scene.plug.connector.plug.mass_kg * physics.gravity_m_per_s2
             bodies = self.ports[scene.target]
-            self.port_mount = PortMount(self.client, scene, settings.port_mount, bodies, self.plug, weight_n)
+            self.port_mount = PortMount(self.client, scene, settings.port_mount, bodies, self.held)
             if self.held is not None:  # felt before what the port does to the plug is added
                 self.held.forces = (self.port_mount.feel, *self.held.forces)
         self.encoders = EncoderErrors(settings.encoders, len(JOINT_NAMES), self.random("encoders"))
