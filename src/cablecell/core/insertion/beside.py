@@ -51,7 +51,7 @@ def fallen_beside(job: Job, depth_m: float) -> Go | None:
         job: Memory of the insertion.
         depth_m: Below the entrance plane, m.
     """
-    moved_m = job.room.taken_m(job.profile, job.plan.uncertainty.tilt_95_rad)
+    moved_m = job.aside_m
     if moved_m is None:
         return None
     what = f"{1e3 * depth_m:.1f} mm deep and free to move by {1e3 * moved_m:.1f} mm sideways"

@@ -228,7 +228,7 @@ class Insert(PhaseStep):
             return Go(Phase.SEARCH, f"stands {1e3 * nose:.2f} mm below the first land: only the nose was caught")
         job.stalls += 1
         job.total_stalls += 1
-        moved_m = job.room.taken_m(job.profile, job.plan.uncertainty.tilt_95_rad)
+        moved_m = job.aside_m
         if moved_m is not None:
             what = f"stuck {1e3 * depth:.1f} mm deep and free to move by {1e3 * moved_m:.1f} mm sideways"
             return search_elsewhere(job, End(Outcome.JAMMED, what))

@@ -264,6 +264,11 @@ class Job:
         return tolerance + profile.chamfer_m, tolerance + self.corner_m + give
 
     @property
+    def aside_m(self) -> float | None:
+        """Way sideways of the plug, m, where it is more than its port would let it move; else None."""
+        return self.room.taken_m(self.profile, self.plan.uncertainty.tilt_95_rad)
+
+    @property
     def way_m(self) -> float:
         """Way of a plug from the rim of its port to its seat, m."""
         return self.profile.depth_m - self.profile.rim_m
