@@ -20,7 +20,7 @@ from cablecell.core.control.zones import ZoneTable, parse_zones
 from cablecell.core.errors import ConfigurationError, WorkcellError
 from cablecell.core.perception.fiducials import parse as parse_fiducials
 from cablecell.core.supervision.faults import FaultTable, parse_faults
-from cablecell.plugins import PluginKind, PluginNameError, all_plugins, find_plugin, leave_out, plugin_file
+from cablecell.plugins import Plugin, PluginKind, PluginNameError, all_plugins, find_plugin, leave_out, plugin_file
 
 T = TypeVar("T")
 
@@ -117,20 +117,33 @@ def _connectors_of_plugins(known: Mapping[str, Connector]) -> dict[str, Connecto
         try:
             plugin.require_version()
             find_plugin(plugin.kind, plugin.name)  # is it the only one of its name
-            connector = load_connector(plugin.file())
-            if connector.name != plugin.name or connector.name in known:
-                raise PluginNameError(
-                    f"{plugin}: its file is named '{connector.name}'"
-                    + (", as one of the cell's own" if connector.name in known else ""),
-                    quantity="name",
-                    value=connector.name,
-                    limit=plugin.name,
-                )
+            found[plugin.name] = load_connector_of(plugin, known)
         except WorkcellError as error:
             leave_out(plugin, error)
-        else:
-            found[connector.name] = connector
     return found
+
+
+def load_connector_of(plugin: Plugin, known: Mapping[str, Connector]) -> Connector:
+    """Return the connector of a plug-in.
+
+    Args:
+        plugin: The plug-in.
+        known: The cell's own connectors, by name.
+
+    Raises:
+        PluginNameError: Its file has another name, or that of one of the cell's own (code 962).
+        ConfigurationError: It cannot be used, or its file has a mistake (codes 910, 960 and 961).
+    """
+    connector = load_connector(plugin.file())
+    if connector.name != plugin.name or connector.name in known:
+        raise PluginNameError(
+            f"{plugin}: its file is named '{connector.name}'"
+            + (", as one of the cell's own" if connector.name in known else ""),
+            quantity="name",
+            value=connector.name,
+            limit=plugin.name,
+        )
+    return connector
 
 
 def load_robot(path: Path) -> RobotSettings:

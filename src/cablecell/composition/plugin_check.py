@@ -6,9 +6,9 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 
-from cablecell.configuration import load_connector, load_connectors, load_trials
+from cablecell.configuration import config_folder, load_connector_of, load_connectors, load_trials
 from cablecell.core.errors import WorkcellError
-from cablecell.plugins import Plugin, PluginKind, PluginNameError, all_plugins, find_plugin
+from cablecell.plugins import Plugin, PluginKind, all_plugins, find_plugin
 
 
 def check_plugin(plugin: Plugin) -> None:
@@ -56,15 +56,7 @@ def _load(plugin: Plugin) -> None:
 
 
 def _read_connector(plugin: Plugin) -> None:
-    connector = load_connector(plugin.file())
-    if load_connectors().get(plugin.name) != connector:
-        raise PluginNameError(
-            f"{plugin}: its file is named '{connector.name}'; it must have the plug-in's name, and no other connector "
-            "of the cell may have it",
-            quantity="name",
-            value=connector.name,
-            limit=plugin.name,
-        )
+    load_connector_of(plugin, load_connectors(config_folder() / "connectors"))
 
 
 def _read_board(plugin: Plugin) -> None:
