@@ -53,6 +53,16 @@ _STANDS_STILL = """async (element) => {
 """Whether an element stays where it is, in front of all others: what still moves is missed by a click."""
 
 
+_HIT = """element => {
+  window.wasHit = false;
+  element.addEventListener('click', () => { window.wasHit = true }, {capture: true, once: true});
+}"""
+"""Note that a click has come to an element; a page that is left by the click forgets it."""
+
+_CLICKS = 4
+"""How often a click that came to nothing, because the page moved under it, is done again."""
+
+
 _ANSWER_S = 3.0
 """Time after which a page is asked again whether something holds, s."""
 
@@ -149,13 +159,21 @@ class Page:
             f"[...document.querySelectorAll('button')].find(b => b.innerText.trim().split('\\n').includes({title!r}))"
         )
 
-    def click(self, expression: str) -> None:
-        """Click the middle of an element with the mouse, as a person does: once it stands still."""
-        self.wait_for(f"!!({expression}) && !({expression}).disabled")
-        self.wait_for(f"({_STANDS_STILL})(({expression}))")
-        x, y = self.middle(expression)
-        self.mouse("mousePressed", x, y)
-        self.mouse("mouseReleased", x, y)
+    def click(self, expression: str, timeout_s: float = 20.0) -> None:
+        """Click the middle of an element with the mouse as a person does: once it stands still, until it is hit."""
+        for attempt in range(_CLICKS):
+            self.wait_for(f"!!({expression}) && !({expression}).disabled", timeout_s)
+            self.wait_for(f"({_STANDS_STILL})(({expression}))", timeout_s)
+            x, y = self.middle(expression)
+            self.run(f"({_HIT})({expression})")
+            self.mouse("mousePressed", x, y)
+            self.mouse("mouseReleased", x, y)
+            try:
+                self.wait_for("window.wasHit !== false", _ANSWER_S / PATIENCE)
+                return
+            except AssertionError:
+                if attempt + 1 == _CLICKS:
+                    raise
 
     def middle(self, expression: str) -> tuple[float, float]:
         """Return the middle of an element, px."""

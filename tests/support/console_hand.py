@@ -49,6 +49,25 @@ def go_to(page, title):
         page.wait_for(f"({button}).classList.contains('current') && {LIVES}")
 
 
+def choose(page, select, item):
+    """Choose an item of a select.
+
+    On a busy machine the menu may close as soon as it opens, because the page only then gives the focus away that an
+    earlier click asked for: then it is opened again, as a person would.
+    """
+    entry = f"[...document.querySelectorAll('.q-menu .q-item')].find(e => e.innerText.trim() == {item!r})"
+    chosen = f"({select}).innerText.split('\\n').some(line => line.trim() == {item!r})"
+    for _ in range(_TRIES):
+        if not page.run(f"!!{entry}"):
+            page.click(select)
+        with contextlib.suppress(AssertionError):
+            page.wait_for(entry, 1.0)
+            page.click(entry, 1.0)
+            page.wait_for(f"!document.querySelector('.q-menu') && {chosen}", 1.0)
+            return
+    raise AssertionError(f"{item} is not chosen; the page says: {page.text()[:800]}")
+
+
 def says(text):
     """Return the expression that a page shows a text."""
     return f"document.body.innerText.includes({text!r})"

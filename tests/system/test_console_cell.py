@@ -14,7 +14,7 @@ from cablecell.console.sessions import Role, load_tokens
 from cablecell.ros import qos
 from tests.support.browser import find_chromium, open_page
 from tests.support.cell_launch import launch_cell
-from tests.support.console_hand import free_port, go_to, log_in, says
+from tests.support.console_hand import choose, free_port, go_to, log_in, says
 from tests.support.graph import GraphClient
 from tests.support.wait import wait_until
 
@@ -57,9 +57,7 @@ def _start(page):
     """Start the job of one connector as a person does; wait until it works."""
     go_to(page, "Overview")
     page.click(page.button("Start"))
-    page.click("document.querySelector('.q-dialog .q-select')")
-    page.click(f"[...document.querySelectorAll('.q-menu .q-item')].find(e => e.innerText.trim() == '{RECIPE}')")
-    page.wait_for("!document.querySelector('.q-menu')")
+    choose(page, "document.querySelector('.q-dialog .q-select')", RECIPE)
     page.click(DIALOG)
     page.wait_for(says("EXECUTE"), 30.0)
     page.wait_for(WORKS, 30.0)
