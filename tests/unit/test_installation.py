@@ -130,6 +130,12 @@ class TestIntegrity:
         (layout.root / name).write_text("int64 a\n")
         assert integrity.find_fault(layout).startswith("changed:")
 
+    def test_what_is_changed_while_the_environment_is_made_asks_for_an_update(self, layout):
+        before = integrity.fingerprint(layout.root)
+        (layout.root / "interfaces/A.msg").write_text("int64 a\n")
+        integrity.write_stamp(layout, before)
+        assert integrity.find_fault(layout).startswith("changed:")
+
     def test_edited_launch_file_asks_for_nothing(self, layout):
         integrity.write_stamp(layout)
         (layout.root / "launch" / "a.launch.xml").write_text("<launch></launch>")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cablecell.installation import system
 from cablecell.installation.domain import claim_domain, default_registry
-from cablecell.installation.integrity import RESUMABLE, find_fault, linked_files, write_stamp
+from cablecell.installation.integrity import RESUMABLE, find_fault, fingerprint, linked_files, write_stamp
 from cablecell.installation.layout import Layout, SetupError, find_layout
 from cablecell.installation.lock import read_lock
 
@@ -75,6 +75,7 @@ def _build(layout: Layout, fault: str) -> None:
     (layout.state / RESUMABLE).unlink(missing_ok=True)
     if kind != "changed" and layout.venv.exists():
         shutil.rmtree(layout.venv)
+    contents = fingerprint(layout.root)
     steps = _steps_on_install(layout) if layout.ros_prefix else _steps_on_wheels(layout)
     for number, (title, step) in enumerate(steps, start=1):
         begun = time.monotonic()
@@ -86,7 +87,7 @@ def _build(layout: Layout, fault: str) -> None:
             (layout.state / RESUMABLE).touch()
             raise
         _say(f" {time.monotonic() - begun:.0f} s", prefix="")
-    write_stamp(layout)
+    write_stamp(layout, contents)
     _say(f"ready after {time.monotonic() - started:.0f} s")
 
 

@@ -42,13 +42,21 @@ def linked_files(root: Path) -> list[Path]:
     return sorted(path.relative_to(root) for path in found if not _SKIPPED_FOLDERS.intersection(path.parts))
 
 
-def write_stamp(layout: Layout) -> None:
-    """Record that the environment is complete; the stamp is renamed into place after the manifest is on disk."""
+def write_stamp(layout: Layout, contents: str | None = None) -> None:
+    """Record that the environment is complete; the stamp is renamed into place after the manifest is on disk.
+
+    Args:
+        layout: Where it is.
+        contents: Fingerprint of what it was made from; None is that of the checkout now, in which a file may have
+            changed since.
+    """
     layout.state.mkdir(parents=True, exist_ok=True)
     lines = [f"{size}\t{name}\n" for name, size in _installed_files(layout.venv)]
     (layout.state / "manifest").write_text("".join(lines), encoding="utf-8")
     part = layout.state / "stamp.part"
-    part.write_text(json.dumps(_identity(layout), indent=2), encoding="utf-8")
+    identity = _identity(layout)
+    identity["fingerprint"] = contents or identity["fingerprint"]
+    part.write_text(json.dumps(identity, indent=2), encoding="utf-8")
     part.replace(layout.state / "stamp")
 
 
