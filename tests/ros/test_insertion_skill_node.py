@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aic_task_interfaces.action import InsertCable
-from cablecell_interfaces.action import InsertConnector
+from cablecell_interfaces.action import HandleConnector, InsertConnector
 from cablecell_interfaces.msg import (
     ComplianceCommand,
     ContactEstimate,
@@ -304,6 +304,80 @@ def test_a_shallow_stop_is_no_seat(client, insert, arm):
     result = _insert(client, insert)
     assert result.error_code in (404, 412)
     assert result.insertion.depth < STOP_M - 0.005
+
+
+@pytest.fixture(scope="module")
+def handle_plug(client):
+    action = MutualActionClient(client.node, HandleConnector, "handle_connector")
+
+    def send(task, feedback=None, **changes):
+        assert action.wait_for_server(timeout_sec=60.0)
+        goal = HandleConnector.Goal(task=task, port_name=PORT, plug_name="sfp_tip")
+        for name, value in changes.items():
+            setattr(goal, name, value)
+        callback = None if feedback is None else lambda message: feedback.append(message.feedback)
+        handle = client.wait_for(action.send_goal_async(goal, feedback_callback=callback))
+        assert handle.accepted
+        return handle
+
+    return send
+
+
+def test_a_seated_plug_is_checked_and_stays_and_its_latch_is_not_torn_open(client, insert, arm, handle_plug):
+    assert _insert(client, insert).error_code == 0
+    feedback = []
+    result = _result(client, handle_plug(HandleConnector.Goal.TASK_VERIFY, feedback)).result
+    assert (result.error_code, result.error_msg) == (0, "")
+    assert "latch proven by a tug" in result.reason
+    assert {"rest", "work", "back"} <= {message.doing for message in feedback}
+    assert feedback[-1].depth == pytest.approx(STOP_M, abs=1e-3)
+    assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4)
+    assert 5.0 < result.peak_force < 20.0
+    result = _result(client, handle_plug(HandleConnector.Goal.TASK_UNPLUG)).result
+    assert result.error_code == 419, "the latch of an SFP has to be pressed, not pulled open"
+    assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4)
+
+
+def test_a_plug_that_no_latch_holds_is_found_and_taken_out(client, insert, arm, handle_plug):
+    arm.has_latch = False
+    assert _insert(client, insert, pull_test=False).error_code == 0
+    assert _result(client, handle_plug(HandleConnector.Goal.TASK_VERIFY)).result.error_code == 405
+    assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4), "it was pressed back"
+    phases = client.collect(InsertionPhase, "insertion_phase", qos.STATE)
+    result = _result(client, handle_plug(HandleConnector.Goal.TASK_UNPLUG)).result
+    assert (result.error_code, result.error_msg) == (0, "")
+    assert arm.depth_m < -0.005
+    assert result.moved == pytest.approx(STOP_M - arm.depth_m, abs=2e-3)
+    assert InsertionPhase.PHASE_RETREAT in [message.phase for message in phases]
+    wait_until(lambda: phases[-1].phase == InsertionPhase.PHASE_IDLE, what="the end of the phase")
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "code"),
+    [
+        (HandleConnector.Goal.TASK_UNPLUG, {}, 412),  # it hangs in front of the port
+        (HandleConnector.Goal.TASK_VERIFY, {}, 412),
+        (HandleConnector.Goal.TASK_UNPLUG, {"port_name": "none"}, 420),
+        (HandleConnector.Goal.TASK_VERIFY, {"plug_name": "sc_tip"}, 421),
+        (9, {}, 423),
+    ],
+)
+def test_what_cannot_be_handled_is_said_and_stays_where_it_is(client, arm, handle_plug, task, changes, code):
+    arm.hang()
+    before = arm.depth_m
+    result = _result(client, handle_plug(task, **changes)).result
+    assert result.error_code == code, result.error_msg
+    assert arm.depth_m == pytest.approx(before, abs=1e-4)
+
+
+def test_a_cancelled_unplugging_leaves_the_plug_at_its_stop(client, insert, arm, handle_plug):
+    assert _insert(client, insert).error_code == 0
+    feedback = []
+    handle = handle_plug(HandleConnector.Goal.TASK_UNPLUG, feedback)
+    wait_until(lambda: any(message.doing == "work" for message in feedback), what="the pull")
+    client.wait_for(handle.cancel_goal_async())
+    assert _result(client, handle).result.error_code == 603
+    assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4)
 
 
 def test_only_one_goal_at_a_time(client, insert, arm):

@@ -25,6 +25,7 @@ PORT = "nic_card_mount_0/sfp_port_0"
 STOP_M = 0.046747
 PLAY_M = 0.15e-3
 PERIOD_S = 0.004
+_STRONGEST_N = 20.0
 
 X_BASE_PORT = np.array([[0.0, 1.0, 0.0, 0.4], [1.0, 0.0, 0.0, 0.1], [0.0, 0.0, -1.0, 0.1], [0.0, 0.0, 0.0, 1.0]])
 X_TCP_TIP = np.eye(4)
@@ -64,12 +65,8 @@ class FakeArm:
         self.commands = 0
         self._reset_ns = 0
         self.cancelled_moves = 0
-        self._X = X_BASE_PORT @ np.linalg.inv(X_TCP_TIP)
-        self._X[2, 3] += 0.2
-        self._push = 0.0
-        self._latched = False
-        self._command: Any = None
         self._lock = threading.Lock()
+        self.hang()
         self._states = self._node.create_publisher(ControllerState, "controller_state", qos.SENSOR)
         self._wrenches = self._node.create_publisher(WrenchStamped, "wrench", qos.SENSOR)
         self._ports = self._node.create_publisher(PortEstimateArray, "ports", qos.STATE)
@@ -93,6 +90,13 @@ class FakeArm:
     def close(self) -> None:
         self._ending.set()
         self._thread.join()
+
+    def hang(self) -> None:
+        """Be 0.2 m in front of the port, as in the beginning."""
+        with self._lock:
+            self._X = X_BASE_PORT @ np.linalg.inv(X_TCP_TIP)
+            self._X[2, 3] += 0.2
+            self._command, self._latched, self._push = None, False, 0.0
 
     def estimate(self, *, age_s: float = 0.0, sources: int = 3, sigma_m: float = 0.0003) -> None:
         """Publish an estimate of the port."""
@@ -205,20 +209,20 @@ class FakeArm:
     def _follow(self, command: Any) -> None:
         X_comp = self._X @ command.X_tcp_comp
         target = command.X_base_target.copy()
-        if command.stiffness[2, 2] == 0.0:
-            force, damping = float(command.feedforward[2]), float(command.damping[2, 2])
+        stiffness, force = float(command.stiffness[2, 2]), float(command.feedforward[2])
+        if stiffness == 0.0:
+            damping = float(command.damping[2, 2])
             step = 0.0 if damping == 0.0 else force / damping * PERIOD_S
             target[:3, 3] += target[:3, 2] * (step + float((X_comp[:3, 3] - target[:3, 3]) @ target[:3, 2]))
-        else:
-            force = 20.0
         depth = float((np.linalg.inv(X_BASE_PORT) @ target)[2, 3])
-        self._push = 0.0
+        beyond = 0.0
         if depth > self.stop_m:
-            target[:3, 3] -= X_BASE_PORT[:3, 2] * (depth - self.stop_m)
-            self._latched, self._push = self.has_latch, force
+            self._latched, beyond = self.has_latch, depth - self.stop_m
         elif self._latched and depth < self.stop_m - PLAY_M:
-            target[:3, 3] += X_BASE_PORT[:3, 2] * (self.stop_m - PLAY_M - depth)
-            self._push = force
+            beyond = depth - self.stop_m + PLAY_M
+        target[:3, 3] -= X_BASE_PORT[:3, 2] * beyond
+        pressed = force if stiffness == 0.0 else max(-_STRONGEST_N, min(_STRONGEST_N, stiffness * beyond))
+        self._push = pressed if beyond else 0.0
         self._X = target @ np.linalg.inv(command.X_tcp_comp)
 
     def _publish(self) -> None:

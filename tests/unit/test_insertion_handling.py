@@ -13,6 +13,7 @@ from cablecell.core.geometry import make_pose
 from cablecell.core.insertion.errors import error_of_handling
 from cablecell.core.insertion.handling import Handling
 from cablecell.core.insertion.handling_outcome import HandlingOutcome, HandlingResult
+from cablecell.core.insertion.observation import PoseEstimate
 from cablecell.core.insertion.profile import ConnectorProfile
 from cablecell.core.insertion.unplug import Unplug
 from cablecell.core.insertion.verify_seat import VerifySeat
@@ -36,12 +37,17 @@ def seated(profile: ConnectorProfile, **what) -> World:
 
 
 def handle(
-    procedure: Handling, world: World, *, depth_m: float | None = None, cancel_at_s: float | None = None
+    procedure: Handling,
+    world: World,
+    *,
+    depth_m: float | None = None,
+    cancel_at_s: float | None = None,
+    port: PoseEstimate | None = None,
 ) -> tuple[HandlingResult, TipPlant, list[str]]:
     """Run a procedure on a plug that stands in its port, held a little off its axis; return also what was done."""
     depth = world.profile.depth_m + 1.0e-4 if depth_m is None else depth_m
     plant = TipPlant(world, X_base_tip=X_BASE_PORT @ make_pose(np.eye(3), [0.1e-3, -0.1e-3, depth]))
-    port = estimate(X_BASE_PORT, sigma_m=0.0003, sigma_rad=0.003)
+    port = port or estimate(X_BASE_PORT, sigma_m=0.0003, sigma_rad=0.003)
     tip = estimate(X_TCP_TIP, sigma_m=0.0003, sigma_rad=0.003)
     doings: list[str] = []
     while plant.time_s < 40.0:
@@ -144,6 +150,24 @@ def test_a_plug_that_nothing_stops_is_no_seat():
     result, _, _ = handle(VerifySeat(PLAIN, InsertionSettings()), seated(PLAIN, block_m=23.0e-3), depth_m=20.0e-3)
     assert result.outcome is HandlingOutcome.NOT_SEATED
     assert "moved" in result.reason
+
+
+@pytest.mark.parametrize("procedure", [Unplug, VerifySeat])
+@pytest.mark.parametrize("depth_m", [-0.03, -0.004])
+def test_a_plug_that_is_in_front_of_its_port_is_not_touched(procedure, depth_m):
+    result, plant, doings = handle(procedure(PLAIN, InsertionSettings()), seated(PLAIN), depth_m=depth_m)
+    assert result.outcome is HandlingOutcome.NOT_SEATED, result.reason
+    assert "the plug is not in the port" in result.reason
+    assert doings == ["rest", "done"]
+    assert plant.depth_m() == pytest.approx(depth_m, abs=5e-4)
+
+
+def test_a_plug_in_the_port_beside_it_is_not_touched():
+    elsewhere = estimate(X_BASE_PORT @ make_pose(np.eye(3), [0.02, 0.0, 0.0]), sigma_m=0.0003, sigma_rad=0.003)
+    result, _, doings = handle(Unplug(PLAIN, InsertionSettings()), seated(PLAIN), port=elsewhere)
+    assert result.outcome is HandlingOutcome.NOT_SEATED
+    assert "mm beside its axis" in result.reason
+    assert doings == ["rest", "done"]
 
 
 def test_a_cancelled_unplugging_leaves_the_plug_in():

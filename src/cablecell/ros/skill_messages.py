@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from aic_task_interfaces.action import InsertCable
 from builtin_interfaces.msg import Time
 from cablecell_interfaces.msg import InsertionResult as ResultMessage
 from cablecell_interfaces.msg import MotionTarget
@@ -127,6 +128,13 @@ def result_message(
     fill_pose(message.final_pose.pose, X_base_tip)
     message.final_pose.covariance = held.covariance.reshape(36)
     return message
+
+
+def cable_result(error: Exception | None) -> InsertCable.Result:
+    """Return the result of `insert_cable`: AIC has no codes."""
+    if error is None:
+        return InsertCable.Result(success=True, message="seated")
+    return InsertCable.Result(success=False, message=f"code {getattr(error, 'code', 1)}: {error}")
 
 
 def sensor_stop(message: Any) -> RemoteError | None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cablecell.core.config.insertion import InsertionSettings
+from cablecell.core.config.insertion_skill import InsertionSkillParameters
+from cablecell.core.config.parameters import validate
 from cablecell.ros.skill_messages import seconds
+
+_SPEEDS = ("approach_speed", "approach_acceleration", "contact_speed", "search_speed", "seat_speed")
+"""Settings of the skill that depend on the machine: a slow link needs slow contact."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,19 @@ def order_from_connector(goal: Any, attempts: int, time_limit_s: float) -> Order
     )
 
 
+def order_from_handling(goal: Any, time_limit_s: float) -> Order:
+    """Return a goal of `handle_connector` with the defaults filled in."""
+    return Order(
+        port=goal.port_name,
+        plug=goal.plug_name,
+        connector=goal.connector_type,
+        force_limit_n=0.0,
+        attempts=1,
+        time_limit_s=seconds(goal.time_limit) or time_limit_s,
+        pull_test=True,
+    )
+
+
 def order_from_cable_task(task: Any, attempts: int, time_limit_s: float) -> Order:
     """Return AIC's task: its module and port name together are the port, its plug type is the connector."""
     return Order(
@@ -64,3 +83,24 @@ def order_from_cable_task(task: Any, attempts: int, time_limit_s: float) -> Orde
         time_limit_s=min(float(task.time_limit) or time_limit_s, time_limit_s),
         pull_test=True,
     )
+
+
+def settings_of(order: Order, ours: InsertionSkillParameters) -> InsertionSettings:
+    """Return the settings of the skill for an order.
+
+    Args:
+        order: What was asked for.
+        ours: Parameters of the node.
+
+    Raises:
+        ConfigurationError: What was asked for is out of range (code 901).
+    """
+    values: dict[str, object] = {
+        **{name: getattr(ours, name) for name in _SPEEDS},
+        "time_limit_s": order.time_limit_s,
+        # Staging takes its time after the age was checked.
+        "estimate_age_limit_s": ours.estimate_age_limit_s + ours.staging_time_limit_s,
+    }
+    if order.force_limit_n > 0.0:
+        values["force_abort_n"] = order.force_limit_n
+    return validate(InsertionSettings, values)

@@ -121,6 +121,12 @@ class SilentStreamError(InsertionError):
     code = 422
 
 
+class UnknownTaskError(InsertionError):
+    """What is to be done with a plug in its port is not among what can be done."""
+
+    code = 423
+
+
 _CLASSES: dict[Outcome, type[WorkcellError]] = {
     Outcome.NO_CONTACT: NoContactError,
     Outcome.SEARCH_EXHAUSTED: SearchExhaustedError,

@@ -27,6 +27,11 @@ _BACK_S = 0.5
 _SPEED_BLEND = 0.1
 """Share of a new sample in the filtered tip speed."""
 
+_BESIDE_M = 5.0e-3
+"""How far beside its port's axis a plug may be believed, beyond what the estimate is unsure of, and still be in it."""
+
+_SIGMAS = 3.0
+
 _OVER_FORCE_SAMPLES = 3
 """Samples above the limit that count: one alone is noise."""
 
@@ -126,7 +131,7 @@ class Handling(ABC):
         if self.doing == REST:
             if self.since_s(m) > _REST_S:
                 self._at_rest = np.mean(self._samples, axis=0)
-                self.go("work", m)
+                self._begin_work(m)
             return self.hold(m)
         if self.doing == BACK:
             if self.since_s(m) > _BACK_S:
@@ -134,6 +139,15 @@ class Handling(ABC):
                 self._finish(m)
             return self.pull(m, -self.settings.hold_push_n, self.settings.seat_speed)
         return self.work(m)
+
+    def _begin_work(self, m: Measurement) -> None:
+        """Begin, or say that no plug is in this port."""
+        beside, unsure = math.hypot(float(m.p[0]), float(m.p[1])), _SIGMAS * self._sigma_m
+        if m.depth_m > self.profile.rim_m - unsure and beside < _BESIDE_M + unsure:
+            self.go("work", m)
+            return
+        what = f"the plug is not in the port: {1e3 * m.depth_m:.1f} mm deep and {1e3 * beside:.1f} mm beside its axis"
+        self.end(HandlingOutcome.NOT_SEATED, what, m, is_in=False)
 
     def _finish(self, m: Measurement) -> None:
         assert self._ending is not None

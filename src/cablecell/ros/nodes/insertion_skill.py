@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aic_control_interfaces.msg import ControllerState
 from aic_task_interfaces.action import InsertCable
-from cablecell_interfaces.action import InsertConnector, Observe
+from cablecell_interfaces.action import HandleConnector, InsertConnector, Observe
 from cablecell_interfaces.msg import (
     ComplianceCommand,
     InsertionPhase,
@@ -30,20 +32,20 @@ from cablecell.composition.robot_description import load_robot_description
 from cablecell.configuration import load_connectors
 from cablecell.core.config.insertion import InsertionSettings
 from cablecell.core.config.insertion_skill import InsertionSkillParameters
-from cablecell.core.config.parameters import validate
+from cablecell.core.control.command import ComplianceCommand as Command
 from cablecell.core.errors import WorkcellError
 from cablecell.core.insertion.contact_follower import ContactFollower
 from cablecell.core.insertion.errors import (
     REPEATABLE,
     LostEstimateError,
     NotFreeError,
-    SilentStreamError,
     error_of,
+    error_of_handling,
 )
 from cablecell.core.insertion.felt_ports import FeltPorts
 from cablecell.core.insertion.grasp import HeldPlug
 from cablecell.core.insertion.observation import SkillStep
-from cablecell.core.insertion.outcome import InsertionResult, Outcome
+from cablecell.core.insertion.outcome import Outcome
 from cablecell.core.insertion.profile import ConnectorProfile, profile_from_connector
 from cablecell.core.insertion.skill import InsertionSkill
 from cablecell.core.insertion.staging import staging_pose
@@ -53,10 +55,11 @@ from cablecell.ros.calibration_records import gripped_as_measured, load_record
 from cablecell.ros.contact_report import ContactReport
 from cablecell.ros.conversions import fill_compliance_command
 from cablecell.ros.goals import GoalRunner, RunningGoal, call, run_action
-from cablecell.ros.heartbeat_watch import StallGuard
 from cablecell.ros.lifecycle import CellNode, run_node
+from cablecell.ros.skill_handling import HandlingTeller, fill_handling, procedure_of
 from cablecell.ros.skill_known import is_only_designed, plug_of, port_of
 from cablecell.ros.skill_messages import (
+    cable_result,
     covariance_of_tip,
     estimates,
     held_plug_from_json,
@@ -65,23 +68,26 @@ from cablecell.ros.skill_messages import (
     sensor_height_m,
     sensor_stop,
 )
-from cablecell.ros.skill_order import Order, order_from_cable_task, order_from_connector
+from cablecell.ros.skill_order import (
+    Order,
+    order_from_cable_task,
+    order_from_connector,
+    order_from_handling,
+    settings_of,
+)
 from cablecell.ros.skill_report import ReportTeller
 from cablecell.ros.skill_room import FingerRoom
 from cablecell.ros.skill_staging import StagingMover
-from cablecell.ros.skill_stream import SkillRun, SkillStream
+from cablecell.ros.skill_stream import HandlingRun, Run, SkillRun, SkillStream
 from cablecell.ros.skill_touch import CONTRADICTING, PortToucher
 from cablecell.ros.skill_zones import slowed, zone_scale, zone_stop
 
 _FEEDBACK_PERIOD_S = 0.05
 _ANSWER_S = 5.0
 
-_SPEEDS = ("approach_speed", "approach_acceleration", "contact_speed", "search_speed", "seat_speed")
-"""Settings of the skill that depend on the machine: a slow link needs slow contact."""
-
 
 class InsertionSkillNode(CellNode[InsertionSkillParameters]):
-    """Serves `insert_connector` and `insert_cable`; publishes `compliance_commands` and `insertion_phase`."""
+    """Serves `insert_connector`, `insert_cable`, `handle_connector`; publishes set-points and `insertion_phase`."""
 
     def __init__(self) -> None:
         super().__init__("insertion_skill", InsertionSkillParameters)
@@ -93,7 +99,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._goal: RunningGoal | None = None
         self._feedback: Any = None
         self._fed_back_s = 0.0
-        self._run: SkillRun | None = None
+        self._run: Run[Any] | None = None
         self._target = ""
         self._zone_scale = 1.0
 
@@ -107,7 +113,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._pads_m = {name: connector.grasp.width_m for name, connector in connectors.items()}
         self._room = FingerRoom()
         height_m = sensor_height_m(load_robot_description())
-        self._stream = SkillStream(height_m, self._on_step)
+        self._stream = SkillStream(height_m)
         self._toucher = PortToucher(self, connectors, height_m)
         self._commands = self.create_lifecycle_publisher(ComplianceCommand, "compliance_commands", qos.COMMAND)
         self._phases = self.create_lifecycle_publisher(InsertionPhase, "insertion_phase", qos.STATE)
@@ -134,7 +140,8 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._tare = self.create_client(Trigger, "tare_force_torque_sensor")
         self._actions = [
             GoalRunner(self, InsertConnector, "insert_connector", self._insert_connector, self._busy),
-            GoalRunner(self, InsertCable, "insert_cable", self._insert_cable, self._busy, _cable_result),
+            GoalRunner(self, InsertCable, "insert_cable", self._insert_cable, self._busy, cable_result),
+            GoalRunner(self, HandleConnector, "handle_connector", self._handle_connector, self._busy),
         ]
 
     def teardown(self) -> None:
@@ -169,7 +176,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._plug = message.plug
         run = self._run
         if run is not None and self._is_withdrawn():
-            run.skill.withdraw(self._withdrawal)
+            run.withdraw(self._withdrawal)
 
     def _is_withdrawn(self) -> bool:
         port = self._ports.get(self._target)
@@ -228,7 +235,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             profile = self._profiles[held.connector]
             if not order.pull_test:
                 profile = replace(profile, retention_force_n=0.0)
-            settings = self._settings(order)
+            settings = settings_of(order, self.parameters.values)
             while True:
                 attempt += 1
                 if hasattr(goal.result, "attempts"):
@@ -289,8 +296,9 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             if self._is_withdrawn():  # on the way; from now on the run is told
                 raise LostEstimateError(self._withdrawal)
             self._report.note_clear(is_clear=False)
-            self._stream.begin(run)
-            result = self._await_run(goal, run)
+            self._drive(goal, run, self._on_step)
+            result = run.skill.result
+            assert result is not None
             if result.outcome is not Outcome.SEATED and result.is_retreated:
                 self._report.note_clear(is_clear=True)
         finally:
@@ -311,48 +319,44 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         )
         return result.outcome, result.reason
 
-    def _await_run(self, goal: RunningGoal, run: SkillRun) -> InsertionResult:
-        """Wait for the stream to end the attempt; pass a cancel on, and give up when the stream falls silent."""
-        limit_s = self.parameters.values.silence_limit_s
-        guard = StallGuard(limit_s)
-        while not run.done.wait(0.02):
-            now_ns, heard_ns = time.monotonic_ns(), round(run.heard_s * 1e9)
-            if goal.is_cancelled or not self.is_active:
-                run.skill.cancel()
-            if guard.may_judge(now_ns, heard_ns):
-                silent_s = (now_ns - heard_ns) * 1e-9
-                self._stream.end()
-                raise SilentStreamError(
-                    f"no pair of controller_state and wrench for {silent_s:.2f} s; the limit is {limit_s} s",
-                    quantity="silence",
-                    value=silent_s,
-                    limit=limit_s,
-                    unit="s",
-                )
-        if run.error is not None:
-            raise run.error
-        assert run.skill.result is not None
-        return run.skill.result
+    def _drive(self, goal: RunningGoal, run: Run[Any], on_step: Callable[[Any, Any, Any], None]) -> None:
+        """Have the stream drive a procedure to its end."""
+        self._stream.begin(run, on_step)
+        self._stream.await_end(run, goal, lambda: self.is_active, self.parameters.values.silence_limit_s)
 
-    def _settings(self, order: Order) -> InsertionSettings:
-        ours = self.parameters.values
-        values: dict[str, object] = {
-            **{name: getattr(ours, name) for name in _SPEEDS},
-            "time_limit_s": order.time_limit_s,
-            # Staging takes its time after the age was checked.
-            "estimate_age_limit_s": ours.estimate_age_limit_s + ours.staging_time_limit_s,
-        }
-        if order.force_limit_n > 0.0:
-            values["force_abort_n"] = order.force_limit_n
-        return validate(InsertionSettings, values)
+    def _handle_connector(self, goal: RunningGoal) -> Any:
+        """Check, or take out, the plug that is held in its port."""
+        order = order_from_handling(goal.request, self.parameters.values.insertion_time_limit_s)
+        settings = slowed(settings_of(order, self.parameters.values), self._zone_scale)
+        held = plug_of(order, self._held, self._profiles)
+        profile, now_s = self._profiles[held.connector], seconds(self.get_clock().now().to_msg())
+        # However long ago it was seen: the plug is in it, or the procedure says that it is not.
+        message, _ = port_of(order, self._ports, now_s, math.inf, is_by_touch=False)
+        port, tip = estimates(message, self._plug, held)
+        port = self._felt.refine(order.port, port, now_s, settings.position_sigma_limit_m)
+        procedure, phase = procedure_of(goal.request.task, profile, settings)
+        self._run, self._target = HandlingRun(procedure, port, tip), order.port
+        try:
+            self._enter(phase, f"the plug is held in {order.port}", 1)
+            self._drive(goal, self._run, HandlingTeller(goal, self._send).take)
+        finally:
+            self._stream.end()
+            self._run = None
+            result = procedure.result
+            self._enter(InsertionPhase.PHASE_IDLE, "handling ended" if result is None else result.reason, 0)
+        assert result is not None
+        self.get_logger().info(f"{result.outcome.name}: {result.reason}; {result.duration_s:.1f} s")
+        fill_handling(goal.result, result)
+        error = error_of_handling(result.outcome, result.reason)
+        if error is not None:
+            raise error
+        return goal.result
 
     # The fast part -------------------------------------------------------------------------------------------
 
     def _on_step(self, run: SkillRun, out: SkillStep, wrench: Any) -> None:
         """Publish the setpoint of a step; in the executor's thread, once per control tick that was heard."""
-        message = ComplianceCommand()
-        fill_compliance_command(message, out.command, self.get_clock().now().nanoseconds)
-        self._commands.publish(message)
+        self._send(out.command)
         self._contacts.take(run.contact, self._target)
         is_new = int(out.phase) != self._phase.phase
         if is_new:
@@ -369,6 +373,11 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             self._fed_back_s = now_s
             goal.publish_feedback(InsertConnector.Feedback(phase=self._phase, depth=run.depth_m, wrench=wrench))
 
+    def _send(self, command: Command) -> None:
+        message = ComplianceCommand()
+        fill_compliance_command(message, command, self.get_clock().now().nanoseconds)
+        self._commands.publish(message)
+
     def _enter(self, phase: int, reason: str, attempt: int) -> None:
         message = InsertionPhase(phase=phase, previous_phase=self._phase.phase, reason=reason, attempt=attempt)
         message.header.stamp = self.get_clock().now().to_msg()
@@ -382,12 +391,6 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
             goal.publish_feedback(InsertCable.Feedback(message=f"phase {phase}: {reason}"))
         elif phase in (InsertionPhase.PHASE_STAGING, InsertionPhase.PHASE_OBSERVE):
             goal.publish_feedback(InsertConnector.Feedback(phase=message))
-
-
-def _cable_result(error: Exception | None) -> Any:
-    if error is None:
-        return InsertCable.Result(success=True, message="seated")
-    return InsertCable.Result(success=False, message=f"code {getattr(error, 'code', 1)}: {error}")
 
 
 def main() -> None:
