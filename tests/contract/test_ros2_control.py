@@ -83,6 +83,15 @@ def test_a_robot_that_reports_at_another_rate_is_refused():
     machine.connect()
 
 
+def test_a_joint_state_that_is_lost_is_waited_for_and_is_no_lost_link():
+    robot, machine = make()
+    machine.connect()
+    robot.every = 3  # two of three are lost
+    for _ in range(20):
+        machine.cycle(PERIOD_S)
+        assert machine.arm.read().stamp_s == pytest.approx(machine.clock.now_s())
+
+
 def test_a_wrench_in_another_frame_is_refused():
     robot, machine = make()
     robot.frame = "tool0_controller"

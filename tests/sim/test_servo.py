@@ -78,6 +78,22 @@ def test_reports_come_late_and_in_order(machine):
     assert np.mean(ages[5:]) > 0.003
 
 
+def test_a_link_loses_its_share_of_the_messages_each_way(machine):
+    servo = ServoArm(machine, ServoLink(0.0, loss=0.2), seed=1)
+    start = machine.arm.read().q
+    heard, ages, late = [], [], 0
+    for i in range(400):
+        servo.send(start + i * 1e-6)
+        late += servo._setpoints.newest(machine.clock.now_s())[0] != pytest.approx(start[0] + i * 1e-6, abs=1e-9)
+        state, _ = servo.report()
+        heard.append(servo.is_heard)
+        ages.append(machine.clock.now_s() - state.stamp_s)
+        servo.cycle(PERIOD_S)
+    assert 0.1 < 1.0 - np.mean(heard) < 0.3
+    assert 0.1 < late / 400 < 0.3
+    assert np.array(heard) == pytest.approx(np.array(ages) < PERIOD_S / 2), "what is lost is not known"
+
+
 def test_after_a_change_of_the_scene_nothing_old_is_followed(machine):
     servo = ServoArm(machine, ServoLink(), seed=1)
     start = machine.arm.read().q

@@ -82,7 +82,9 @@ class Ros2ControlInterfaces:
         return self._node.count_publishers(self._robot.topics.position_commands) > 0
 
     def publish(self, cycle: Cycle) -> None:
-        """Publish wrench and joint states."""
+        """Publish wrench and joint states, but those that the link loses."""
+        if not self._loop.is_heard:
+            return
         wrench, sample = self._wrench_message, cycle.sample
         fill_time(wrench.header.stamp, cycle.stamp_ns)
         fill_xyz(wrench.wrench.force, sample.force)

@@ -125,6 +125,11 @@ class RobotLoop(ControlLoop):
         self._is_taken_up = False
         self._servo.reset()
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether the report of the newest cycle comes through."""
+        return bool(self._servo.is_heard)
+
     def take_up(self) -> None:
         """Hold where the arm is."""
         self.reset()

@@ -51,15 +51,16 @@ class DelayLine(Generic[T]):
         self._waiting: deque[tuple[float, T]] = deque()
         self._newest: T | None = None
 
-    def put(self, thing: T, now_s: float) -> None:
-        """Send something."""
+    def put(self, thing: T, now_s: float) -> bool:
+        """Send something; return whether it will arrive."""
         link = self._link
         if link.loss and self._rng.random() < link.loss:
-            return
+            return False
         due_s = now_s + max(0.0, link.delay_s + self._rng.uniform(-link.jitter_s, link.jitter_s))
         if self._waiting:
             due_s = max(due_s, self._waiting[-1][0])
         self._waiting.append((due_s, thing))
+        return True
 
     def newest(self, now_s: float) -> T | None:
         """Return the newest thing that has arrived; None before the first."""
@@ -74,7 +75,11 @@ class DelayLine(Generic[T]):
 
 
 class ServoArm:
-    """A simulated machine driven by streamed positions and read through a link."""
+    """A simulated machine driven by streamed positions and read through a link.
+
+    Attributes:
+        is_heard: Whether the last report came through: who was sent one that is lost hears nothing in that period.
+    """
 
     def __init__(self, machine: SimulatedMachine, link: ServoLink, seed: int) -> None:
         """Begin with a machine that is connected.
@@ -90,6 +95,7 @@ class ServoArm:
         self._reports: DelayLine[tuple[ArmState, WrenchSample]] = DelayLine(link, rng)
         self._smooth: list[Vector] = []
         self._lookahead_s = link.lookahead_s
+        self.is_heard = True
         machine.world.drives.make_elastic(STIFFNESS_NM_PER_RAD, DAMPING_NMS_PER_RAD)
 
     def reset(self) -> None:
@@ -108,10 +114,10 @@ class ServoArm:
         self._setpoints.put(np.array(q, dtype=float), self._machine.clock.now_s())
 
     def report(self) -> tuple[ArmState, WrenchSample]:
-        """Return the newest state and wrench that have arrived."""
+        """Return the newest state and wrench that have arrived, as they were then."""
         now_s = self._machine.clock.now_s()
         fresh = (self._machine.arm.read(), self._machine.wrench_sensor.read())
-        self._reports.put(fresh, now_s)
+        self.is_heard = self._reports.put(fresh, now_s)
         return self._reports.newest(now_s) or fresh
 
     def cycle(self, period_s: float) -> None:
