@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -10,9 +14,11 @@ from cablecell.composition.machines import MachineOptions
 from cablecell.composition.simulated_ur import SimulatedUr
 from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import AddressTakenError
+from cablecell.ros.robot_interfaces import UrInterfaces
 from cablecell.simulation.ur.arm import flange_pose
 from cablecell.simulation.ur.controller import STANDARD_GRAVITY, Controller
 from cablecell.simulation.ur.gripper import GripperPort
+from cablecell.simulation.ur.server import RTDE_PORT
 from tests.support.rtde.process import own_address
 
 PERIOD_S = 0.002
@@ -141,3 +147,38 @@ def test_two_robots_do_not_share_an_address(ur):
     finally:
         first.close()
     make_ur_ports(ur, settings).close()
+
+
+def test_a_link_is_cut_and_mended_at_the_robot(backend, drives):
+    node = SimpleNamespace(get_logger=lambda: SimpleNamespace(info=lambda text: None))
+    robot = UrInterfaces(node, backend, drives, SimRobotParameters(rtde_address=own_address()))
+
+    def ask():
+        """Return what comes of asking for a version of the protocol; empty: the connection was closed."""
+        peer.sendall(b"\x00\x05V\x00\x02")
+        return peer.recv(16)
+
+    def connect():
+        return socket.create_connection((own_address(), RTDE_PORT), timeout=5.0)
+
+    try:
+        with connect() as peer:
+            assert ask() == b"\x00\x04V\x01"
+            robot.cut("pulled")
+            peer.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                ask()
+            peer.settimeout(5.0)
+            robot.cut(None)
+            assert peer.recv(16) == b"\x00\x04V\x01", "it comes late"
+            robot.cut("closed")
+            assert peer.recv(16) == b""
+        with connect() as peer, contextlib.suppress(ConnectionError):
+            assert ask() == b""
+        with pytest.raises(ValueError, match=r"link = 'melted' is no way to cut it; valid are pulled, closed"):
+            robot.cut("melted")
+        robot.cut(None)
+        with connect() as peer:
+            assert ask() == b"\x00\x04V\x01"
+    finally:
+        robot.destroy()

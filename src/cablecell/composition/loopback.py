@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+import numpy as np
+
 from cablecell.composition.machines import Backend, MachineOptions
 from cablecell.composition.simulated_backend import SimulatedCell, backend_of
 from cablecell.composition.simulated_ur import SimulatedUr
 from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.core.errors import AddressTakenError
-from cablecell.ports import Machine
+from cablecell.ports import Machine, Vector
+from cablecell.simulation.link_cut import CutReport, CutWatch
 from cablecell.simulation.machine import SimulatedMachine
 from cablecell.simulation.servo import ServoArm, ServoLink
 from cablecell.simulation.ur.controller import Controller
@@ -50,3 +56,20 @@ def make_ur_ports(robot: SimulatedUr, settings: SimRobotParameters) -> Server:
             quantity="rtde_address",
             value=address,
         ) from error
+
+
+def watch_cut(machine: Machine, free_n: Vector) -> Callable[[], CutReport | None]:
+    """Return what looks at the arm of a robot whose link is cut now, once a period, and reports in the end.
+
+    Args:
+        machine: The simulated machine.
+        free_n: What its force sensor reads while nothing is touched, shape (3,), N.
+    """
+    assert isinstance(machine, SimulatedMachine)
+    watch, world = CutWatch(free_n), machine.world
+
+    def look() -> CutReport | None:
+        dq, velocity = np.array(world.joint_states()[1]), world.tcp_motion()[1]
+        return watch.look(machine.clock.now_s(), dq, math.hypot(*velocity), machine.wrench_sensor.read().force)
+
+    return look

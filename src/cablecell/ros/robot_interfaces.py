@@ -41,6 +41,14 @@ class RobotInterfaces(Protocol):
         """Report a cycle of the loop; called by its thread."""
         ...
 
+    def cut(self, how: object) -> None:
+        """Cut the link, or mend it with None.
+
+        Raises:
+            ValueError: It cannot be cut like that; nothing was changed.
+        """
+        ...
+
     def end(self) -> None:
         """End what runs, because the node is deactivated."""
         ...
@@ -48,6 +56,11 @@ class RobotInterfaces(Protocol):
     def destroy(self) -> None:
         """Take everything away."""
         ...
+
+
+def _require_cut(how: object, known: tuple[str, ...]) -> None:
+    if how is not None and how not in known:
+        raise ValueError(f"link = {how!r} is no way to cut it; valid are {', '.join(known)}")
 
 
 class Ros2ControlInterfaces:
@@ -58,6 +71,7 @@ class Ros2ControlInterfaces:
         self._node, self._loop = node, loop
         robot = self._robot = load_robot(Path(values.robot_file))
         topics = robot.topics
+        self._cut: object = None
         self._manager = self._make_manager()
         self._joint_message = JointState(name=[*robot.joints, robot.gripper.joint])
         self._wrench_message = WrenchStamped()
@@ -83,7 +97,7 @@ class Ros2ControlInterfaces:
 
     def publish(self, cycle: Cycle) -> None:
         """Publish wrench and joint states, but those that the link loses."""
-        if not self._loop.is_heard:
+        if self._cut is not None or not self._loop.is_heard:
             return
         wrench, sample = self._wrench_message, cycle.sample
         fill_time(wrench.header.stamp, cycle.stamp_ns)
@@ -96,6 +110,15 @@ class Ros2ControlInterfaces:
         joints.velocity = [*state.dq.tolist(), 0.0]
         joints.effort = [*state.tau.tolist(), gripper.force_n]
         self._joints.publish(joints)
+
+    def cut(self, how: object) -> None:
+        """Say nothing while the link is "pulled" or "silent"; while it is "pulled" hear no command either.
+
+        Raises:
+            ValueError: It cannot be cut like that; nothing was changed.
+        """
+        _require_cut(how, ("pulled", "silent"))
+        self._cut = how
 
     def end(self) -> None:
         """End the goals that run."""
@@ -132,7 +155,7 @@ class Ros2ControlInterfaces:
     def _take(self, message: Any) -> None:
         positions = np.array(message.data)
         # As the forward command controller: what is not one finite number a joint is dropped.
-        if positions.size == len(self._robot.joints) and np.isfinite(positions).all():
+        if self._cut != "pulled" and positions.size == len(self._robot.joints) and np.isfinite(positions).all():
             self._loop.forward(positions)
 
 
@@ -164,6 +187,18 @@ class UrInterfaces:
         self._ports.step(min(1.0e-9 * (cycle.stamp_ns - before_ns), _LONGEST_PERIOD_S))
         if cycle.number != REPEATED:
             self._ur.grip()
+
+    def cut(self, how: object) -> None:
+        """Let nothing through while the link is "pulled"; "closed" ends every connection and accepts no other.
+
+        Raises:
+            ValueError: It cannot be cut like that; nothing was changed.
+        """
+        _require_cut(how, ("pulled", "closed"))
+        self._ports.weather.is_stalled = how == "pulled"
+        self._ports.listens = how is None
+        if how == "closed":
+            self._ports.close_sessions()
 
     def end(self) -> None:
         """Close every connection: whoever commands must not believe that somebody moves."""

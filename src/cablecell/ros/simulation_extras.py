@@ -54,7 +54,11 @@ class SimulationExtras:
     """The publishers and the service under /sim."""
 
     def __init__(
-        self, host: ExtrasHost, simulation: Simulation, show: Callable[[Callable[[], None]], None] | None = None
+        self,
+        host: ExtrasHost,
+        simulation: Simulation,
+        show: Callable[[Callable[[], None]], None] | None = None,
+        cut: Callable[[object], None] | None = None,
     ) -> None:
         """Create them.
 
@@ -62,9 +66,11 @@ class SimulationExtras:
             host: Who runs them.
             simulation: What they show.
             show: Changes the scene, called by the control loop; where it is None the loop does so and begins anew.
+            cut: Cuts the link of a robot as a fault says, or mends it with None; None where there is no link.
         """
         self._host, self._simulation = host, simulation
         self._show = show or self._show_and_begin_anew
+        self._cut = cut or _refuse_cut
         node, settings = host.node, host.node.parameters.values
         make = node.create_lifecycle_publisher
         self._scene = make(Float64MultiArray, "sim/scene_state", qos.SENSOR)
@@ -101,7 +107,9 @@ class SimulationExtras:
 
     def _take_faults(self, message: Any) -> None:
         try:
-            self._simulation.inject(json.loads(message.data))
+            faults = json.loads(message.data)
+            self._cut(faults.pop("link", None))
+            self._simulation.inject(faults)
         except (WorkcellError, TypeError, ValueError, AttributeError) as error:
             self._host.node.get_logger().error(f"sim/faults cannot be injected: {error}")
 
@@ -124,3 +132,8 @@ class SimulationExtras:
     def _show_and_begin_anew(self, change: Callable[[], None]) -> None:
         change()
         self._host.loop.reset()
+
+
+def _refuse_cut(how: object) -> None:
+    if how is not None:
+        raise ValueError("this machine has no link that could be cut")

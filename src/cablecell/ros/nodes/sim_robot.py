@@ -7,8 +7,9 @@ It offers what a real robot's controllers do and nothing else. The renderer and 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from cablecell.composition.loopback import make_robot, make_servo
+from cablecell.composition.loopback import make_robot, make_servo, watch_cut
 from cablecell.composition.machines import ExtrasHost, MachineOptions
 from cablecell.core.config.sim_robot import SimRobotParameters
 from cablecell.ros.arm_priority import lock_memory, set_realtime_priority
@@ -37,7 +38,9 @@ class SimRobot(CellNode[SimRobotParameters]):
         backend.machine.connect()
         self._loop = RobotLoop(backend, values, make_servo(backend.machine, values), self._publish)
         host = ExtrasHost(self, self._loop, lambda: self._simulated.publish_latched())
-        self._simulated = SimulationExtras(host, self._simulation, self._loop.show)
+        self._watch: Callable[[], object] | None = None
+        self._free_n = backend.machine.wrench_sensor.read().force
+        self._simulated = SimulationExtras(host, self._simulation, self._show, self._cut)
         self._interfaces = make_interfaces(self, backend, self._loop, values)
 
     def teardown(self) -> None:
@@ -76,6 +79,19 @@ class SimRobot(CellNode[SimRobotParameters]):
     def _publish(self, cycle: Cycle) -> None:
         self._interfaces.publish(cycle)
         self._simulated.publish(cycle)
+        watch = self._watch
+        report = None if watch is None else watch()
+        if report is not None:
+            self._watch = None
+            self.get_logger().info(f"the link was cut: {report}")
+
+    def _show(self, change: Callable[[], None]) -> None:
+        self._loop.show(change)
+        self._free_n = self._backend.machine.wrench_sensor.read().force
+
+    def _cut(self, how: object) -> None:
+        self._interfaces.cut(how)
+        self._watch = None if how is None else watch_cut(self._backend.machine, self._free_n)
 
 
 def main() -> None:
