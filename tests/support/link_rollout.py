@@ -20,8 +20,8 @@ from cablecell.ports import CommandMode
 from cablecell.simulation.link_cut import CutReport
 from tests.support.fake_robot import PERIOD_S, FakeRobot
 
-OUT_M = 0.06
-OUT_LIMIT_S = 6.0
+OUT_M = 0.08
+OUT_LIMIT_S = 8.0
 
 
 class ServoRobot(FakeRobot):
@@ -98,11 +98,10 @@ class LinkRollout(PositionRollout):
         return reports[0], said
 
     def come_back(self) -> None:
-        """Mend the link, and connect as a controller that starts; the next step begins anew."""
+        """Mend the link, and connect as a controller that starts with the record of its sensor: all begins anew."""
         self.robot.cut = None
         self.driver.connect()
         self.controller = ArmController(self._arm, self._control, command_mode=CommandMode.POSITION, loop=self._loop)
-        self._felt, self._compensator = self._make_compensator(), self._make_compensator()
         self.skill = make_strategy("hybrid", self.profile, self.insertion_settings)
         self.trace.phase.clear()
         self._is_moving = self._is_staged = False
