@@ -120,8 +120,8 @@ def test_the_gripper_is_told_positions_of_its_joint_and_not_widths():
     assert machine.gripper.read().width_m == pytest.approx(0.03)
 
 
-def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
-    """The commands still arrive: what is streamed comes to rest within the acceleration, and nothing follows."""
+def test_a_lost_state_ends_the_stream_and_does_not_move_an_arm_that_stands():
+    """Nothing is sent while a state is waited for, so the robot holds: braking then from the old speed was a blow."""
     robot, machine = make()
     machine.connect()
     q = HOME.copy()
@@ -129,18 +129,29 @@ def test_a_lost_state_brakes_the_stream_because_the_robot_would_go_on():
         q[0] += 1.5 * PERIOD_S
         position(machine, q)
     robot.silent.add(SETTINGS.topics.joint_states)
-    lost_s = robot.now_s()
+    lost_s, count = robot.now_s(), len(robot.sent)
     machine.cycle(PERIOD_S)  # as long as a state may stay out
     with pytest.raises(StaleStateError, match=f"{SETTINGS.topics.joint_states} is stale"):
         machine.arm.read()
+    stands = robot.machine.arm.read().q
     machine.arm.stop()
     assert robot.now_s() - lost_s < 0.2
-    times = np.array([stamp for stamp, _ in robot.sent])
-    first = np.array([values[0] for _, values in robot.sent])
-    after = times > lost_s
-    rates = np.diff(first) / PERIOD_S
+    assert len(robot.sent) == count
+    assert robot.machine.arm.read().q.tolist() == stands.tolist()
+
+
+def test_a_stream_that_is_stopped_is_braked_because_the_robot_would_hold_its_last_step():
+    robot, machine = make()
+    machine.connect()
+    q = HOME.copy()
+    for _ in range(150):
+        q[0] += 1.5 * PERIOD_S
+        position(machine, q)
+    count = len(robot.sent)
+    machine.arm.stop()
+    rates = np.diff([values[0] for _, values in robot.sent]) / PERIOD_S
     assert rates[-1] == pytest.approx(0.0, abs=40.0 * PERIOD_S + 1e-9)
-    assert np.abs(np.diff(rates[np.flatnonzero(after)[0] - 1 :])).max() <= 40.0 * PERIOD_S + 1e-9
+    assert np.abs(np.diff(rates[count - 2 :])).max() <= 40.0 * PERIOD_S + 1e-9
     count = len(robot.sent)
     machine.arm.stop()
     assert len(robot.sent) == count, "what has been braked is not streamed again"

@@ -47,6 +47,7 @@ class CellWatch:
         self.states: list[Any] = client.collect(CellState, "cell_state", qos.STATE)
         self._truth: list[Any] = client.collect(String, "/sim/truth", qos.SENSOR)
         self.moved_s = 0.0
+        self.speed = 0.0
         self.joint_states = 0
         client.node.create_subscription(JointState, "joint_states", self._take_joints, qos.SENSOR)
         self._tips: list[tuple[float, float, float, float]] = []
@@ -69,7 +70,8 @@ class CellWatch:
     def _take_joints(self, message: Any) -> None:
         self.joint_states += 1
         arm = [v for name, v in zip(message.name, message.velocity, strict=True) if "finger" not in name]
-        if max(abs(v) for v in arm) > MOVING_RAD_PER_S:
+        self.speed = max(abs(v) for v in arm)
+        if self.speed > MOVING_RAD_PER_S:
             self.moved_s = time.monotonic()
 
     def wait_idle(self, timeout_s: float = 60.0) -> None:

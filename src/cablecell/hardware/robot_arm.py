@@ -1,7 +1,8 @@
 """The arm of a robot behind standard interfaces.
 
 A forward command controller interpolates nothing, limits nothing and has no time-out: it holds the last value for ever.
-So whatever is sent is limited here, the stream starts where the arm is, and `stop` brakes the stream itself.
+So whatever is sent is limited here, the stream starts where the arm is, and `stop` brakes the stream itself. After a
+silence in which nothing was sent the arm stands already: a stream that went on then would set it in motion again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ class RobotArm:
         self._acceleration = np.full(velocity.size, link.settings.limits.acceleration_rad_per_s2)
         self._period_s = period_s
         self._sent: Vector | None = None
+        self._sent_s = 0.0
+        response = link.settings.response
+        self._settled_s = response.delay_s + response.lag_s + period_s
         self._rate = np.zeros_like(velocity)
 
     @property
@@ -77,12 +81,15 @@ class RobotArm:
         limited = np.minimum(np.maximum(limited, before - step), before + step)
         self._link.transport.send_positions(limited.tolist())
         self._rate = (limited - before) / self._period_s
-        self._sent = limited
+        self._sent, self._sent_s = limited, self._link.transport.now_s()
         return JointCommand(CommandMode.POSITION, limited)
 
     def stop(self) -> None:
-        """Brake what is streamed to rest; the robot's controller holds its end."""
+        """Brake what is streamed to rest; the robot holds its end. Where it holds already nothing is sent."""
         if not self._link.is_connected or self._sent is None:
+            return
+        if self._link.transport.now_s() - self._sent_s > self._settled_s:
+            self.forget()
             return
         stream = JointStream(self._limits.lower, self._limits.upper, self._velocity, self._acceleration, self._period_s)
         stream.reset(self._sent)
