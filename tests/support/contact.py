@@ -43,12 +43,14 @@ class World:
         load: Constant wrench on the tip in base axes.
         spike_n: Extra sideways force below `spike_from_m`.
         spike_from_m: Depth where it begins.
-        wedge_m: Depth from which a plug cannot be pulled further out; None for none.
+        wedge_m: Depth from which a plug that has been there cannot be pulled further out; None for none.
         snag_m: Depth above which the cable holds it back with 20 N/mm; None for none.
         grip_n: Axial force at which the gripper loses the plug.
         ledge_m: Depth at which the plug stands until it has been pressed for `ledge_s`; None for nowhere.
         ledge_s: How long it has to be pressed there, s.
         stopped_s: How long it has been pressed at its last stop, s.
+        fingers_m: Depth at which the fingers stand on the part, however the plug is; None for nowhere.
+        draw_n: Force with which the plug then draws the gripper towards the part, by the spring of the grasp.
     """
 
     profile: ConnectorProfile
@@ -69,9 +71,12 @@ class World:
     ledge_m: float | None = None
     ledge_s: float = 0.0
     stopped_s: float = 0.0
+    fingers_m: float | None = None
+    draw_n: float = 0.0
     is_beside: bool = False
     is_latched: bool = False
     is_lost: bool = False
+    is_wedged: bool = False
 
     def wrench(self, p: Array, v: Array, rotvec: Array, w: Array) -> Array:
         """Return the wrench on the tip in port axes, shape (6,)."""
@@ -133,8 +138,12 @@ class World:
                 self.ledge_m, self.stopped_s = None, 0.0
             else:
                 stop = self.ledge_m
-        if self.wedge_m is not None and depth < self.wedge_m:
+        self.is_wedged = self.is_wedged or (self.wedge_m is not None and depth > self.wedge_m)
+        if self.wedge_m is not None and self.is_wedged and depth < self.wedge_m:
             out[2] += max(WALL * (self.wedge_m - depth) - 80.0 * speed, 0.0)
+        if self.fingers_m is not None and depth > self.fingers_m - 1.0e-3:
+            # Far stiffer than a grasp.
+            out[2] += self.draw_n - max(10.0 * WALL * (depth - self.fingers_m) - 400.0 * speed, 0.0)
         if depth > stop:
             self.stopped_s += PERIOD_S / SUBSTEPS
             out[2] -= max(self.floor * (depth - stop) - min(80.0, 0.002 * self.floor) * speed, 0.0)

@@ -259,8 +259,36 @@ def test_an_estimate_that_is_withdrawn_ends_the_insertion_before_contact_and_not
         assert (result.reason, result.is_retreated, result.peak_force_n < 1.0) == ("the board was bumped", True, True)
 
 
-@pytest.mark.parametrize(("felt_n", "expected"), [(8.0, Phase.HOLD), (0.5, Phase.INSERT)])
-def test_a_pull_proves_a_latch_only_where_it_is_felt(felt_n, expected):
+def test_a_plug_that_is_wedged_short_of_its_seat_is_not_seated_though_it_stands_the_pull():
+    # A JST plug stood 0.6 mm short, held by friction: as much as a land touched in the lead-in would explain.
+    world = World(LATCHED, block_m=LATCHED.depth_m - 0.5e-3, wedge_m=LATCHED.depth_m - 0.5e-3)
+    result = run(LATCHED, world, error_m=(0.0015, -0.0015, 0.001))
+    assert (result.outcome, result.is_latched) == (Outcome.NOT_SEATED, False), result.reason
+    assert "mm is needed" in result.reason
+
+
+@pytest.mark.parametrize(("touched_m", "short_m"), [((0.8e-3, 0.0), 0.8e-3), ((1.2e-3, 0.0), 0.36e-3), (None, 0.8e-3)])
+def test_a_seat_may_be_short_by_the_lead_in_only_where_the_land_may_have_been_touched_in_it(touched_m, short_m):
+    settings = InsertionSettings()
+    plan = make_plan(LATCHED, Uncertainty(1e-3, 1e-3, 0.05, 0.04), settings)
+    job = Job(LATCHED, settings, plan, land_m=0.0, land_at=None if touched_m is None else np.array(touched_m))
+    m = Measurement(0.0, 0.002, np.array([0.0, 0.0, LATCHED.depth_m]), np.zeros(3), 0.0, np.zeros(3), np.zeros(3))
+    assert job.short_m(m) == pytest.approx(short_m)
+
+
+def test_fingers_that_stand_on_the_part_hold_no_pull_though_the_plug_draws_them_there():
+    # The fingers of a JST plug stood on its header, and the half closed latch drew at it more than the pull did.
+    world = World(LATCHED, block_m=1.0, fingers_m=LATCHED.depth_m - 0.2e-3, draw_n=14.0)
+    result = run(LATCHED, world, error_m=OFF)
+    assert (result.outcome, result.is_latched) == (Outcome.NOT_SEATED, False), result.reason
+    assert "fingers" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("felt_n", "moved_m", "expected"),
+    [(8.0, 0.3e-3, Phase.HOLD), (0.5, 0.3e-3, Phase.INSERT), (8.0, 0.0, Phase.INSERT)],
+)
+def test_a_pull_proves_a_latch_only_where_it_is_felt_and_the_grasp_gives_way_to_it(felt_n, moved_m, expected):
     """Whoever does not move for another reason, such as an arm that hears its commands late, has proven nothing."""
     settings = InsertionSettings()
     plan = make_plan(LATCHED, Uncertainty(1e-3, 1e-3, 0.05, 0.04), settings)
@@ -268,7 +296,8 @@ def test_a_pull_proves_a_latch_only_where_it_is_felt(felt_n, expected):
     m = Measurement(0.0, 0.002, np.array([0.0, 0.0, LATCHED.depth_m]), np.zeros(3), 0.0, np.zeros(3), np.zeros(3))
     phase, change = PullTest(job, m), None
     while change is None:
-        m = replace(m, time_s=m.time_s + m.dt_s, force=np.array([0.0, 0.0, felt_n]))
+        p = np.array([0.0, 0.0, LATCHED.depth_m - moved_m])
+        m = replace(m, time_s=m.time_s + m.dt_s, p=p, force=np.array([0.0, 0.0, felt_n]))
         _, change = phase.step(job, m)
     assert isinstance(change, Go)
     assert change.phase is expected

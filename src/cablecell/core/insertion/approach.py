@@ -155,7 +155,7 @@ def after_contact(job: Job, m: Measurement) -> Go:
     """Choose between pushing at once and searching first."""
     nose = job.nose_before(m)
     job.is_on_nose = nose > 0.0
-    job.land_m = m.tip_m + nose
+    job.land_m, job.land_at = m.tip_m + nose, m.p[:2].copy()
     where = f"contact of {m.push_n:.1f} N at {1e3 * m.depth_m:.2f} mm"
     if job.plan.is_direct and job.searches == 0:
         return Go(Phase.INSERT, f"{where}; the error is within the lead-in")

@@ -209,13 +209,11 @@ class Search(PhaseStep):
             self._is_settled = True
             self._deepest = m.p.copy()
             self._land_m = m.depth_m
-            land = m.tip_m + self._nose_m
-            job.land_m = land if job.land_m is None or not self._is_resumed else min(job.land_m, land)
+            self._touch(job, m, is_anew=not self._is_resumed)
         if m.depth_m < self._land_m and self._push_n > _FULL_PUSH * job.settings.search_force_n:
             # The land rises under a tilted axis, or the first contact was already in the chamfer.
             self._land_m = m.depth_m
-            land = m.tip_m + self._nose_m
-            job.land_m = land if job.land_m is None else min(land, job.land_m)
+            self._touch(job, m)
         if m.depth_m > self._deepest[2]:
             self._deepest = m.p.copy()
         drop = m.depth_m - self._land_m
@@ -233,6 +231,12 @@ class Search(PhaseStep):
                 f"no opening within {1e3 * job.search_reach_m:.1f} mm after {job.settings.search_tours} tours",
             )
         return None
+
+    def _touch(self, job: Job, m: Measurement, *, is_anew: bool = False) -> None:
+        """Take what the plug stands on for the land, where it is the highest so far or all is begun anew."""
+        land = m.tip_m + self._nose_m
+        if is_anew or job.land_m is None or land < job.land_m:
+            job.land_m, job.land_at = land, m.p[:2].copy()
 
     def _look_back(self, m: Measurement, threshold: float) -> None:
         """Have the deepest place looked at again where the plug stays that much above it.
@@ -266,7 +270,7 @@ class Search(PhaseStep):
         # It is in and not yet seated: that tells the land better than the estimate where the way is short.
         is_told = way < 3.0 * job.plan.uncertainty.axial_sigma_m
         if is_told:
-            job.land_m = m.tip_m - entered
+            job.land_m, job.land_at = m.tip_m - entered, None
         else:
             job.forget_land()
         return Go(Phase.INSERT, f"held within {1e3 * self._widest_m:.2f} mm on all sides: it is in the opening")

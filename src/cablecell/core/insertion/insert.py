@@ -165,7 +165,7 @@ class Insert(PhaseStep):
     def _setpoint(self, job: Job, m: Measurement, depth: float) -> Setpoint:
         settings, plan = job.settings, job.plan
         profile = job.profile
-        if depth > plan.seat_from_m - job.depth_tolerance_m[1]:
+        if depth > plan.seat_from_m - job.beyond_m:
             speed = settings.seat_speed
         elif depth - profile.rim_m < plan.entered_m + profile.nose_m:
             # What dropped may have been the nose alone, or a corner: the body then lands on the rim at this speed.

@@ -21,6 +21,9 @@ from cablecell.core.insertion.search import SpiralSearch
 _LOOSE_M = 6.0e-4
 """How far a tip in its hole is seen to move sideways beyond the play: grasp and axis are known only so well."""
 
+_LEAD_IN_MARGIN_M = 1.0e-4
+"""How much farther than the reach of its lead-in an opening may seem to be: the grasp gives way sideways, too."""
+
 _SIDE_N = 1.5
 """Force along an axis that presses a plug to one side of its play: more than a dead band, less than any limit."""
 
@@ -180,6 +183,7 @@ class Job:
         plan: Numbers of this insertion.
         static_load: Wrench that holds the tool at rest in free space, port axes, shape (6,).
         land_m: Touched land below the believed entrance, m, give of the grasp taken off; None until it was touched.
+        land_at: Where that was touched, believed port axes, shape (2,), m; None where it was not touched at one place.
         is_on_nose: True while the plug is taken to stand on what leads its body.
         is_nose_settled: True once it is known what stood on the land.
         correction: Rotation found in the hole, shape (3,), rad.
@@ -212,6 +216,7 @@ class Job:
     plan: InsertionPlan
     static_load: Array = field(default_factory=lambda: np.zeros(6))
     land_m: float | None = None
+    land_at: Array | None = None
     is_on_nose: bool = False
     is_nose_settled: bool = False
     correction: Array = field(default_factory=lambda: np.zeros(3))
@@ -249,19 +254,33 @@ class Job:
             return m.tip_m
         return m.tip_m - self.land_m + self.profile.rim_m
 
-    @property
-    def depth_tolerance_m(self) -> tuple[float, float]:
-        """How far the depth of a seated plug may fall short and exceed, m.
+    def short_m(self, m: Measurement) -> float:
+        """Return how far the depth of a seated plug may fall short, m.
 
-        A land touched inside the chamfer lies up to the chamfer too deep; a tilted plug touches early with one corner;
-        grasp and port give way under the push. Without a land the axial uncertainty of the port counts instead.
+        A land touched inside the lead-in lies up to the lead-in too deep. A plug in its hole knows where that was:
+        farther away than the lead-in reaches, only the slope of the land under a tilted axis is left.
+        Without a land the axial uncertainty of the port counts instead.
         """
-        tolerance, profile = self.profile.seat_tolerance_m, self.profile
-        give = self.settings.most_give_m(self.plan.seat_force_n)
+        profile, uncertainty = self.profile, self.plan.uncertainty
         if self.land_m is None:
-            sigma = 3.0 * self.plan.uncertainty.axial_sigma_m
-            return tolerance + sigma, tolerance + sigma + give
-        return tolerance + profile.chamfer_m, tolerance + self.corner_m + give
+            return profile.seat_tolerance_m + 3.0 * uncertainty.axial_sigma_m
+        if self.land_at is None:
+            return profile.seat_tolerance_m + profile.chamfer_m
+        away = np.abs(self.land_at - m.p[:2])
+        is_lead_in = bool(np.all(away < np.array(profile.clearance_m) + profile.chamfer_m + _LEAD_IN_MARGIN_M))
+        slope_m = math.hypot(*away) * uncertainty.tilt_95_rad
+        return profile.seat_tolerance_m + (profile.chamfer_m if is_lead_in else min(slope_m, profile.chamfer_m))
+
+    @property
+    def beyond_m(self) -> float:
+        """How far the depth of a seated plug may exceed the stop, m.
+
+        A tilted plug touches the land early with one corner; grasp and port give way under the push. Without a land
+        the axial uncertainty of the port counts instead.
+        """
+        give = self.settings.most_give_m(self.plan.seat_force_n)
+        early = self.corner_m if self.land_m is not None else 3.0 * self.plan.uncertainty.axial_sigma_m
+        return self.profile.seat_tolerance_m + early + give
 
     @property
     def aside_m(self) -> float | None:
@@ -280,7 +299,7 @@ class Job:
 
     def forget_land(self) -> None:
         """Take what was touched for something in the opening: there is no land yet that anything could stand on."""
-        self.land_m = None
+        self.land_m = self.land_at = None
         self.is_on_nose = False
 
     def settle_nose(self, shift_m: float) -> None:

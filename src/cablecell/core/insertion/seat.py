@@ -59,6 +59,9 @@ _FELT_SHARE = 0.5
 _PULL_LIMIT_S = 0.6
 """Longest time for the pull to be felt."""
 
+_GIVE_SHARE = 0.5
+"""Share of what the grasp gives way between push and pull that the gripper must move, at least, if the plug is held."""
+
 _PULL_SPEED = 0.05
 """Free speed of the pull test, m/s: a plug that is not held moves centimetres, a latched one only its play."""
 
@@ -130,8 +133,7 @@ class Seat(PhaseStep):
         beside = fallen_beside(job, depth)
         if beside is not None:
             return beside
-        short, beyond = job.depth_tolerance_m
-        nose = job.profile.nose_m
+        beyond, nose = job.beyond_m, job.profile.nose_m
         if job.land_m is not None and nose > 0.0 and depth > wanted + beyond and not job.is_nose_settled:
             # Deeper than the stop by a nose: the first land carried the nose, not the body.
             job.settle_nose(nose)
@@ -148,17 +150,17 @@ class Seat(PhaseStep):
             job.has_snapped, self._is_snap_refuted, self._is_ramp_over = False, True, False
             return None
         if is_at_rest:
-            if depth >= wanted - short:
+            if depth >= wanted - job.short_m(m):
                 job.stop_m = m.depth_m
                 return Go(Phase.VERIFY, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
-            return self._too_shallow(job, depth, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
+            return self._too_shallow(job, m, f"stopped {1e3 * depth:.2f} mm deep at {m.push_n:.1f} N")
         if elapsed > _SEAT_LIMIT_S:
-            return self._too_shallow(job, depth, f"no stop felt within {_SEAT_LIMIT_S} s, {1e3 * depth:.2f} mm deep")
+            return self._too_shallow(job, m, f"no stop felt within {_SEAT_LIMIT_S} s, {1e3 * depth:.2f} mm deep")
         return None
 
-    def _too_shallow(self, job: Job, depth: float, what: str) -> Go | End:
+    def _too_shallow(self, job: Job, m: Measurement, what: str) -> Go | End:
         job.total_stalls += 1
-        needed = job.profile.depth_m - job.depth_tolerance_m[0]
+        needed = job.profile.depth_m - job.short_m(m)
         job.is_backing_off = True
         return try_again(job, Outcome.NOT_SEATED, f"{what}; {1e3 * needed:.2f} mm is needed")
 
@@ -205,6 +207,7 @@ class PullTest(PhaseStep):
 
     def __init__(self, job: Job, m: Measurement) -> None:
         self._p = m.p.copy()
+        self._push_n = m.push_n
         self._start_s = m.time_s
         self._pull_n = job.profile.proving_pull_n(job.settings)
         # Beside its port a plug stands as deep as a seat or deeper; short of one it is in, and not home.
@@ -240,6 +243,15 @@ class PullTest(PhaseStep):
                 return setpoint, None
             what = f"{-m.push_n:.1f} N were felt of a pull of {self._pull_n:.1f} N: nothing holds"
             return setpoint, try_again(job, Outcome.NOT_LATCHED, what)
+        # The plug hangs on the spring of the grasp. A gripper that gives way by less stands on the part with its
+        # fingers, and a latch that draws the plug in keeps them there: the plug need not be at its stop.
+        give = (self._push_n - m.push_n) / settings.grasp_stiffness
+        if moved < _GIVE_SHARE * give:
+            what = (
+                f"moved {1e3 * moved:.2f} mm from a push of {self._push_n:.1f} N to a pull of {-m.push_n:.1f} N, where "
+                f"the grasp alone gives way by {1e3 * give:.2f} mm: the fingers stand on something, not the plug"
+            )
+            return setpoint, try_again(job, Outcome.NOT_SEATED, what)
         job.is_latched = True
         return setpoint, Go(Phase.HOLD, f"held a pull of {self._pull_n:.1f} N with {1e3 * moved:.2f} mm of motion")
 
@@ -272,7 +284,7 @@ class Hold(PhaseStep):
                 what = f"stays {1e3 * short:.2f} mm before the stop after the pull"
                 return setpoint, try_again(job, Outcome.NOT_SEATED, what)
             return setpoint, None
-        is_too_deep = job.depth_m(m) > job.profile.depth_m + job.depth_tolerance_m[1] + _IMPOSSIBLE_M
+        is_too_deep = job.depth_m(m) > job.profile.depth_m + job.beyond_m + _IMPOSSIBLE_M
         if is_too_deep or (job.is_latched and -short > _IMPOSSIBLE_M):
             return setpoint, End(
                 Outcome.PLUG_LOST,
@@ -288,6 +300,10 @@ class Hold(PhaseStep):
         depth = 1e3 * job.depth_m(m)
         if short > settings.most_give_m(plan.seat_force_n) + 2.0 * _BACK_AT_STOP_M:
             return setpoint, try_again(job, Outcome.NOT_SEATED, f"slipped back to {depth:.2f} mm while it was held")
+        needed = 1e3 * (job.profile.depth_m - job.short_m(m))
+        if depth < needed:
+            what = f"{depth:.2f} mm deep while it was held; {needed:.2f} mm is needed"
+            return setpoint, try_again(job, Outcome.NOT_SEATED, what)
         job.rest = setpoint
         proof = "latch proven by a pull" if job.is_latched else "stop proven by its stiffness"
         return setpoint, End(Outcome.SEATED, f"{depth:.2f} mm deep, {proof}, held for {settings.hold_s:.1f} s")
