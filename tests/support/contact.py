@@ -50,7 +50,8 @@ class World:
         ledge_s: How long it has to be pressed there, s.
         stopped_s: How long it has been pressed at its last stop, s.
         fingers_m: Depth at which the fingers stand on the part, however the plug is; None for nowhere.
-        draw_n: Force with which the plug then draws the gripper towards the part, by the spring of the grasp.
+        draw_n: Force with which a closed latch draws the plug to its stop, and with which the plug draws fingers that
+            stand on the part towards it.
     """
 
     profile: ConnectorProfile
@@ -157,6 +158,7 @@ class World:
                 elif before <= 0.4e-3:
                     self.is_latched = True
             else:
+                out[2] += self.draw_n if before > 0.0 else 0.0
                 stretch = before - 0.4e-3
                 if stretch > 0.0:
                     force = 20000.0 * stretch

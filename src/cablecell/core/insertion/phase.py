@@ -207,6 +207,8 @@ class Job:
         is_backing_off: True when the next insertion has to begin with a pull.
         is_latched: True when the pull test proved the latch.
         has_snapped: True when a snap was felt.
+        drawn_m: Depth at which a latch drew the plug in during the last seating ramp, m; None where it was not felt.
+        is_left: True when the plug is in its port and not in the fingers any more: it is to be left there.
         is_gripper_open: True when the plug is to be let go.
         rest: Set-point under which the plug was found to stay; it goes on without a change.
     """
@@ -240,6 +242,8 @@ class Job:
     is_backing_off: bool = False
     is_latched: bool = False
     has_snapped: bool = False
+    drawn_m: float | None = None
+    is_left: bool = False
     is_gripper_open: bool = False
     rest: Setpoint | None = None
 

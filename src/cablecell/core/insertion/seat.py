@@ -23,6 +23,9 @@ _SNAP_S = 0.03
 _SNAP_DROP_N = 1.5
 """Smallest fall of the push that counts as a snap; larger latches must drop by a quarter of their force."""
 
+_DRAWN_S = 0.01
+"""Time for which the plug must draw at the gripper until a latch has drawn it in: longer than it springs."""
+
 _SEAT_LIMIT_S = 2.5
 """Longest time of the ramp and its evaluation."""
 
@@ -77,7 +80,7 @@ class Seat(PhaseStep):
     def __init__(self, job: Job, m: Measurement) -> None:
         self._compliance = Compliance(job, m)
         self._start_s = m.time_s
-        self._push_n = job.plan.insert_force_n
+        self._push_n = self._brake_n = job.plan.insert_force_n
         # Each retry may push a little harder, within the limit.
         wanted = job.plan.seat_force_n + _RETRY_FORCE_N * job.seats
         self._limit_n = min(wanted, max(job.settings.seat_force_limit_n, job.plan.seat_force_n))
@@ -86,6 +89,8 @@ class Seat(PhaseStep):
         self._pushes: deque[tuple[float, float]] = deque()
         self._is_ramp_over = False
         self._is_snap_refuted = False
+        self._drawn_s = 0.0
+        job.drawn_m = None
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Advance the ramp by one period and evaluate."""
@@ -96,32 +101,44 @@ class Seat(PhaseStep):
         self._history.append((m.time_s, m.depth_m))
         while self._history[0][0] < m.time_s - _DWELL_S:
             self._history.popleft()
-        if job.profile.has_latch and not self._is_snap_refuted and self._has_snapped(job, m):
-            job.has_snapped = True
-            self._is_ramp_over = True
-            # The latch has let the plug pass: less is enough for the rest of the way, and the stop is hit less hard.
-            self._push_n = min(self._push_n, settings.hold_push_n)
+        if job.profile.has_latch and job.drawn_m is None and self._is_at_latch(job, m):
+            self._feel_latch(job, m)
         self._compliance.settle(job, m)
-        # Axial damping grows with the push, so that the free speed stays the seating speed.
+        # Axial damping grows with the push: the free speed stays the seating speed. A latch that draws is braked, too.
+        self._brake_n = self._push_n if job.drawn_m is None else max(self._brake_n, self._push_n)
         setpoint = soft_setpoint(
-            job, self._compliance.target(m), self._compliance.rotvec, self._push_n, self._push_n / settings.seat_speed
+            job, self._compliance.target(m), self._compliance.rotvec, self._push_n, self._brake_n / settings.seat_speed
         )
         return setpoint, self._decide(job, m)
+
+    def _is_at_latch(self, job: Job, m: Measurement) -> bool:
+        """Return whether a latch can be met here: before, a plug that drops over the lead-in falls just as suddenly."""
+        reach = job.profile.latch_reach_m + job.profile.seat_tolerance_m
+        if job.land_m is None:
+            reach += 3.0 * job.plan.uncertainty.axial_sigma_m
+        return job.depth_m(m) >= job.profile.depth_m - reach
+
+    def _feel_latch(self, job: Job, m: Measurement) -> None:
+        """Push less once a latch has let the plug pass, and hardly where it draws the plug in by itself."""
+        self._drawn_s = self._drawn_s + m.dt_s if m.push_n < -_SNAP_DROP_N else 0.0
+        if self._drawn_s >= _DRAWN_S:
+            # Nothing but a closed latch pulls at a plug that is pushed. The rest of the way it goes alone, and what is
+            # pressed harder than friction asks for are fingers that meet the part.
+            job.drawn_m, job.has_snapped, self._is_ramp_over = job.depth_m(m), True, True
+            self._push_n = light_push_n(job)
+        elif not self._is_snap_refuted and self._has_snapped(job, m):
+            job.has_snapped, self._is_ramp_over = True, True
+            # The latch has let the plug pass: less is enough for the rest of the way, and the stop is hit less hard.
+            self._push_n = min(self._push_n, job.settings.hold_push_n)
 
     def _has_snapped(self, job: Job, m: Measurement) -> bool:
         """Return whether the measured push fell suddenly although the ramp rises: the latch has let the plug pass."""
         self._pushes.append((m.time_s, m.push_n))
         while self._pushes[0][0] < m.time_s - _SNAP_S:
             self._pushes.popleft()
-        profile = job.profile
-        reach = profile.latch_reach_m + profile.seat_tolerance_m
-        if job.land_m is None:
-            reach += 3.0 * job.plan.uncertainty.axial_sigma_m
-        if job.depth_m(m) < profile.depth_m - reach:
-            return False  # before it meets the latch a plug that drops over the lead-in falls just as suddenly
         highest = max(push for _, push in self._pushes)
-        is_pushing = highest > 0.5 * profile.latch_force_n
-        return is_pushing and highest - m.push_n > max(_SNAP_DROP_N, 0.25 * profile.latch_force_n)
+        is_pushing = highest > 0.5 * job.profile.latch_force_n
+        return is_pushing and highest - m.push_n > max(_SNAP_DROP_N, 0.25 * job.profile.latch_force_n)
 
     def _decide(self, job: Job, m: Measurement) -> Go | End | None:
         elapsed = m.time_s - self._start_s
@@ -130,7 +147,7 @@ class Seat(PhaseStep):
         is_still = is_full_window and max(depths) - min(depths) < _STILL_M
         depth, wanted = job.depth_m(m), job.profile.depth_m
         job.room.add(m)
-        beside = fallen_beside(job, depth)
+        beside = None if job.drawn_m is not None else fallen_beside(job, depth)
         if beside is not None:
             return beside
         beyond, nose = job.beyond_m, job.profile.nose_m
@@ -140,6 +157,8 @@ class Seat(PhaseStep):
             depth = job.depth_m(m)
         if depth > wanted + beyond + _IMPOSSIBLE_M:
             what = f"{1e3 * depth:.1f} mm deep; {1e3 * (wanted + beyond):.1f} mm is the deepest possible"
+            if job.drawn_m is not None:
+                return _left_in_port(job, what)
             if job.land_m is None:
                 return End(Outcome.NO_CONTACT, f"no land and no stop was felt, {what}")
             return search_elsewhere(job, End(Outcome.PLUG_LOST, f"the gripper moves on without the plug, {what}"))
@@ -148,6 +167,9 @@ class Seat(PhaseStep):
         if is_at_rest and job.has_snapped and self._push_n < self._limit_n and depth < closed:
             # It rests before the latch can have closed: the push fell for another reason.
             job.has_snapped, self._is_snap_refuted, self._is_ramp_over = False, True, False
+            return None
+        if is_at_rest and job.drawn_m is not None and self._push_n < self._limit_n and depth < wanted - job.short_m(m):
+            self._is_ramp_over = False  # friction holds it back
             return None
         if is_at_rest:
             if depth >= wanted - job.short_m(m):
@@ -163,6 +185,19 @@ class Seat(PhaseStep):
         needed = job.profile.depth_m - job.short_m(m)
         job.is_backing_off = True
         return try_again(job, Outcome.NOT_SEATED, f"{what}; {1e3 * needed:.2f} mm is needed")
+
+
+def light_push_n(job: Job) -> float:
+    """Return the push under which a plug that is at its stop stays there, N: more is needed only on the way."""
+    return _RELAXED_SHARE * job.plan.seat_force_n
+
+
+def _left_in_port(job: Job, what: str) -> End:
+    """Give up on a plug that its latch has drawn in, and leave it there: the fingers have slid on along it."""
+    assert job.drawn_m is not None
+    job.is_left = True
+    latch = f"the latch drew the plug in at {1e3 * job.drawn_m:.1f} mm, and the fingers went on without it"
+    return End(Outcome.PLUG_LOST, f"{latch}: {what}; it is left in its port, its seat not proven")
 
 
 def try_again(job: Job, outcome: Outcome, what: str) -> Go | End:
@@ -184,7 +219,7 @@ class Verify(PhaseStep):
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Relax, compare, decide."""
         plan, settings = job.plan, job.settings
-        push = _RELAXED_SHARE * plan.seat_force_n
+        push = light_push_n(job)
         p = self._p.copy()
         p[2] = m.depth_m
         setpoint = soft_setpoint(job, p, job.correction, push, plan.seat_force_n / settings.insert_speed)
@@ -267,12 +302,16 @@ class Hold(PhaseStep):
         self._start_s = m.time_s
         self._at_stop_s: float | None = None
         self._held_m = 0.0
+        self._push_n = job.plan.seat_force_n if job.drawn_m is None else light_push_n(job)
 
     def step(self, job: Job, m: Measurement) -> tuple[Setpoint, Go | End | None]:
         """Push firmly until the depth of the seat is reached again, then less for the time of the hold."""
         settings, plan = job.settings, job.plan
         # No force is followed here, and no rotation is held: the push alone lets the shoulders of the plug settle.
-        push = plan.seat_force_n if self._at_stop_s is None else settings.hold_push_n
+        if self._at_stop_s is None and m.time_s - self._start_s > 0.5 * _RETURN_LIMIT_S:
+            # A plug that its latch draws in comes back by itself, or with what its friction asks for.
+            self._push_n = min(self._push_n + settings.seat_ramp * m.dt_s, plan.seat_force_n)
+        push = self._push_n if self._at_stop_s is None else min(self._push_n, settings.hold_push_n)
         p = self._p.copy()
         p[2] = m.depth_m
         setpoint = soft_setpoint(job, p, self._rotvec, push, plan.seat_force_n / settings.seat_speed)
@@ -286,9 +325,11 @@ class Hold(PhaseStep):
             return setpoint, None
         is_too_deep = job.depth_m(m) > job.profile.depth_m + job.beyond_m + _IMPOSSIBLE_M
         if is_too_deep or (job.is_latched and -short > _IMPOSSIBLE_M):
+            job.is_left = job.is_latched
             return setpoint, End(
                 Outcome.PLUG_LOST,
-                f"the gripper moved {-1e3 * short:.1f} mm past the stop: the plug is not held any more",
+                f"the gripper moved {-1e3 * short:.1f} mm past the stop: the plug is not held any more"
+                + (", and is left where a pull has proven its latch" if job.is_left else ""),
             )
         if m.depth_m - self._held_m > _CREEP_M:
             # It was not at its stop yet, latched or not: a tilted plug may catch and still creep on for a second.

@@ -228,6 +228,8 @@ class InsertionSkill:
         self._decided_in, self._decided_depth_m, self._decided_s = self.phase, job.depth_m(m), m.time_s
         if end.outcome is Outcome.SEATED:
             phase = Phase.RETREAT if self._settings.release_when_seated else Phase.DONE
+        elif job.is_left:
+            phase = Phase.RETREAT
         else:
             phase = Phase.DONE if self._decided_in is Phase.PREPARE else Phase.RECOVER
         self._enter(phase, end.reason, m)
