@@ -330,6 +330,8 @@ def test_a_seated_plug_is_checked_and_stays_and_its_latch_is_not_torn_open(clien
     assert (result.error_code, result.error_msg) == (0, "")
     assert "latch proven by a tug" in result.reason
     assert {"rest", "work", "back"} <= {message.doing for message in feedback}
+    assert {message.phase.phase for message in feedback} == {InsertionPhase.PHASE_VERIFY}
+    assert result.attempts == 1
     assert feedback[-1].depth == pytest.approx(STOP_M, abs=1e-3)
     assert arm.depth_m == pytest.approx(STOP_M, abs=3e-4)
     assert 5.0 < result.peak_force < 20.0
@@ -367,6 +369,7 @@ def test_what_cannot_be_handled_is_said_and_stays_where_it_is(client, arm, handl
     before = arm.depth_m
     result = _result(client, handle_plug(task, **changes)).result
     assert result.error_code == code, result.error_msg
+    assert result.attempts == (code == 412), "an attempt is what was begun"
     assert arm.depth_m == pytest.approx(before, abs=1e-4)
 
 

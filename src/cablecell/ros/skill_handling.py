@@ -45,7 +45,7 @@ def procedure_of(task: int, profile: ConnectorProfile, settings: InsertionSettin
 
 def fill_handling(answer: Any, result: HandlingResult) -> None:
     """Write into the result of `handle_connector` what came of it."""
-    answer.reason = result.reason
+    answer.attempts, answer.reason = 1, result.reason
     answer.moved, answer.peak_force = float(result.moved_m), float(result.peak_force_n)
     answer.duration = Duration(seconds=result.duration_s).to_msg()
 
@@ -53,14 +53,15 @@ def fill_handling(answer: Any, result: HandlingResult) -> None:
 class HandlingTeller:
     """Sends the set-points of a procedure, and tells the client of the action how far it is."""
 
-    def __init__(self, goal: RunningGoal, send: Callable[[ComplianceCommand], None]) -> None:
+    def __init__(self, goal: RunningGoal, phase: InsertionPhase, send: Callable[[ComplianceCommand], None]) -> None:
         """Tell nothing yet.
 
         Args:
             goal: Gets the feedback.
+            phase: Of the skill meanwhile.
             send: Sends a set-point.
         """
-        self._goal, self._send = goal, send
+        self._goal, self._phase, self._send = goal, phase, send
         self._doing, self._told_s = "", 0.0
 
     def take(self, run: HandlingRun, out: HandlingStep, wrench: Any) -> None:
@@ -69,5 +70,5 @@ class HandlingTeller:
         now_s = time.monotonic()
         if out.doing != self._doing or now_s - self._told_s > _FEEDBACK_PERIOD_S:
             self._doing, self._told_s = out.doing, now_s
-            told = HandleConnector.Feedback(doing=out.doing, depth=run.depth_m, wrench=wrench)
+            told = HandleConnector.Feedback(phase=self._phase, doing=out.doing, depth=run.depth_m, wrench=wrench)
             self._goal.publish_feedback(told)

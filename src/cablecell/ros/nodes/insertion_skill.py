@@ -338,7 +338,7 @@ class InsertionSkillNode(CellNode[InsertionSkillParameters]):
         self._run, self._target = HandlingRun(procedure, port, tip), order.port
         try:
             self._enter(phase, f"the plug is held in {order.port}", 1)
-            self._drive(goal, self._run, HandlingTeller(goal, self._send).take)
+            self._drive(goal, self._run, HandlingTeller(goal, self._phase, self._send).take)
         finally:
             self._stream.end()
             self._run = None
