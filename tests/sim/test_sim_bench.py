@@ -39,7 +39,8 @@ def test_the_simulation_benchmark_reports_speed_and_repeats():
     # Per processor time, and far from what is asked of a free machine: a test runs beside others.
     assert summary["rtf_cpu"] > 1.5
     assert summary["rtf_cpu_with_cameras"] > 0.4
-    assert 0.0 < summary["bare_ratio"] < 1.0
+    # Below 1 where nothing else runs; the two are timed one after the other.
+    assert 0.0 < summary["bare_ratio"] < 2.0
     json.dumps([rows, summary])
 
 
