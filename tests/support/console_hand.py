@@ -68,18 +68,39 @@ def choose(page, select, item):
     raise AssertionError(f"{item} is not chosen; the page says: {page.text()[:800]}")
 
 
+def press_until(page, button, script):
+    """Press a button until an expression holds: where the page moved under the mouse it is pressed again."""
+    for _ in range(_TRIES):
+        if page.run(f"!!({script})"):
+            return
+        if page.run(f"!({button}).disabled"):  # else what was pressed is being done
+            page.click(button)
+        with contextlib.suppress(AssertionError):
+            page.wait_for(script, 0.5)
+            return
+    page.wait_for(script)
+
+
 def says(text):
     """Return the expression that a page shows a text."""
     return f"document.body.innerText.includes({text!r})"
 
 
+def teleop_is(*states):
+    """Return the expression that the page of teleoperation shows one of some states in its badge."""
+    return f"[...document.querySelectorAll('.q-badge')].some(b => {list(states)}.includes(b.innerText.trim()))"
+
+
+def enable(page):
+    """Enable teleoperation at its page, where it is not."""
+    page.wait_for(teleop_is("disabled", "ready", "moving"))
+    press_until(page, page.button("Enable"), teleop_is("ready", "moving"))
+
+
 def take_arm(arm, page, speed):
     """Be at the page of teleoperation, with the arm at rest and given to it, at a share of its speed: `25%`."""
     go_to(page, "Teleop")
-    page.wait_for(f"{says('disabled')} || {says('ready')}")
-    if page.run(says("disabled")):
-        page.click(page.button("Enable"))
-    page.wait_for(says("ready"))
+    enable(page)
     page.click(page.button(speed))
     page.wait_for(f"({page.button(speed)}).classList.contains('text-primary')")
     arm.wait_for_rest()
