@@ -205,6 +205,8 @@ def process(graph):
         "rest_timeout_s:=4.0",
         "max_pose_gap_s:=0.5",
         f"image_timeout_s:={IMAGE_TIMEOUT_S}",
+        # An image that is lost comes again; a view of the other cameras is not what most tests are about.
+        "stream_patience_s:=4.0",
     ]
     words = [word for parameter in parameters for word in ("-p", parameter)]
     with Process(BIN / "port_estimator", "--ros-args", *words) as node:
